@@ -1,0 +1,79 @@
+# The front door: `make` builds build/inkstone and the libraries; every other job is one word. See CONTRIBUTING.md.
+#
+#   make            build/inkstone, libinkstone.a, libinkstone-inference.a
+#   make demo       the whole road on real text: vocabulary, pre-train, fine-tune, distil, prune, report.html
+#   make test       every test and the consumer test; SAN=address,undefined or SAN=thread for a sanitizer's build
+#   make check      format, clang-tidy, include arrows, file sizes and the other rules of the house
+#   make bench      every op, with its share of the machine's limit (BENCH=gemm: one program)
+#   make peers      side by side with PyTorch and others      make golden   reference tensors anew, with PyTorch
+#   make docs       the reference, in build/docs              make install  PREFIX=/usr/local DESTDIR=
+#   make setup      installs what is missing from Debian packages; all, demo, test, check … call it themselves
+#   make clean      removes the build folders
+
+SAN ?=
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+
+ifeq ($(SAN),)
+BUILD := build
+else ifeq ($(SAN),thread)
+BUILD := build-tsan
+else
+BUILD := build-asan
+endif
+
+CMAKE_ARGS := -DINK_SANITIZE=$(SAN) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+configure = cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) $(1) --log-level=WARNING >/dev/null
+compile = cmake --build $(BUILD) -j $(JOBS) --target $(1) -- --quiet
+
+.SILENT:
+.PHONY: all setup demo test check bench peers golden docs install clean
+.DEFAULT_GOAL := all
+
+all:
+	tools/setup.sh build
+	$(call configure)
+	$(call compile,inkstone inkstone_inference inkstone_cli)
+
+setup:
+	tools/setup.sh build test check --verbose
+
+demo: all
+	tools/demo.sh $(DEMO_ARGS)
+
+test:
+	tools/setup.sh build test
+	$(call configure)
+	$(call compile,all)
+	tools/run_tests.sh $(BUILD) $(JOBS)
+
+check:
+	tools/setup.sh build test check
+	$(call configure)
+	$(call compile,all)
+	tools/check.sh $(BUILD) $(JOBS)
+
+bench:
+	tools/setup.sh build bench
+	$(call configure,-DINK_BENCH=ON)
+	$(call compile,all)
+	tools/run_benches.sh $(BUILD) "$(BENCH)" $(BENCH_ARGS)
+
+peers: all
+	tools/peers.sh
+
+golden:
+	tools/golden.sh
+
+docs:
+	tools/setup.sh docs
+	tools/docs.sh $(BUILD)
+
+install: all
+	DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)" >/dev/null
+	echo "inkstone is installed in $(DESTDIR)$(PREFIX)"
+
+clean:
+	rm -rf build build-asan build-tsan

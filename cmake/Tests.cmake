@@ -1,0 +1,43 @@
+# One test program per folder of tests/: test_tensor, test_text, … Each is linked with the objects themselves, so that the
+# linker keeps every op's samples, and only with those of the folders that its own folder may use.
+find_package(GTest REQUIRED)
+
+set(seen_by_tensor tensor)
+set(seen_by_text tensor text)
+set(seen_by_autograd tensor autograd)
+set(seen_by_nn tensor autograd nn)  # its tests differentiate
+set(seen_by_objectives tensor autograd nn text objectives)
+set(seen_by_tasks tensor autograd nn text objectives tasks)
+
+file(GLOB test_folders CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*")
+foreach(path IN LISTS test_folders)
+  file(GLOB sources CONFIGURE_DEPENDS "${path}/*_test.cpp")
+  if(NOT sources)
+    continue()
+  endif()
+  cmake_path(GET path FILENAME folder)
+  set(program test_${folder})
+
+  if(DEFINED seen_by_${folder})
+    set(seen ${seen_by_${folder}})
+  else()
+    set(seen ${inference_folders} ${training_folders})
+  endif()
+  set(objects "")
+  foreach(each IN LISTS seen)
+    if(TARGET ink_${each})
+      list(APPEND objects $<TARGET_OBJECTS:ink_${each}>)
+    endif()
+  endforeach()
+
+  add_executable(${program} ${sources} ${objects})
+  set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  target_link_libraries(${program} PRIVATE ink_flags GTest::gtest GTest::gtest_main)
+  target_compile_definitions(${program} PRIVATE INK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(folder STREQUAL "cli" AND TARGET inkstone_cli)
+    add_dependencies(${program} inkstone_cli)
+    target_compile_definitions(${program} PRIVATE INK_PROGRAM="$<TARGET_FILE:inkstone_cli>")
+  endif()
+  list(APPEND test_programs ${program})
+  add_test(NAME ${program} COMMAND ${program} --gtest_brief=1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+endforeach()
