@@ -1,0 +1,146 @@
+// The tape: recording, the reverse loop, and recomputation.
+#include "autograd/tape.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "tensor/update.h"
+
+namespace ink {
+namespace {
+
+std::atomic<uint32_t> tapes_made{0};
+
+}  // namespace
+
+const Tensor& Gradients::operator[](const Tensor& x) const {
+  static const Tensor none;
+  const bool known = x.grad_id.tape == tape_ && x.grad_id.step < by_step_.size();
+  return known ? by_step_[x.grad_id.step] : none;
+}
+
+Tensor Gradients::take(const Tensor& x) {
+  const bool known = x.grad_id.tape == tape_ && x.grad_id.step < by_step_.size();
+  return known ? std::exchange(by_step_[x.grad_id.step], Tensor()) : Tensor();
+}
+
+Tape::Tape() : outer_(std::exchange(current, this)), id_(++tapes_made) {}
+Tape::~Tape() { current = outer_; }
+
+void Tape::watch(Tensor& x) {
+  check(x && (x.dtype() == Dtype::f32 || x.dtype() == Dtype::f64), "tape: only f32 and f64 tensors can be watched");
+  x.grad_id = record(nullptr);
+}
+
+void Tape::watch(Parameters& parameters) {
+  for (Parameter& p : parameters) {
+    if (p.trainable) watch(p.value);
+  }
+}
+
+GradId Tape::resolve(GradId id) {
+  if (id.tape == id_) return id;
+  const auto alias = std::ranges::find(aliases_, id, &std::pair<GradId, GradId>::first);
+  return id.tape && alias != aliases_.end() ? alias->second : GradId{};
+}
+
+GradId Tape::record(std::unique_ptr<Step> step) {
+  steps_.push_back(std::move(step));
+  return {id_, static_cast<uint32_t>(steps_.size() - 1)};
+}
+
+GradId Tape::watch_as(GradId outer) {
+  aliases_.emplace_back(outer, record(nullptr));
+  return aliases_.back().second;
+}
+
+Gradients Tape::backward(const Tensor& scalar) {
+  check(scalar.size() == 1, "backward: expected a scalar, got shape ", scalar.shape(), "; pass dy as well");
+  return backward(scalar, full(scalar.shape(), 1, scalar.dtype()));
+}
+
+Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
+  check(dy.shape() == y.shape(), "backward: dy should be ", y.shape(), ", got ", dy.shape());
+  const GradId start = resolve(y.grad_id);
+  check(start.tape != 0, "backward: the result does not depend on any watched tensor of this tape");
+  const Pause pause;
+  std::vector<Tensor, PoolAllocator<Tensor>> gradient(steps_.size());
+  gradient[start.step] = dy;
+  for (size_t i = steps_.size(); i-- > 0;) {
+    const std::unique_ptr<Step> step = std::move(steps_[i]);  // frees what it saved at the end of this turn
+    if (!step || !gradient[i]) continue;
+    Grads inputs = step->backward(std::exchange(gradient[i], Tensor()));
+    check(inputs.size() == step->inputs.size(), "backward: ", step->name(), " returned ", inputs.size(),
+          " gradients for ", step->inputs.size(), " inputs");
+    for (size_t k = 0; k < inputs.size(); ++k) {
+      if (step->inputs[k].tape == 0 || !inputs[k]) continue;
+      add_gradient(gradient[step->inputs[k].step], std::move(inputs[k]));
+    }
+  }
+  steps_.clear();
+  return Gradients(id_, std::move(gradient));
+}
+
+namespace {
+
+// Notes which watched tensors a function reads, and records nothing.
+class Probe final : public Recorder {
+ public:
+  explicit Probe(Recorder* outer) : outer_(outer) { current = this; }
+  ~Probe() override { current = outer_; }
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+
+  GradId resolve(GradId id) override {
+    const GradId known = outer_->resolve(id);
+    if (known.tape && std::ranges::find(seen, id) == seen.end()) seen.push_back(id);
+    return {};
+  }
+  GradId record(std::unique_ptr<Step>) override { return {}; }
+
+  std::vector<GradId> seen;
+
+ private:
+  Recorder* outer_;
+};
+
+}  // namespace
+
+class Recomputed final : public Step {
+ public:
+  Recomputed(std::function<Tensor()> f, std::vector<GradId> reads) : f_(std::move(f)), reads_(std::move(reads)) {}
+  const char* name() const override { return "recompute"; }
+
+  Grads backward(const Tensor& dy) const override {
+    Tape inner;
+    std::vector<GradId> leaves;
+    for (const GradId id : reads_) leaves.push_back(inner.watch_as(id));
+    Gradients gradients = inner.backward(f_(), dy);
+    Grads out;
+    for (const GradId leaf : leaves) out.push_back(std::move(gradients.by_step_[leaf.step]));
+    return out;
+  }
+
+ private:
+  std::function<Tensor()> f_;
+  std::vector<GradId> reads_;
+};
+
+Tensor recompute(std::function<Tensor()> f) {
+  Recorder* outer = Recorder::current;
+  if (!outer) return f();
+  std::vector<GradId> reads;
+  Tensor y;
+  {
+    Probe probe(outer);
+    y = f();
+    reads = std::move(probe.seen);
+  }
+  if (reads.empty()) return y;
+  auto step = std::make_unique<Recomputed>(std::move(f), reads);
+  for (const GradId id : reads) step->inputs.push_back(outer->resolve(id));
+  y.grad_id = outer->record(std::move(step));
+  return y;
+}
+
+}  // namespace ink

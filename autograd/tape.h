@@ -1,0 +1,81 @@
+// A tape is a vector of steps; backward is a loop over it in reverse.
+//
+//   Tape tape;                         // from here on ops on watched tensors are recorded (in this thread)
+//   tape.watch(w);
+//   Tensor loss = mse_loss(linear(x, w, b), y);
+//   Gradients g = tape.backward(loss); // frees every step as it is passed
+//   g[w]                               // dloss/dw, same shape as w; undefined if the loss does not depend on w
+//
+// Tapes nest: the innermost records. A tensor remembers the tape that knows it by number, so one that outlives its tape
+// is simply no longer watched.
+#pragma once
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "tensor/op.h"
+#include "tensor/parameters.h"
+
+namespace ink {
+
+// What backward returns: the gradient of every watched tensor.
+class Gradients {
+ public:
+  Gradients(uint32_t tape, std::vector<Tensor, PoolAllocator<Tensor>> by_step)
+      : tape_(tape), by_step_(std::move(by_step)) {}
+  // Undefined when x was not watched or does not influence the result.
+  const Tensor& operator[](const Tensor& x) const;
+  Tensor take(const Tensor& x);  // the same, moved out, so that it can be freed or changed in place
+
+ private:
+  friend class Tape;
+  uint32_t tape_;
+  std::vector<Tensor, PoolAllocator<Tensor>> by_step_;
+};
+
+class Tape final : public Recorder {
+ public:
+  Tape();
+  ~Tape() override;
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  void watch(Tensor& x);               // x becomes a leaf whose gradient is wanted
+  void watch(Parameters& parameters);  // every trainable one
+  size_t steps() const { return steps_.size(); }
+
+  // Gradients of a scalar, or of Σ y·dy. Uses the tape up.
+  Gradients backward(const Tensor& scalar);
+  Gradients backward(const Tensor& y, const Tensor& dy);
+
+  GradId resolve(GradId id) override;
+  GradId record(std::unique_ptr<Step> step) override;
+
+ private:
+  friend class Recomputed;
+  GradId watch_as(GradId outer);  // a leaf that stands for a tensor of an outer tape
+  Recorder* outer_;
+  uint32_t id_;
+  std::vector<std::unique_ptr<Step>, PoolAllocator<std::unique_ptr<Step>>> steps_;  // null for leaves
+  std::vector<std::pair<GradId, GradId>> aliases_;
+};
+
+// While it lives, nothing is recorded in this thread.
+class Pause {
+ public:
+  Pause() : paused_(std::exchange(Recorder::current, nullptr)) {}
+  ~Pause() { Recorder::current = paused_; }
+  Pause(const Pause&) = delete;
+  Pause& operator=(const Pause&) = delete;
+
+ private:
+  Recorder* paused_;
+};
+
+// Runs f without keeping anything it computes except its result; backward runs f again to get the derivatives (Chen et
+// al. 2016). f is called twice and must give the same result: it may read watched tensors by capture and must draw
+// random numbers from a Random value, which starts anew each time.
+Tensor recompute(std::function<Tensor()> f);
+
+}  // namespace ink

@@ -1,0 +1,142 @@
+// What an op is. Everything the tape, the tests and the benches need is checked here, at compile time.
+//
+// An op is a struct with a name, `Saved` (what backward needs), `forward(Saved*, args…)`, `backward(saved, dy)` and
+// `samples()`. apply<Op>(args…) runs forward, and records a step when a tape watches one of the tensors. A fused op also
+// names `reference(args…)`, its composition of primitives.
+#pragma once
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "tensor/philox.h"
+#include "tensor/tensor.h"
+
+namespace ink {
+
+struct Cpu {};
+
+// Calls f(device, T{}) for the tensor's device and arithmetic type, f32 or f64.
+template <class F>
+void on(const char* name, const Tensor& x, F&& f) {
+  switch (x.dtype()) {
+    case Dtype::f32: return f(Cpu{}, float{});
+    case Dtype::f64: return f(Cpu{}, double{});
+    default: fail("", name, ": expected f32 or f64, got ", name_of(x.dtype()));
+  }
+}
+
+// One gradient for each tensor argument, in order; an undefined Tensor where there is none (ids, labels).
+using Grads = std::vector<Tensor, PoolAllocator<Tensor>>;
+
+// One recorded op, ready to run backwards. Lives in pool memory.
+class Step {
+ public:
+  virtual ~Step() = default;
+  virtual const char* name() const = 0;
+  virtual Grads backward(const Tensor& dy) const = 0;
+  std::vector<GradId, PoolAllocator<GradId>> inputs;  // tape 0 where nobody watches
+
+  static void* operator new(size_t bytes) { return pool().allocate(bytes); }
+  static void operator delete(void* p, size_t bytes) noexcept { pool().release(p, bytes); }
+};
+
+// Implemented by the tape (autograd/tape.h); programs that only infer never have one.
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  // The id under which this recorder knows a tensor; tape 0 when it does not watch it.
+  virtual GradId resolve(GradId id) = 0;
+  virtual GradId record(std::unique_ptr<Step> step) = 0;
+  static inline thread_local Recorder* current = nullptr;
+};
+
+template <class T>
+concept Op = requires(const typename T::Saved& saved, const Tensor& dy) {
+  { T::name } -> std::convertible_to<const char*>;
+  { T::backward(saved, dy) } -> std::same_as<Grads>;
+  T::samples();
+};
+
+template <class T>
+concept Fused = Op<T> && requires { &T::reference; };
+
+// Off: every fused op runs its reference instead, for study and tests.
+inline thread_local bool fusion = true;
+
+template <Op T>
+class StepOf final : public Step {
+ public:
+  typename T::Saved saved;
+  const char* name() const override { return T::name; }
+  Grads backward(const Tensor& dy) const override { return T::backward(saved, dy); }
+};
+
+namespace detail {
+inline bool note(std::vector<GradId, PoolAllocator<GradId>>& into, const Tensor& t) {
+  into.push_back(Recorder::current->resolve(t.grad_id));
+  return into.back().tape != 0;
+}
+inline bool note(std::vector<GradId, PoolAllocator<GradId>>& into, const std::vector<Tensor>& list) {
+  bool any = false;
+  for (const Tensor& t : list) any |= note(into, t);
+  return any;
+}
+template <class A>
+bool note(std::vector<GradId, PoolAllocator<GradId>>&, const A&) {
+  return false;
+}
+}  // namespace detail
+
+template <Op T, class... Args>
+Tensor apply(const Args&... args) {
+  if constexpr (Fused<T>) {
+    if (!fusion) return T::reference(args...);
+  }
+  if (!Recorder::current) return T::forward(nullptr, args...);
+  auto step = std::make_unique<StepOf<T>>();
+  const bool watched = (detail::note(step->inputs, args) | ... | false);
+  if (!watched) return T::forward(nullptr, args...);
+  Tensor y = T::forward(&step->saved, args...);
+  y.grad_id = Recorder::current->record(std::move(step));
+  return y;
+}
+
+// ── samples: written once per op; tests and benches come from them ──────────────────────────────
+
+// One call of the op on given inputs. Floating-point inputs are f64; tests also run them in f32.
+struct Sample {
+  using Call = std::function<Tensor(std::span<const Tensor>)>;
+  std::string label;          // "4x6", unique within the op
+  std::vector<Tensor> in;     // tensors of integers are never differentiated
+  Call call;
+  double flops = 0;           // of the forward call, for the bench; 0: only GB/s is printed
+  double tolerance = 1e-6;    // of the gradient against central differences, relative
+  bool bench = false;         // a large sample: timed by the bench, checked in f32 (threads, bits), not differenced
+};
+
+// A line of the table that tests and benches read. Nothing in the library refers to it, so the linker drops it there.
+struct OpEntry {
+  const char* name;
+  std::vector<Sample> (*samples)();
+  bool fused;
+};
+
+template <Op T>
+constexpr OpEntry describe() {
+  return {T::name, &T::samples, Fused<T>};
+}
+// Placed before an array of entries at the end of an op's file. Aligned as one entry: else g++ widens the alignment of arrays
+// and leaves gaps between the files' entries.
+#define INK_OPS \
+  [[gnu::used, gnu::section("ink_ops"), gnu::aligned(alignof(OpEntry))]] static const constinit OpEntry
+
+// Reproducible inputs for samples and tests.
+Tensor randn(Shape shape, uint64_t seed, Dtype dtype = Dtype::f64);                            // N(0, 1)
+Tensor rand_uniform(Shape shape, uint64_t seed, double low, double high, Dtype dtype = Dtype::f64);
+Tensor randint(Shape shape, uint64_t seed, int64_t low, int64_t high);                         // i32 in [low, high)
+
+}  // namespace ink

@@ -1,0 +1,79 @@
+// Random numbers without state: value = Philox4x32-10(key, counter) (Salmon et al. 2011).
+//
+// A Random is a plain value. `random.split(i)` gives an independent stream for the i-th use, so the number that any
+// element receives depends only on (seed, path of splits, element index): never on threads, order or device, and there
+// is no generator state to save in a checkpoint.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace ink {
+
+struct PhiloxKey {
+  uint32_t k0, k1;
+};
+
+// One block of the cipher: four independent uniform 32-bit words.
+inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, PhiloxKey key) {
+  for (int round = 0; round < 10; ++round) {
+    const uint64_t a = uint64_t{0xD2511F53u} * counter[0], b = uint64_t{0xCD9E8D57u} * counter[2];
+    counter = {static_cast<uint32_t>(b >> 32) ^ counter[1] ^ key.k0, static_cast<uint32_t>(b),
+               static_cast<uint32_t>(a >> 32) ^ counter[3] ^ key.k1, static_cast<uint32_t>(a)};
+    key.k0 += 0x9E3779B9u;
+    key.k1 += 0xBB67AE85u;
+  }
+  return counter;
+}
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : key_(seed) {}
+
+  // An independent stream; the same i gives the same stream.
+  Random split(uint64_t i) const {
+    const auto r = philox(words(i, kSplit), key());
+    return Random(uint64_t{r[0]} << 32 | r[1]);
+  }
+  // The four words of block i of this stream.
+  std::array<uint32_t, 4> block(uint64_t i) const { return philox(words(i, kDraw), key()); }
+  uint32_t bits(uint64_t i) const { return block(i / 4)[i % 4]; }
+  double uniform(uint64_t i) const { return bits(i) * 0x1p-32; }             // in [0, 1)
+  uint64_t below(uint64_t i, uint64_t n) const {                             // in [0, n), n > 0
+    const auto r = block(i);
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(uint64_t{r[0]} << 32 | r[1]) * n) >> 64);
+  }
+  double normal(uint64_t i) const;                                           // mean 0, deviation 1 (Box-Muller)
+
+  uint64_t seed() const { return key_; }
+  PhiloxKey key() const { return {static_cast<uint32_t>(key_), static_cast<uint32_t>(key_ >> 32)}; }
+  bool operator==(const Random&) const = default;
+
+ private:
+  static constexpr uint32_t kDraw = 0, kSplit = 0x5911u;
+  static std::array<uint32_t, 4> words(uint64_t i, uint32_t use) {
+    return {static_cast<uint32_t>(i), static_cast<uint32_t>(i >> 32), use, 0};
+  }
+  uint64_t key_;
+};
+
+// Draws in sequence from one stream, for loops that consume a varying number of values (shuffles, masking).
+class Draws {
+ public:
+  explicit Draws(Random random) : random_(random) {}
+  double uniform() { return random_.uniform(4 * next_++); }
+  uint64_t below(uint64_t n) { return random_.below(next_++, n); }
+  // Fisher-Yates
+  template <class T>
+  void shuffle(std::vector<T>& v) {
+    for (std::size_t i = v.size(); i > 1; --i) std::swap(v[i - 1], v[below(i)]);
+  }
+
+ private:
+  Random random_;
+  uint64_t next_ = 0;
+};
+
+}  // namespace ink

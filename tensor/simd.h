@@ -1,0 +1,46 @@
+// One kernel source, every instruction set: simd::run(f) compiles the body of f once for each level and calls the
+// version for this processor.
+//
+// How: `flatten` inlines everything f calls into a function built for the target, so plain loops under
+// `#pragma omp simd` become AVX2 or AVX-512 code while the rest of the program stays portable. Kernels called through
+// run() must be visible (templates or inline) and must not throw. Products and sums are never contracted to
+// fused multiply-adds here (-ffp-contract=off), so elementwise results are the same bits at every level.
+#pragma once
+#include <cstdint>
+
+namespace ink::simd {
+
+enum class Level : uint8_t { portable, avx2, avx512 };
+
+Level best();              // the highest level of this processor
+Level level();             // the level in force: best(), or what INK_SIMD=portable|avx2|avx512 asks for
+void set_level(Level l);   // for tests and benches; raises Error when the processor lacks it
+const char* name_of(Level l);
+
+#if defined(__x86_64__)
+#define INK_TARGET_AVX2 "avx2,fma,f16c"
+#define INK_TARGET_AVX512 "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c,prefer-vector-width=512"
+
+template <class F>
+[[gnu::flatten, gnu::noinline, gnu::target(INK_TARGET_AVX2)]] void run_avx2(const F& f) {
+  f();
+}
+template <class F>
+[[gnu::flatten, gnu::noinline, gnu::target(INK_TARGET_AVX512)]] void run_avx512(const F& f) {
+  f();
+}
+#endif
+
+template <class F>
+void run(const F& f) {
+#if defined(__x86_64__)
+  switch (level()) {
+    case Level::avx512: return run_avx512(f);
+    case Level::avx2: return run_avx2(f);
+    case Level::portable: break;
+  }
+#endif
+  f();
+}
+
+}  // namespace ink::simd

@@ -1,0 +1,72 @@
+// Storage: a counted block of bytes. Tensors that share it are views of one another.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "tensor/allocator.h"
+
+namespace ink {
+
+enum class Device : uint8_t { cpu, cuda };
+
+class Storage {
+ public:
+  // Owned memory, uninitialised, from the pool.
+  static Storage* create(size_t bytes);
+  // Memory of someone else (a mapped file): read-only, kept alive by `owner`.
+  static Storage* borrow(const void* data, size_t bytes, std::shared_ptr<const void> owner);
+
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+  bool borrowed() const { return owner_ != nullptr; }
+  // Counts in-place writes (optimizer updates, loading), so that derived copies such as packed weights notice.
+  uint64_t version() const { return version_; }
+  void touch() { ++version_; }
+
+  void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
+  void release() noexcept {
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy();
+  }
+  int use_count() const { return references_.load(std::memory_order_relaxed); }
+
+ private:
+  Storage(void* data, size_t bytes, std::shared_ptr<const void> owner)
+      : data_(data), bytes_(bytes), owner_(std::move(owner)) {}
+  ~Storage() = default;
+  void destroy() noexcept;
+
+  std::atomic<int32_t> references_{1};
+  uint64_t version_ = 0;
+  void* data_;
+  size_t bytes_;
+  std::shared_ptr<const void> owner_;
+};
+
+// An intrusive pointer to a Storage.
+class StorageRef {
+ public:
+  StorageRef() = default;
+  explicit StorageRef(Storage* adopted) : storage_(adopted) {}
+  StorageRef(const StorageRef& o) : storage_(o.storage_) {
+    if (storage_) storage_->retain();
+  }
+  StorageRef(StorageRef&& o) noexcept : storage_(std::exchange(o.storage_, nullptr)) {}
+  StorageRef& operator=(StorageRef o) noexcept {
+    std::swap(storage_, o.storage_);
+    return *this;
+  }
+  ~StorageRef() {
+    if (storage_) storage_->release();
+  }
+  Storage* get() const { return storage_; }
+  Storage* operator->() const { return storage_; }
+  explicit operator bool() const { return storage_ != nullptr; }
+
+ private:
+  Storage* storage_ = nullptr;
+};
+
+}  // namespace ink

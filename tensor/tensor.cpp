@@ -1,0 +1,232 @@
+// Tensor: making, viewing, copying. Strided walks go through one loop, for_each_row.
+#include "tensor/tensor.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "tensor/parallel.h"
+
+namespace ink {
+namespace {
+
+bool is_row_major(const Shape& shape, const Strides& strides) {
+  int64_t step = 1;
+  for (int i = shape.rank(); i-- > 0;) {
+    if (shape[i] != 1 && strides[i] != step) return false;
+    step *= shape[i];
+  }
+  return true;
+}
+
+// Calls f(T{}) with the C++ type of a dtype.
+template <class F>
+void with_type(Dtype dtype, F&& f) {
+  switch (dtype) {
+    case Dtype::f32: return f(float{});
+    case Dtype::f64: return f(double{});
+    case Dtype::f16: return f(Float16{});
+    case Dtype::bf16: return f(Bfloat16{});
+    case Dtype::i64: return f(int64_t{});
+    case Dtype::i32: return f(int32_t{});
+    case Dtype::i8: return f(int8_t{});
+    case Dtype::u8: return f(uint8_t{});
+  }
+}
+
+// Copies a strided tensor into row-major memory, parallel over rows of the last axis.
+template <class T>
+void copy_strided(const Tensor& x, T* out) {
+  const int64_t C = x.rank() ? x.dim(-1) : 1, N = C ? x.size() / C : 0;
+  const int64_t step = x.rank() ? x.strides()[-1] : 1;
+  const T* base = x.data<T>();
+  parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
+    for (int64_t n = begin; n < end; ++n) {
+      const T* row = base;
+      for (int64_t i = x.rank() - 2, rest = n; i >= 0; --i) {
+        const int axis = static_cast<int>(i);
+        row += rest % x.dim(axis) * x.strides()[axis];
+        rest /= x.dim(axis);
+      }
+      for (int64_t c = 0; c < C; ++c) out[n * C + c] = row[c * step];
+    }
+  });
+}
+
+template <class T>
+double as_double(T v) {
+  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, Bfloat16>) {
+    return static_cast<double>(to_float(v));
+  } else {
+    return static_cast<double>(v);
+  }
+}
+template <class T>
+T from_double(double v) {
+  if constexpr (std::is_same_v<T, Float16>) {
+    return to_float16(static_cast<float>(v));
+  } else if constexpr (std::is_same_v<T, Bfloat16>) {
+    return to_bfloat16(static_cast<float>(v));
+  } else {
+    return static_cast<T>(v);
+  }
+}
+
+}  // namespace
+
+Tensor::Tensor(Shape shape, Dtype dtype)
+    : shape_(shape), strides_(row_major(shape)), size_(shape.size()), dtype_(dtype) {
+  size_t total = 0;
+  check(!__builtin_mul_overflow(static_cast<size_t>(size_), size_of(dtype), &total), "tensor: shape ", shape,
+        " of ", name_of(dtype), " does not fit in memory");
+  storage_ = StorageRef(Storage::create(total));
+}
+
+Tensor::Tensor(StorageRef storage, Shape shape, Strides strides, int64_t offset, Dtype dtype)
+    : storage_(std::move(storage)),
+      shape_(shape),
+      strides_(strides),
+      offset_(offset),
+      size_(shape.size()),
+      dtype_(dtype),
+      contiguous_(is_row_major(shape, strides)) {
+  check(strides.rank() == shape.rank(), "tensor: strides ", strides, " for shape ", shape);
+  int64_t low = offset, high = offset + 1;  // the range of elements that the strides can reach
+  for (int i = 0; i < shape.rank(); ++i) {
+    const int64_t reach = (std::max<int64_t>(shape[i], 1) - 1) * strides[i];
+    (reach < 0 ? low : high) += reach;
+  }
+  const auto available = static_cast<int64_t>(storage_->bytes() / size_of(dtype));
+  check(size_ == 0 || (low >= 0 && high <= available), "tensor: view ", shape, " with strides ", strides,
+        " at ", offset, " leaves its storage of ", available, " elements");
+}
+
+double Tensor::item() const {
+  check(size_ == 1, "item: expected a tensor of one element, got shape ", shape_);
+  double v = 0;
+  with_type(dtype_, [&](auto t) { v = as_double(*data<decltype(t)>()); });
+  return v;
+}
+
+Tensor empty_like(const Tensor& x) { return Tensor(x.shape(), x.dtype()); }
+
+Tensor zeros(Shape shape, Dtype dtype) {
+  Tensor x(shape, dtype);
+  if (x.size()) std::memset(x.storage()->data(), 0, x.bytes());
+  return x;
+}
+
+Tensor full(Shape shape, double value, Dtype dtype) {
+  Tensor x(shape, dtype);
+  with_type(dtype, [&](auto t) {
+    using T = decltype(t);
+    std::fill_n(x.data<T>(), x.size(), from_double<T>(value));
+  });
+  return x;
+}
+
+Tensor arange(int64_t n, Dtype dtype) {
+  Tensor x(Shape{n}, dtype);
+  with_type(dtype, [&](auto t) {
+    using T = decltype(t);
+    for (int64_t i = 0; i < n; ++i) x.data<T>()[i] = from_double<T>(static_cast<double>(i));
+  });
+  return x;
+}
+
+template <class T>
+Tensor from(std::span<const T> values, Shape shape) {
+  check(static_cast<int64_t>(values.size()) == shape.size(), "from: ", values.size(), " values for shape ", shape);
+  Tensor x(shape, dtype_of<T>);
+  if (!values.empty()) std::memcpy(x.data<T>(), values.data(), values.size_bytes());
+  return x;
+}
+template <class T>
+std::vector<T> to_vector(const Tensor& x) {
+  const Tensor packed = contiguous(x);
+  const T* data = packed.data<T>();
+  return std::vector<T>(data, data + packed.size());
+}
+#define INK_INSTANTIATE(T)                              \
+  template Tensor from<T>(std::span<const T>, Shape);   \
+  template std::vector<T> to_vector<T>(const Tensor& x);
+INK_INSTANTIATE(float)
+INK_INSTANTIATE(double)
+INK_INSTANTIATE(int64_t)
+INK_INSTANTIATE(int32_t)
+INK_INSTANTIATE(int8_t)
+INK_INSTANTIATE(uint8_t)
+#undef INK_INSTANTIATE
+
+Tensor contiguous(const Tensor& x) {
+  if (x.is_contiguous()) return x;
+  Tensor y = clone(x);
+  y.grad_id = x.grad_id;
+  return y;
+}
+
+Tensor clone(const Tensor& x) {
+  Tensor y = empty_like(x);
+  with_type(x.dtype(), [&](auto t) {
+    using T = decltype(t);
+    if (x.is_contiguous()) {
+      if (x.size()) std::memcpy(y.data<T>(), x.data<T>(), x.bytes());
+    } else {
+      copy_strided(x, y.data<T>());
+    }
+  });
+  return y;
+}
+
+Tensor converted(const Tensor& x, Dtype dtype) {
+  if (x.dtype() == dtype) return x;
+  const Tensor packed = contiguous(x);
+  Tensor y(x.shape(), dtype);
+  with_type(x.dtype(), [&](auto s) {
+    with_type(dtype, [&](auto t) {
+      using S = decltype(s);
+      using T = decltype(t);
+      const S* in = packed.data<S>();
+      T* out = y.data<T>();
+      parallel_for(x.size(), grain_for(1), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          if constexpr (std::is_integral_v<S> && std::is_integral_v<T>) {
+            out[i] = static_cast<T>(in[i]);
+          } else {
+            out[i] = from_double<T>(as_double(in[i]));
+          }
+        }
+      });
+    });
+  });
+  return y;
+}
+
+Tensor view(const Tensor& x, Shape shape, Strides strides, int64_t offset) {
+  return Tensor(x.storage(), shape, strides, offset, x.dtype());
+}
+
+void copy_into(Tensor& target, const Tensor& source) {
+  check(target.shape() == source.shape() && target.dtype() == source.dtype(), "copy_into: expected ",
+        target.shape(), ' ', name_of(target.dtype()), ", got ", source.shape(), ' ', name_of(source.dtype()));
+  check(target.is_contiguous() && !target.storage()->borrowed(), "copy_into: the target should own contiguous memory");
+  const Tensor packed = contiguous(source);
+  with_type(target.dtype(), [&](auto t) {
+    using T = decltype(t);
+    if (target.size()) std::memmove(target.data<T>(), packed.data<T>(), target.bytes());
+  });
+  target.touch();
+}
+
+bool equal_bits(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
+  if (a.size() == 0) return true;
+  const Tensor x = contiguous(a), y = contiguous(b);
+  bool same = false;
+  with_type(a.dtype(), [&](auto t) {
+    using T = decltype(t);
+    same = std::memcmp(x.data<T>(), y.data<T>(), x.bytes()) == 0;
+  });
+  return same;
+}
+
+}  // namespace ink

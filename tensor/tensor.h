@@ -1,0 +1,98 @@
+// Tensor: a cheap handle to (storage, shape, strides, dtype). Copies share memory; ops never write their inputs.
+#pragma once
+#include <ostream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tensor/dtype.h"
+#include "tensor/shape.h"
+#include "tensor/storage.h"
+
+namespace ink {
+
+// Which step of which tape produced a tensor; tape 0 means "nobody is watching".
+struct GradId {
+  uint32_t tape = 0, step = 0;
+  bool operator==(const GradId&) const = default;
+};
+
+class Tensor {
+ public:
+  Tensor() = default;                              // undefined: no storage, converts to false
+  explicit Tensor(Shape shape, Dtype dtype = Dtype::f32);  // uninitialised, contiguous
+  Tensor(StorageRef storage, Shape shape, Strides strides, int64_t offset, Dtype dtype);
+
+  explicit operator bool() const { return static_cast<bool>(storage_); }
+  const Shape& shape() const { return shape_; }
+  const Strides& strides() const { return strides_; }  // in elements; 0 where an extent is stretched
+  Dtype dtype() const { return dtype_; }
+  Device device() const { return Device::cpu; }
+  int rank() const { return shape_.rank(); }
+  int64_t dim(int axis) const { return shape_[axis]; }
+  int64_t size() const { return size_; }
+  size_t bytes() const { return static_cast<size_t>(size_) * size_of(dtype_); }
+  bool is_contiguous() const { return contiguous_; }
+  const StorageRef& storage() const { return storage_; }
+  int64_t offset() const { return offset_; }
+
+  // The first element. The type must be the tensor's; other elements lie at multiples of strides().
+  template <class T>
+  T* data() {
+    check_type(dtype_of<T>);
+    return static_cast<T*>(storage_->data()) + offset_;
+  }
+  template <class T>
+  const T* data() const {
+    check_type(dtype_of<T>);
+    return static_cast<const T*>(storage_->data()) + offset_;
+  }
+  // The only element of a tensor of size 1, as double.
+  double item() const;
+  // Announces an in-place write (see Storage::version).
+  void touch() { storage_->touch(); }
+
+  GradId grad_id;
+
+ private:
+  void check_type(Dtype wanted) const {
+    check(wanted == dtype_ && storage_, "tensor: read as ", name_of(wanted), ", but it is ",
+          storage_ ? name_of(dtype_) : "undefined");
+  }
+  StorageRef storage_;
+  Shape shape_;
+  Strides strides_;
+  int64_t offset_ = 0, size_ = 0;
+  Dtype dtype_ = Dtype::f32;
+  bool contiguous_ = true;
+};
+
+// Making tensors. None of these is recorded on a tape.
+Tensor empty_like(const Tensor& x);  // contiguous, uninitialised
+Tensor zeros(Shape shape, Dtype dtype = Dtype::f32);
+Tensor full(Shape shape, double value, Dtype dtype = Dtype::f32);
+Tensor arange(int64_t n, Dtype dtype = Dtype::i32);
+template <class T>
+Tensor from(std::span<const T> values, Shape shape);
+template <class T>
+Tensor from(const std::vector<T>& values) {
+  return from(std::span<const T>(values), Shape{static_cast<int64_t>(values.size())});
+}
+template <class T>
+std::vector<T> to_vector(const Tensor& x);  // row-major copy of the elements; T must be the tensor's type
+
+// Same values in row-major memory; x itself (sharing memory) when it already is. Keeps grad_id.
+Tensor contiguous(const Tensor& x);
+// A fresh contiguous copy, never sharing memory; not watched by any tape.
+Tensor clone(const Tensor& x);
+// Values converted to another element type; x itself when it already has it. Not recorded: see the op `cast`.
+Tensor converted(const Tensor& x, Dtype dtype);
+// A view of the same storage, not recorded; every element must lie inside the storage.
+Tensor view(const Tensor& x, Shape shape, Strides strides, int64_t offset);
+// Copies source into target (same shape and dtype, target contiguous) and touches it.
+void copy_into(Tensor& target, const Tensor& source);
+
+bool equal_bits(const Tensor& a, const Tensor& b);  // same shape, dtype and bytes
+std::ostream& operator<<(std::ostream& out, const Tensor& x);  // values (long axes elided), shape and dtype
+
+}  // namespace ink
