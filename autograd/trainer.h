@@ -1,0 +1,111 @@
+// The one training loop: w ← optimizer(w, clip(Σᵢ wᵢ ∇Lᵢ / Σᵢ wᵢ)) over micro-batches i, for every
+// step.
+//
+// Pre-training, fine-tuning and distillation all run it. It knows parameters and losses; models and
+// texts stay with the caller, who computes the loss of one micro-batch:
+//
+//   Parameters parameters = …;
+//   TrainingHooks hooks;
+//   hooks.loss = [&](int64_t micro_batch, const Random& random) -> MicroLoss {
+//     const Batch& batch = batches[micro_batch % batches.size()];
+//     return {.loss = cross_entropy(model(batch.inputs, &random), batch.labels), .weight =
+//     batch.size()};
+//   };
+//   AdamW optimizer(parameters, {…});
+//   const TrainingResult result = train(parameters, optimizer, schedule, {.steps = 1000}, hooks);
+//
+// Exact resume. There is no generator state: micro-batch i of step s draws from
+// Random(seed).split(s).split(i), and the data of a step should likewise follow from (seed,
+// position). With `folder` set, training writes a log (log.jsonl) and checkpoints there; with
+// `resume` it continues from the newest valid checkpoint, and ends with the same bits as a run that
+// was never interrupted. Without `resume`, a folder that already holds checkpoints is an Error.
+//
+// Errors: a loss or gradient that is not finite raises Error naming the step (and the parameter);
+// parameters are those before the step, checkpoints are untouched. Exceptions of hooks pass
+// through.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autograd/optimizer.h"
+#include "autograd/schedule.h"
+#include "tensor/json.h"
+#include "tensor/parameters.h"
+#include "tensor/philox.h"
+#include "tensor/tensor.h"
+
+namespace ink {
+
+using Metrics = std::vector<std::pair<std::string, double>>;
+
+struct TrainerOptions {
+  int64_t steps = 0;             // optimizer steps in all, those before a resume included
+  int64_t accumulate = 1;        // micro-batches in a step
+  double clip_norm = 1.0;        // longest gradient (global norm); 0 = never clipped
+  uint64_t seed = 1;             // of the random numbers handed to the loss
+  int64_t log_every = 1;         // steps averaged in a line of the log
+  int64_t evaluate_every = 0;    // steps; 0 = only after the last one
+  std::filesystem::path folder;  // of log and checkpoints; empty = neither
+  int64_t checkpoint_every = 0;  // steps; 0 = only at the end and when stopped
+  int64_t keep_checkpoints = 2;  // newest ones kept
+  bool resume = false;           // continue from the newest valid checkpoint in `folder`, if any
+  const std::atomic<bool>* stop =
+      nullptr;  // set by another thread or a signal handler: checkpoint, then return
+};
+
+// What the loss function returns for one micro-batch. With weight = rows that count in the mean
+// `loss`, k micro-batches give the gradient of one batch k times as large.
+struct MicroLoss {
+  Tensor loss;         // scalar, recorded on the tape that the trainer has opened
+  double weight = 1;   // ≥ 0, and positive for one micro-batch of a step at least
+  int64_t tokens = 0;  // for tokens per second
+  Metrics metrics;     // averaged by weight, logged under their names
+};
+
+struct Evaluation {
+  double score = 0;  // higher is better: an accuracy, a negative loss
+  Metrics metrics;   // logged under their names
+};
+
+struct Progress {
+  int64_t step = 0, steps = 0;                            // steps done, of how many
+  double loss = 0, learning_rate = 0, gradient_norm = 0;  // of this step; the norm before clipping
+  double tokens_per_second = 0, seconds_left = 0;         // smoothed
+};
+
+struct TrainingHooks {
+  // The loss of a micro-batch; they are numbered from 0 through the whole training: step ·
+  // accumulate + i. Required.
+  std::function<MicroLoss(int64_t micro_batch, const Random& random)> loss;
+  // Where the data stands after the steps done so far, kept in checkpoints; and the way back there.
+  // Both or neither: a loss that is a function of the micro-batch number needs none.
+  std::function<Json()> data_state;
+  std::function<void(const Json& state)> restore_data;
+  // Measures the parameters; nothing is recorded meanwhile. `keep_best` runs after an evaluation
+  // that is better than all before, to save the parameters.
+  std::function<Evaluation(int64_t step)> evaluate;
+  std::function<void(int64_t step, const Evaluation& best)> keep_best;
+  std::function<void(const Progress& progress)> progress;  // after every step
+  std::function<void(const std::string& sentence)>
+      notice;  // "resumed at step 120", "checkpoint … is damaged: …"
+};
+
+struct TrainingResult {
+  enum class Status : uint8_t { finished, interrupted };
+  Status status = Status::finished;
+  int64_t step = 0;       // steps done
+  double loss = 0;        // of the last step
+  Evaluation last, best;  // evaluations, where there were any
+  int64_t best_step = -1;
+  double seconds = 0;  // in this call
+};
+
+TrainingResult train(Parameters& parameters, Optimizer& optimizer, const Schedule& schedule,
+                     const TrainerOptions& options, const TrainingHooks& hooks);
+
+}  // namespace ink
