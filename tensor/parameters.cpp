@@ -1,0 +1,53 @@
+// The store of named parameters.
+#include "tensor/parameters.h"
+
+#include <utility>
+
+namespace ink {
+
+Parameter& Parameters::add(std::string name, Tensor value) {
+  check(static_cast<bool>(value), "parameters: ", name, " has no value");
+  check(!by_name_.contains(name), "parameters: the name ", name,
+        " is used twice; to tie two, share the Parameter");
+  const bool decay = value.rank() > 1;
+  Parameter& added = all_.emplace_back(std::move(name), std::move(value), true, decay);
+  by_name_.emplace(added.name, &added);
+  return added;
+}
+
+Parameter* Parameters::find(std::string_view name) {
+  const auto at = by_name_.find(name);
+  return at == by_name_.end() ? nullptr : at->second;
+}
+const Parameter* Parameters::find(std::string_view name) const {
+  return const_cast<Parameters*>(this)->find(name);
+}
+
+Parameter& Parameters::at(std::string_view name) {
+  Parameter* found = find(name);
+  check(found != nullptr, "parameters: there is none named ", name);
+  return *found;
+}
+const Parameter& Parameters::at(std::string_view name) const {
+  return const_cast<Parameters*>(this)->at(name);
+}
+
+int64_t Parameters::elements() const {
+  int64_t total = 0;
+  for (const Parameter& p : all_) total += p.value.size();
+  return total;
+}
+
+size_t Parameters::bytes() const {
+  size_t total = 0;
+  for (const Parameter& p : all_) total += p.value.bytes();
+  return total;
+}
+
+void Parameters::own() {
+  for (Parameter& p : all_) {
+    if (p.value.storage()->borrowed() || !p.value.is_contiguous()) p.value = clone(p.value);
+  }
+}
+
+}  // namespace ink
