@@ -59,19 +59,22 @@ std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& path) {
   const struct stat status = status_of(file, path);
   check(S_ISREG(status.st_mode), "cannot map ", path.string(), ": expected a regular file");
   const auto size = static_cast<size_t>(status.st_size);
-  void* data = nullptr;
-  if (size > 0) {
-    data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number, 0);
-    check(data != MAP_FAILED, "cannot map ", path.string(), " (", in_megabytes(size),
-          "): ", reason(errno));
-  }
-  return std::shared_ptr<const MappedFile>(
+  // Zeros first, the file over them: a file that ends with its last page still has readable bytes
+  // after it.
+  const size_t reserved = size + kSlack;
+  void* data = ::mmap(nullptr, reserved, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  check(data != MAP_FAILED, "cannot map ", path.string(), " (", in_megabytes(size),
+        "): ", reason(errno));
+  std::shared_ptr<const MappedFile> mapped(
       new MappedFile(path, static_cast<const std::byte*>(data), size));
+  if (size > 0) {
+    check(::mmap(data, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, file.number, 0) == data,
+          "cannot map ", path.string(), " (", in_megabytes(size), "): ", reason(errno));
+  }
+  return mapped;
 }
 
-MappedFile::~MappedFile() {
-  if (size_ > 0) ::munmap(const_cast<std::byte*>(data_), size_);
-}
+MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(data_), size_ + kSlack); }
 
 std::string read_file(const fs::path& path, size_t max_bytes) {
   const Descriptor file = open_to_read(path);

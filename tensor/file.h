@@ -23,6 +23,7 @@ namespace ink {
 // while it is mapped.
 class MappedFile {
  public:
+  static constexpr size_t kSlack = 64;
   static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
