@@ -5,6 +5,7 @@ find_package(GTest REQUIRED)
 set(seen_by_tensor tensor)
 set(seen_by_text tensor text)
 set(seen_by_autograd tensor autograd)
+set(seen_by_ops tensor autograd)
 set(seen_by_nn tensor autograd nn)  # its tests differentiate
 set(seen_by_objectives tensor autograd nn text objectives)
 set(seen_by_tasks tensor autograd nn text objectives tasks)
