@@ -2,13 +2,15 @@
 #
 # No -march: kernels choose their instruction set at run time (tensor/simd.h). Products and sums are contracted to fused
 # multiply-adds only in the files named in CMakeLists.txt, so elementwise results are the same bits on every machine.
+# Nobody reads errno or the floating-point exception flags; without them g++ can vectorise square roots and selections.
+# Results stay the same bits.
 add_library(ink_flags INTERFACE)
 target_compile_features(ink_flags INTERFACE cxx_std_20)
 target_include_directories(ink_flags INTERFACE "${PROJECT_SOURCE_DIR}")
 target_link_libraries(ink_flags INTERFACE Threads::Threads OpenBLAS::OpenBLAS)
 target_compile_options(ink_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion
-  -fopenmp-simd -ffp-contract=off
+  -fopenmp-simd -ffp-contract=off -fno-math-errno -fno-trapping-math
   -ffunction-sections -fdata-sections
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
 target_link_options(ink_flags INTERFACE -Wl,--gc-sections)

@@ -1,0 +1,17 @@
+// Checks of an op's arguments, with messages of one form: "layer_norm: gamma should be f32 (768),
+// got f32 (3)".
+#pragma once
+#include "tensor/tensor.h"
+
+namespace ink {
+
+// `t`, the argument called `argument`, should have this element type and shape.
+void expect(const char* op, const char* argument, const Tensor& t, Dtype dtype, const Shape& shape);
+// The same for the shape's rank alone.
+void expect_rank(const char* op, const char* argument, const Tensor& t, int rank);
+
+// How many rows x (…, C) has: the product of all extents but the last. Raises Error when x is a
+// scalar.
+int64_t rows_of(const char* op, const Tensor& x);
+
+}  // namespace ink
