@@ -12,14 +12,32 @@ namespace ink::simd {
 
 enum class Level : uint8_t { portable, avx2, avx512 };
 
-Level best();              // the highest level of this processor
-Level level();             // the level in force: best(), or what INK_SIMD=portable|avx2|avx512 asks for
-void set_level(Level l);   // for tests and benches; raises Error when the processor lacks it
+Level best();   // the highest level of this processor
+Level level();  // the level in force: best(), or what INK_SIMD=portable|avx2|avx512 asks for
+void set_level(Level l);  // for tests and benches; raises Error when the processor lacks it
 const char* name_of(Level l);
 
 #if defined(__x86_64__)
 #define INK_TARGET_AVX2 "avx2,fma,f16c"
 #define INK_TARGET_AVX512 "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c,prefer-vector-width=512"
+
+// Everything defined between BEGIN and END, templates included, is compiled for that level: for code in intrinsics.
+#if defined(__clang__)
+#define INK_BEGIN_AVX2 \
+  _Pragma("clang attribute push(__attribute__((target(\"avx2,fma,f16c\"))), apply_to = function)")
+#define INK_BEGIN_AVX512                                                                     \
+  _Pragma(                                                                                   \
+      "clang attribute "                                                                     \
+      "push(__attribute__((target(\"avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c\"))), " \
+      "apply_to = function)")
+#define INK_END_TARGET _Pragma("clang attribute pop")
+#else
+#define INK_BEGIN_AVX2 _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma,f16c\")")
+#define INK_BEGIN_AVX512               \
+  _Pragma("GCC push_options") _Pragma( \
+      "GCC target(\"avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c,prefer-vector-width=512\")")
+#define INK_END_TARGET _Pragma("GCC pop_options")
+#endif
 
 template <class F>
 [[gnu::flatten, gnu::noinline, gnu::target(INK_TARGET_AVX2)]] void run_avx2(const F& f) {

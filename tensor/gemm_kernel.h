@@ -1,0 +1,54 @@
+// The micro-kernels of gemm and attention: a small tile of C stays in registers while A and B stream past.
+//
+//   C[r][n] = start + Σ_k A[r][k]·B[k][n],   start = C[r][n] when continuing, else 0
+//
+// B lies in panels (packing.h): [depth][panel_width], the last panel cut to whole vectors and padded with zeros. A is read
+// where it is, any two strides. One template (gemm_tile.h) is compiled for every instruction set; multiply-adds are
+// fused wherever the set has them, so AVX2 and AVX-512 give the same bits.
+#pragma once
+#include <array>
+#include <cstdint>
+
+#include "tensor/gemm.h"
+#include "tensor/simd.h"
+
+namespace ink {
+
+struct TileCall {
+  const float* a;  // A[r][k] at a[r·a_row + k·a_step]
+  int64_t a_row, a_step;
+  const float* b;  // one panel: B[k][n] at b[k·b_step + n]
+  int64_t b_step;
+  int64_t depth;
+  float* c;  // C[r][n] at c[r·ldc + n]
+  int64_t ldc;
+  int64_t columns;                            // written: at most the width of the tile
+  bool continues;                             // the chain starts from C
+  const Epilogue<float>* epilogue = nullptr;  // after the last step; null: store
+  int64_t row = 0, column = 0;  // place of the tile in the matrices that the epilogue names
+};
+
+struct GemmKernel {
+  using Tile = void (*)(const TileCall&);
+  int vector_width;                          // floats
+  int rows;                                  // largest tile: rows × panel_width
+  int panel_width;                           // a multiple of vector_width
+  std::array<std::array<Tile, 3>, 8> tiles;  // [rows − 1][vectors − 1]
+
+  // The tile for `rows` rows that covers `columns` columns.
+  Tile tile(int64_t row_count, int64_t columns) const {
+    const int64_t vectors = (columns + vector_width - 1) / vector_width;
+    return tiles[static_cast<size_t>(row_count - 1)][static_cast<size_t>(vectors - 1)];
+  }
+};
+
+const GemmKernel& gemm_kernel();                    // for simd::level()
+const GemmKernel& gemm_kernel_of(int panel_width);  // the one whose panels are that wide
+
+const GemmKernel& portable_kernel();
+const GemmKernel& avx2_kernel();
+const GemmKernel& avx512_kernel();
+// The 8×48 tiles of AVX-512 in AVX2 instructions: slow, and the same bits; tests prove the tile logic with it.
+const GemmKernel& avx512_kernel_in_avx2();
+
+}  // namespace ink
