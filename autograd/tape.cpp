@@ -28,7 +28,8 @@ Tape::Tape() : outer_(std::exchange(current, this)), id_(++tapes_made) {}
 Tape::~Tape() { current = outer_; }
 
 void Tape::watch(Tensor& x) {
-  check(x && (x.dtype() == Dtype::f32 || x.dtype() == Dtype::f64), "tape: only f32 and f64 tensors can be watched");
+  check(x && (x.dtype() == Dtype::f32 || x.dtype() == Dtype::f64),
+        "tape: only f32 and f64 tensors can be watched");
   x.grad_id = record(nullptr);
 }
 
@@ -55,7 +56,8 @@ GradId Tape::watch_as(GradId outer) {
 }
 
 Gradients Tape::backward(const Tensor& scalar) {
-  check(scalar.size() == 1, "backward: expected a scalar, got shape ", scalar.shape(), "; pass dy as well");
+  check(scalar.size() == 1, "backward: expected a scalar, got shape ", scalar.shape(),
+        "; pass dy as well");
   return backward(scalar, full(scalar.shape(), 1, scalar.dtype()));
 }
 
@@ -67,11 +69,12 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
   std::vector<Tensor, PoolAllocator<Tensor>> gradient(steps_.size());
   gradient[start.step] = dy;
   for (size_t i = steps_.size(); i-- > 0;) {
-    const std::unique_ptr<Step> step = std::move(steps_[i]);  // frees what it saved at the end of this turn
+    // frees what it saved at the end of this turn
+    const std::unique_ptr<Step> step = std::move(steps_[i]);
     if (!step || !gradient[i]) continue;
     Grads inputs = step->backward(std::exchange(gradient[i], Tensor()));
-    check(inputs.size() == step->inputs.size(), "backward: ", step->name(), " returned ", inputs.size(),
-          " gradients for ", step->inputs.size(), " inputs");
+    check(inputs.size() == step->inputs.size(), "backward: ", step->name(), " returned ",
+          inputs.size(), " gradients for ", step->inputs.size(), " inputs");
     for (size_t k = 0; k < inputs.size(); ++k) {
       if (step->inputs[k].tape == 0 || !inputs[k]) continue;
       add_gradient(gradient[step->inputs[k].step], std::move(inputs[k]));
@@ -108,7 +111,8 @@ class Probe final : public Recorder {
 
 class Recomputed final : public Step {
  public:
-  Recomputed(std::function<Tensor()> f, std::vector<GradId> reads) : f_(std::move(f)), reads_(std::move(reads)) {}
+  Recomputed(std::function<Tensor()> f, std::vector<GradId> reads)
+      : f_(std::move(f)), reads_(std::move(reads)) {}
   const char* name() const override { return "recompute"; }
 
   Grads backward(const Tensor& dy) const override {

@@ -1,13 +1,15 @@
 // A tape is a vector of steps; backward is a loop over it in reverse.
 //
-//   Tape tape;                         // from here on ops on watched tensors are recorded (in this thread)
+//   Tape tape;                         // from here on ops on watched tensors are recorded (in this
+// thread)
 //   tape.watch(w);
 //   Tensor loss = mse_loss(linear(x, w, b), y);
 //   Gradients g = tape.backward(loss); // frees every step as it is passed
-//   g[w]                               // dloss/dw, same shape as w; undefined if the loss does not depend on w
+//   g[w]                               // dloss/dw, same shape as w; undefined if the loss does not
+// depend on w
 //
-// Tapes nest: the innermost records. A tensor remembers the tape that knows it by number, so one that outlives its tape
-// is simply no longer watched.
+// Tapes nest: the innermost records. A tensor remembers the tape that knows it by number, so one
+// that outlives its tape is simply no longer watched.
 #pragma once
 #include <functional>
 #include <memory>
@@ -30,6 +32,7 @@ class Gradients {
 
  private:
   friend class Tape;
+  friend class Recomputed;
   uint32_t tape_;
   std::vector<Tensor, PoolAllocator<Tensor>> by_step_;
 };
@@ -57,7 +60,8 @@ class Tape final : public Recorder {
   GradId watch_as(GradId outer);  // a leaf that stands for a tensor of an outer tape
   Recorder* outer_;
   uint32_t id_;
-  std::vector<std::unique_ptr<Step>, PoolAllocator<std::unique_ptr<Step>>> steps_;  // null for leaves
+  // null for leaves
+  std::vector<std::unique_ptr<Step>, PoolAllocator<std::unique_ptr<Step>>> steps_;
   std::vector<std::pair<GradId, GradId>> aliases_;
 };
 
@@ -73,9 +77,10 @@ class Pause {
   Recorder* paused_;
 };
 
-// Runs f without keeping anything it computes except its result; backward runs f again to get the derivatives (Chen et
-// al. 2016). f is called twice and must give the same result: it may read watched tensors by capture and must draw
-// random numbers from a Random value, which starts anew each time.
+// Runs f without keeping anything it computes except its result; backward runs f again to get the
+// derivatives (Chen et al. 2016). f is called twice and must give the same result: it may read
+// watched tensors by capture and must draw random numbers from a Random value, which starts anew
+// each time.
 Tensor recompute(std::function<Tensor()> f);
 
 }  // namespace ink
