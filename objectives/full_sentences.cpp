@@ -1,0 +1,56 @@
+// Greedy filling of sequences with sentences.
+#include "objectives/full_sentences.h"
+
+#include <algorithm>
+
+#include "tensor/error.h"
+
+namespace ink {
+namespace {
+
+// Moves [begin, end) of `from` to the end of `to`.
+void append(TokenSentence& to, const TokenSentence& from, size_t begin, size_t end) {
+  const auto copy = [&](auto& target, const auto& source) {
+    target.insert(target.end(), source.begin() + static_cast<std::ptrdiff_t>(begin),
+                  source.begin() + static_cast<std::ptrdiff_t>(end));
+  };
+  copy(to.ids, from.ids);
+  copy(to.continues, from.continues);
+}
+
+// Where a piece of at most `most` tokens from `begin` ends: before a word, unless one word is longer than that.
+size_t end_of_piece(const TokenSentence& sentence, size_t begin, size_t most) {
+  const size_t n = sentence.ids.size();
+  if (n - begin <= most) return n;
+  size_t end = begin + most;
+  while (end > begin && sentence.continues[end]) --end;
+  return end > begin ? end : begin + most;
+}
+
+}  // namespace
+
+std::vector<Instance> full_sentences(std::span<const TokenDocument> documents, int64_t max_tokens,
+                                     const ObjectiveTokens& tokens) {
+  check(max_tokens >= 3, "full sentences: expected max_tokens of 3 or more, got ", max_tokens);
+  const auto most = static_cast<size_t>(max_tokens) - 2;
+  std::vector<Instance> instances;
+  TokenSentence filled;
+  const auto emit = [&] {
+    if (!filled.ids.empty()) instances.push_back(make_instance(filled, nullptr, tokens));
+    filled = {};
+  };
+  for (const TokenDocument& document : documents) {
+    for (const TokenSentence& sentence : document) {
+      for (size_t begin = 0; begin < sentence.ids.size();) {
+        const size_t end = end_of_piece(sentence, begin, most);
+        if (filled.ids.size() + end - begin > most) emit();
+        append(filled, sentence, begin, end);
+        begin = end;
+      }
+    }
+    emit();
+  }
+  return instances;
+}
+
+}  // namespace ink

@@ -1,0 +1,34 @@
+// Putting special tokens around segments.
+#include "objectives/instance.h"
+
+namespace ink {
+
+Instance make_instance(const TokenSentence& a, const TokenSentence* b,
+                       const ObjectiveTokens& tokens) {
+  Instance out;
+  const size_t n = a.ids.size() + 2 + (b ? b->ids.size() + 1 : 0);
+  out.ids.reserve(n);
+  out.continues.reserve(n);
+  const auto append_special = [&](int32_t id) {
+    out.ids.push_back(id);
+    out.continues.push_back(0);
+  };
+  const auto append = [&](const TokenSentence& s) {
+    out.ids.insert(out.ids.end(), s.ids.begin(), s.ids.end());
+    out.continues.insert(out.continues.end(), s.continues.begin(), s.continues.end());
+  };
+  append_special(tokens.cls);
+  append(a);
+  append_special(tokens.sep);
+  out.segments.assign(out.ids.size(), 0);
+  if (b) {
+    append(*b);
+    append_special(tokens.sep);
+    out.segments.resize(out.ids.size(), 1);
+  }
+  out.special.assign(out.ids.size(), 0);
+  out.special.front() = out.special.back() = out.special[a.ids.size() + 1] = 1;
+  return out;
+}
+
+}  // namespace ink

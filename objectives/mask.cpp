@@ -1,0 +1,39 @@
+// The 80/10/10 rule on selected positions.
+#include "objectives/mask.h"
+
+#include <algorithm>
+
+#include "tensor/error.h"
+
+namespace ink {
+
+Corruption masked_language_model(const MaskOptions& options) {
+  check(options.mask_share >= 0 && options.keep_share >= 0 &&
+            options.mask_share + options.keep_share <= 1 + 1e-9,
+        "masking: expected shares ≥ 0 with a sum of at most 1, got ", options.mask_share, " and ",
+        options.keep_share);
+  check(options.tokens.vocabulary_size > 0, "masking: expected a vocabulary size, got ",
+        options.tokens.vocabulary_size);
+  return [options](const Instance& instance, Draws& draws) {
+    Corrupted out{.inputs = instance.ids,
+                  .positions = select_positions(instance, options.select, draws),
+                  .labels = {}};
+    const auto vocabulary = static_cast<uint64_t>(options.tokens.vocabulary_size);
+    for (const int32_t position : out.positions) {
+      int32_t& token = out.inputs[static_cast<size_t>(position)];
+      const double r = draws.uniform();
+      if (r < options.mask_share) {
+        token = options.tokens.mask;
+      } else if (r >= options.mask_share + options.keep_share) {
+        token = static_cast<int32_t>(draws.below(vocabulary));
+      }
+    }
+    std::ranges::sort(out.positions);
+    for (const int32_t position : out.positions) {
+      out.labels.push_back(instance.ids[static_cast<size_t>(position)]);
+    }
+    return out;
+  };
+}
+
+}  // namespace ink

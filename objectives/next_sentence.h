@@ -1,0 +1,28 @@
+// Next-sentence prediction: pairs (A, B) cut from documents, B half of the time from a random other one
+// (Devlin et al. 2019, section 3.1; the rules of BERT's create_pretraining_data.py).
+//
+// A document is read in chunks of about `max_tokens` tokens. A chunk is split into A and what follows it; with
+// probability ½, or when the chunk is a single sentence, B comes from another document (label 1) and the sentences that
+// followed go back to be read again. On short documents label 1 is therefore the more frequent one. Pairs that are too
+// long lose tokens of the longer segment, from its front or its end at random.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "objectives/instance.h"
+#include "tensor/philox.h"
+
+namespace ink {
+
+struct PairOptions {
+  int64_t max_tokens = 128;        // of an instance, [CLS] and both [SEP] included; at least 5
+  double short_probability = 0.1;  // of a document whose chunks get a random shorter length
+  ObjectiveTokens tokens;
+};
+
+// Instances of every document in order; documents and sentences should not be empty.
+std::vector<Instance> next_sentence_pairs(std::span<const TokenDocument> documents,
+                                          const PairOptions& options, Draws& draws);
+
+}  // namespace ink
