@@ -1,0 +1,65 @@
+// Vocabulary: the tokens of a model, numbered from 0 by their line in vocab.txt.
+//
+// Reading is strict, as two programs that number a damaged file differently would exchange nonsense
+// silently: duplicates, empty lines, invalid UTF-8 and missing special tokens are errors that name
+// the line. CR LF line ends are accepted.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace ink {
+
+// The tokens with a meaning of their own, by the names of tokenizer_config.json.
+struct SpecialTokens {
+  std::string unk = "[UNK]";    // a word that the vocabulary cannot spell
+  std::string cls = "[CLS]";    // first of every sequence
+  std::string sep = "[SEP]";    // ends every part of a sequence
+  std::string mask = "[MASK]";  // hides a token in pre-training
+  std::string pad = "[PAD]";    // fills rectangular batches of other programs
+  bool operator==(const SpecialTokens&) const = default;
+};
+
+class Vocabulary {
+ public:
+  static Vocabulary load(const std::filesystem::path& vocab_txt, SpecialTokens names = {});
+  // `source` stands in error messages for where the tokens are from.
+  explicit Vocabulary(std::vector<std::string> tokens, SpecialTokens names = {},
+                      const std::string& source = "vocabulary");
+
+  int32_t size() const { return static_cast<int32_t>(tokens_.size()); }
+  const std::string& token(int32_t id) const;  // raises Error when id is outside [0, size())
+  std::optional<int32_t> find(std::string_view token) const;
+  int32_t id(std::string_view token) const { return find(token).value_or(unk()); }
+  const std::vector<std::string>& tokens() const { return tokens_; }
+
+  int32_t unk() const { return special_ids_[0]; }
+  int32_t cls() const { return special_ids_[1]; }
+  int32_t sep() const { return special_ids_[2]; }
+  int32_t mask() const { return special_ids_[3]; }
+  int32_t pad() const { return special_ids_[4]; }
+  bool is_special(int32_t id) const;
+  const SpecialTokens& special_tokens() const { return names_; }
+
+  void save(const std::filesystem::path& vocab_txt) const;
+  bool operator==(const Vocabulary& other) const {
+    return tokens_ == other.tokens_ && names_ == other.names_;
+  }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+  };
+  std::vector<std::string> tokens_;
+  std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> ids_;
+  SpecialTokens names_;
+  std::array<int32_t, 5> special_ids_{};  // unk, cls, sep, mask, pad
+};
+
+}  // namespace ink
