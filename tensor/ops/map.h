@@ -1,0 +1,86 @@
+// Elementwise ops: write f and its derivative once, get the whole op.  y = f(x), dx = dy·f'(x)
+//
+// A functor names itself, says what its derivative reads (the input x, or the result y where that
+// is cheaper, as for exp and tanh), and where samples are drawn from. Both functions must be free
+// of branches that stop vectorization.
+//
+//   struct Square {
+//     static constexpr const char* name = "square";
+//     static constexpr Reads reads = Reads::input;
+//     static constexpr double low = -3, high = 3;
+//     template <class T> static T f(T x) { return x * x; }
+//     template <class T> static T df(T x) { return 2 * x; }
+//   };
+//   Tensor square(const Tensor& x) { return apply<Unary<Square>>(x); }
+#pragma once
+#include <vector>
+
+#include "tensor/op.h"
+#include "tensor/parallel.h"
+#include "tensor/simd.h"
+
+namespace ink {
+
+// y[i] = f(x[i]…)
+template <class F, class T, class... X>
+void map_kernel(const F& f, int64_t n, T* y, const X*... x) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; ++i) y[i] = f(x[i]...);
+}
+template <class F, class T, class... X>
+void map(Cpu, const F& f, int64_t n, T* y, const X*... x) {
+  parallel_for(n, grain_for(1), [&](int64_t begin, int64_t end) {
+    simd::run([&] { map_kernel(f, end - begin, y + begin, (x + begin)...); });
+  });
+}
+
+// A fresh tensor of f(x, more…), for tensors of one shape and type; f takes and returns one element.
+// Not recorded.
+template <class F, class... Tensors>
+Tensor map(const char* name, const F& f, const Tensor& x, const Tensors&... more) {
+  Tensor y = empty_like(x);
+  on(name, x, [&](auto device, auto t) {
+    using T = decltype(t);
+    map(device, f, y.size(), y.data<T>(), contiguous(x).template data<T>(),
+        contiguous(more).template data<T>()...);
+  });
+  return y;
+}
+
+enum class Reads { input, output };
+
+// Turns a functor into an op.
+template <class F>
+struct Unary {
+  static constexpr const char* name = F::name;
+  struct Saved {
+    Tensor v;  // x or y, whichever df reads
+  };
+
+  static Tensor forward(Saved* saved, const Tensor& x) {
+    Tensor y = map(
+        name, [](auto v) { return F::f(v); }, x);
+    if (saved) saved->v = F::reads == Reads::input ? x : y;
+    return y;
+  }
+
+  static Grads backward(const Saved& saved, const Tensor& dy) {
+    return {map(
+        name, [](auto g, auto v) { return g * F::df(v); }, dy, saved.v)};
+  }
+
+  static std::vector<Sample> samples() {
+    const auto on_shape = [](const char* label, Shape shape, bool bench = false) {
+      return Sample{.label = label,
+                    .in = {rand_uniform(shape, 1, F::low, F::high)},
+                    .call = [](auto in) { return apply<Unary<F>>(in[0]); },
+                    .bench = bench};
+    };
+    return {on_shape("scalar", {}),       on_shape("0", {0}),
+            on_shape("2x0x3", {2, 0, 3}), on_shape("1x1", {1, 1}),
+            on_shape("3x5x7", {3, 5, 7}), on_shape("2x1x3x2x5", {2, 1, 3, 2, 5}),
+            on_shape("37x19", {37, 19}),  on_shape("1024x3072", {1024, 3072}, true)};
+  }
+};
+
+}  // namespace ink

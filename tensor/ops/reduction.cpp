@@ -1,0 +1,267 @@
+// Reductions: sum, mean and maximum over one axis or all of them; argmax over the last.
+//   d sum = dy stretched;   d mean = dy/R stretched;   d maximum = dy at the first largest element
+#include <limits>
+
+#include "tensor/ops.h"
+#include "tensor/ops/map.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/walk.h"
+
+namespace ink {
+namespace {
+
+// x without the axes [first, last), all of which have extent 1.
+Tensor squeezed(const Tensor& x, int first, int last) {
+  Shape shape;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (axis < first || axis >= last) shape.append(x.dim(axis));
+  }
+  return view(x, shape, row_major(shape), x.offset());
+}
+
+// The reverse: dy with axes of extent 1 at [first, last), for a result that squeezed them or kept them.
+Tensor unsqueezed(const Tensor& dy, Shape shape, int first, int last) {
+  for (int axis = first; axis < last; ++axis) shape[axis] = 1;
+  const Tensor packed = contiguous(dy);
+  return view(packed, shape, row_major(shape), packed.offset());
+}
+
+// ── sum and mean ────────────────────────────────────────────────────────────────────────────────
+
+std::vector<Sample> samples_of(Tensor (*all)(const Tensor&),
+                               Tensor (*over)(const Tensor&, int, bool)) {
+  const auto whole = [all](const char* label, Shape shape, bool bench = false) {
+    return Sample{.label = label,
+                  .in = {randn(shape, 1)},
+                  .call = [all](auto in) { return all(in[0]); },
+                  .bench = bench};
+  };
+  const auto axis = [over](const char* label, Shape shape, int a, bool keep, bool bench = false) {
+    return Sample{.label = label,
+                  .in = {randn(shape, 1)},
+                  .call = [=](auto in) { return over(in[0], a, keep); },
+                  .bench = bench};
+  };
+  return {whole("all of a scalar", {}),
+          whole("all of 3x1x5", {3, 1, 5}),
+          whole("all of 41x43", {41, 43}),
+          axis("0x3 over -1", {0, 3}, -1, false),
+          axis("1 over 0", {1}, 0, true),
+          axis("4x7 over 0", {4, 7}, 0, false),
+          axis("4x7 over 1, kept", {4, 7}, 1, true),
+          axis("2x3x5 over 1", {2, 3, 5}, 1, false),
+          axis("2x1x2x3x4 over 2, kept", {2, 1, 2, 3, 4}, 2, true),
+          axis("301x3 over 0", {301, 3}, 0, false),
+          whole("all of 1024x3072", {1024, 3072}, true),
+          axis("1024x3072 over 0", {1024, 3072}, 0, false, true),
+          axis("1024x3072 over 1", {1024, 3072}, 1, false, true)};
+}
+
+// Both ops: y = factor·Σ x over the axes [first, last), with factor 1 or 1/R.
+struct SavedSum {
+  Shape shape;
+  int first, last;
+  double factor;
+};
+
+Tensor sum_forward(const char* name, SavedSum* saved, const Tensor& x, int first, int last,
+                   bool keep, double factor) {
+  if (saved) *saved = {x.shape(), first, last, factor};
+  const Tensor y = sum_axes(name, x, first, last, factor);
+  return keep ? y : squeezed(y, first, last);
+}
+
+Grads sum_backward(const char* name, const SavedSum& s, const Tensor& dy) {
+  const auto scaled = [factor = s.factor](auto g) { return g * static_cast<decltype(g)>(factor); };
+  const Tensor g = unsqueezed(map(name, scaled, dy), s.shape, s.first, s.last);
+  return {contiguous(view(g, s.shape, stretched(g, s.shape), g.offset()))};
+}
+
+struct Sum {
+  static constexpr const char* name = "sum";
+  using Saved = SavedSum;
+  static Tensor forward(Saved* saved, const Tensor& x, int first, int last, bool keep) {
+    return sum_forward(name, saved, x, first, last, keep, 1);
+  }
+  static Grads backward(const Saved& s, const Tensor& dy) { return sum_backward(name, s, dy); }
+  static std::vector<Sample> samples() { return samples_of(&sum, &sum); }
+};
+
+struct Mean {
+  static constexpr const char* name = "mean";
+  using Saved = SavedSum;
+  static Tensor forward(Saved* saved, const Tensor& x, int first, int last, bool keep) {
+    const int64_t R = fold(x.shape(), first, last).R;
+    check(R > 0, "mean: nothing to average in shape ", x.shape());
+    return sum_forward(name, saved, x, first, last, keep, 1 / static_cast<double>(R));
+  }
+  static Grads backward(const Saved& s, const Tensor& dy) { return sum_backward(name, s, dy); }
+  static std::vector<Sample> samples() { return samples_of(&mean, &mean); }
+};
+
+// ── maximum ─────────────────────────────────────────────────────────────────────────────────────
+
+// A NaN counts as larger than any number, so that it is not lost.
+template <class T>
+bool beats(T x, T best) {
+  return (x > best) | ((x != x) & (best == best));
+}
+
+// The position of the first largest of x[0..n), n > 0.
+template <class T>
+int64_t first_largest(const T* x, int64_t n) {
+  constexpr int64_t kLanes = 32;
+  T lane[kLanes];
+  std::fill_n(lane, kLanes, x[0]);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+#pragma omp simd
+    for (int64_t l = 0; l < kLanes; ++l) lane[l] = beats(x[i + l], lane[l]) ? x[i + l] : lane[l];
+  }
+  T best = lane[0];
+  for (; i < n; ++i) best = beats(x[i], best) ? x[i] : best;
+  for (const T v : lane) best = beats(v, best) ? v : best;
+  int64_t at = 0;
+  while (x[at] != best && x[at] == x[at]) ++at;
+  return at;
+}
+
+// The same for n columns of x (R, I).
+template <class T>
+void first_largest_columns(const T* x, int64_t R, int64_t I, int64_t n, T* best, int32_t* index) {
+  std::copy_n(x, n, best);
+  std::fill_n(index, n, 0);
+  for (int32_t r = 1; r < R; ++r) {
+    const T* row = x + r * I;
+#pragma omp simd
+    for (int64_t i = 0; i < n; ++i) {
+      const bool larger = beats(row[i], best[i]);
+      best[i] = larger ? row[i] : best[i];
+      index[i] = larger ? r : index[i];
+    }
+  }
+}
+
+// x (O, R, I) → y, index (O, I)
+template <class T>
+void maximum_forward(Cpu, const T* x, T* y, int32_t* index, Folded f) {
+  constexpr int64_t kTile = 1024;
+  const int64_t tiles = (f.I + kTile - 1) / kTile;
+  const int64_t cost = f.R * std::min(f.I, kTile);
+  parallel_for(f.O * tiles, grain_for(cost), [&](int64_t begin, int64_t end) {
+    simd::run([&] {
+      for (int64_t task = begin; task < end; ++task) {
+        const int64_t tile = task % tiles * kTile, o = task / tiles, at = o * f.I + tile;
+        const T* from = x + o * f.R * f.I + tile;
+        if (f.I == 1) {
+          index[at] = static_cast<int32_t>(first_largest(from, f.R));
+          y[at] = from[index[at]];
+        } else {
+          first_largest_columns(from, f.R, f.I, std::min(kTile, f.I - tile), y + at, index + at);
+        }
+      }
+    });
+  });
+}
+
+// dx[o, r, i] = dy[o, i] where r is the index, else 0
+template <class T>
+void maximum_backward(Cpu, const T* dy, const int32_t* index, T* dx, Folded f) {
+  parallel_for(f.O * f.R, grain_for(f.I), [&](int64_t begin, int64_t end) {
+    simd::run([&] {
+      for (int64_t row = begin; row < end; ++row) {
+        const int64_t r = row % f.R, from = row / f.R * f.I;
+#pragma omp simd
+        for (int64_t i = 0; i < f.I; ++i) {
+          dx[row * f.I + i] = index[from + i] == r ? dy[from + i] : T(0);
+        }
+      }
+    });
+  });
+}
+
+// Largest elements of x over `axis` and where they are, both with that axis kept at extent 1.
+void find_largest(const char* name, const Tensor& x, int axis, Tensor& y, Tensor& index) {
+  const Folded f = fold(x.shape(), axis, axis + 1);
+  check(f.R > 0 && f.R <= std::numeric_limits<int32_t>::max(), "", name, ": cannot choose among ",
+        f.R, " elements along axis ", axis, " of shape ", x.shape());
+  Shape shape = x.shape();
+  shape[axis] = 1;
+  y = Tensor(shape, x.dtype());
+  index = Tensor(shape, Dtype::i32);
+  on(name, x, [&](auto device, auto t) {
+    using T = decltype(t);
+    const Tensor packed = contiguous(x);
+    maximum_forward(device, packed.data<T>(), y.data<T>(), index.data<int32_t>(), f);
+  });
+}
+
+struct Maximum {
+  static constexpr const char* name = "maximum";
+  struct Saved {
+    Tensor index;
+    Shape shape;
+    int axis;
+  };
+  static Tensor forward(Saved* saved, const Tensor& x, int axis, bool keep) {
+    Tensor y, index;
+    find_largest(name, x, axis, y, index);
+    if (saved) *saved = {index, x.shape(), axis};
+    return keep ? y : squeezed(y, axis, axis + 1);
+  }
+  static Grads backward(const Saved& s, const Tensor& dy) {
+    Tensor dx(s.shape, dy.dtype());
+    on(name, dy, [&](auto device, auto t) {
+      using T = decltype(t);
+      const Tensor g = contiguous(dy);
+      maximum_backward(device, g.data<T>(), s.index.data<int32_t>(), dx.data<T>(),
+                       fold(s.shape, s.axis, s.axis + 1));
+    });
+    return {dx};
+  }
+  static std::vector<Sample> samples() {
+    const auto over = [](const char* label, Shape shape, int axis, bool keep, bool bench = false) {
+      return Sample{.label = label,
+                    .in = {randn(shape, 1)},
+                    .call = [=](auto in) { return maximum(in[0], axis, keep); },
+                    .bench = bench};
+    };
+    return {over("0x3 over -1", {0, 3}, -1, false),
+            over("3x0 over 0", {3, 0}, 0, true),
+            over("1 over 0", {1}, 0, false),
+            over("5x67 over 1", {5, 67}, 1, false),
+            over("7x4 over 0, kept", {7, 4}, 0, true),
+            over("2x3x5 over 1", {2, 3, 5}, 1, false),
+            over("2x3x1x2x7 over -1, kept", {2, 3, 1, 2, 7}, -1, true),
+            over("1024x3072 over 0", {1024, 3072}, 0, false, true),
+            over("1024x3072 over 1", {1024, 3072}, 1, false, true)};
+  }
+};
+
+}  // namespace
+
+Tensor sum(const Tensor& x) { return apply<Sum>(x, 0, x.rank(), false); }
+Tensor mean(const Tensor& x) { return apply<Mean>(x, 0, x.rank(), false); }
+Tensor sum(const Tensor& x, int axis, bool keep) {
+  const int a = axis_of("sum", axis, x.rank());
+  return apply<Sum>(x, a, a + 1, keep);
+}
+Tensor mean(const Tensor& x, int axis, bool keep) {
+  const int a = axis_of("mean", axis, x.rank());
+  return apply<Mean>(x, a, a + 1, keep);
+}
+Tensor maximum(const Tensor& x, int axis, bool keep) {
+  return apply<Maximum>(x, axis_of("maximum", axis, x.rank()), keep);
+}
+
+// Not an op: an index has no gradient, so there is nothing to record.
+Tensor argmax(const Tensor& x) {
+  const int axis = axis_of("argmax", -1, x.rank());
+  Tensor y, index;
+  find_largest("argmax", x, axis, y, index);
+  return squeezed(index, axis, axis + 1);
+}
+
+INK_OPS entries[] = {describe<Sum>(), describe<Mean>(), describe<Maximum>()};
+
+}  // namespace ink
