@@ -1,5 +1,4 @@
-// Json: a value of JSON (null, bool, integer, real, string, array, object) with typed, checked
-// access.
+// Json: a value of JSON (null, bool, integer, real, string, array, object); typed, checked access.
 //
 // Objects keep the order of their keys and integers stay integers, so a file that is read and
 // written back differs only in layout. Every container remembers where it came from; an accessor
@@ -7,16 +6,15 @@
 // expected an integer, got "x"`.
 //
 //   const Json config = parse_json(read_file(path, 1 << 20), path);
-//   const int64_t hidden = config.integer("hidden_size");       // raises Error when absent or not
-//   an integer const double p = config.real("hidden_dropout_prob", 0.1);   // 0.1 when absent or
-//   null for (const Json::Member& m : config.members()) …            // in file order for (const
-//   Json& item : config.array("layers").items()) …
+//   const int64_t hidden = config.integer("hidden_size");     // raises Error when absent or a text
+//   const double p = config.real("hidden_dropout_prob", 0.1); // 0.1 when absent or null
+//   for (const Json::Member& m : config.members()) …          // in file order
+//   for (const Json& item : config.array("layers").items()) …
 #pragma once
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,10 +25,17 @@
 
 namespace ink {
 
+// A key and its value, in an object. (A template, so that Json may name it before Json is complete.)
+template <class Value>
+struct JsonMember {
+  std::string key;
+  Value value;
+};
+
 class Json {
  public:
   enum class Type : uint8_t { null, boolean, integer, real, string, array, object };
-  struct Member;
+  using Member = JsonMember<Json>;
   using Items = std::vector<Json>;
   using Members = std::vector<Member>;
 
@@ -61,7 +66,7 @@ class Json {
   Json(I value) : value_(static_cast<int64_t>(value)) {}  // NOLINT
   // For building: Json::make_array({1, 2}), Json::make_object({{"name", "x"}, {"size", 3}}).
   static Json make_array(Items items = {});
-  static Json make_object(std::initializer_list<Member> members = {});
+  static Json make_object(Members members = {});  // keys should differ
 
   Type type() const { return static_cast<Type>(value_.index()); }
   bool is_null() const { return type() == Type::null; }
@@ -120,15 +125,10 @@ class Json {
   std::shared_ptr<const std::string> where_;  // containers that were parsed
 };
 
-struct Json::Member {
-  std::string key;
-  Json value;
-};
-
 // What a text may hold at most; beyond it is an Error.
 struct JsonLimits {
-  int depth = 64;                     // nesting of arrays and objects
-  size_t elements = size_t{1} << 26;  // elements of any one array or object
+  int depth = 64;                   // nesting of arrays and objects
+  size_t values = size_t{1} << 26;  // values in all; of for_each_member: in one member
 };
 
 // The whole text as one value. Strict: UTF-8 only, no duplicate keys, nothing after the value,

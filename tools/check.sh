@@ -1,0 +1,30 @@
+#!/bin/bash
+# The rules of the house, one line each: check.sh BUILD JOBS. All of them run; any failure is the exit code.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+build=$1
+export JOBS=$2
+failed=0
+
+rule() {  # rule "what it proves" command…
+  local start=$SECONDS output
+  if output=$("${@:2}" 2>&1); then
+    printf 'ok    %-58s %4d s\n' "$1" $((SECONDS - start))
+  else
+    printf 'FAIL  %s\n%s\n' "$1" "$output"
+    failed=1
+  fi
+}
+
+rule "sources are formatted (clang-format)" tools/check_format.sh
+rule "folders include only what they may" tools/check_arrows.sh
+rule "sizes, widths, first lines, words" tools/check_text.sh
+rule "the library never exits, prints or names this machine" tools/check_library.sh "$build"
+rule "no lint (clang-tidy)" tools/check_tidy.sh "$build" "$JOBS"
+
+if ((failed)); then
+  echo "check: failed"
+else
+  echo "check: all rules hold"
+fi
+exit $failed

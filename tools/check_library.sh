@@ -1,0 +1,15 @@
+#!/bin/bash
+# Checks libinkstone.a in the build folder $1: it never ends the program, prints nothing, and names no path of this machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+library=$1/libinkstone.a
+
+forbidden='abort|exit|_exit|_Exit|quick_exit|__assert_fail|printf|fprintf|puts|putchar|std::cout|std::cerr|std::clog'
+if nm -A -C --undefined-only "$library" | grep -E " U ($forbidden)(@.*)?$"; then
+  echo "the library must not use these: it raises ink::Error and leaves printing to its caller"
+  exit 1
+fi
+if grep -qF "$PWD" "$library"; then
+  echo "$library holds the path of this machine: $(strings "$library" | grep -m1 -F "$PWD")"
+  exit 1
+fi
