@@ -44,16 +44,16 @@ namespace ink {
 using Metrics = std::vector<std::pair<std::string, double>>;
 
 struct TrainerOptions {
-  int64_t steps = 0;             // optimizer steps in all, those before a resume included
-  int64_t accumulate = 1;        // micro-batches in a step
-  double clip_norm = 1.0;        // longest gradient (global norm); 0 = never clipped
-  uint64_t seed = 1;             // of the random numbers handed to the loss
-  int64_t log_every = 1;         // steps averaged in a line of the log
-  int64_t evaluate_every = 0;    // steps; 0 = only after the last one
-  std::filesystem::path folder;  // of log and checkpoints; empty = neither
-  int64_t checkpoint_every = 0;  // steps; 0 = only at the end and when stopped
-  int64_t keep_checkpoints = 2;  // newest ones kept
-  bool resume = false;           // continue from the newest valid checkpoint in `folder`, if any
+  int64_t steps = 0;                  // optimizer steps in all, those before a resume included
+  int64_t accumulate = 1;             // micro-batches in a step
+  double clip_norm = 1.0;             // longest gradient (global norm); 0 = never clipped
+  uint64_t seed = 1;                  // of the random numbers handed to the loss
+  int64_t log_every = 1;              // steps averaged in a line of the log
+  int64_t evaluate_every = 0;         // steps; 0 = only after the last one
+  std::filesystem::path folder = {};  // of log and checkpoints; empty = neither
+  int64_t checkpoint_every = 0;       // steps; 0 = only at the end and when stopped
+  int64_t keep_checkpoints = 2;       // newest ones kept
+  bool resume = false;  // continue from the newest valid checkpoint in `folder`, if any
   const std::atomic<bool>* stop =
       nullptr;  // set by another thread or a signal handler: checkpoint, then return
 };
@@ -61,15 +61,15 @@ struct TrainerOptions {
 // What the loss function returns for one micro-batch. With weight = rows that count in the mean
 // `loss`, k micro-batches give the gradient of one batch k times as large.
 struct MicroLoss {
-  Tensor loss;         // scalar, recorded on the tape that the trainer has opened
-  double weight = 1;   // ≥ 0, and positive for one micro-batch of a step at least
-  int64_t tokens = 0;  // for tokens per second
-  Metrics metrics;     // averaged by weight, logged under their names
+  Tensor loss = {};      // scalar, recorded on the tape that the trainer has opened
+  double weight = 1;     // ≥ 0, and positive for one micro-batch of a step at least
+  int64_t tokens = 0;    // for tokens per second
+  Metrics metrics = {};  // averaged by weight, logged under their names
 };
 
 struct Evaluation {
-  double score = 0;  // higher is better: an accuracy, a negative loss
-  Metrics metrics;   // logged under their names
+  double score = 0;      // higher is better: an accuracy, a negative loss
+  Metrics metrics = {};  // logged under their names
 };
 
 struct Progress {
@@ -98,9 +98,9 @@ struct TrainingHooks {
 struct TrainingResult {
   enum class Status : uint8_t { finished, interrupted };
   Status status = Status::finished;
-  int64_t step = 0;       // steps done
-  double loss = 0;        // of the last step
-  Evaluation last, best;  // evaluations, where there were any
+  int64_t step = 0;                 // steps done
+  double loss = 0;                  // of the last step
+  Evaluation last = {}, best = {};  // evaluations, where there were any
   int64_t best_step = -1;
   double seconds = 0;  // in this call
 };

@@ -26,8 +26,9 @@ Instance make_instance(const TokenSentence& a, const TokenSentence* b,
     append_special(tokens.sep);
     out.segments.resize(out.ids.size(), 1);
   }
-  out.special.assign(out.ids.size(), 0);
-  out.special.front() = out.special.back() = out.special[a.ids.size() + 1] = 1;
+  for (const int32_t id : out.ids) {
+    out.special.push_back(id == tokens.cls || id == tokens.sep || id == tokens.mask);
+  }
   return out;
 }
 

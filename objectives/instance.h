@@ -27,7 +27,7 @@ struct Instance {
   std::vector<int32_t> ids;
   std::vector<int32_t> segments;   // 0 for [CLS] A [SEP], 1 for B [SEP]
   std::vector<uint8_t> continues;  // 0 for special tokens
-  std::vector<uint8_t> special;    // 1 for [CLS] and [SEP], which no objective touches
+  std::vector<uint8_t> special;    // 1 for [CLS], [SEP], [MASK]: no objective touches them
   int32_t pair_label = kIgnore;    // next sentence: 1 = random; sentence order: 1 = swapped
 };
 

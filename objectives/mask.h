@@ -10,10 +10,10 @@
 namespace ink {
 
 struct MaskOptions {
-  SelectionOptions select;
+  SelectionOptions select = {};
   double mask_share = 0.8;  // of the selected tokens
   double keep_share = 0.1;  // the rest, 1 − mask − keep, is replaced at random
-  ObjectiveTokens tokens;
+  ObjectiveTokens tokens = {};
 };
 
 // Labels are the original ids.

@@ -18,7 +18,7 @@ namespace ink {
 struct PairOptions {
   int64_t max_tokens = 128;        // of an instance, [CLS] and both [SEP] included; at least 5
   double short_probability = 0.1;  // of a document whose chunks get a random shorter length
-  ObjectiveTokens tokens;
+  ObjectiveTokens tokens = {};
 };
 
 // Instances of every document in order; documents and sentences should not be empty.
