@@ -1,0 +1,177 @@
+// C = op(A)·op(B) for every matrix of a batch, op the identity or the transpose.
+//   dA = dC·op(B)ᵀ (or its transpose), dB = op(A)ᵀ·dC (or its transpose), by the same kernels: no
+//   transpose is ever written out.
+#include "tensor/gemm.h"
+#include "tensor/ops.h"
+#include "tensor/ops/map.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/walk.h"
+
+namespace ink {
+namespace {
+
+// How the kernels read the last two axes of a tensor: row by row at a distance `ld`, or column by
+// column, as transpose() leaves them.
+struct Layout {
+  bool fits, by_columns;
+  int64_t ld;
+};
+
+Layout layout_of(const Tensor& x) {
+  const int64_t rows = x.dim(-2), columns = x.dim(-1);
+  const int64_t down = rows > 1 ? x.strides()[-2] : std::max<int64_t>(1, columns);
+  const int64_t across = columns > 1 ? x.strides()[-1] : 1;
+  if (across == 1 && down >= columns) return {true, false, down};
+  const int64_t next = columns > 1 ? x.strides()[-1] : std::max<int64_t>(1, rows);
+  if ((rows <= 1 || x.strides()[-2] == 1) && next >= rows) return {true, true, next};
+  return {false, false, 0};
+}
+
+// x itself where the kernels can read it as it lies, otherwise a packed copy.
+Tensor readable(const Tensor& x) { return layout_of(x).fits ? x : contiguous(x); }
+
+Shape batch_of(const Shape& shape) {
+  return Shape(std::span(shape.begin(), static_cast<size_t>(shape.rank() - 2)));
+}
+
+// The strides of the leading axes of x, stretched to `batch`.
+Strides batch_strides(const Tensor& x, const Shape& batch) {
+  Shape shape = batch;
+  shape.append(x.dim(-2));
+  shape.append(x.dim(-1));
+  const Strides all = stretched(x, shape);
+  return Strides(std::span(all.begin(), static_cast<size_t>(batch.rank())));
+}
+
+// Small products are handed out whole, large ones are cut up inside, one after the other.
+constexpr double kLargeProduct = 4e6, kChunk = 1e5;  // multiply-adds
+
+// C, contiguous (…, M, N); not recorded.
+Tensor product(const Tensor& left, const Tensor& right, bool transpose_a, bool transpose_b) {
+  const Tensor a = readable(left), b = readable(right);
+  const int64_t M = a.dim(transpose_a ? -1 : -2), K = a.dim(transpose_a ? -2 : -1);
+  const int64_t N = b.dim(transpose_b ? -2 : -1);
+  const Shape batch = broadcast("matmul", batch_of(a.shape()), batch_of(b.shape()));
+  Shape shape = batch;
+  shape.append(M);
+  shape.append(N);
+  Tensor c(shape, a.dtype());
+  if (c.size() == 0) return c;
+  const Layout la = layout_of(a), lb = layout_of(b);
+  const bool ta = transpose_a != la.by_columns, tb = transpose_b != lb.by_columns;
+  const Walk<2> walk(batch, {batch_strides(a, batch), batch_strides(b, batch)});
+  on("matmul", a, [&](auto, auto t) {
+    using T = decltype(t);
+    T* const out = c.data<T>();
+    const auto some = [&](int64_t begin, int64_t end) {
+      T* each = out + begin * M * N;
+      walk.each(begin, end, [&](auto at, int64_t count) {
+        for (int64_t i = 0; i < count; ++i, each += M * N) {
+          gemm(ta, tb, M, N, K, a.data<T>() + at[0], la.ld, b.data<T>() + at[1], lb.ld, each, N);
+          at[0] += walk.steps()[0];
+          at[1] += walk.steps()[1];
+        }
+      });
+    };
+    const double work = static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
+    if (work >= kLargeProduct || batch.size() == 1) return some(0, batch.size());
+    parallel_for(batch.size(), static_cast<int64_t>(kChunk / std::max(work, 1.0)) + 1, some);
+  });
+  return c;
+}
+
+// A batch times one matrix is one product with more rows.
+Tensor with_rows_joined(const Tensor& a) {
+  const Tensor packed = contiguous(a);
+  const int64_t K = a.dim(-1);
+  return view(packed, {K ? a.size() / K : batch_of(a.shape()).size() * a.dim(-2), K},
+              {std::max<int64_t>(1, K), 1}, packed.offset());
+}
+
+Tensor seen_as(const Tensor& x, const Shape& shape) {
+  return view(x, shape, row_major(shape), x.offset());
+}
+
+struct Matmul {
+  static constexpr const char* name = "matmul";
+  struct Saved {
+    Tensor a, b;
+    Shape a_shape;  // before its rows were joined
+    bool transpose_a, transpose_b;
+  };
+
+  static Tensor forward(Saved* saved, const Tensor& a, const Tensor& b, bool transpose_a,
+                        bool transpose_b) {
+    check_operands(a, b, transpose_a, transpose_b);
+    const bool joined = a.rank() > 2 && b.rank() == 2 && !transpose_a;
+    const Tensor left = joined ? with_rows_joined(a) : a;
+    const Tensor c = product(left, b, transpose_a, transpose_b);
+    if (saved) *saved = {left, b, a.shape(), transpose_a, transpose_b};
+    if (!joined) return c;
+    Shape shape = a.shape();
+    shape[-1] = c.dim(1);
+    return seen_as(c, shape);
+  }
+
+  static Grads backward(const Saved& s, const Tensor& dy) {
+    const bool ta = s.transpose_a, tb = s.transpose_b;
+    const Tensor dc = s.a.rank() < dy.rank() && s.b.rank() == 2 ? with_rows_joined(dy) : dy;
+    const Tensor da = ta ? product(s.b, dc, tb, true) : product(dc, s.b, false, !tb);
+    const Tensor db = tb ? product(dc, s.a, true, ta) : product(s.a, dc, !ta, false);
+    return {seen_as(reduce_to(name, da, s.a.shape()), s.a_shape), reduce_to(name, db, s.b.shape())};
+  }
+
+  static void check_operands(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+    check(a.rank() >= 2 && b.rank() >= 2, "matmul: expected matrices, got shapes ", a.shape(),
+          " and ", b.shape());
+    check(a.dtype() == b.dtype(), "matmul: expected operands of one type, got ", name_of(a.dtype()),
+          " and ", name_of(b.dtype()));
+    const auto flag = [](bool transposed) { return transposed ? " transposed" : ""; };
+    check(a.dim(transpose_a ? -2 : -1) == b.dim(transpose_b ? -1 : -2), "matmul: ", a.shape(),
+          flag(transpose_a), " times ", b.shape(), flag(transpose_b),
+          ": the inner extents should be equal");
+  }
+
+  static std::vector<Sample> samples() {
+    const auto of = [](const char* label, Shape a, Shape b, bool ta = false, bool tb = false) {
+      return Sample{.label = label, .in = {randn(a, 1), randn(b, 2)}, .call = [=](auto in) {
+                      return matmul(in[0], in[1], ta, tb);
+                    }};
+    };
+    std::vector<Sample> list = {of("1x1 1x1", {1, 1}, {1, 1}),
+                                of("no rows", {0, 3}, {3, 2}),
+                                of("no columns", {2, 3}, {3, 0}),
+                                of("no terms", {2, 0}, {0, 3}),
+                                of("no matrices", {0, 2, 3}, {3, 4}),
+                                of("5x7 7x3", {5, 7}, {7, 3}),
+                                of("5x7 7x3, a transposed", {7, 5}, {7, 3}, true),
+                                of("5x7 7x3, b transposed", {5, 7}, {3, 7}, false, true),
+                                of("5x7 7x3, both transposed", {7, 5}, {3, 7}, true, true),
+                                of("17x19 19x33", {17, 19}, {19, 33}),
+                                of("batch 2x3", {2, 3, 4, 5}, {2, 3, 5, 2}),
+                                of("batch times matrix", {2, 3, 4, 5}, {5, 2}),
+                                of("batch times transposed", {3, 4, 5}, {2, 5}, false, true),
+                                of("transposed batch times matrix", {3, 5, 4}, {5, 2}, true),
+                                of("matrix times batch", {4, 5}, {3, 5, 2}),
+                                of("batch 2x1 by 3", {2, 1, 4, 5}, {3, 2, 5}, false, true)};
+    Sample large = of("1024x768 768x3072", {1024, 768}, {768, 3072});
+    large.bench = true;
+    large.flops = 2.0 * 1024 * 768 * 3072;
+    Sample heads = of("96 heads 128x64 64x128", {96, 128, 64}, {96, 128, 64}, false, true);
+    heads.bench = true;
+    heads.flops = 2.0 * 96 * 128 * 64 * 128;
+    list.push_back(large);
+    list.push_back(heads);
+    return list;
+  }
+};
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  return apply<Matmul>(a, b, transpose_a, transpose_b);
+}
+
+INK_OPS entries[] = {describe<Matmul>()};
+
+}  // namespace ink
