@@ -1,0 +1,120 @@
+// Reading examples: the formats, the roles of fields, and errors that name the line.
+#include "tasks/examples.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "tests/tasks/helpers.h"
+
+namespace ink {
+namespace {
+
+Examples tsv(std::string_view text, const ReadOptions& options = {},
+             const Labels* labels = nullptr) {
+  return parse_examples(text, "data.tsv", false, options, labels);
+}
+Examples json(std::string_view text, const ReadOptions& options = {},
+              const Labels* labels = nullptr) {
+  return parse_examples(text, "data.json", true, options, labels);
+}
+
+TEST(Examples, TwoColumnsWithoutHeaderAreLabelAndText) {
+  const Examples e = tsv("b\tzwei\na\teins\r\n\nb\tnoch zwei\n");
+  ASSERT_EQ(e.size(), 3u);
+  EXPECT_EQ(e.labels.names(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(e.items[0].text, "zwei");
+  EXPECT_EQ(e.items[0].label, 1);
+  EXPECT_EQ(e.items[1].text, "eins");
+  EXPECT_EQ(e.items[2].line, 4);
+}
+
+TEST(Examples, HeaderNamesTheFieldsInAnyOrder) {
+  const Examples e = tsv("\xEF\xBB\xBFsentence2\tid\tlabel\tsentence1\nB\t7\tx\tA\n");
+  ASSERT_EQ(e.size(), 1u);
+  EXPECT_EQ(e.items[0].text, "A");
+  EXPECT_EQ(e.items[0].pair, "B");
+  EXPECT_EQ(e.labels.name(e.items[0].label), "x");
+}
+
+TEST(Examples, OptionsStateColumnsHeaderAndNames) {
+  EXPECT_EQ(tsv("hello\tx\td1\n", {.columns = "text,label,group"}).items[0].group, "d1");
+  EXPECT_EQ(tsv("hello\t1\tx\n", {.columns = "text,-,label"}).items[0].text, "hello");
+  // a first line that looks like a header is data when we say so
+  EXPECT_EQ(tsv("label\ttext\n", {.header = ReadOptions::Header::absent}).items[0].text, "text");
+  EXPECT_EQ(tsv("what\tkind\nhello\tx\n",
+                {.header = ReadOptions::Header::present, .text = "what", .label = "kind"})
+                .items[0]
+                .text,
+            "hello");
+}
+
+TEST(Examples, JsonLines) {
+  const std::string two = R"({"sentence1":"甲","sentence2":"乙","label":"n","id":0})"
+                          "\n"
+                          R"({"sentence1":"丙","sentence2":"丁","label":"-"})"
+                          "\n";
+  const Examples e = json(two, {.skip_labels = {"-"}});
+  ASSERT_EQ(e.size(), 1u);
+  EXPECT_EQ(e.items[0].pair, "乙");
+  EXPECT_EQ(json(R"({"title":"甲","n":3})", {.label = "n"}).labels.names(),
+            std::vector<std::string>{"3"});
+  EXPECT_EQ(json(R"({"text":"甲"})", {.labelled = false}).items[0].label, kNoLabel);
+}
+
+TEST(Examples, NumericLabelsAreOrderedByValue) {
+  EXPECT_EQ(tsv("10\ta\n9\tb\n").labels.names(), (std::vector<std::string>{"9", "10"}));
+}
+
+TEST(Examples, ErrorsNameFileAndLine) {
+  EXPECT_ERROR(tsv("a\tone\nb\n"),
+               "data.tsv:2: expected 2 fields separated by tabs (label,text), got 1");
+  const Labels known({"cat", "dog"});
+  EXPECT_ERROR(tsv("cat\tone\ncow\ttwo\n", {}, &known),
+               "data.tsv:2: unknown label 'cow'; known labels: cat, dog");
+  EXPECT_ERROR(tsv(""), "data.tsv: expected examples, found none");
+  EXPECT_ERROR(tsv("label\ttext\n"), "data.tsv: expected examples, found none");
+  EXPECT_ERROR(tsv("a\tone\n\ttwo\n"), "data.tsv:2: expected a label");
+  EXPECT_ERROR(tsv("a\tb\tc\td\n"), "data.tsv:1: cannot tell the roles of 4 fields");
+  EXPECT_ERROR(tsv("a\tb\n", {.columns = "txt,label"}), "unknown role 'txt'");
+  EXPECT_ERROR(tsv("a\tb\n", {.columns = "label,label"}), "expected one field with the role text");
+  EXPECT_ERROR(tsv("a\tone\nb\t\xFF\n"), "data.tsv:2: expected UTF-8");
+  EXPECT_ERROR(json("{\"text\":\"a\",\"label\":1}\n{\"text\":3,\"label\":1}\n"), "data.json:2");
+  EXPECT_ERROR(json("[1]\n"), "data.json:1: expected a JSON object");
+  EXPECT_ERROR(json("{\"text\":\"a\"}\n"), "data.json:1: this example has no label");
+  EXPECT_ERROR(json("{\"text\":\"a\",\"label\":1}\n", {.text = "body"}),
+               "expected a field named 'body' for the text");
+  EXPECT_ERROR(read_examples("/nowhere/train.tsv"), "/nowhere/train.tsv");
+}
+
+TEST(Examples, PlaceholderLabelsTakeNumbersInRange) {
+  const Labels labels({"LABEL_0", "LABEL_1", "LABEL_2"});
+  EXPECT_EQ(tsv("2\tx\n", {}, &labels).items[0].label, 2);
+  EXPECT_ERROR(tsv("1\tx\n3\ty\n", {}, &labels),
+               "data.tsv:2: label 3 is out of range; expected 0 to 2");
+}
+
+TEST(Examples, ExchangedColumnsAreNoticed) {
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "text number " + std::to_string(i) + "\tx\n";
+  EXPECT_ERROR(tsv(text), "is the order of fields another?");
+  EXPECT_EQ(tsv(text, {.columns = "text,label"}).labels.size(), 1);
+}
+
+TEST(Examples, RealDataSets) {
+  const std::filesystem::path data = data_folder();
+  if (!std::filesystem::exists(data)) GTEST_SKIP() << "no data in " << data;
+  const Examples hotel = read_examples(data / "chnsenticorp" / "dev.tsv");
+  EXPECT_EQ(hotel.size(), 1200u);
+  EXPECT_EQ(hotel.labels.size(), 2);
+  EXPECT_EQ(read_examples(data / "sst2" / "dev.tsv").size(), 872u);
+  const Examples news = read_examples(data / "news-titles" / "dev.txt", {.columns = "text,label"});
+  EXPECT_EQ(news.size(), 10000u);
+  EXPECT_EQ(news.labels.size(), 10);
+  EXPECT_EQ(read_examples(data / "ocnli" / "dev.json", {.skip_labels = {"-"}}).size(), 2950u);
+  EXPECT_EQ(read_examples(data / "xnli-zh" / "dev.tsv").labels.size(), 3);
+}
+
+}  // namespace
+}  // namespace ink
