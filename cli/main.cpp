@@ -1,0 +1,103 @@
+// inkstone VERB [options]: finds the verb, parses its options, runs it, turns errors into one line
+// and a status.
+//
+// Status 0: done; 1: the work failed; 2: wrong usage. Results go to stdout, everything else to
+// stderr.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <new>
+
+#include "cli/terminal.h"
+#include "cli/verbs.h"
+#include "tensor/simd.h"
+
+namespace ink::cli {
+namespace {
+
+constexpr std::array kVerbs = {
+    Verb{"info", "shows a model: sizes, parameters and bytes of each part", declare_info},
+    Verb{"vocab", "builds a WordPiece vocabulary from text", declare_vocab},
+    Verb{"dictionary", "counts the words of a list in text: a dictionary for the segmenter",
+         declare_dictionary},
+    Verb{"tokenize", "turns lines of text into tokens", declare_tokenize},
+    Verb{"segment", "cuts lines of Chinese text into words", declare_segment},
+    Verb{"corrupt", "shows what a pre-training objective does to text", declare_corrupt},
+    Verb{"pretrain", "pre-trains a model on text", declare_pretrain},
+    Verb{"finetune", "fine-tunes a model on labelled text", declare_finetune},
+    Verb{"evaluate", "measures a fine-tuned model on labelled text", declare_evaluate},
+    Verb{"predict", "labels lines of text", declare_predict},
+    Verb{"embed", "turns lines of text into vectors", declare_embed},
+    Verb{"distill", "trains a small student to imitate a teacher", declare_distill},
+    Verb{"prune", "removes the least important heads and FFN neurons", declare_prune},
+    Verb{"report", "writes one HTML page about finished runs", declare_report},
+};
+
+void print_usage() {
+  std::printf("inkstone %s: pre-trains, fine-tunes, distils and prunes BERT-family models\n\n",
+              INK_VERSION);
+  std::printf(
+      "usage: inkstone VERB [options]        inkstone VERB --help explains every option\n\n");
+  for (const Verb& v : kVerbs) std::printf("  %-12s%s\n", v.name, v.summary);
+  std::printf("\nprocessor: %s kernels (INK_SIMD=portable|avx2|avx512 overrides)\n",
+              simd::name_of(simd::level()));
+}
+
+const Verb& find_verb(const std::string& name) {
+  const auto found = std::ranges::find(kVerbs, name, &Verb::name);
+  if (found != kVerbs.end()) return *found;
+  std::vector<std::string> names;
+  for (const Verb& v : kVerbs) names.emplace_back(v.name);
+  throw UsageError("'" + name + "' is no verb" + suggestion(name, names) +
+                   " (see inkstone --help)");
+}
+
+int run(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" ||
+      arguments[0] == "help") {
+    print_usage();
+    return arguments.empty() ? 2 : 0;
+  }
+  if (arguments[0] == "--version") {
+    std::printf("inkstone %s\n", INK_VERSION);
+    return 0;
+  }
+  const Verb& verb = find_verb(arguments[0]);
+  Command command(verb.name, verb.summary);
+  const Action action = verb.declare(command);
+  if (!command.parse({arguments.begin() + 1, arguments.end()})) return 0;
+  const Json result = action();
+  if (command.json) std::cout << result.to_string() << std::endl;
+  check(std::cout.flush().good() && std::fflush(stdout) == 0, "cannot write the result to stdout");
+  return 0;
+}
+
+}  // namespace
+
+std::span<const Verb> verbs() { return kVerbs; }
+
+}  // namespace ink::cli
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  const std::string verb = arguments.empty() ? "" : arguments[0] + ": ";
+  std::signal(SIGPIPE, SIG_IGN);
+#ifdef SIGXFSZ
+  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit becomes an error message
+#endif
+  try {
+    return ink::cli::run(arguments);
+  } catch (const ink::cli::UsageError& error) {
+    std::fprintf(stderr, "inkstone: %s%s\n", verb.c_str(), error.what());
+    return 2;
+  } catch (const ink::Error& error) {
+    std::fprintf(stderr, "inkstone: %s%s\n", verb.c_str(), error.message().c_str());
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "inkstone: %sout of memory; use a smaller batch\n", verb.c_str());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "inkstone: %s%s\n", verb.c_str(), error.what());
+  }
+  return 1;
+}

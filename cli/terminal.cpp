@@ -1,0 +1,97 @@
+// Progress bars, notices and signals.
+#include "cli/terminal.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+
+namespace ink::cli {
+
+std::atomic<bool> interrupted{false};
+
+namespace {
+
+extern "C" void on_interrupt(int signal) {
+  if (interrupted.exchange(true)) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
+}
+
+template <class... Parts>
+std::string formatted(const char* format, Parts... parts) {
+  std::array<char, 256> text{};
+  std::snprintf(text.data(), text.size(), format, parts...);
+  return text.data();
+}
+
+std::string bar(double fraction) {
+  constexpr int kWidth = 24;
+  const int full = static_cast<int>(std::lround(fraction * kWidth));
+  std::string text;
+  for (int i = 0; i < kWidth; ++i) text += i < full ? "█" : "░";
+  return text;
+}
+
+}  // namespace
+
+void catch_interrupts() {
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+}
+
+void notice(const std::string& sentence) {
+  std::fprintf(stderr, "inkstone: %s\n", sentence.c_str());
+}
+
+std::string with_unit(double value) {
+  if (value >= 1e9) return formatted("%.2f G", value / 1e9);
+  if (value >= 1e6) return formatted("%.2f M", value / 1e6);
+  if (value >= 1e3) return formatted("%.1f k", value / 1e3);
+  return formatted("%.0f", value);
+}
+
+std::string as_duration(double seconds) {
+  const auto s = static_cast<long>(seconds + 0.5);
+  if (s >= 3600) return formatted("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+  return formatted("%ld:%02ld", s / 60, s % 60);
+}
+
+ProgressDisplay::ProgressDisplay(std::string title)
+    : title_(std::move(title)),
+      terminal_(isatty(STDERR_FILENO) == 1),
+      next_(std::chrono::steady_clock::now()) {}
+
+ProgressDisplay::~ProgressDisplay() {
+  if (drawn_) std::fputc('\n', stderr);
+}
+
+void ProgressDisplay::show(const Progress& p) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_ && p.step < p.steps) return;
+  next_ = now + (terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000));
+  const double fraction = p.steps ? static_cast<double>(p.step) / static_cast<double>(p.steps) : 0;
+  const std::string figures =
+      formatted("%ld/%ld  loss %.4f  lr %.2e  |g| %.2f  ", static_cast<long>(p.step),
+                static_cast<long>(p.steps), p.loss, p.learning_rate, p.gradient_norm) +
+      with_unit(p.tokens_per_second) + " tokens/s  " + as_duration(p.seconds_left) + " left";
+  if (terminal_) {
+    std::fprintf(stderr, "\r\033[K%s %s %s", title_.c_str(), bar(fraction).c_str(),
+                 figures.c_str());
+    drawn_ = true;
+  } else {
+    std::fprintf(stderr, "%s: %s\n", title_.c_str(), figures.c_str());
+  }
+  std::fflush(stderr);
+}
+
+void ProgressDisplay::say(const std::string& sentence) {
+  if (drawn_) std::fputs("\r\033[K", stderr);
+  drawn_ = false;
+  notice(title_ + ": " + sentence);
+}
+
+}  // namespace ink::cli

@@ -1,0 +1,40 @@
+// What the program shows while it works (stderr), and how Ctrl-C reaches a training loop.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <string>
+
+#include "autograd/trainer.h"
+
+namespace ink::cli {
+
+// Set by SIGINT and SIGTERM once catch_interrupts() was called; a second signal ends the process at
+// once.
+extern std::atomic<bool> interrupted;
+void catch_interrupts();
+
+// A line on stderr: "inkstone: …".
+void notice(const std::string& sentence);
+
+// Training progress: a bar that redraws itself on a terminal, otherwise a line every few seconds.
+class ProgressDisplay {
+ public:
+  explicit ProgressDisplay(std::string title);
+  ~ProgressDisplay();  // ends the bar's line
+  ProgressDisplay(const ProgressDisplay&) = delete;
+  ProgressDisplay& operator=(const ProgressDisplay&) = delete;
+  void show(const Progress& progress);
+  void say(const std::string& sentence);  // a notice above the bar
+
+ private:
+  std::string title_;
+  bool terminal_, drawn_ = false;
+  std::chrono::steady_clock::time_point next_;
+};
+
+// "1.2 k", "34.5 M"
+std::string with_unit(double value);
+// "4:05" (minutes:seconds) or "2:10:00"
+std::string as_duration(double seconds);
+
+}  // namespace ink::cli

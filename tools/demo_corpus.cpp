@@ -1,0 +1,290 @@
+// Turns pages of documentation, or any folder of text, into the demo's corpus and its
+// classification task.
+//
+//   demo_corpus OUT --html FOLDER --roff FOLDER     LibreOffice help pages and manual pages
+//   demo_corpus OUT --folder FOLDER                 text files; classes are the entries of FOLDER
+//
+// OUT/text.txt: a paragraph a line, a blank line between documents. OUT/{train,dev,test}.tsv:
+// label, document, text. Documents are dealt to train, dev and test (70, 10, 20 %) by a hash of
+// their name, and those of dev and test stay out of text.txt, so nothing that is measured later was
+// read in pre-training.
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/error.h"
+#include "tensor/file.h"
+#include "text/utf8.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using ink::check;
+
+struct Document {
+  std::string name, label;  // no label: pre-training only
+  std::vector<std::string> paragraphs;
+};
+
+bool is_han(char32_t c) { return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf); }
+
+std::string squeezed(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool space = c == ' ' || c == '\n' || c == '\t' || c == '\r';
+    if (!space) {
+      out += c;
+    } else if (!out.empty() && out.back() != ' ') {
+      out += ' ';
+    }
+  }
+  if (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+// Chinese prose: at least 15 Han characters, a third of all, and Chinese punctuation.
+bool is_prose(const std::string& paragraph) {
+  int han = 0, visible = 0;
+  bool punctuated = false;
+  for (const char32_t c : ink::decode_utf8(paragraph)) {
+    han += is_han(c);
+    visible += c != ' ';
+    punctuated |= std::u32string_view(U"。！？；，：").find(c) != std::u32string_view::npos;
+  }
+  return han >= 15 && 3 * han >= visible && punctuated;
+}
+
+// ── HTML ────────────────────────────────────────────────────────────────────────────────────────
+
+std::string tag_name(std::string_view tag) {  // of "/p class=…": "p"
+  if (tag.starts_with('/')) tag.remove_prefix(1);
+  std::string name;
+  for (const char c : tag.substr(0, tag.find_first_of(" \t\r\n/>"))) {
+    name += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
+  }
+  return name;
+}
+
+std::string entity(std::string_view name) {
+  static const std::map<std::string_view, std::string> known = {
+      {"amp", "&"}, {"lt", "<"}, {"gt", ">"}, {"quot", "\""}, {"apos", "'"}, {"nbsp", " "}};
+  if (const auto found = known.find(name); found != known.end()) return found->second;
+  if (name.size() < 2 || name[0] != '#') return "";
+  const bool hex = name[1] == 'x' || name[1] == 'X';
+  const auto code =
+      std::strtoul(std::string(name.substr(hex ? 2 : 1)).c_str(), nullptr, hex ? 16 : 10);
+  return code > 0 && code < 0x110000 && (code < 0xd800 || code > 0xdfff)
+             ? ink::encode_utf8(std::u32string(1, static_cast<char32_t>(code)))
+             : "";
+}
+
+// Texts of the block elements of a page, without its head, scripts, navigation and code.
+std::vector<std::string> html_blocks(std::string_view page) {
+  static const std::set<std::string> skipped = {"script", "style",  "head", "pre",
+                                                "nav",    "header", "aside"};
+  static const std::set<std::string> blocks = {
+      "p",  "div", "li", "ul", "ol", "td", "th", "tr",      "table", "h1",        "h2",
+      "h3", "h4",  "h5", "h6", "dt", "dd", "br", "section", "body",  "blockquote"};
+  std::vector<std::string> out(1);
+  for (size_t i = 0; i < page.size();) {
+    if (page[i] == '<') {
+      const bool comment = page.substr(i).starts_with("<!--");
+      const size_t end = comment ? page.find("-->", i) : page.find('>', i);
+      if (end == std::string_view::npos) break;
+      const std::string name = tag_name(page.substr(i + 1, end - i - 1));
+      i = end + (comment ? 3 : 1);
+      if (!comment && skipped.contains(name)) {
+        const size_t close = page.find("</" + name, i);
+        if (close == std::string_view::npos) break;
+        i = std::min(page.find('>', close), page.size() - 1) + 1;
+      }
+      if (blocks.contains(name) && !out.back().empty()) out.emplace_back();
+    } else if (page[i] == '&' && page.find(';', i) - i < 10) {
+      const size_t end = page.find(';', i);
+      out.back() += entity(page.substr(i + 1, end - i - 1));
+      i = end + 1;
+    } else {
+      out.back() += page[i++];
+    }
+  }
+  return out;
+}
+
+// ── roff ────────────────────────────────────────────────────────────────────────────────────────
+
+// Text without font changes (\fB, \f(CW, \f[R]) and other escapes.
+std::string without_escapes(std::string_view line) {
+  std::string out;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] != '\\' || i + 1 >= line.size()) {
+      if (line[i] != '"') out += line[i];
+      continue;
+    }
+    const char next = line[++i];
+    if (next == 'f' && i + 1 < line.size()) {
+      ++i;
+      if (line[i] == '(') i += 2;
+      if (line[i] == '[') i = std::min(line.find(']', i), line.size() - 1);
+    } else if (next == '-') {
+      out += '-';
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> roff_blocks(std::string_view page) {
+  static const std::set<std::string_view> inline_macros = {".B",  ".I",  ".BR", ".IR",
+                                                           ".BI", ".RI", ".SB", ".SM"};
+  std::vector<std::string> out(1);
+  while (!page.empty()) {
+    const std::string_view line = page.substr(0, page.find('\n'));
+    page.remove_prefix(std::min(page.size(), line.size() + 1));
+    const bool request = line.starts_with('.') || line.starts_with('\'');
+    const std::string_view macro = line.substr(0, line.find(' '));
+    if (request && inline_macros.contains(macro)) {
+      out.back() += without_escapes(line.substr(std::min(line.size(), macro.size() + 1)));
+    } else if (request || squeezed(line).empty()) {
+      if (!out.back().empty()) out.emplace_back();
+    } else {
+      out.back() += without_escapes(line);
+    }
+  }
+  return out;
+}
+
+// ── documents ───────────────────────────────────────────────────────────────────────────────────
+
+std::vector<fs::path> files_below(const fs::path& folder) {
+  check(fs::is_directory(folder), "demo_corpus: expected a folder, got ", folder);
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    lines.emplace_back(line);
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+  }
+  return lines;
+}
+
+// The LibreOffice module that a help page belongs to: its folder.
+std::string module_of(const fs::path& relative) {
+  static const std::map<std::string, std::string> modules = {
+      {"scalc", "calc"},       {"swriter", "writer"}, {"sbasic", "basic"},
+      {"simpress", "impress"}, {"smath", "math"},     {"schart", "chart"}};
+  const auto found = modules.find(relative.begin()->string());
+  return found == modules.end() ? "" : found->second;
+}
+
+using Blocks = std::vector<std::string> (*)(std::string_view);
+
+// Reads every file below `folder`; keeps paragraphs that `wanted` accepts and that were not seen
+// before.
+void read_documents(const fs::path& folder, Blocks blocks, bool (*wanted)(const std::string&),
+                    std::string (*label)(const fs::path&), std::set<std::string>& seen,
+                    std::vector<Document>& out) {
+  for (const fs::path& file : files_below(folder)) {
+    const fs::path relative = fs::relative(file, folder);
+    Document document{relative.string(), label(relative), {}};
+    for (const std::string& block : blocks(ink::read_file(file, size_t{1} << 30))) {
+      const std::string paragraph = squeezed(ink::replace_invalid_utf8(block));
+      if (wanted(paragraph) && seen.insert(paragraph).second)
+        document.paragraphs.push_back(paragraph);
+    }
+    if (!document.paragraphs.empty()) out.push_back(std::move(document));
+  }
+}
+
+// 0 … 99, from the document's name (FNV-1a).
+uint64_t share_of(const std::string& name) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const unsigned char c : name) hash = (hash ^ c) * 0x100000001b3u;
+  return (hash >> 32) % 100;
+}
+
+void write_corpus(const fs::path& out, const std::vector<Document>& documents) {
+  ink::create_folders(out);
+  std::string text;
+  std::array<std::string, 3> parts;
+  std::array<int, 3> counts{};
+  parts.fill("label\tgroup\ttext\n");
+  std::set<std::string> labels;
+  for (const Document& d : documents) {
+    const uint64_t share = share_of(d.name);
+    const size_t part = d.label.empty() || share < 70 ? 0 : share < 80 ? 1 : 2;
+    for (const std::string& paragraph : d.paragraphs) {
+      if (part == 0) text += paragraph + '\n';
+      if (!d.label.empty()) parts[part] += d.label + '\t' + d.name + '\t' + paragraph + '\n';
+      counts[part] += !d.label.empty();
+    }
+    if (part == 0) text += '\n';
+    if (!d.label.empty()) labels.insert(d.label);
+  }
+  check(!text.empty(), "demo_corpus: no text found");
+  ink::write_file(out / "text.txt", text);
+  const bool task = labels.size() > 1 && counts[0] && counts[1] && counts[2];
+  for (size_t i = 0; i < 3 && task; ++i) {
+    ink::write_file(out / std::array{"train.tsv", "dev.tsv", "test.tsv"}[i], parts[i]);
+  }
+  std::printf("%zu documents, %.2f MB of text for pre-training\n", documents.size(),
+              static_cast<double>(text.size()) / 1e6);
+  if (task) {
+    std::printf("%zu classes: %d paragraphs to train, %d dev, %d test\n", labels.size(), counts[0],
+                counts[1], counts[2]);
+  } else {
+    std::printf(
+        "no classification task: it needs two classes (entries of the folder) and some documents "
+        "in each\n");
+  }
+}
+
+std::string no_label(const fs::path&) { return ""; }
+std::string first_entry(const fs::path& relative) { return relative.begin()->stem().string(); }
+bool has_words(const std::string& paragraph) { return ink::decode_utf8(paragraph).size() >= 8; }
+
+int run(const std::vector<std::string>& arguments) {
+  check(arguments.size() >= 3 && arguments.size() % 2 == 1,
+        "usage: demo_corpus OUT [--html FOLDER] [--roff FOLDER] [--folder FOLDER]");
+  std::vector<Document> documents;
+  std::set<std::string> seen;
+  for (size_t i = 1; i < arguments.size(); i += 2) {
+    const fs::path folder = arguments[i + 1];
+    if (arguments[i] == "--html") {
+      read_documents(folder, html_blocks, is_prose, module_of, seen, documents);
+    } else if (arguments[i] == "--roff") {
+      read_documents(folder, roff_blocks, is_prose, no_label, seen, documents);
+    } else if (arguments[i] == "--folder") {
+      read_documents(
+          folder, [](std::string_view t) { return lines_of(t); }, has_words, first_entry, seen,
+          documents);
+    } else {
+      ink::fail("demo_corpus: expected --html, --roff or --folder, got ", arguments[i]);
+    }
+  }
+  write_corpus(arguments[0], documents);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run({argv + 1, argv + argc});
+  } catch (const ink::Error& error) {
+    std::fprintf(stderr, "%s\n", error.message().c_str());
+    return 1;
+  }
+}
