@@ -47,10 +47,10 @@ T row_maximum(int64_t n, const T* x) {
   return *std::max_element(part, part + kPartials);
 }
 
-// out[c] = Σ_n x[n·C + c] for x (N, C), parallel over columns. Rows are added in blocks, and the
-// blocks in order.
+// out[c] = Σ_n x[n·C + c] for x (N, C), added to what out holds if `accumulate`. Parallel over columns;
+// rows are added in blocks, and the blocks in order.
 template <class T>
-void column_sums(const T* x, int64_t N, int64_t C, T* out) {
+void column_sums(const T* x, int64_t N, int64_t C, T* out, bool accumulate = false) {
   constexpr int64_t kColumns = 128, kRows = 64;
   parallel_for((C + kColumns - 1) / kColumns, grain_for(N * kColumns),
                [&](int64_t begin, int64_t end) {
@@ -59,6 +59,7 @@ void column_sums(const T* x, int64_t N, int64_t C, T* out) {
                         first += kColumns) {
                      const int64_t width = std::min(kColumns, C - first);
                      T total[kColumns] = {};
+                     if (accumulate) std::copy_n(out + first, width, total);
                      for (int64_t block = 0; block < N; block += kRows) {
                        T part[kColumns] = {};
                        for (int64_t n = block; n < std::min(N, block + kRows); ++n) {

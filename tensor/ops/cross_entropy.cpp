@@ -73,7 +73,8 @@ void soft_forward(Cpu, const T* x, const T* p, bool entropy, T* loss, T* peak, T
     loss[n] = row_sum<T>(
         V, [=](int64_t v) { return p[v] == 0 ? T{0} : p[v] * (log_total + (s.peak - x[v])); });
     if (entropy)
-      loss[n] += row_sum<T>(V, [=](int64_t v) { return p[v] == 0 ? T{0} : p[v] * std::log(p[v]); });
+      loss[n] +=
+          row_sum<T>(V, [=](int64_t v) { return p[v] == 0 ? T{0} : p[v] * vmath::log(p[v]); });
     if (peak) {
       peak[n] = s.peak, total[n] = s.total;
       mass[n] = row_sum<T>(V, [=](int64_t v) { return p[v]; });
@@ -87,7 +88,7 @@ void soft_backward(Cpu, const T* x, const T* p, const T* peak, const T* total, c
   for (int64_t n = 0; n < N; ++n, x += V, p += V, dx += V) {
     const T scale = mass[n] / total[n], m = peak[n];
 #pragma omp simd
-    for (int64_t v = 0; v < V; ++v) dx[v] = factor * (scale * math::exp(x[v] - m) - p[v]);
+    for (int64_t v = 0; v < V; ++v) dx[v] = factor * (scale * vmath::exp(x[v] - m) - p[v]);
   }
 }
 

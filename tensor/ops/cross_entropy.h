@@ -18,7 +18,7 @@ struct LogSumExp {
 template <class T>
 LogSumExp<T> log_sum_exp(const T* x, int64_t V) {
   const T peak = row_maximum(V, x);
-  return {peak, row_sum<T>(V, [=](int64_t v) { return math::exp(x[v] - peak); })};
+  return {peak, row_sum<T>(V, [=](int64_t v) { return vmath::exp(x[v] - peak); })};
 }
 
 template <class T>
@@ -31,7 +31,7 @@ template <class T>
 void label_gradient(const T* x, LogSumExp<T> s, int64_t label, T factor, T* dx, int64_t V) {
   const T scale = factor / s.total;
 #pragma omp simd
-  for (int64_t v = 0; v < V; ++v) dx[v] = scale * math::exp(x[v] - s.peak);
+  for (int64_t v = 0; v < V; ++v) dx[v] = scale * vmath::exp(x[v] - s.peak);
   dx[label] -= factor;
 }
 

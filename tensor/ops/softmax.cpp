@@ -20,7 +20,7 @@ void softmax_forward(Cpu, const T* x, T* y, int64_t N, int64_t C) {
   for (int64_t n = 0; n < N; ++n, x += C, y += C) {
     const T m = row_maximum(C, x);
 #pragma omp simd
-    for (int64_t c = 0; c < C; ++c) y[c] = math::exp(x[c] - m);
+    for (int64_t c = 0; c < C; ++c) y[c] = vmath::exp(x[c] - m);
     const T sum = row_sum<T>(C, [y](int64_t c) { return y[c]; });
 #pragma omp simd
     for (int64_t c = 0; c < C; ++c) y[c] /= sum;
@@ -40,7 +40,7 @@ template <class T>
 void log_softmax_forward(Cpu, const T* x, T* y, int64_t N, int64_t C) {
   for (int64_t n = 0; n < N; ++n, x += C, y += C) {
     const T m = row_maximum(C, x);
-    const T log_sum = std::log(row_sum<T>(C, [=](int64_t c) { return math::exp(x[c] - m); }));
+    const T log_sum = std::log(row_sum<T>(C, [=](int64_t c) { return vmath::exp(x[c] - m); }));
 #pragma omp simd
     for (int64_t c = 0; c < C; ++c) y[c] = (x[c] - m) - log_sum;
   }
@@ -51,7 +51,7 @@ void log_softmax_backward(Cpu, const T* dy, const T* y, T* dx, int64_t N, int64_
   for (int64_t n = 0; n < N; ++n, dy += C, y += C, dx += C) {
     const T sum = row_sum<T>(C, [=](int64_t c) { return dy[c]; });
 #pragma omp simd
-    for (int64_t c = 0; c < C; ++c) dx[c] = dy[c] - math::exp(y[c]) * sum;
+    for (int64_t c = 0; c < C; ++c) dx[c] = dy[c] - vmath::exp(y[c]) * sum;
   }
 }
 

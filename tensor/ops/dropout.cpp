@@ -1,0 +1,120 @@
+// y = x·m/(1 − p), m = 1 with probability 1 − p, else 0;   dx = dy·m/(1 − p)   (Srivastava et al. 2014)
+//
+// Element i (in row-major order) is kept when word i of the stream is at least p·2³². The mask is drawn anew in backward
+// rather than stored, and depends neither on strides nor on threads.
+#include <algorithm>
+
+#include "tensor/expect.h"
+#include "tensor/op.h"
+#include "tensor/ops.h"
+#include "tensor/parallel.h"
+#include "tensor/simd.h"
+
+namespace ink {
+namespace {
+
+// ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
+
+constexpr int64_t kBlocks = 16,
+                  kWords = 4 * kBlocks;  // blocks of the cipher that are computed side by side
+
+// words[j] = word first + j of the stream (Random::bits) for a multiple `first` of kWords: ten rounds of Philox on
+// kBlocks counters at once. philox() does the same one block at a time.
+inline void random_words(PhiloxKey key, int64_t first, uint32_t* words) {
+  uint32_t c0[kBlocks], c1[kBlocks], c2[kBlocks], c3[kBlocks];
+  for (int64_t b = 0; b < kBlocks; ++b) {
+    const auto block = static_cast<uint64_t>(first / 4 + b);
+    c0[b] = static_cast<uint32_t>(block), c1[b] = static_cast<uint32_t>(block >> 32), c2[b] = 0,
+    c3[b] = 0;
+  }
+  for (int round = 0; round < 10; ++round) {
+#pragma omp simd
+    for (int64_t b = 0; b < kBlocks; ++b) {
+      const uint64_t low = uint64_t{0xD2511F53u} * c0[b], high = uint64_t{0xCD9E8D57u} * c2[b];
+      c0[b] = static_cast<uint32_t>(high >> 32) ^ c1[b] ^ key.k0;
+      c1[b] = static_cast<uint32_t>(high);
+      c2[b] = static_cast<uint32_t>(low >> 32) ^ c3[b] ^ key.k1;
+      c3[b] = static_cast<uint32_t>(low);
+    }
+    key.k0 += 0x9E3779B9u;
+    key.k1 += 0xBB67AE85u;
+  }
+  for (int64_t b = 0; b < kBlocks; ++b) {
+    words[4 * b] = c0[b], words[4 * b + 1] = c1[b], words[4 * b + 2] = c2[b],
+              words[4 * b + 3] = c3[b];
+  }
+}
+
+// Elements [begin, end) of y = x·m·factor; begin is a multiple of kWords. A dropped NaN is 0.
+template <class T>
+void dropout_kernel(Cpu, PhiloxKey key, uint32_t threshold, T factor, const T* x, T* y,
+                    int64_t begin, int64_t end) {
+  uint32_t words[kWords];
+  for (int64_t first = begin; first < end; first += kWords) {
+    random_words(key, first, words);
+    const int64_t count = std::min(kWords, end - first);
+#pragma omp simd
+    for (int64_t i = 0; i < count; ++i)
+      y[first + i] = words[i] >= threshold ? x[first + i] * factor : T{0};
+  }
+}
+
+// ── the op ──────────────────────────────────────────────────────────────────────────────────────
+
+struct Dropout {
+  static constexpr const char* name = "dropout";
+  struct Saved {
+    double p = 0;
+    Random random{0};
+  };
+
+  // Its own derivative: applied to x in forward, to dy in backward.
+  static Tensor masked(const Tensor& x_, double p, const Random& random) {
+    const Tensor x = contiguous(x_);
+    Tensor y = empty_like(x);
+    const auto threshold = static_cast<uint32_t>(p * 0x1p32);
+    on(name, x, [&](auto device, auto t) {
+      using T = decltype(t);
+      const T factor = static_cast<T>(1 / (1 - p)), *in = x.data<T>();
+      T* out = y.data<T>();
+      parallel_for(x.size(), 64 * kWords, [&](int64_t begin, int64_t end) {
+        simd::run(
+            [&] { dropout_kernel(device, random.key(), threshold, factor, in, out, begin, end); });
+      });
+    });
+    return y;
+  }
+
+  static Tensor forward(Saved* saved, const Tensor& x, double p, const Random& random) {
+    if (saved) *saved = {p, random};
+    return masked(x, p, random);
+  }
+  static Grads backward(const Saved& s, const Tensor& dy) { return {masked(dy, s.p, s.random)}; }
+
+  static std::vector<Sample> samples() {
+    std::vector<Sample> all;
+    const auto sample = [&](const char* label, Shape shape, double p) {
+      all.push_back(
+          {label, {randn(shape, 1)}, [p](auto in) { return dropout(in[0], p, Random(7)); }});
+    };
+    sample("4x6", {4, 6}, 0.5);
+    sample("scalar", {}, 0.25);
+    sample("no elements", {0, 3}, 0.1);
+    sample("p 0", {2, 3}, 0);
+    sample("3x5x67", {3, 5, 67}, 0.1);
+    sample("1024x768", {1024, 768}, 0.1);
+    all.back().bench = true;
+    return all;
+  }
+};
+
+INK_OPS entries[] = {describe<Dropout>()};
+
+}  // namespace
+
+Tensor dropout(const Tensor& x, double p, const Random& random) {
+  check(p >= 0 && p < 1, "dropout: p should be in [0, 1), got ", p);
+  return p == 0 ? x : apply<Dropout>(x, p, random);
+}
+
+}  // namespace ink
