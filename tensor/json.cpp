@@ -28,8 +28,16 @@ std::string describe(const Json& value) {
   }
 }
 
+// Messages are made only once something is wrong: check() would make them first.
+[[noreturn]] void wrong(std::string_view place, std::string_view expected, const Json& got) {
+  fail("", place, ": expected ", expected, ", got ", describe(got));
+}
+
+// Long keys are cut, so that a place stays small whatever the file holds.
 std::string element_place(const std::string& container, std::string_view key) {
-  return container + ": " + std::string(key);
+  constexpr size_t kLongest = 120;
+  if (key.size() <= kLongest) return container + ": " + std::string(key);
+  return container + ": " + std::string(key.substr(0, kLongest)) + "…";
 }
 
 }  // namespace
@@ -40,10 +48,9 @@ Json Json::make_array(Items items) {
   return json;
 }
 
-Json Json::make_object(std::initializer_list<Member> members) {
+Json Json::make_object(Members members) {
   Json json;
-  json.value_ = Members();
-  for (const Member& m : members) json.set(m.key, m.value);
+  json.value_ = std::move(members);
   return json;
 }
 
@@ -64,16 +71,15 @@ bool Json::has(std::string_view key) const { return find(key) != nullptr; }
 
 const Json& Json::operator[](Key key) const {
   if (key.is_index_) {
-    check(is_array(), "", where(), ": expected an array, got ", describe(*this));
     const Items& all = items();
-    check(key.index_ < all.size(), "", where(), ": expected at least ", key.index_ + 1,
-          " elements, got ", all.size());
+    if (key.index_ >= all.size())
+      fail("", where(), ": expected at least ", key.index_ + 1, " elements, got ", all.size());
     return all[key.index_];
   }
-  check(is_object(), "", where(), ": expected an object with the key '", key.name_, "', got ",
-        describe(*this));
+  if (!is_object())
+    wrong(where(), "an object with the key '" + std::string(key.name_) + "'", *this);
   const Json* value = find(key.name_);
-  check(value != nullptr, "", where(key), ": this key is missing");
+  if (!value) fail("", where(key), ": this key is missing");
   return *value;
 }
 
@@ -85,20 +91,35 @@ bool Json::holds(const Key& key) const {
   return is_array() && key.index_ < size() && !(*this)[key].is_null();
 }
 
-bool Json::boolean(Key key) const { return (*this)[key].as_boolean(where(key)); }
-int64_t Json::integer(Key key) const { return (*this)[key].as_integer(where(key)); }
-double Json::real(Key key) const { return (*this)[key].as_real(where(key)); }
-const std::string& Json::string(Key key) const { return (*this)[key].as_string(where(key)); }
+bool Json::boolean(Key key) const {
+  const Json& value = (*this)[key];
+  return value.type() == Type::boolean ? value.as_boolean() : value.as_boolean(where(key));
+}
+
+int64_t Json::integer(Key key) const {
+  const Json& value = (*this)[key];
+  return value.type() == Type::integer ? value.as_integer() : value.as_integer(where(key));
+}
+
+double Json::real(Key key) const {
+  const Json& value = (*this)[key];
+  return value.is_number() ? value.as_real() : value.as_real(where(key));
+}
+
+const std::string& Json::string(Key key) const {
+  const Json& value = (*this)[key];
+  return value.is_string() ? value.as_string() : value.as_string(where(key));
+}
 
 const Json& Json::array(Key key) const {
   const Json& value = (*this)[key];
-  check(value.is_array(), "", where(key), ": expected an array, got ", describe(value));
+  if (!value.is_array()) wrong(where(key), "an array", value);
   return value;
 }
 
 const Json& Json::object(Key key) const {
   const Json& value = (*this)[key];
-  check(value.is_object(), "", where(key), ": expected an object, got ", describe(value));
+  if (!value.is_object()) wrong(where(key), "an object", value);
   return value;
 }
 
@@ -113,41 +134,41 @@ std::string Json::string(Key key, const std::string& otherwise) const {
 
 int64_t Json::integer_between(Key key, int64_t low, int64_t high) const {
   const int64_t value = integer(key);
-  check(low <= value && value <= high, "", where(key), ": expected an integer from ", low, " to ",
-        high, ", got ", value);
+  if (value < low || value > high)
+    fail("", where(key), ": expected an integer from ", low, " to ", high, ", got ", value);
   return value;
 }
 
 size_t Json::size() const { return is_array() ? items().size() : members().size(); }
 
 const Json::Items& Json::items() const {
-  check(is_array(), "", where(), ": expected an array, got ", describe(*this));
+  if (!is_array()) wrong(where(), "an array", *this);
   return std::get<Items>(value_);
 }
 
 const Json::Members& Json::members() const {
-  check(is_object(), "", where(), ": expected an object, got ", describe(*this));
+  if (!is_object()) wrong(where(), "an object", *this);
   return std::get<Members>(value_);
 }
 
 bool Json::as_boolean(std::string_view place) const {
-  check(type() == Type::boolean, "", place, ": expected true or false, got ", describe(*this));
+  if (type() != Type::boolean) wrong(place, "true or false", *this);
   return std::get<bool>(value_);
 }
 
 int64_t Json::as_integer(std::string_view place) const {
-  check(type() == Type::integer, "", place, ": expected an integer, got ", describe(*this));
+  if (type() != Type::integer) wrong(place, "an integer", *this);
   return std::get<int64_t>(value_);
 }
 
 double Json::as_real(std::string_view place) const {
-  check(is_number(), "", place, ": expected a number, got ", describe(*this));
+  if (!is_number()) wrong(place, "a number", *this);
   return type() == Type::real ? std::get<double>(value_)
                               : static_cast<double>(std::get<int64_t>(value_));
 }
 
 const std::string& Json::as_string(std::string_view place) const {
-  check(is_string(), "", place, ": expected a string, got ", describe(*this));
+  if (!is_string()) wrong(place, "a string", *this);
   return std::get<std::string>(value_);
 }
 
@@ -297,13 +318,13 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool value) override { return add(Json(value)); }
   bool number_integer(number_integer_t value) override { return add(Json(int64_t{value})); }
   bool number_unsigned(number_unsigned_t value) override {
-    check(value <= INT64_MAX, "", place(), ": expected an integer below 2^63, got ", value);
+    if (value > INT64_MAX) fail("", place(), ": expected an integer below 2^63, got ", value);
     return add(Json(static_cast<int64_t>(value)));
   }
   bool number_float(number_float_t value, const string_t& digits) override {
     // An integer too long for 64 bits arrives here; it must not silently become a rounded real.
-    check(digits.find_first_of(".eE") != std::string::npos, "", place(),
-          ": expected an integer below 2^63, got ", digits.substr(0, 40));
+    if (digits.find_first_of(".eE") == std::string::npos)
+      fail("", place(), ": expected an integer below 2^63, got ", digits.substr(0, 40));
     return add(Json(value));
   }
   bool string(string_t& value) override { return add(Json(std::move(value))); }
@@ -316,8 +337,8 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& name) override {
     Open& top = open_.back();
     const bool streamed = visit_ && open_.size() == 1;
-    check(streamed || top.keys.insert(name).second, "", place(), ": the key ",
-          Json(name).to_string(), " appears twice");
+    if (!streamed && !top.keys.insert(name).second)
+      fail("", top.value.where(), ": the key ", Json(name).to_string(), " appears twice");
     top.key = std::move(name);
     return true;
   }
@@ -328,12 +349,12 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
         text_.substr(0, std::min(position > 0 ? position - 1 : 0, text_.size()));
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     const size_t start = before.rfind('\n') + 1;  // npos + 1 = 0
-    // The parser's text is "[name] parse error at line L, column C: reason"; we count ourselves and
-    // keep the reason.
-    const std::string what = error.what();
-    const size_t colon = what.find(": ");
-    fail("", source_, ':', line, ':', before.size() - start + 1,
-         ": not valid JSON: ", colon == std::string::npos ? what : what.substr(colon + 2));
+    // The parser's text is "[name] parse error at line L, column C: reason" or "[name] reason"; we count ourselves
+    // and keep the reason.
+    std::string why = error.what();
+    why = why.substr(why.find("] ") + 2);
+    if (why.starts_with("parse error at")) why = why.substr(why.find(": ") + 2);
+    fail("", source_, ':', line, ':', before.size() - start + 1, ": not valid JSON: ", why);
   }
 
  private:
@@ -368,18 +389,17 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
 
   bool add(Json value) {
     if (open_.empty()) {
-      check(!visit_ || value.is_object(), "", source_, ": expected an object, got ",
-            describe(value));
+      if (visit_ && !value.is_object()) wrong(source_, "an object", value);
       root_ = std::move(value);
       return true;
     }
     Open& top = open_.back();
-    if (visit_ && open_.size() == 1 && top.value.is_object()) {
+    if (visit_ && open_.size() == 1) {
+      values_ = 0;
       (*visit_)(std::move(top.key), std::move(value));
       return true;
     }
-    check(top.value.size() < limits_.elements, "", top.value.where(), ": expected at most ",
-          limits_.elements, " elements");
+    if (++values_ > limits_.values) fail("", source_, ": more than ", limits_.values, " values");
     if (auto* members = std::get_if<Json::Members>(&top.value.value_))
       members->push_back({std::move(top.key), std::move(value)});
     else
@@ -392,6 +412,7 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
   JsonLimits limits_;
   const Visit* visit_;
   std::vector<Open> open_;
+  size_t values_ = 0;
   Json root_;
 };
 
