@@ -1,0 +1,157 @@
+// Ranking heads and neurons, evenly or across layers.
+#include "compress/masks.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+
+#include "tasks/keys.h"
+#include "tensor/error.h"
+
+namespace ink {
+namespace {
+
+// Elements of one layer from the most important to the least; what was masked before comes last among equals.
+std::vector<size_t> ranked(const std::vector<double>& importance,
+                           const std::vector<uint8_t>& before) {
+  std::vector<size_t> order(importance.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, std::greater<>{},
+                           [&](size_t i) { return std::pair(importance[i], before[i]); });
+  return order;
+}
+
+void check_shapes(const Importance& importance, const Mask& before, int64_t total,
+                  const MaskOptions& options) {
+  check(!importance.empty() && importance.size() == before.size(), "mask: expected ", before.size(),
+        " layers of importance, got ", importance.size());
+  check(total > 0, "mask: expected a positive number to keep, got ", total);
+  check(options.multiple_of > 0 && options.at_least > 0,
+        "mask: multiple_of and at_least should be positive, got ", options.multiple_of, " and ",
+        options.at_least);
+  const auto m = static_cast<size_t>(options.multiple_of);
+  for (size_t l = 0; l < importance.size(); ++l) {
+    const size_t n = importance[l].size();
+    check(n == before[l].size(), "mask: layer ", l, " has ", before[l].size(),
+          " elements, but importance of ", n);
+    check(options.even || n % m == 0, "mask: the ", n, " neurons of layer ", l,
+          " are not a multiple of ", m);
+  }
+}
+
+Mask nothing(const Mask& like) {
+  Mask mask = like;
+  for (auto& layer : mask) std::ranges::fill(layer, uint8_t{0});
+  return mask;
+}
+
+}  // namespace
+
+Mask full_mask(const Importance& like) {
+  Mask mask;
+  for (const auto& layer : like) mask.emplace_back(layer.size(), uint8_t{1});
+  return mask;
+}
+
+std::vector<int64_t> kept_per_layer(const Mask& mask) {
+  std::vector<int64_t> counts;
+  for (const auto& layer : mask)
+    counts.push_back(std::accumulate(layer.begin(), layer.end(), int64_t{0}));
+  return counts;
+}
+
+int64_t kept(const Mask& mask) {
+  const std::vector<int64_t> counts = kept_per_layer(mask);
+  return std::accumulate(counts.begin(), counts.end(), int64_t{0});
+}
+
+Mask choose_mask(const Importance& importance, const Mask& before, int64_t total,
+                 const MaskOptions& options) {
+  check_shapes(importance, before, total, options);
+  const size_t layers = importance.size();
+  const size_t m = options.even ? 1 : static_cast<size_t>(options.multiple_of);
+  const auto share = static_cast<size_t>(total) / (options.even ? layers : m);
+
+  // Groups of m elements that follow one another in their layer's ranking.
+  struct Group {
+    double importance;
+    size_t alive, layer, rank;
+  };
+  std::vector<Group> groups;
+  std::vector<std::vector<size_t>> order;
+  for (size_t l = 0; l < layers; ++l) {
+    order.push_back(ranked(importance[l], before[l]));
+    for (size_t rank = 0; rank < order[l].size(); rank += m) {
+      Group group{0, 0, l, rank};
+      for (size_t i = rank; i < rank + m; ++i) {
+        group.importance += importance[l][order[l][i]];
+        group.alive += before[l][order[l][i]];
+      }
+      groups.push_back(group);
+    }
+  }
+  if (options.even) {
+    std::erase_if(groups, [&](const Group& g) { return g.rank >= share; });
+  } else {
+    std::ranges::stable_sort(groups, std::greater<>{},
+                             [](const Group& g) { return std::pair(g.importance, g.alive); });
+    groups.resize(std::min(groups.size(), share));
+  }
+
+  Mask mask = nothing(before);
+  for (const Group& g : groups)
+    for (size_t i = g.rank; i < g.rank + m; ++i)
+      mask[g.layer][order[g.layer][i]] = before[g.layer][order[g.layer][i]];
+  for (size_t l = 0; l < layers; ++l) {
+    int64_t missing =
+        options.at_least - std::accumulate(mask[l].begin(), mask[l].end(), int64_t{0});
+    for (size_t i = 0; i < order[l].size() && missing > 0; ++i) {
+      uint8_t& keep = mask[l][order[l][i]];
+      if (keep || !before[l][order[l][i]]) continue;
+      keep = 1;
+      --missing;
+    }
+  }
+  return mask;
+}
+
+std::vector<int64_t> schedule_totals(int64_t from, int64_t to, int64_t steps) {
+  check(steps > 0, "prune: expected at least one iteration, got ", steps);
+  check(0 < to && to <= from, "prune: expected a target from 1 to ", from,
+        " in all layers together, got ", to);
+  std::vector<int64_t> totals;
+  const int64_t part = (from - to) / steps, larger = (from - to) % steps;
+  for (int64_t i = 0; i < steps; ++i) totals.push_back(from -= part + (i < larger ? 1 : 0));
+  return totals;
+}
+
+Json to_json(const Masks& masks) {
+  Json json = Json::make_object();
+  for (const auto& [key, mask] :
+       {std::pair<const char*, const Mask&>{"head_mask", masks.heads}, {"ffn_mask", masks.ffn}}) {
+    if (mask.empty()) continue;
+    Json rows = Json::make_array();
+    for (const auto& layer : mask) rows.append(Json::make_array({layer.begin(), layer.end()}));
+    json.set(key, std::move(rows));
+  }
+  return json;
+}
+
+Masks masks_from_json(const Json& json) {
+  check_keys(json, {"head_mask", "ffn_mask"});
+  Masks masks;
+  for (const auto& [key, mask] :
+       {std::pair<const char*, Mask*>{"head_mask", &masks.heads}, {"ffn_mask", &masks.ffn}}) {
+    if (!json.has(key)) continue;
+    const Json& rows = json.array(key);
+    for (size_t l = 0; l < rows.size(); ++l) {
+      const Json& row = rows.array(l);
+      auto& layer = mask->emplace_back();
+      for (size_t i = 0; i < row.size(); ++i)
+        layer.push_back(static_cast<uint8_t>(row.integer_between(i, 0, 1)));
+    }
+  }
+  return masks;
+}
+
+}  // namespace ink

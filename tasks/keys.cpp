@@ -1,0 +1,68 @@
+// Edit distance, and errors about keys.
+#include "tasks/keys.h"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+namespace ink {
+namespace {
+
+// Wagner & Fischer 1974, one row at a time.
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+std::string listed(std::span<const std::string_view> names) {
+  std::string text;
+  for (const std::string_view name : names) text += (text.empty() ? "" : ", ") + std::string(name);
+  return text;
+}
+
+}  // namespace
+
+std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known) {
+  std::string_view best;
+  size_t least = std::string_view::npos;
+  for (const std::string_view candidate : known) {
+    const size_t distance = edit_distance(word, candidate);
+    if (3 * distance > std::max(word.size(), candidate.size()) || distance >= least) continue;
+    best = candidate;
+    least = distance;
+  }
+  return best;
+}
+
+void check_keys(const Json& object, std::initializer_list<std::string_view> known) {
+  const std::span<const std::string_view> names(known.begin(), known.size());
+  for (const Json::Member& member : object.members()) {
+    if (std::ranges::find(names, member.key) != names.end()) continue;
+    const std::string_view near = nearest_word(member.key, names);
+    fail("", object.where(), ": unknown key '", member.key, "'; ",
+         near.empty() ? "known keys: " + listed(names)
+                      : "did you mean '" + std::string(near) + "'?");
+  }
+}
+
+size_t choice(const Json& object, std::string_view key,
+              std::initializer_list<std::string_view> names) {
+  const std::string& value = object.string(key);
+  const auto at = std::ranges::find(names, value);
+  if (at == names.end())
+    fail("", object.where(key), ": unknown value '", value, "'; expected one of ",
+         listed({names.begin(), names.size()}));
+  return static_cast<size_t>(at - names.begin());
+}
+
+}  // namespace ink

@@ -1,0 +1,103 @@
+// Masks against TextPruner's rules: values computed with it, and properties.
+#include "compress/masks.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/tasks/helpers.h"
+
+namespace ink {
+namespace {
+
+// importance[l][j] = (l+1)²·(1.2 + sin(1.3·(8l+j) + 0.5)), 3 layers of 8.
+Importance waves() {
+  Importance w(3);
+  for (int l = 0; l < 3; ++l)
+    for (int j = 0; j < 8; ++j)
+      w[static_cast<size_t>(l)].push_back((l + 1) * (l + 1) *
+                                          (1.2 + std::sin(1.3 * (8 * l + j) + 0.5)));
+  return w;
+}
+
+std::vector<std::string> drawn(const Mask& mask) {
+  std::vector<std::string> rows;
+  for (const auto& layer : mask) {
+    rows.emplace_back();
+    for (const uint8_t keep : layer) rows.back() += keep ? '1' : '0';
+  }
+  return rows;
+}
+
+std::vector<std::string> chosen(int64_t total, const MaskOptions& options) {
+  return drawn(choose_mask(waves(), full_mask(waves()), total, options));
+}
+using Rows = std::vector<std::string>;
+
+TEST(Masks, EvenKeepsTheSameNumberInEveryLayer) {
+  const Rows expected = {"11000110", "00110011", "10011100"};
+  EXPECT_EQ(chosen(12, {}), expected);
+  EXPECT_EQ(chosen(13, {}), expected);
+}
+
+TEST(Masks, UnevenRanksAcrossLayersAndRescuesEmptyOnes) {
+  const MaskOptions uneven{.even = false};
+  EXPECT_EQ(chosen(12, uneven), (Rows{"01000000", "01111011", "11011110"}));
+  EXPECT_EQ(chosen(13, uneven), (Rows{"01000000", "01111011", "11011111"}));
+  EXPECT_EQ(chosen(5, uneven), (Rows{"01000000", "00000001", "10011100"}));
+  EXPECT_EQ(
+      kept_per_layer(choose_mask(waves(), full_mask(waves()), 5, {.even = false, .at_least = 2})),
+      (std::vector<int64_t>{2, 2, 4}));
+}
+
+TEST(Masks, MultiplesOfTwoAndFour) {
+  EXPECT_EQ(chosen(12, {.even = false, .multiple_of = 2}),
+            (Rows{"01000000", "01111011", "11011110"}));
+  EXPECT_EQ(chosen(13, {.even = false, .multiple_of = 2}),
+            (Rows{"01000000", "01111011", "11011110"}));
+  EXPECT_EQ(chosen(12, {.even = false, .multiple_of = 4}),
+            (Rows{"01000000", "00110011", "11111111"}));
+  EXPECT_EQ(chosen(8, {.even = false, .multiple_of = 4}),
+            (Rows{"01000000", "00110011", "10011100"}));
+  EXPECT_ERROR(chosen(12, {.even = false, .multiple_of = 3}),
+               "the 8 neurons of layer 0 are not a multiple of 3");
+}
+
+TEST(Masks, WhatIsGoneStaysGone) {
+  const Mask before = {{1, 0, 1, 1}};
+  for (const bool even : {true, false}) {
+    // all scores tie at 0: the masked one would be second without the rule
+    const Mask after = choose_mask({{0, 0, 0, 0}}, before, 2, {.even = even});
+    EXPECT_EQ(drawn(after), (Rows{"1010"}));
+  }
+}
+
+TEST(Masks, BadRequests) {
+  EXPECT_ERROR(chosen(0, {}), "expected a positive number to keep, got 0");
+  EXPECT_ERROR(choose_mask(waves(), {{1}}, 1, {}), "expected 1 layers of importance, got 3");
+  EXPECT_ERROR(schedule_totals(10, 11, 1), "expected a target from 1 to 10");
+  EXPECT_ERROR(schedule_totals(10, 5, 0), "expected at least one iteration");
+}
+
+TEST(Masks, ScheduleTakesLargerStepsFirst) {
+  using Totals = std::vector<int64_t>;
+  EXPECT_EQ(schedule_totals(144, 96, 4), (Totals{132, 120, 108, 96}));
+  EXPECT_EQ(schedule_totals(144, 96, 5), (Totals{134, 124, 114, 105, 96}));
+  EXPECT_EQ(schedule_totals(36864, 18432, 5), (Totals{33177, 29490, 25804, 22118, 18432}));
+  EXPECT_EQ(schedule_totals(144, 72, 16),
+            (Totals{139, 134, 129, 124, 119, 114, 109, 104, 100, 96, 92, 88, 84, 80, 76, 72}));
+}
+
+TEST(Masks, JsonThereAndBack) {
+  const Masks masks{{{1, 0}, {1}}, {{0, 1, 1}, {1, 1}}};
+  const Masks back = masks_from_json(parse_json(to_json(masks).to_string(), "masks.json"));
+  EXPECT_EQ(back.heads, masks.heads);
+  EXPECT_EQ(back.ffn, masks.ffn);
+  EXPECT_ERROR(masks_from_json(parse_json(R"({"head_mask":[[2]]})", "masks.json")),
+               "expected an integer from 0 to 1");
+  EXPECT_ERROR(masks_from_json(parse_json(R"({"heads_mask":[[1]]})", "masks.json")),
+               "masks.json: unknown key 'heads_mask'; did you mean 'head_mask'?");
+}
+
+}  // namespace
+}  // namespace ink
