@@ -1,7 +1,7 @@
 # Compiler flags for everything built here, as the interface target ink_flags.
 #
-# No -march: kernels choose their instruction set at run time (tensor/simd.h). Products and sums are contracted to fused
-# multiply-adds only in the files named in CMakeLists.txt, so elementwise results are the same bits on every machine.
+# No -march: kernels choose their instruction set at run time (tensor/simd.h). Products and sums are never contracted
+# to fused multiply-adds (the kernels of products ask for them by name), so elementwise results are the same bits everywhere.
 # Nobody reads errno or the floating-point exception flags; without them g++ can vectorise square roots and selections.
 # Results stay the same bits.
 add_library(ink_flags INTERFACE)
