@@ -39,6 +39,10 @@ foreach(path IN LISTS test_folders)
     add_dependencies(${program} inkstone_cli)
     target_compile_definitions(${program} PRIVATE INK_PROGRAM="$<TARGET_FILE:inkstone_cli>")
   endif()
-  list(APPEND test_programs ${program})
   add_test(NAME ${program} COMMAND ${program} --gtest_brief=1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 endforeach()
+
+# An archive of sanitized objects asks more of its consumer than an installed one may.
+if(NOT INK_SANITIZE)
+  add_test(NAME consumer COMMAND "${PROJECT_SOURCE_DIR}/tools/check_consumer.sh" "${PROJECT_BINARY_DIR}")
+endif()

@@ -16,6 +16,7 @@ tasks:       tensor autograd nn text objectives
 compress:    tensor autograd nn text objectives tasks
 cli:         tensor autograd nn text objectives tasks compress
 bench:       tensor autograd nn text objectives tasks compress
+tools:       tensor autograd nn text objectives tasks compress
 examples:    inkstone.h tensor autograd nn text objectives tasks compress
 tests:       inkstone.h tensor autograd nn text objectives tasks compress
 '
