@@ -1,4 +1,5 @@
-// The pool: free lists by size class, eight classes to a doubling, so at most an eighth of a block is wasted.
+// The pool: free lists by size class, eight classes to a doubling, so at most an eighth of a block
+// is wasted.
 #include "tensor/allocator.h"
 
 #include <sys/mman.h>
@@ -28,7 +29,7 @@ constexpr size_t kClasses = 64 * 8;
 size_t bytes_of(size_t c) { return (8 + c % 8) << (c / 8 + 4); }
 size_t class_of(size_t bytes) {
   if (bytes <= 128) return 0;
-  const size_t units = (bytes + 15) / 16 - 1;                                   // ≥ 8
+  const size_t units = (bytes + 15) / 16 - 1;  // ≥ 8
   const auto octave = static_cast<size_t>(std::bit_width(units)) - 4;
   return octave * 8 + (units >> octave) - 8 + 1;
 }
@@ -97,8 +98,8 @@ class Pool final : public Allocator {
       trim();
       if (!limit_ || statistics_.in_use + block <= limit_) p = map(block);
     }
-    check(p != nullptr, "out of memory: ", bytes, " bytes requested, ", statistics_.in_use, " in use (peak ",
-          statistics_.peak, "), limit ", limit_ ? limit_ : SIZE_MAX,
+    check(p != nullptr, "out of memory: ", bytes, " bytes requested, ", statistics_.in_use,
+          " in use (peak ", statistics_.peak, "), limit ", limit_ ? limit_ : SIZE_MAX,
           "; use a smaller batch or accumulate gradients over several");
     ++statistics_.system_allocations;
     return p;

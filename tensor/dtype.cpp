@@ -39,27 +39,33 @@ float to_float(Bfloat16 x) { return std::bit_cast<float>(uint32_t{x.bits} << 16)
 
 Bfloat16 to_bfloat16(float x) {
   const uint32_t u = std::bit_cast<uint32_t>(x);
-  if ((u & 0x7fffffffu) > 0x7f800000u) return {static_cast<uint16_t>(u >> 16 | 0x40u)};  // NaN, kept quiet
+  // NaN, kept quiet
+  if ((u & 0x7fffffffu) > 0x7f800000u) return {static_cast<uint16_t>(u >> 16 | 0x40u)};
   return {static_cast<uint16_t>((u + 0x7fffu + (u >> 16 & 1u)) >> 16)};
 }
 
-// f16: 1 sign, 5 exponent (bias 15), 10 mantissa bits. Multiplying by a power of two moves between the two biases and
-// lets the FPU handle subnormal numbers.
+// f16: 1 sign, 5 exponent (bias 15), 10 mantissa bits. Multiplying by a power of two moves between
+// the two biases and lets the FPU handle subnormal numbers.
 float to_float(Float16 x) {
   const uint32_t sign = (x.bits & 0x8000u) << 16, rest = x.bits & 0x7fffu;
-  const uint32_t special = rest >= 0x7c00u ? 0x7f800000u : 0u;  // infinity or NaN keeps its mantissa
+  // infinity or NaN keeps its mantissa
+  const uint32_t special = rest >= 0x7c00u ? 0x7f800000u : 0u;
   const float value = std::bit_cast<float>(rest << 13) * 0x1p112f;
-  return std::bit_cast<float>(sign | special | (special ? rest << 13 : std::bit_cast<uint32_t>(value)));
+  return std::bit_cast<float>(sign | special |
+                              (special ? rest << 13 : std::bit_cast<uint32_t>(value)));
 }
 
 Float16 to_float16(float x) {
   const uint32_t u = std::bit_cast<uint32_t>(x);
   const uint16_t sign = static_cast<uint16_t>(u >> 16 & 0x8000u);
   uint32_t rest = u & 0x7fffffffu;
-  const auto signed_bits = [sign](uint32_t bits) { return Float16{static_cast<uint16_t>(sign | bits)}; };
+  const auto signed_bits = [sign](uint32_t bits) {
+    return Float16{static_cast<uint16_t>(sign | bits)};
+  };
   if (rest > 0x7f800000u) return signed_bits(0x7e00u);   // NaN
   if (rest >= 0x477ff000u) return signed_bits(0x7c00u);  // rounds to 65536 or more: infinity
-  if (rest < 0x38800000u) {                              // below 2^-14: the sum's last bit is worth 2^-24
+  // below 2^-14: the sum's last bit is worth 2^-24
+  if (rest < 0x38800000u) {
     const float sum = std::bit_cast<float>(rest) + 0.5f;
     return signed_bits(std::bit_cast<uint32_t>(sum) - 0x3f000000u);
   }

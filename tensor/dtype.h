@@ -1,4 +1,5 @@
-// Element types. Arithmetic runs in f32 (f64 in gradient checks); f16 and bf16 are storage formats; i32 holds ids.
+// Element types. Arithmetic runs in f32 (f64 in gradient checks); f16 and bf16 are storage formats;
+// i32 holds ids.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -19,8 +20,8 @@ float to_float(Bfloat16 x);
 Float16 to_float16(float x);
 Bfloat16 to_bfloat16(float x);
 
-size_t size_of(Dtype t);        // bytes of one element
-const char* name_of(Dtype t);   // "f32", "i64", …
+size_t size_of(Dtype t);       // bytes of one element
+const char* name_of(Dtype t);  // "f32", "i64", …
 inline bool is_float(Dtype t) { return t <= Dtype::bf16; }
 
 template <class T>

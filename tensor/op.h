@@ -1,8 +1,10 @@
-// What an op is. Everything the tape, the tests and the benches need is checked here, at compile time.
+// What an op is. Everything the tape, the tests and the benches need is checked here, at compile
+// time.
 //
-// An op is a struct with a name, `Saved` (what backward needs), `forward(Saved*, args…)`, `backward(saved, dy)` and
-// `samples()`. apply<Op>(args…) runs forward, and records a step when a tape watches one of the tensors. A fused op also
-// names `reference(args…)`, its composition of primitives.
+// An op is a struct with a name, `Saved` (what backward needs), `forward(Saved*, args…)`,
+// `backward(saved, dy)` and `samples()`. apply<Op>(args…) runs forward, and records a step when a
+// tape watches one of the tensors. A fused op also names `reference(args…)`, its composition of
+// primitives.
 #pragma once
 #include <concepts>
 #include <functional>
@@ -29,7 +31,8 @@ void on(const char* name, const Tensor& x, F&& f) {
   }
 }
 
-// One gradient for each tensor argument, in order; an undefined Tensor where there is none (ids, labels).
+// One gradient for each tensor argument, in order; an undefined Tensor where there is none (ids,
+// labels).
 using Grads = std::vector<Tensor, PoolAllocator<Tensor>>;
 
 // One recorded op, ready to run backwards. Lives in pool memory.
@@ -62,7 +65,9 @@ concept Op = requires(const typename T::Saved& saved, const Tensor& dy) {
 };
 
 template <class T>
-concept Fused = Op<T> && requires { &T::reference; };
+concept Fused = Op<T> && requires {
+  &T::reference;
+};
 
 // Off: every fused op runs its reference instead, for study and tests.
 inline thread_local bool fusion = true;
@@ -80,7 +85,8 @@ inline bool note(std::vector<GradId, PoolAllocator<GradId>>& into, const Tensor&
   into.push_back(Recorder::current->resolve(t.grad_id));
   return into.back().tape != 0;
 }
-inline bool note(std::vector<GradId, PoolAllocator<GradId>>& into, const std::vector<Tensor>& list) {
+inline bool note(std::vector<GradId, PoolAllocator<GradId>>& into,
+                 const std::vector<Tensor>& list) {
   bool any = false;
   for (const Tensor& t : list) any |= note(into, t);
   return any;
@@ -110,15 +116,17 @@ Tensor apply(const Args&... args) {
 // One call of the op on given inputs. Floating-point inputs are f64; tests also run them in f32.
 struct Sample {
   using Call = std::function<Tensor(std::span<const Tensor>)>;
-  std::string label;          // "4x6", unique within the op
-  std::vector<Tensor> in;     // tensors of integers are never differentiated
+  std::string label;       // "4x6", unique within the op
+  std::vector<Tensor> in;  // tensors of integers are never differentiated
   Call call;
-  double flops = 0;           // of the forward call, for the bench; 0: only GB/s is printed
-  double tolerance = 1e-6;    // of the gradient against central differences, relative
-  bool bench = false;         // a large sample: timed by the bench, checked in f32 (threads, bits), not differenced
+  double flops = 0;         // of the forward call, for the bench; 0: only GB/s is printed
+  double tolerance = 1e-6;  // of the gradient against central differences, relative
+  // a large sample: timed by the bench, checked in f32 (threads, bits), not differenced
+  bool bench = false;
 };
 
-// A line of the table that tests and benches read. Nothing in the library refers to it, so the linker drops it there.
+// A line of the table that tests and benches read. Nothing in the library refers to it, so the
+// linker drops it there.
 struct OpEntry {
   const char* name;
   std::vector<Sample> (*samples)();
@@ -129,14 +137,17 @@ template <Op T>
 constexpr OpEntry describe() {
   return {T::name, &T::samples, Fused<T>};
 }
-// Placed before an array of entries at the end of an op's file. Aligned as one entry: else g++ widens the alignment of arrays
-// and leaves gaps between the files' entries.
-#define INK_OPS \
-  [[gnu::used, gnu::section("ink_ops"), gnu::aligned(alignof(OpEntry))]] static const constinit OpEntry
+// Placed before an array of entries at the end of an op's file. Aligned as one entry: else g++
+// widens the alignment of arrays and leaves gaps between the files' entries.
+#define INK_OPS                         \
+  [[gnu::used, gnu::section("ink_ops"), \
+    gnu::aligned(alignof(OpEntry))]] static const constinit OpEntry
 
 // Reproducible inputs for samples and tests.
-Tensor randn(Shape shape, uint64_t seed, Dtype dtype = Dtype::f64);                            // N(0, 1)
+// N(0, 1)
+Tensor randn(Shape shape, uint64_t seed, Dtype dtype = Dtype::f64);
 Tensor rand_uniform(Shape shape, uint64_t seed, double low, double high, Dtype dtype = Dtype::f64);
-Tensor randint(Shape shape, uint64_t seed, int64_t low, int64_t high);                         // i32 in [low, high)
+// i32 in [low, high)
+Tensor randint(Shape shape, uint64_t seed, int64_t low, int64_t high);
 
 }  // namespace ink

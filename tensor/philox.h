@@ -1,8 +1,8 @@
 // Random numbers without state: value = Philox4x32-10(key, counter) (Salmon et al. 2011).
 //
-// A Random is a plain value. `random.split(i)` gives an independent stream for the i-th use, so the number that any
-// element receives depends only on (seed, path of splits, element index): never on threads, order or device, and there
-// is no generator state to save in a checkpoint.
+// A Random is a plain value. `random.split(i)` gives an independent stream for the i-th use, so the
+// number that any element receives depends only on (seed, path of splits, element index): never on
+// threads, order or device, and there is no generator state to save in a checkpoint.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -40,12 +40,14 @@ class Random {
   // The four words of block i of this stream.
   std::array<uint32_t, 4> block(uint64_t i) const { return philox(words(i, kDraw), key()); }
   uint32_t bits(uint64_t i) const { return block(i / 4)[i % 4]; }
-  double uniform(uint64_t i) const { return bits(i) * 0x1p-32; }             // in [0, 1)
-  uint64_t below(uint64_t i, uint64_t n) const {                             // in [0, n), n > 0
+  double uniform(uint64_t i) const { return bits(i) * 0x1p-32; }  // in [0, 1)
+  uint64_t below(uint64_t i, uint64_t n) const {                  // in [0, n), n > 0
     const auto r = block(i);
-    return static_cast<uint64_t>((static_cast<unsigned __int128>(uint64_t{r[0]} << 32 | r[1]) * n) >> 64);
+    return static_cast<uint64_t>(
+        (static_cast<unsigned __int128>(uint64_t{r[0]} << 32 | r[1]) * n) >> 64);
   }
-  double normal(uint64_t i) const;                                           // mean 0, deviation 1 (Box-Muller)
+  // mean 0, deviation 1 (Box-Muller)
+  double normal(uint64_t i) const;
 
   uint64_t seed() const { return key_; }
   PhiloxKey key() const { return {static_cast<uint32_t>(key_), static_cast<uint32_t>(key_ >> 32)}; }
@@ -59,7 +61,8 @@ class Random {
   uint64_t key_;
 };
 
-// Draws in sequence from one stream, for loops that consume a varying number of values (shuffles, masking).
+// Draws in sequence from one stream, for loops that consume a varying number of values (shuffles,
+// masking).
 class Draws {
  public:
   explicit Draws(Random random) : random_(random) {}

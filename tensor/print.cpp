@@ -8,7 +8,8 @@ namespace {
 
 constexpr int64_t kEdge = 3;
 
-void print_axis(std::ostream& out, const Tensor& x, const std::vector<double>& values, int axis, int64_t first) {
+void print_axis(std::ostream& out, const Tensor& x, const std::vector<double>& values, int axis,
+                int64_t first) {
   if (axis == x.rank()) {
     out << values[static_cast<size_t>(first)];
     return;
@@ -17,7 +18,8 @@ void print_axis(std::ostream& out, const Tensor& x, const std::vector<double>& v
   for (int i = axis + 1; i < x.rank(); ++i) step *= x.dim(i);
   out << '[';
   for (int64_t i = 0; i < x.dim(axis); ++i) {
-    if (i) out << (axis + 1 < x.rank() ? ",\n" + std::string(static_cast<size_t>(axis) + 1, ' ') : ", ");
+    if (i)
+      out << (axis + 1 < x.rank() ? ",\n" + std::string(static_cast<size_t>(axis) + 1, ' ') : ", ");
     if (i == kEdge && x.dim(axis) > 2 * kEdge + 1) {
       out << "…, ";
       i = x.dim(axis) - kEdge;

@@ -27,12 +27,14 @@ Tensor randn(Shape shape, uint64_t seed, Dtype dtype) {
   return filled(shape, dtype, [r = Random(seed)](uint64_t i) { return r.normal(i); });
 }
 Tensor rand_uniform(Shape shape, uint64_t seed, double low, double high, Dtype dtype) {
-  return filled(shape, dtype, [=, r = Random(seed)](uint64_t i) { return low + (high - low) * r.uniform(i); });
+  return filled(shape, dtype,
+                [=, r = Random(seed)](uint64_t i) { return low + (high - low) * r.uniform(i); });
 }
 Tensor randint(Shape shape, uint64_t seed, int64_t low, int64_t high) {
   check(low < high, "randint: expected low < high, got [", low, ", ", high, ")");
   return filled(shape, Dtype::i32, [=, r = Random(seed)](uint64_t i) {
-    return static_cast<double>(low + static_cast<int64_t>(r.below(i, static_cast<uint64_t>(high - low))));
+    return static_cast<double>(low +
+                               static_cast<int64_t>(r.below(i, static_cast<uint64_t>(high - low))));
   });
 }
 

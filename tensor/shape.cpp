@@ -41,14 +41,16 @@ Shape broadcast(const char* name, const Shape& a, const Shape& b) {
   Shape out = longer;
   for (int i = 1; i <= shorter.rank(); ++i) {
     const int64_t x = longer[-i], y = shorter[-i];
-    check(x == y || x == 1 || y == 1, "", name, ": shapes ", a, " and ", b, " do not broadcast (axis -", i, ")");
+    check(x == y || x == 1 || y == 1, "", name, ": shapes ", a, " and ", b,
+          " do not broadcast (axis -", i, ")");
     out[-i] = x == 1 ? y : x;
   }
   return out;
 }
 
 int axis_of(const char* name, int axis, int rank) {
-  check(axis >= -rank && axis < rank, "", name, ": axis ", axis, " is out of range for rank ", rank);
+  check(axis >= -rank && axis < rank, "", name, ": axis ", axis, " is out of range for rank ",
+        rank);
   return axis < 0 ? axis + rank : axis;
 }
 

@@ -53,8 +53,8 @@ class Strides : public Extents {
 
 Strides row_major(const Shape& shape);
 
-// The shape that two operands share when extents of 1 stretch (NumPy's rule, aligned at the last axis).
-// Raises "name: …" when they do not fit.
+// The shape that two operands share when extents of 1 stretch (NumPy's rule, aligned at the last
+// axis). Raises "name: …" when they do not fit.
 Shape broadcast(const char* name, const Shape& a, const Shape& b);
 
 // Turns a negative axis into a position and raises "name: …" when it is out of range.

@@ -11,7 +11,8 @@ Storage* Storage::create(size_t bytes) {
 }
 
 Storage* Storage::borrow(const void* data, size_t bytes, std::shared_ptr<const void> owner) {
-  return new (pool().allocate(sizeof(Storage))) Storage(const_cast<void*>(data), bytes, std::move(owner));
+  return new (pool().allocate(sizeof(Storage)))
+      Storage(const_cast<void*>(data), bytes, std::move(owner));
 }
 
 void Storage::destroy() noexcept {

@@ -22,7 +22,8 @@ class Storage {
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
   bool borrowed() const { return owner_ != nullptr; }
-  // Counts in-place writes (optimizer updates, loading), so that derived copies such as packed weights notice.
+  // Counts in-place writes (optimizer updates, loading), so that derived copies such as packed
+  // weights notice.
   uint64_t version() const { return version_; }
   void touch() { ++version_; }
 

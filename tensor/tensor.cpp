@@ -76,8 +76,8 @@ T from_double(double v) {
 Tensor::Tensor(Shape shape, Dtype dtype)
     : shape_(shape), strides_(row_major(shape)), size_(shape.size()), dtype_(dtype) {
   size_t total = 0;
-  check(!__builtin_mul_overflow(static_cast<size_t>(size_), size_of(dtype), &total), "tensor: shape ", shape,
-        " of ", name_of(dtype), " does not fit in memory");
+  check(!__builtin_mul_overflow(static_cast<size_t>(size_), size_of(dtype), &total),
+        "tensor: shape ", shape, " of ", name_of(dtype), " does not fit in memory");
   storage_ = StorageRef(Storage::create(total));
 }
 
@@ -96,8 +96,8 @@ Tensor::Tensor(StorageRef storage, Shape shape, Strides strides, int64_t offset,
     (reach < 0 ? low : high) += reach;
   }
   const auto available = static_cast<int64_t>(storage_->bytes() / size_of(dtype));
-  check(size_ == 0 || (low >= 0 && high <= available), "tensor: view ", shape, " with strides ", strides,
-        " at ", offset, " leaves its storage of ", available, " elements");
+  check(size_ == 0 || (low >= 0 && high <= available), "tensor: view ", shape, " with strides ",
+        strides, " at ", offset, " leaves its storage of ", available, " elements");
 }
 
 double Tensor::item() const {
@@ -135,7 +135,8 @@ Tensor arange(int64_t n, Dtype dtype) {
 
 template <class T>
 Tensor from(std::span<const T> values, Shape shape) {
-  check(static_cast<int64_t>(values.size()) == shape.size(), "from: ", values.size(), " values for shape ", shape);
+  check(static_cast<int64_t>(values.size()) == shape.size(), "from: ", values.size(),
+        " values for shape ", shape);
   Tensor x(shape, dtype_of<T>);
   if (!values.empty()) std::memcpy(x.data<T>(), values.data(), values.size_bytes());
   return x;
@@ -146,8 +147,8 @@ std::vector<T> to_vector(const Tensor& x) {
   const T* data = packed.data<T>();
   return std::vector<T>(data, data + packed.size());
 }
-#define INK_INSTANTIATE(T)                              \
-  template Tensor from<T>(std::span<const T>, Shape);   \
+#define INK_INSTANTIATE(T)                            \
+  template Tensor from<T>(std::span<const T>, Shape); \
   template std::vector<T> to_vector<T>(const Tensor& x);
 INK_INSTANTIATE(float)
 INK_INSTANTIATE(double)
@@ -206,9 +207,11 @@ Tensor view(const Tensor& x, Shape shape, Strides strides, int64_t offset) {
 }
 
 void copy_into(Tensor& target, const Tensor& source) {
-  check(target.shape() == source.shape() && target.dtype() == source.dtype(), "copy_into: expected ",
-        target.shape(), ' ', name_of(target.dtype()), ", got ", source.shape(), ' ', name_of(source.dtype()));
-  check(target.is_contiguous() && !target.storage()->borrowed(), "copy_into: the target should own contiguous memory");
+  check(target.shape() == source.shape() && target.dtype() == source.dtype(),
+        "copy_into: expected ", target.shape(), ' ', name_of(target.dtype()), ", got ",
+        source.shape(), ' ', name_of(source.dtype()));
+  check(target.is_contiguous() && !target.storage()->borrowed(),
+        "copy_into: the target should own contiguous memory");
   const Tensor packed = contiguous(source);
   with_type(target.dtype(), [&](auto t) {
     using T = decltype(t);

@@ -1,4 +1,5 @@
-// Tensor: a cheap handle to (storage, shape, strides, dtype). Copies share memory; ops never write their inputs.
+// Tensor: a cheap handle to (storage, shape, strides, dtype). Copies share memory; ops never write
+// their inputs.
 #pragma once
 #include <ostream>
 #include <span>
@@ -19,13 +20,14 @@ struct GradId {
 
 class Tensor {
  public:
-  Tensor() = default;                              // undefined: no storage, converts to false
+  Tensor() = default;  // undefined: no storage, converts to false
   explicit Tensor(Shape shape, Dtype dtype = Dtype::f32);  // uninitialised, contiguous
   Tensor(StorageRef storage, Shape shape, Strides strides, int64_t offset, Dtype dtype);
 
   explicit operator bool() const { return static_cast<bool>(storage_); }
   const Shape& shape() const { return shape_; }
-  const Strides& strides() const { return strides_; }  // in elements; 0 where an extent is stretched
+  // in elements; 0 where an extent is stretched
+  const Strides& strides() const { return strides_; }
   Dtype dtype() const { return dtype_; }
   Device device() const { return Device::cpu; }
   int rank() const { return shape_.rank(); }
@@ -79,13 +81,15 @@ Tensor from(const std::vector<T>& values) {
   return from(std::span<const T>(values), Shape{static_cast<int64_t>(values.size())});
 }
 template <class T>
-std::vector<T> to_vector(const Tensor& x);  // row-major copy of the elements; T must be the tensor's type
+// row-major copy of the elements; T must be the tensor's type
+std::vector<T> to_vector(const Tensor& x);
 
 // Same values in row-major memory; x itself (sharing memory) when it already is. Keeps grad_id.
 Tensor contiguous(const Tensor& x);
 // A fresh contiguous copy, never sharing memory; not watched by any tape.
 Tensor clone(const Tensor& x);
-// Values converted to another element type; x itself when it already has it. Not recorded: see the op `cast`.
+// Values converted to another element type; x itself when it already has it. Not recorded: see the
+// op `cast`.
 Tensor converted(const Tensor& x, Dtype dtype);
 // A view of the same storage, not recorded; every element must lie inside the storage.
 Tensor view(const Tensor& x, Shape shape, Strides strides, int64_t offset);
@@ -93,6 +97,7 @@ Tensor view(const Tensor& x, Shape shape, Strides strides, int64_t offset);
 void copy_into(Tensor& target, const Tensor& source);
 
 bool equal_bits(const Tensor& a, const Tensor& b);  // same shape, dtype and bytes
-std::ostream& operator<<(std::ostream& out, const Tensor& x);  // values (long axes elided), shape and dtype
+// values (long axes elided), shape and dtype
+std::ostream& operator<<(std::ostream& out, const Tensor& x);
 
 }  // namespace ink
