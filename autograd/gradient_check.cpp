@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <sstream>
 
 #include "autograd/tape.h"
 
@@ -42,7 +43,7 @@ std::vector<double> central_differences(const Call& call, std::vector<Tensor> in
 }
 
 void compare(const std::vector<double>& gradient, const std::vector<double>& differences, size_t k,
-             GradientReport& report) {
+             GradientCheck& result) {
   double largest = 0;
   for (const double d : differences) largest = std::max(largest, std::abs(d));
   for (size_t i = 0; i < differences.size(); ++i) {
@@ -50,25 +51,24 @@ void compare(const std::vector<double>& gradient, const std::vector<double>& dif
     const double size = std::max({std::abs(a), std::abs(b), 0.01 * largest, 1e-3});
     const double raw = std::abs(a - b) / size;
     const double error = std::isnan(raw) ? std::numeric_limits<double>::infinity() : raw;
-    ++report.compared;
-    if (error <= report.worst) continue;
-    report.worst = error, report.input = k, report.element = static_cast<int64_t>(i);
-    report.gradient = a, report.difference = b;
+    ++result.compared;
+    if (error <= result.worst) continue;
+    result.worst = error, result.input = k, result.element = static_cast<int64_t>(i);
+    result.gradient = a, result.difference = b;
   }
+}
+
+template <class... Parts>
+std::string sentence(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return out.str();
 }
 
 }  // namespace
 
-std::ostream& operator<<(std::ostream& out, const GradientReport& report) {
-  out << "input " << report.input;
-  if (!report.problem.empty()) return out << ": " << report.problem;
-  return out << ", element " << report.element << ": gradient " << report.gradient
-             << ", central difference " << report.difference << " (error " << report.worst
-             << ", tolerance " << report.tolerance << ")";
-}
-
-GradientReport check_gradients(const Call& call, const std::vector<Tensor>& inputs,
-                               const GradientCheckOptions& options) {
+GradientCheck check_gradients(const Call& call, const std::vector<Tensor>& inputs,
+                              const GradientCheckOptions& options) {
   std::vector<Tensor> plain = inputs, watched = inputs;
   for (Tensor& t : plain) t.grad_id = {};
   Tape tape;
@@ -85,25 +85,26 @@ GradientReport check_gradients(const Call& call, const std::vector<Tensor>& inpu
   const Gradients gradients = depends ? tape.backward(y, dy) : Gradients(0, {});
   const Pause pause;
 
-  GradientReport report;
-  report.tolerance = options.tolerance;
+  GradientCheck result;
   for (size_t k = 0; k < plain.size(); ++k) {
     if (plain[k].dtype() != Dtype::f64) continue;
     const Tensor& g = gradients[watched[k]];
     if (g && (g.shape() != plain[k].shape() || g.dtype() != Dtype::f64)) {
-      report.worst = std::numeric_limits<double>::infinity(), report.input = k;
-      std::ostringstream problem;
-      problem << "the gradient is " << name_of(g.dtype()) << ' ' << g.shape()
-              << " for an input of shape " << plain[k].shape();
-      report.problem = problem.str();
-      return report;
+      result.ok = false, result.worst = std::numeric_limits<double>::infinity(), result.input = k;
+      result.message = sentence("input ", k, ": the gradient is ", name_of(g.dtype()), ' ',
+                                g.shape(), " for an input of ", plain[k].shape());
+      return result;
     }
     // A gradient that is not there stands for zero.
     const std::vector<double> found =
         g ? to_vector<double>(g) : std::vector<double>(static_cast<size_t>(plain[k].size()));
-    compare(found, central_differences(call, plain, k, dy, options.step), k, report);
+    compare(found, central_differences(call, plain, k, dy, options.step), k, result);
   }
-  return report;
+  result.ok = result.worst <= options.tolerance;
+  result.message = sentence("input ", result.input, ", element ", result.element, ": gradient ",
+                            result.gradient, ", central difference ", result.difference, " (error ",
+                            result.worst, ", tolerance ", options.tolerance, ")");
+  return result;
 }
 
 }  // namespace ink

@@ -218,12 +218,12 @@ TEST_P(EveryOp, SecondRunAllocatesNothing) {
   EXPECT_EQ(pool_statistics().system_allocations, system) << "the pool had to ask the system";
 }
 
-INSTANTIATE_TEST_SUITE_P(Samples, EveryOp, testing::ValuesIn(small_cases()), [](const auto& info) {
-  std::string name = info.param.name();
+INSTANTIATE_TEST_SUITE_P(Samples, EveryOp, testing::ValuesIn(small_cases()), [](const auto& test) {
+  std::string name = test.param.name();
   for (char& c : name) {
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
   }
-  return name + "_" + std::to_string(info.index);
+  return name + "_" + std::to_string(test.index);
 });
 
 TEST(OpTable, HoldsEveryOpOnceWithSamplesAndABench) {
