@@ -1,0 +1,43 @@
+// Sentence → words (code points) and pieces → one "continues" bit per token.
+#include "objectives/tokenize.h"
+
+#include <utility>
+
+#include "text/encoding.h"
+#include "text/sentences.h"
+#include "text/utf8.h"
+
+namespace ink {
+
+TokenSentence tokenize_sentence(std::string_view text, const Tokenizer& tokenizer,
+                                const Segmenter* segmenter) {
+  Encoding pieces = tokenizer.pieces(text);
+  std::vector<Span> words;
+  if (segmenter) words = segmenter->cut(decode_utf8(text));
+  TokenSentence sentence{pieces.ids, {}};
+  sentence.continues.assign(sentence.ids.size(), 0);
+  for (const Span& word : whole_words(pieces, words)) {
+    for (int32_t i = word.begin + 1; i < word.end; ++i) {
+      sentence.continues[static_cast<size_t>(i)] = 1;
+    }
+  }
+  return sentence;
+}
+
+TokenDocument tokenize_document(std::string_view text, const Tokenizer& tokenizer,
+                                const Segmenter* segmenter) {
+  TokenDocument document;
+  for (const Span& s : split_sentences(text)) {
+    const std::string_view part =
+        text.substr(static_cast<size_t>(s.begin), static_cast<size_t>(s.size()));
+    TokenSentence sentence = tokenize_sentence(part, tokenizer, segmenter);
+    if (!sentence.ids.empty()) document.push_back(std::move(sentence));
+  }
+  return document;
+}
+
+ObjectiveTokens objective_tokens(const Vocabulary& vocabulary) {
+  return {vocabulary.cls(), vocabulary.sep(), vocabulary.mask(), vocabulary.size()};
+}
+
+}  // namespace ink
