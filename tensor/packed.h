@@ -4,6 +4,9 @@
 // offsets[b + 1]). Everything that works on tokens sees plain rows; only attention and pooling look
 // at the offsets.
 #pragma once
+#include <span>
+#include <vector>
+
 #include "tensor/tensor.h"
 
 namespace ink {
@@ -17,5 +20,13 @@ struct Packed {
   int64_t tokens() const { return ids.size(); }
   int64_t sequences() const { return offsets.size() - 1; }
 };
+
+// Packs sequences of ids. Without segments all are 0; otherwise there is one for each id.
+Packed pack(std::span<const std::vector<int32_t>> ids,
+            std::span<const std::vector<int32_t>> segments = {});
+
+// Raises Error, beginning with `name`, unless the four parts fit together as described above and no
+// sequence is longer than `longest`.
+void check_packed(const char* name, const Packed& batch, int64_t longest);
 
 }  // namespace ink

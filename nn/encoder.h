@@ -1,0 +1,72 @@
+// The transformer encoder on packed batches: y = LN(x + attention(x)), z = LN(y + FFN(y)), layer after layer
+// (Vaswani et al. 2017; Devlin et al. 2019).
+//
+// There is no mask: a batch holds real tokens only and `offsets` says where sequences begin. Every layer has its own
+// number of heads and width; both may be 0 where a layer was pruned away.
+#pragma once
+#include <functional>
+#include <vector>
+
+#include "nn/config.h"
+#include "nn/layers.h"
+
+namespace ink {
+
+// What attention computed its probabilities from: softmax(q kᵀ/√D) v, each (N, H·D). For distillation.
+struct AttentionInputs {
+  Tensor query, key, value;
+};
+
+// Runs one layer, given as a function of nothing. `recompute` (autograd/tape.h) fits: the layer then keeps nothing for
+// backward but its input.
+using LayerRunner = std::function<Tensor(std::function<Tensor()>)>;
+
+struct EncodeOptions {
+  const Random* random = nullptr;  // given: training, with dropout drawn from it
+  bool all_hidden = false;         // also return the hidden states below the last
+  bool attention_inputs = false;  // also return q, k, v of every layer; not together with run_layer
+  LayerRunner run_layer;          // how to run a layer; empty: simply call it
+};
+
+struct Encoded {
+  Tensor hidden;                           // (N, C) of the last layer
+  std::vector<Tensor> all_hidden;          // embeddings, then the output of every layer: layers + 1
+  std::vector<AttentionInputs> attention;  // one a layer
+};
+
+struct SelfAttention {
+  int64_t heads;
+  double probability_dropout, output_dropout;
+  Linear query, key, value;  // (N, C) → (N, H·D)
+  Linear output;             // (N, H·D) → (N, C)
+  LayerNorm norm;
+
+  SelfAttention(const Scope& scope, const BertConfig& config, int64_t heads);
+  // LN(x + output(attention(query x, key x, value x)))
+  Tensor operator()(const Tensor& x, const Tensor& offsets, const Random* random,
+                    AttentionInputs* inputs = nullptr) const;
+};
+
+struct EncoderLayer {
+  SelfAttention attention;
+  Linear intermediate, output;  // C → F → C
+  LayerNorm norm;
+  Activation activation;
+  double output_dropout;
+
+  EncoderLayer(const Scope& scope, const BertConfig& config, int64_t heads, int64_t ffn);
+  Tensor operator()(const Tensor& x, const Tensor& offsets, const Random* random,
+                    AttentionInputs* inputs = nullptr) const;
+};
+
+struct Encoder {
+  std::vector<EncoderLayer> layers;
+
+  Encoder(const Scope& scope, const BertConfig& config);
+  Encoded operator()(const Tensor& embedded, const Tensor& offsets,
+                     const EncodeOptions& options) const;
+  void pack();
+  void unpack();
+};
+
+}  // namespace ink

@@ -1,0 +1,50 @@
+// Linear, LayerNorm, Embedding: parameters and the ops they go into.
+#include "nn/layers.h"
+
+namespace ink {
+
+void PackedWeight::pack(const Parameter& weight) {
+  const Tensor w = contiguous(weight.value);
+  auto matrix = std::make_shared<PackedMatrix>(w.data<float>(), w.dim(1), true, w.dim(0), w.dim(1));
+  matrix->source_version = weight.value.storage()->version();
+  matrix_ = std::move(matrix);
+  source_ = weight.value.storage();
+}
+
+const PackedMatrix* PackedWeight::get(const Parameter& weight) const {
+  if (!matrix_) return nullptr;
+  const Storage* now = weight.value.storage().get();
+  check(now == source_.get() && now->version() == matrix_->source_version, "linear: ", weight.name,
+        " has changed since it was packed; call pack() again");
+  return matrix_.get();
+}
+
+Linear::Linear(const Scope& scope, int64_t in, int64_t out, double deviation)
+    : weight(scope.param("weight", {out, in}, Initial::normal(deviation))),
+      bias(scope.param("bias", {out}, Initial::zeros())) {}
+
+Tensor Linear::operator()(const Tensor& x, Activation f) const {
+  return linear(x, weight.value, bias.value, f, packed.get(weight));
+}
+
+LayerNorm::LayerNorm(const Scope& scope, int64_t channels, double epsilon_)
+    : gamma(scope.param("weight", {channels}, Initial::ones())),
+      beta(scope.param("bias", {channels}, Initial::zeros())),
+      epsilon(epsilon_) {}
+
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  return layer_norm(x, gamma.value, beta.value, epsilon);
+}
+
+Tensor LayerNorm::operator()(const Tensor& x, const Tensor& residual) const {
+  return residual_layer_norm(x, residual, gamma.value, beta.value, epsilon);
+}
+
+Embedding::Embedding(const Scope& scope, int64_t rows, int64_t channels, double deviation)
+    : table(scope.param("weight", {rows, channels}, Initial::normal(deviation))) {}
+
+Tensor dropout_if(const Random* random, const Tensor& x, double p, uint64_t stream) {
+  return random && p > 0 ? dropout(x, p, random->split(stream)) : x;
+}
+
+}  // namespace ink

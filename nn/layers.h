@@ -1,0 +1,56 @@
+// The layers that everything is made of: Linear, LayerNorm, Embedding. Each holds its parameters and nothing else.
+#pragma once
+#include <memory>
+
+#include "nn/scope.h"
+#include "tensor/gemm.h"
+#include "tensor/ops.h"
+
+namespace ink {
+
+// A weight laid out for the kernels, for inference. Once packed it must be packed again after every change of the
+// weight: get() raises Error when it no longer is what was packed.
+class PackedWeight {
+ public:
+  void pack(const Parameter& weight);
+  void clear() { matrix_.reset(); }
+  const PackedMatrix* get(const Parameter& weight) const;  // null when nothing is packed
+
+ private:
+  std::shared_ptr<const PackedMatrix> matrix_;
+  StorageRef source_;
+};
+
+// f(x Wᵀ + b): x (…, in) → (…, out)
+struct Linear {
+  Parameter& weight;  // (out, in)
+  Parameter& bias;    // (out)
+  PackedWeight packed;
+
+  Linear(const Scope& scope, int64_t in, int64_t out, double deviation);
+  Tensor operator()(const Tensor& x, Activation f = Activation::none) const;
+};
+
+// (x − mean) / √(variance + ε) · γ + β over the last axis (Ba et al. 2016)
+struct LayerNorm {
+  Parameter& gamma;  // (C)
+  Parameter& beta;   // (C)
+  double epsilon;
+
+  LayerNorm(const Scope& scope, int64_t channels, double epsilon);
+  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const Tensor& x, const Tensor& residual) const;  // of the sum
+};
+
+// Rows of a table: ids (N) → (N, C)
+struct Embedding {
+  Parameter& table;  // (V, C)
+
+  Embedding(const Scope& scope, int64_t rows, int64_t channels, double deviation);
+  Tensor operator()(const Tensor& ids) const { return embedding(table.value, ids); }
+};
+
+// dropout(x, p) while training, x otherwise. Training is being handed a source of randomness.
+Tensor dropout_if(const Random* random, const Tensor& x, double p, uint64_t stream);
+
+}  // namespace ink
