@@ -24,12 +24,12 @@ BertModel::BertModel(const Scope& scope, const BertConfig& c, bool with_pooler)
     pooler.emplace(scope / "pooler" / "dense", c.hidden_size, c.hidden_size, c.initializer_range);
 }
 
-Encoded BertModel::operator()(const Packed& batch, const EncodeOptions& options) const {
+Encoded BertModel::operator()(const Packed& batch, const EncoderOptions& options) const {
   check_packed("bert", batch, longest);
   const Tensor tokens = add(word(batch.ids), segment(batch.segments));  // (N, C)
   const Tensor embedded = dropout_if(options.random, norm(tokens, position(batch.positions)),
                                      embedding_dropout, kEmbeddings);  // (N, C)
-  EncodeOptions inner = options;
+  EncoderOptions inner = options;
   const Random stream = options.random ? options.random->split(kEncoder) : Random(0);
   if (options.random) inner.random = &stream;
   return encoder(embedded, batch.offsets, inner);

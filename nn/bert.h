@@ -20,7 +20,7 @@ struct BertModel {
   BertModel(const Scope& scope, const BertConfig& config, bool with_pooler);
 
   // Hidden states of every token. Raises Error when the batch is malformed or a sequence too long.
-  Encoded operator()(const Packed& batch, const EncodeOptions& options = {}) const;
+  Encoded operator()(const Packed& batch, const EncoderOptions& options = {}) const;
   // tanh(W h + b) of every sequence's first token: hidden (N, C) → (B, C). Requires a pooler.
   Tensor pool(const Tensor& hidden, const Tensor& offsets) const;
 

@@ -57,7 +57,7 @@ Encoder::Encoder(const Scope& scope, const BertConfig& c) {
 }
 
 Encoded Encoder::operator()(const Tensor& embedded, const Tensor& offsets,
-                            const EncodeOptions& options) const {
+                            const EncoderOptions& options) const {
   check(!(options.run_layer && options.attention_inputs),
         "encoder: attention inputs are not kept by a layer runner");
   Encoded result;

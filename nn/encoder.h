@@ -21,7 +21,7 @@ struct AttentionInputs {
 // backward but its input.
 using LayerRunner = std::function<Tensor(std::function<Tensor()>)>;
 
-struct EncodeOptions {
+struct EncoderOptions {
   const Random* random = nullptr;  // given: training, with dropout drawn from it
   bool all_hidden = false;         // also return the hidden states below the last
   bool attention_inputs = false;  // also return q, k, v of every layer; not together with run_layer
@@ -64,7 +64,7 @@ struct Encoder {
 
   Encoder(const Scope& scope, const BertConfig& config);
   Encoded operator()(const Tensor& embedded, const Tensor& offsets,
-                     const EncodeOptions& options) const;
+                     const EncoderOptions& options) const;
   void pack();
   void unpack();
 };
