@@ -1,0 +1,87 @@
+// What the golden tests share: the golden file, the folder of real data, and the hash of tools/golden/text.py.
+#pragma once
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tensor/file.h"
+#include "tensor/json.h"
+#include "text/encoding.h"
+
+namespace ink::golden {
+
+inline std::filesystem::path source_folder() { return INK_SOURCE_DIR; }
+
+// Folder of real data; it need not exist.
+inline std::filesystem::path data_folder() {
+  const char* named = std::getenv("INK_DATA");
+  return named && *named ? std::filesystem::path(named)
+                         : source_folder().parent_path() / "shared" / "data";
+}
+
+inline std::string read(const std::filesystem::path& path) {
+  return read_file(path, size_t{1} << 30);
+}
+
+inline const Json& file() {
+  static const Json json = [] {
+    const auto path = source_folder() / "tests/golden/text.json";
+    return parse_json(read(path), path.string());
+  }();
+  return json;
+}
+
+// splitmix64
+inline uint64_t mix(uint64_t x) {
+  x += 0x9E3779B97F4A7C15u;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+  return x ^ (x >> 31);
+}
+
+// Sum over i of mix(i * 2^32 + value i).
+class Hash {
+ public:
+  void add(int64_t value) { sum_ += mix(count_++ << 32 | static_cast<uint32_t>(value)); }
+  void add(const Encoding& e) {
+    add(e.size());
+    for (const int32_t id : e.ids) add(id);
+    for (const Span& s : e.offsets) add(s.begin), add(s.end);
+    for (const int32_t word : e.words) add(word);
+  }
+  std::string text() const {
+    char out[17];
+    std::snprintf(out, sizeof out, "%016llx", static_cast<unsigned long long>(sum_));
+    return out;
+  }
+
+ private:
+  uint64_t count_ = 0, sum_ = 0;
+};
+
+inline std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines(1);
+  for (const char c : text) {
+    if (c == '\n')
+      lines.emplace_back();
+    else
+      lines.back() += c;
+  }
+  return lines;
+}
+
+inline std::vector<int32_t> integers(const Json& array) {
+  std::vector<int32_t> out;
+  for (const Json& item : array.items()) out.push_back(static_cast<int32_t>(item.as_integer()));
+  return out;
+}
+
+inline std::vector<int32_t> flat(const std::vector<Span>& spans) {
+  std::vector<int32_t> out;
+  for (const Span& s : spans) out.push_back(s.begin), out.push_back(s.end);
+  return out;
+}
+
+}  // namespace ink::golden
