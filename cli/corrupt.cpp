@@ -1,0 +1,156 @@
+// inkstone corrupt: shows what a pre-training objective does to text, in colour or as JSON lines.
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "cli/lines.h"
+#include "cli/objective_names.h"
+#include "cli/terminal.h"
+#include "cli/verbs.h"
+#include "objectives/full_sentences.h"
+#include "objectives/mask.h"
+#include "objectives/next_sentence.h"
+#include "objectives/tokenize.h"
+#include "tensor/file.h"
+
+namespace ink::cli {
+namespace {
+
+struct Options {
+  std::string objective = "wwm", model, vocab, dictionary;
+  std::vector<std::string> text;
+  int64_t max_length = 128, limit = 0;
+};
+
+std::vector<TokenDocument> read_documents(const Options& o, const Tokenizer& tokenizer,
+                                          const Segmenter* segmenter) {
+  std::vector<TokenDocument> documents(1);
+  for (const std::string& path : o.text) {
+    std::string_view rest;
+    const std::string text =
+        replace_invalid_utf8(read_file(path == "-" ? "/dev/stdin" : path, size_t{1} << 30));
+    for (rest = text; !rest.empty();) {
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+      const TokenDocument sentences = tokenize_document(line, tokenizer, segmenter);
+      if (sentences.empty() && !documents.back().empty()) documents.emplace_back();
+      documents.back().insert(documents.back().end(), sentences.begin(), sentences.end());
+    }
+    if (!documents.back().empty()) documents.emplace_back();
+  }
+  if (documents.back().empty()) documents.pop_back();
+  check(!documents.empty(), "expected text, found none in ", o.text.front());
+  return documents;
+}
+
+// Words as [begin, end) token spans.
+Json word_spans(const Instance& instance) {
+  Json spans = Json::make_array();
+  for (size_t i = 0; i < instance.ids.size();) {
+    size_t end = i + 1;
+    while (end < instance.ids.size() && instance.continues[end]) ++end;
+    if (!instance.special[i]) spans.append(Json::make_array({i, end}));
+    i = end;
+  }
+  return spans;
+}
+
+Json as_json(const Instance& instance, const Corrupted& c, const Vocabulary& vocabulary) {
+  Json tokens = Json::make_array(), input = tokens, selected = tokens, labels = tokens;
+  for (size_t i = 0; i < instance.ids.size(); ++i) {
+    tokens.append(vocabulary.token(instance.ids[i]));
+    input.append(vocabulary.token(c.inputs[i]));
+  }
+  for (size_t i = 0; i < c.positions.size(); ++i) {
+    selected.append(c.positions[i]);
+    labels.append(vocabulary.token(c.labels[i]));
+  }
+  Json out = Json::make_object({{"tokens", tokens},
+                                {"input", input},
+                                {"words", word_spans(instance)},
+                                {"selected", selected},
+                                {"labels", labels}});
+  if (instance.pair_label != kIgnore) out.set("pair_label", instance.pair_label);
+  return out;
+}
+
+// One line: predicted tokens coloured by what became of them, with the original behind a slash.
+std::string in_colour(const Instance& instance, const Corrupted& c, const Vocabulary& vocabulary) {
+  std::string line;
+  size_t next = 0;
+  for (size_t i = 0; i < instance.ids.size(); ++i) {
+    const std::string& before = vocabulary.token(instance.ids[i]);
+    const std::string& after = vocabulary.token(c.inputs[i]);
+    const bool selected = next < c.positions.size() && c.positions[next] == static_cast<int32_t>(i);
+    next += selected;
+    if (!instance.continues[i] && i > 0) line += ' ';
+    if (instance.special[i]) {
+      line += "\033[2m" + before + "\033[0m";
+    } else if (!selected) {
+      line += before;
+    } else if (c.inputs[i] == vocabulary.mask()) {
+      line += "\033[7m" + before + "\033[0m";  // masked: inverse
+    } else if (c.inputs[i] == instance.ids[i]) {
+      line += "\033[33m" + before + "\033[0m";  // kept: yellow
+    } else {
+      line += "\033[31m" + after + "/" + before + "\033[0m";  // random: red
+    }
+  }
+  if (instance.pair_label != kIgnore)
+    line += instance.pair_label ? "  (B is random)" : "  (B follows A)";
+  return line;
+}
+
+Json run(const Options& o, int64_t seed) {
+  const ObjectiveNames objective = parse_objectives(o.objective);
+  const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab);
+  std::optional<Segmenter> segmenter;
+  if (objective.whole_words) segmenter = Segmenter::load({.dictionary = o.dictionary});
+  const std::vector<TokenDocument> documents =
+      read_documents(o, tokenizer, segmenter ? &*segmenter : nullptr);
+  const ObjectiveTokens tokens = objective_tokens(tokenizer.vocabulary());
+  Draws draws(Random(static_cast<uint64_t>(seed)));
+  const std::vector<Instance> instances =
+      objective.next_sentence
+          ? next_sentence_pairs(documents, {.max_tokens = o.max_length, .tokens = tokens}, draws)
+          : full_sentences(documents, o.max_length, tokens);
+  const Corruption corrupt =
+      masked_language_model({.select = {.whole_words = objective.whole_words}, .tokens = tokens});
+  const bool colour = isatty(STDOUT_FILENO) == 1;
+  if (colour)
+    std::cout << "\033[7mmasked\033[0m \033[31mrandom/original\033[0m \033[33mkept\033[0m\n\n";
+  int64_t sequences = 0, selected = 0, all = 0;
+  for (const Instance& instance : instances) {
+    if (o.limit && sequences == o.limit) break;
+    const Corrupted c = corrupt(instance, draws);
+    std::cout << (colour ? in_colour(instance, c, tokenizer.vocabulary())
+                         : as_json(instance, c, tokenizer.vocabulary()).to_string())
+              << '\n';
+    ++sequences;
+    selected += static_cast<int64_t>(c.positions.size());
+    all += static_cast<int64_t>(instance.ids.size());
+  }
+  return Json::make_object({{"sequences", sequences}, {"tokens", all}, {"selected", selected}});
+}
+
+}  // namespace
+
+Action declare_corrupt(Command& command) {
+  auto o = std::make_shared<Options>();
+  command.option("--objective", o->objective, kObjectiveHelp);
+  command.option("--text", o->text,
+                 "text files, a blank line between documents; - = standard input");
+  command.option("--model", o->model, "model folder whose tokenizer is used");
+  command.option("--vocab", o->vocab, "or a vocab.txt alone");
+  command.option("--dictionary", o->dictionary,
+                 "words for wwm; default $INK_DICTIONARY, else python3-jieba's");
+  command.option("--max-length", o->max_length, "longest sequence in tokens");
+  command.option("--limit", o->limit, "sequences to show; 0 = all");
+  command.require("--text");
+  return [o, &command] { return run(*o, command.seed); };
+}
+
+}  // namespace ink::cli

@@ -1,0 +1,40 @@
+// inkstone dictionary: a list of words and text that uses them → "word frequency" lines for the
+// segmenter.
+#include <cstdio>
+#include <memory>
+
+#include "cli/verbs.h"
+#include "text/dictionary.h"
+
+namespace ink::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> words, text;
+  std::string out = "words.txt";
+  int64_t rounds = 3;
+};
+
+Json run(const Options& o) {
+  const DictionaryReport r =
+      build_dictionary({o.words.begin(), o.words.end()}, {o.text.begin(), o.text.end()}, o.out,
+                       static_cast<int>(o.rounds));
+  std::printf("%s: %ld words, %ld of them among the %ld words of the text\n", o.out.c_str(),
+              r.words, r.found, r.counted);
+  return Json::make_object({{"words", r.words}, {"found", r.found}, {"counted", r.counted}});
+}
+
+}  // namespace
+
+Action declare_dictionary(Command& command) {
+  auto o = std::make_shared<Options>();
+  command.option("--words", o->words, "files with a word a line");
+  command.option("--text", o->text, "text files to count them in");
+  command.option("--out", o->out, "file to write");
+  command.option("--rounds", o->rounds, "rounds of cutting and counting");
+  command.require("--words");
+  command.require("--text");
+  return [o] { return run(*o); };
+}
+
+}  // namespace ink::cli

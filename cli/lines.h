@@ -1,0 +1,24 @@
+// Lines of standard input, and how verbs find a tokenizer.
+#pragma once
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace ink::cli {
+
+// Calls f(line) for each line of stdin, without its end; bytes that are not UTF-8 become U+FFFD.
+void for_each_input_line(const std::function<void(const std::string& line)>& f);
+// The same in blocks, for work that is done on several lines at once.
+void for_each_input_block(size_t lines,
+                          const std::function<void(std::vector<std::string>& block)>& f);
+
+// A line split at its first tab: the members of a text pair; the second is empty without a tab.
+std::pair<std::string, std::string> split_pair(const std::string& line);
+
+// The tokenizer of a model folder, or of a vocab.txt. Exactly one of the two must be named.
+Tokenizer find_tokenizer(const std::string& model, const std::string& vocabulary);
+
+}  // namespace ink::cli

@@ -1,0 +1,30 @@
+// Parsing of --objective.
+#include "cli/objective_names.h"
+
+#include <sstream>
+
+#include "cli/command.h"
+
+namespace ink::cli {
+
+ObjectiveNames parse_objectives(const std::string& list) {
+  ObjectiveNames names;
+  int masks = 0;
+  std::istringstream words(list);
+  for (std::string word; std::getline(words, word, ',');) {
+    if (word == "mlm" || word == "wwm") {
+      names.whole_words = word == "wwm";
+      ++masks;
+    } else if (word == "nsp" && !names.next_sentence) {
+      names.next_sentence = true;
+    } else {
+      throw UsageError("--objective: expected mlm or wwm, with or without nsp, got '" + list + "'" +
+                       suggestion(word, {"mlm", "wwm", "nsp"}));
+    }
+  }
+  if (masks != 1)
+    throw UsageError("--objective: expected exactly one of mlm and wwm, got '" + list + "'");
+  return names;
+}
+
+}  // namespace ink::cli

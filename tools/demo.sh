@@ -1,0 +1,126 @@
+#!/bin/sh
+# The main job on real Chinese text: vocabulary, pre-train, fine-tune, distil, prune, report. Leaves everything in demo/.
+#
+#   tools/demo.sh             about five minutes on two cores
+#   tools/demo.sh --quick     the same steps in about one minute, with little training: checks that all of it works
+#   INK_TEXT=FOLDER tools/demo.sh      on your text; the entries of FOLDER (folders or files) are the classes
+#
+# Without INK_TEXT the text is LibreOffice's help and the manual pages in Chinese, and the words are those of friso's
+# dictionary: three Debian packages, 9.5 MB, downloaded and unpacked but not installed.
+set -eu
+cd "$(dirname "$0")/.."
+
+quick=
+for argument in "$@"; do
+  case $argument in
+    --quick) quick=yes ;;
+    *) echo "demo: expected --quick or nothing, got '$argument'" >&2; exit 2 ;;
+  esac
+done
+
+ink=build/inkstone
+out=${INK_DEMO:-demo}
+downloads=$out/downloads
+start=$(date +%s)
+
+say() { printf '\n\033[1m%s\033[0m  (%s s)\n' "$1" "$(($(date +%s) - start))"; }
+
+# A Debian package unpacked in $downloads/NAME.
+fetch() {
+  [ -d "$downloads/$1" ] && return
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+    echo "demo: expected apt-get and dpkg-deb to fetch '$1'; without them name a folder of text: INK_TEXT=FOLDER make demo" >&2
+    exit 1
+  fi
+  mkdir -p "$downloads/archives"
+  [ -n "$(apt-cache madison "$1" 2>/dev/null)" ] || $(command -v sudo || true) apt-get update -qq
+  (cd "$downloads/archives" && apt-get download -qq "$1" 2>/dev/null) ||
+    { echo "demo: cannot download the Debian package '$1'; is the network reachable?" >&2; exit 1; }
+  rm -rf "$downloads/$1.partial"
+  dpkg-deb -x "$downloads/archives/$1"_*.deb "$downloads/$1.partial"
+  mv "$downloads/$1.partial" "$downloads/$1"
+}
+
+if [ -n "$quick" ]; then
+  pretrain_steps=40 epochs=1 distill_epochs=1
+else
+  pretrain_steps=1400 epochs=4 distill_epochs=5
+fi
+
+mkdir -p "$out"
+say "1. Text"
+if [ -n "${INK_TEXT:-}" ]; then
+  build/tools/demo_corpus "$out/text" --folder "$INK_TEXT"
+  dictionary=${INK_DICTIONARY:-}
+else
+  for package in libreoffice-help-zh-cn manpages-zh friso-dict; do fetch "$package"; done
+  man=$downloads/man
+  if [ ! -d "$man" ]; then
+    rm -rf "$man.partial" && cp -r "$downloads/manpages-zh/usr/share/man/zh_CN" "$man.partial"
+    find "$man.partial" -type l -exec rm {} +
+    find "$man.partial" -name '*.gz' -exec gzip -df {} +
+    mv "$man.partial" "$man"
+  fi
+  build/tools/demo_corpus "$out/text" --roff "$man" \
+    --html "$downloads/libreoffice-help-zh-cn/usr/share/libreoffice/help/zh-CN/text"
+  dictionary=$out/words.txt
+  $ink dictionary --words "$downloads/friso-dict/usr/share/friso/dict/UTF-8/lex-main.lex" \
+    --text "$out/text/text.txt" --out "$dictionary"
+fi
+
+say "2. Vocabulary"
+$ink vocab --text "$out/text/text.txt" --size 5000 --out "$out/vocab.txt"
+head -n 20 "$out/text/text.txt" | $ink corrupt --objective wwm --vocab "$out/vocab.txt" --text - --limit 1 \
+  ${dictionary:+--dictionary "$dictionary"}
+
+say "3. Pre-train with whole-word masking"
+cat >"$out/architecture.json" <<END
+{"hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 6, "intermediate_size": 768, "max_position_embeddings": 128}
+END
+rm -rf "$out/pretrained" "$out/teacher" "$out/student" "$out/pruned" "$out/pruned-tuned"
+$ink pretrain --objective wwm --architecture "$out/architecture.json" --vocab "$out/vocab.txt" \
+  ${dictionary:+--dictionary "$dictionary"} --text "$out/text/text.txt" --out "$out/pretrained" \
+  --steps $pretrain_steps --batch-tokens 2048 --max-length 128 --learning-rate 1e-3 --warmup 0.1
+
+if [ ! -f "$out/text/train.tsv" ]; then
+  echo "no classes to tell apart in INK_TEXT: the demo ends with the pre-trained model $out/pretrained"
+  exit 0
+fi
+
+say "4. Fine-tune: which module does a paragraph come from?"
+$ink finetune --task classification --model "$out/pretrained" --train "$out/text/train.tsv" --dev "$out/text/dev.tsv" \
+  --out "$out/teacher" --epochs $epochs --learning-rate 3e-4
+
+say "5. Distil into a student of two layers"
+cat >"$out/distill.json" <<END
+{
+  "TrainingConfig": {"num_epochs": $distill_epochs, "learning_rate": 5e-4},
+  "DistillationConfig": {
+    "temperature": 4, "kd_loss_type": "ce", "kd_loss_weight": 1, "hard_label_weight": 0.5,
+    "intermediate_matches": [
+      {"layer_T": 0, "layer_S": 0, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 128, 192]},
+      {"layer_T": 2, "layer_S": 1, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 128, 192]},
+      {"layer_T": 4, "layer_S": 2, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 128, 192]}
+    ]
+  },
+  "student": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 512, "max_position_embeddings": 128}
+}
+END
+$ink distill --config "$out/distill.json" --teacher "$out/teacher" --train "$out/text/train.tsv" \
+  --dev "$out/text/dev.tsv" --out "$out/student"
+
+say "6. Prune half of the heads and FFN neurons, then tune what is left"
+cat >"$out/prune.json" <<END
+{"target_num_of_heads": 3, "target_ffn_size": 384, "pruning_method": "iterative", "n_iters": 4, "head_even_masking": false, "ffn_even_masking": false}
+END
+$ink prune --mode transformer --model "$out/teacher" --configurations "$out/prune.json" \
+  --data "$out/text/train.tsv" --out "$out/pruned"
+$ink finetune --task classification --model "$out/pruned" --train "$out/text/train.tsv" --dev "$out/text/dev.tsv" \
+  --out "$out/pruned-tuned" --epochs $((epochs > 1 ? 2 : 1)) --learning-rate 2e-4
+
+say "7. Report on the test paragraphs"
+$ink report --out "$out/report.html" --train "$out/text/train.tsv" --data "$out/text/test.tsv" \
+  --model teacher="$out/teacher" student="$out/student" pruned="$out/pruned" pruned+tuned="$out/pruned-tuned" \
+  --run pre-training="$out/pretrained" fine-tuning="$out/teacher" distillation="$out/student" \
+  tuning-after-pruning="$out/pruned-tuned"
+say "Done: $out/report.html"
