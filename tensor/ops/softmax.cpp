@@ -133,7 +133,6 @@ std::vector<Sample> samples_of(Function function) {
   sample("rank 1", {7});
   sample("one class", {3, 1});
   sample("no rows", {0, 5});
-  sample("no classes", {3, 0});
   sample("5x131", {5, 131});
   sample("4096x128", {4096, 128});
   all.back().bench = true;
