@@ -1,0 +1,89 @@
+// The pre-training job: text files → a BERT trained on masked tokens (and sentence pairs) → a model folder.
+//
+//   const Tokenizer tokenizer = Tokenizer::load("vocab-folder");
+//   const Segmenter words = Segmenter::load();
+//   const PretrainResult r = pretrain(config, tokenizer, &words, {.corpus = {"texts"}, .out = "model"}, {});
+//
+// `out` receives the model (config.json, model.safetensors, vocab.txt, tokenizer_config.json; BertForMaskedLM, or
+// BertForPreTraining with a pair task) when training has finished, `out`/best the one with the lowest held-out loss so
+// far, and `out`/training the log and the checkpoints. A run that was interrupted, killed or has failed is continued with
+// `resume` and the same options, and ends with the same bits. Text is read, segmented, tokenized and corrupted on a
+// thread of its own while the model computes.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "autograd/trainer.h"
+#include "nn/config.h"
+#include "objectives/mask.h"
+#include "objectives/pretrain_data.h"
+
+namespace ink {
+
+struct PretrainOptions {
+  // ── what is read and written ──
+  std::vector<std::filesystem::path> corpus = {};  // text files and folders of them (text/corpus.h)
+  std::filesystem::path out = {};                  // model folder to write
+  std::filesystem::path start_from =
+      {};  // model folder whose weights are the start; empty = random
+
+  // ── the objective (15 %, 80/10/10: Devlin et al. 2019) ──
+  bool whole_words = true;      // select words rather than single tokens
+  double mask_fraction = 0.15;  // of the tokens, to be predicted
+  int64_t max_predictions = 0;  // in a sequence; 0 = as mask_fraction says
+  double mask_share = 0.8;      // of the predicted tokens become [MASK]
+  double keep_share = 0.1;      // stay; the rest become random tokens
+  PairTask pair_task = PairTask::none;
+  double short_probability = 0.1;  // of shorter sequences in a document, with a pair task
+  int64_t duplicates = 0;          // 0 = new masks every epoch; n = n static maskings in turn
+
+  // ── sequences and batches ──
+  int64_t max_tokens = 128;         // longest sequence, special tokens included
+  int64_t batch_tokens = 4096;      // of a micro-batch
+  int64_t accumulate = 1;           // micro-batches of a step
+  int64_t block_bytes = 16 << 20;   // of text that is shuffled together
+  double held_out = 0.02;           // share of the documents that only measure
+  int64_t held_out_tokens = 65536;  // of them, at most
+
+  // ── training ──
+  int64_t steps = 10000;
+  double learning_rate = 1e-4;      // highest
+  int64_t warmup_steps = -1;        // linear from 0; −1 = a tenth of `steps`
+  OptimizerOptions optimizer = {};  // kind, weight decay, …
+  double clip_norm = 1.0;           // longest gradient; 0 = never clipped
+  bool recompute = false;  // layers are computed again in backward: less memory, a third more time
+  uint64_t seed = 1;
+
+  // ── observing, stopping, resuming ──
+  int64_t log_every = 10;
+  int64_t evaluate_every = 0;       // steps; 0 = only at the end
+  int64_t checkpoint_every = 1000;  // steps; 0 = only when stopped and at the end
+  int64_t keep_checkpoints = 2;
+  bool resume = false;
+  const std::atomic<bool>* stop = nullptr;  // set to stop: writes a checkpoint and returns
+};
+
+struct PretrainCallbacks {
+  std::function<void(const Progress& progress)> progress = {};
+  std::function<void(const std::string& sentence)> notice = {};
+};
+
+struct PretrainResult {
+  TrainingResult
+      training;           // evaluations: loss, accuracy, perplexity, with a pair task pair_accuracy
+  int64_t documents = 0;  // trained on
+  int64_t epochs = 0;     // begun
+  int64_t parameters = 0;
+  double waited_for_data = 0;  // seconds of training spent waiting for the next batch
+};
+
+// config.vocab_size should be the tokenizer's; segmenter may be null: Chinese characters are then words of their own.
+PretrainResult pretrain(const BertConfig& config, const Tokenizer& tokenizer,
+                        const Segmenter* segmenter, const PretrainOptions& options,
+                        const PretrainCallbacks& callbacks);
+
+}  // namespace ink
