@@ -25,7 +25,7 @@ struct EncoderOptions {
   const Random* random = nullptr;  // given: training, with dropout drawn from it
   bool all_hidden = false;         // also return the hidden states below the last
   bool attention_inputs = false;  // also return q, k, v of every layer; not together with run_layer
-  LayerRunner run_layer;          // how to run a layer; empty: simply call it
+  LayerRunner run_layer = {};     // how to run a layer; empty: simply call it
 };
 
 struct Encoded {

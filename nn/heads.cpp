@@ -1,0 +1,155 @@
+// Logits and losses of the heads.
+#include "nn/heads.h"
+
+#include "nn/ragged.h"
+
+namespace ink {
+namespace {
+
+constexpr uint64_t kHeadStream = 2;  // the body uses 0 and 1 (nn/bert.cpp)
+
+double head_dropout(const BertConfig& c) {
+  return c.classifier_dropout.value_or(c.hidden_dropout_prob);
+}
+
+}  // namespace
+
+// ── masked LM ───────────────────────────────────────────────────────────────────────────────────
+
+MaskedLmHead::MaskedLmHead(const Scope& scope, const BertConfig& c, Parameter& word_)
+    : dense(scope / "transform" / "dense", c.hidden_size, c.hidden_size, c.initializer_range),
+      norm(scope / "transform" / "LayerNorm", c.hidden_size, c.layer_norm_eps),
+      word(word_),
+      bias(scope.param("bias", {c.vocab_size}, Initial::zeros())),
+      activation(c.hidden_act) {}
+
+Tensor MaskedLmHead::transform(const Tensor& rows) const { return norm(dense(rows, activation)); }
+
+Tensor MaskedLmHead::logits(const Tensor& rows) const {
+  return linear(transform(rows), word.value, bias.value, Activation::none, packed.get(word));
+}
+
+Tensor MaskedLmHead::loss(const Tensor& hidden, const Tensor& rows, const Tensor& labels) const {
+  return linear_cross_entropy(transform(gather_rows(hidden, rows)), word.value, bias.value, labels);
+}
+
+void MaskedLmHead::pack() {
+  dense.packed.pack(dense.weight);
+  packed.pack(word);
+}
+
+void MaskedLmHead::unpack() {
+  dense.packed.clear();
+  packed.clear();
+}
+
+// ── whole texts ─────────────────────────────────────────────────────────────────────────────────
+
+PairHead::PairHead(const Scope& scope, const BertConfig& c)
+    : classifier(scope, c.hidden_size, 2, c.initializer_range) {}
+
+Tensor PairHead::loss(const Tensor& pooled, const Tensor& labels) const {
+  return cross_entropy(logits(pooled), labels);
+}
+
+Problem problem_from(const std::string& type, int64_t labels) {
+  if (type == "single_label_classification") return Problem::single_label;
+  if (type == "multi_label_classification") return Problem::multi_label;
+  if (type == "regression") return Problem::regression;
+  check(
+      type.empty(),
+      "config: problem_type: expected single_label_classification, multi_label_classification or ",
+      "regression, got '", type, "'");
+  return labels == 1 ? Problem::regression : Problem::single_label;
+}
+
+ClassificationHead::ClassificationHead(const Scope& scope, const BertConfig& c)
+    : classifier(scope, c.hidden_size, c.label_count(), c.initializer_range),
+      dropout_probability(head_dropout(c)),
+      problem(problem_from(c.problem_type, c.label_count())) {}
+
+Tensor ClassificationHead::logits(const Tensor& pooled, const Random* random) const {
+  return classifier(dropout_if(random, pooled, dropout_probability, kHeadStream));
+}
+
+Tensor ClassificationHead::loss(const Tensor& logits, const Tensor& targets) const {
+  switch (problem) {
+    case Problem::single_label: return cross_entropy(logits, targets);
+    case Problem::multi_label: return binary_cross_entropy(logits, targets);
+    case Problem::regression: return mse_loss(logits, targets);
+  }
+  fail("classification: unknown problem ", static_cast<int>(problem));
+}
+
+// ── tokens ──────────────────────────────────────────────────────────────────────────────────────
+
+TaggingHead::TaggingHead(const Scope& scope, const BertConfig& c)
+    : classifier(scope, c.hidden_size, c.label_count(), c.initializer_range),
+      dropout_probability(head_dropout(c)) {}
+
+Tensor TaggingHead::logits(const Tensor& hidden, const Random* random) const {
+  return classifier(dropout_if(random, hidden, dropout_probability, kHeadStream));
+}
+
+Tensor TaggingHead::loss(const Tensor& logits, const Tensor& labels) const {
+  return cross_entropy(logits, labels);
+}
+
+SpanHead::SpanHead(const Scope& scope, const BertConfig& c)
+    : classifier(scope, c.hidden_size, 2, c.initializer_range) {}
+
+Tensor SpanHead::loss(const Tensor& logits, const Tensor& offsets, const Tensor& starts,
+                      const Tensor& ends) const {
+  const Tensor scores = to_rectangle(logits, rectangle(offsets), kNever);  // (B, T, 2)
+  const int64_t B = scores.dim(0), T = scores.dim(1);
+  const auto loss_of = [&](int64_t which, const Tensor& labels) {
+    return cross_entropy(reshape(slice(scores, 2, which, which + 1), {B, T}), labels);
+  };
+  return scale(add(loss_of(0, starts), loss_of(1, ends)), 0.5);
+}
+
+// ── positions ───────────────────────────────────────────────────────────────────────────────────
+
+PositionHead::PositionHead(const Scope& scope, const BertConfig& c)
+    : dense(scope / "transform" / "dense", c.hidden_size, c.hidden_size, c.initializer_range),
+      norm(scope / "transform" / "LayerNorm", c.hidden_size, c.layer_norm_eps),
+      bias(scope.param("bias", {c.max_position_embeddings}, Initial::zeros())),
+      activation(c.hidden_act),
+      dropout_probability(c.hidden_dropout_prob) {}
+
+Tensor PositionHead::scores(const Tensor& hidden, const Tensor& offsets, const Tensor& rows,
+                            const Random* random) const {
+  const Tensor transformed = dense(gather_rows(hidden, rows), activation);  // (M, C)
+  const Tensor queries =
+      norm(dropout_if(random, transformed, dropout_probability, kHeadStream));     // (M, C)
+  const Tensor tokens = rectangle(offsets);                                        // (B, T)
+  const Tensor q = to_rectangle(queries, rectangle(starts_of(rows, offsets)), 0);  // (B, R, C)
+  const Tensor k = to_rectangle(hidden, tokens, 0);                                // (B, T, C)
+  const int64_t B = tokens.dim(0), T = tokens.dim(1), N = hidden.dim(0);
+  Tensor absent(Shape{B, 1, T}, hidden.dtype());
+  for (int64_t i = 0; i < B * T; ++i) {
+    const double term = tokens.data<int32_t>()[i] == N ? kNever : 0;
+    if (absent.dtype() == Dtype::f64)
+      absent.data<double>()[i] = term;
+    else
+      absent.data<float>()[i] = static_cast<float>(term);
+  }
+  const Tensor products = scale(matmul(q, k, false, true), factor);  // (B, R, T)
+  return add(add(products, slice(bias.value, 0, 0, T)), absent);
+}
+
+Tensor PositionHead::loss(const Tensor& hidden, const Tensor& offsets, const Tensor& rows,
+                          const Tensor& labels, const Random* random) const {
+  const Tensor s = scores(hidden, offsets, rows, random);  // (B, R, T)
+  const int64_t B = s.dim(0), R = s.dim(1), T = s.dim(2);
+  const Tensor places = rectangle(starts_of(rows, offsets));  // (B, R), M where there is none
+  const int64_t M = rows.dim(0);
+  Tensor wanted = full(Shape{B * R}, kIgnore, Dtype::i32);
+  for (int64_t i = 0; i < B * R; ++i) {
+    const int32_t place = places.data<int32_t>()[i];
+    if (place < M) wanted.data<int32_t>()[i] = labels.data<int32_t>()[place];
+  }
+  return cross_entropy(reshape(s, {B * R, T}), wanted);
+}
+
+}  // namespace ink

@@ -1,0 +1,101 @@
+// Heads: what is put on top of hidden states, each with its loss. Names are those of Hugging Face's BertForX.
+//
+// Hidden states are (N, C) of a packed batch, pooled ones (B, C). `random` given means training (dropout). Losses are
+// means; a label of kIgnore does not count.
+#pragma once
+#include <string>
+
+#include "nn/config.h"
+#include "nn/layers.h"
+
+namespace ink {
+
+// dense → activation → LN, then scores over the vocabulary with the word embeddings as weights (cls.predictions).
+struct MaskedLmHead {
+  Linear dense;
+  LayerNorm norm;
+  Parameter& word;  // (V, C), the embedding table itself
+  Parameter& bias;  // (V)
+  Activation activation;
+  PackedWeight packed;
+
+  MaskedLmHead(const Scope& scope, const BertConfig& config, Parameter& word);
+  Tensor logits(const Tensor& rows) const;  // (M, C) → (M, V)
+  // Of the selected rows only: hidden (N, C), rows i32 (M), labels i32 (M)
+  Tensor loss(const Tensor& hidden, const Tensor& rows, const Tensor& labels) const;
+  void pack();
+  void unpack();
+
+ private:
+  Tensor transform(const Tensor& rows) const;
+};
+
+// Two classes for a pair of texts, next-sentence or sentence-order prediction (cls.seq_relationship): label 0 = as in
+// the text.
+struct PairHead {
+  Linear classifier;
+
+  PairHead(const Scope& scope, const BertConfig& config);
+  Tensor logits(const Tensor& pooled) const { return classifier(pooled); }  // (B, 2)
+  Tensor loss(const Tensor& pooled, const Tensor& labels) const;            // labels i32 (B)
+};
+
+enum class Problem : uint8_t { single_label, multi_label, regression };
+// As config.json names it; empty: regression with one label, single_label otherwise.
+Problem problem_from(const std::string& problem_type, int64_t labels);
+
+// Classes of a whole text from its pooled state (classifier).
+struct ClassificationHead {
+  Linear classifier;
+  double dropout_probability;
+  Problem problem;
+
+  ClassificationHead(const Scope& scope, const BertConfig& config);
+  Tensor logits(const Tensor& pooled, const Random* random = nullptr) const;  // (B, L)
+  // targets: i32 (B) for single_label; floats in [0, 1] (B, L) for multi_label; floats (B, L) for regression
+  Tensor loss(const Tensor& logits, const Tensor& targets) const;
+};
+
+// A class for every token (classifier).
+struct TaggingHead {
+  Linear classifier;
+  double dropout_probability;
+
+  TaggingHead(const Scope& scope, const BertConfig& config);
+  Tensor logits(const Tensor& hidden, const Random* random = nullptr) const;  // (N, L)
+  Tensor loss(const Tensor& logits, const Tensor& labels) const;              // labels i32 (N)
+};
+
+// Where an answer starts and ends, as scores of every token (qa_outputs).
+struct SpanHead {
+  Linear classifier;
+
+  SpanHead(const Scope& scope, const BertConfig& config);
+  Tensor logits(const Tensor& hidden) const { return classifier(hidden); }  // (N, 2): start, end
+  // Mean of the losses of start and end; each is a softmax over the tokens of a sequence. starts, ends i32 (B) are
+  // positions in the sequence.
+  Tensor loss(const Tensor& logits, const Tensor& offsets, const Tensor& starts,
+              const Tensor& ends) const;
+};
+
+// Scores of the positions of a token's own sequence (Cui et al. 2022, eq. 2-6, PerLM): LN(dropout(f(W h + b))) · Hᵀ + b.
+struct PositionHead {
+  Linear dense;
+  LayerNorm norm;
+  Parameter& bias;  // (P), one for each position
+  Activation activation;
+  double dropout_probability;
+  double factor =
+      1;  // of the dot products; 1 as published, 1/√C keeps the first softmax from saturating
+
+  PositionHead(const Scope& scope, const BertConfig& config);
+  // rows i32 (M) ascending → (B, R, T): the r-th selected row of sequence b against its t-th token. R and T are the
+  // largest counts; scores of positions that a sequence does not have are −10³⁰, rows it does not have mean nothing.
+  Tensor scores(const Tensor& hidden, const Tensor& offsets, const Tensor& rows,
+                const Random* random = nullptr) const;
+  // labels i32 (M): positions in the sequence
+  Tensor loss(const Tensor& hidden, const Tensor& offsets, const Tensor& rows, const Tensor& labels,
+              const Random* random = nullptr) const;
+};
+
+}  // namespace ink

@@ -1,0 +1,173 @@
+// Checkpoints by name.
+#include "nn/model_folder.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "tensor/file.h"
+#include "tensor/safetensors.h"
+
+namespace ink {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "bert.";
+
+// The name under which we know a tensor of a file.
+std::string canonical(std::string name) {
+  const auto replace_end = [&](std::string_view old_end, std::string_view new_end) {
+    if (name.ends_with(old_end))
+      name.replace(name.size() - old_end.size(), old_end.size(), new_end);
+  };
+  replace_end(".gamma", ".weight");
+  replace_end(".beta", ".bias");
+  const bool body_alone = name.starts_with("embeddings.") || name.starts_with("encoder.") ||
+                          name.starts_with("pooler.");
+  return body_alone ? std::string(kPrefix) + name : name;
+}
+
+bool is_body(std::string_view name) {
+  return name.starts_with(kPrefix) && !name.starts_with("bert.pooler.");
+}
+
+// Copies of other tensors and buffers that some versions write.
+bool is_redundant(std::string_view name) {
+  return name == "bert.embeddings.position_ids" || name == "bert.embeddings.token_type_ids" ||
+         name == "cls.predictions.decoder.weight" || name == "cls.predictions.decoder.bias";
+}
+
+// "a, b, c and 5 more"
+std::string listed(const std::vector<std::string>& names) {
+  constexpr size_t kShown = 6;
+  std::string text;
+  for (size_t i = 0; i < std::min(kShown, names.size()); ++i) text += (i ? ", " : "") + names[i];
+  if (names.size() > kShown) text += " and " + std::to_string(names.size() - kShown) + " more";
+  return text;
+}
+
+// Gives parameters their values from a file and keeps account of what did not fit.
+class Checkpoint {
+ public:
+  Checkpoint(const fs::path& path, const LoadOptions& options)
+      : file_(path), options_(options), fresh_(random_values(options.random)) {
+    for (const SafeTensors::Entry& entry : file_.entries()) {
+      const bool added = entries_.emplace(canonical(entry.name), &entry).second;
+      check(added, "", path.string(), ": ", entry.name,
+            " is there twice, under an old and a new name");
+    }
+  }
+
+  Tensor value(const std::string& name, const Shape& shape, const Initial& initial) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) {
+      if (!is_body(name) && options_.new_heads) return fresh_(name, shape, initial);
+      missing_.push_back(name);
+      return placeholder(shape);
+    }
+    used_.insert(name);
+    const SafeTensors::Entry& entry = *found->second;
+    if (entry.shape != shape || !is_float(entry.dtype)) {
+      std::ostringstream text;
+      text << name << ' ' << entry.shape << " of " << name_of(entry.dtype) << " instead of "
+           << shape;
+      wrong_.push_back(text.str());
+      return placeholder(shape);
+    }
+    return converted(file_.tensor(entry), Dtype::f32);
+  }
+
+  // Raises Error unless file and model agree.
+  void finish() const {
+    std::vector<std::string> unexpected;
+    for (const auto& [name, entry] : entries_) {
+      if (used_.contains(name) || is_redundant(name)) continue;
+      if (is_body(name) || !options_.ignore_other_heads) unexpected.push_back(name);
+    }
+    std::string complaint;
+    const auto add = [&](const char* what, const std::vector<std::string>& names) {
+      if (!names.empty())
+        complaint += (complaint.empty() ? ": " : "; ") + std::string(what) + ' ' + listed(names);
+    };
+    add("missing", missing_);
+    add("unexpected", unexpected);
+    add("of the wrong shape or type", wrong_);
+    check(complaint.empty(), "", file_.path().string(), ": the tensors do not fit the model",
+          complaint);
+  }
+
+ private:
+  // Stands in until finish() reports the error: the right shape without the memory, which a hostile file could ask for.
+  static Tensor placeholder(const Shape& shape) {
+    Strides none;
+    for (int axis = 0; axis < shape.rank(); ++axis) none.append(0);
+    return view(zeros({1}), shape, none, 0);
+  }
+
+  SafeTensors file_;
+  const LoadOptions& options_;
+  ValueSource fresh_;
+  std::map<std::string, const SafeTensors::Entry*> entries_;  // by canonical name
+  std::set<std::string> used_;
+  std::vector<std::string> missing_, wrong_;
+};
+
+}  // namespace
+
+Model load_model(const fs::path& folder, const LoadOptions& options) {
+  check(fs::is_directory(folder), "cannot load a model from ", folder.string(),
+        ": there is no such folder");
+  const fs::path weights = folder / "model.safetensors";
+  check(fs::exists(weights), "cannot load a model from ", folder.string(),
+        ": it holds no model.safetensors");
+  BertConfig config = BertConfig::read(folder / "config.json");
+  if (options.labels) {
+    config.labels = *options.labels;
+    config.problem_type = options.problem_type;
+  }
+  const Heads heads = options.heads ? *options.heads : heads_from(config.architectures);
+  Checkpoint checkpoint(weights, options);
+  Model model(std::move(config), heads,
+              [&](const std::string& name, const Shape& shape, const Initial& initial) {
+                return checkpoint.value(name, shape, initial);
+              });
+  checkpoint.finish();
+  return model;
+}
+
+void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from) {
+  create_folders(folder);
+  remove_stale_temporaries(folder);
+  const std::vector<std::string> architectures = architectures_of(model.heads);
+  const bool body_alone = architectures.front() == "BertModel";
+  std::vector<NamedTensor> tensors;
+  for (const Parameter& p : model.parameters)
+    tensors.push_back({body_alone ? p.name.substr(kPrefix.size()) : p.name, p.value});
+  write_safetensors(folder / "model.safetensors", tensors);
+
+  BertConfig config = model.config;
+  config.architectures = architectures;
+  Json json = config.to_json();
+  json.set(json.has("dtype") ? "dtype" : "torch_dtype", "float32");
+  write_file(folder / "config.json", json.to_string(2) + '\n');
+  if (!vocabulary_from.empty()) copy_vocabulary(vocabulary_from, folder);
+}
+
+int copy_vocabulary(const fs::path& from, const fs::path& to) {
+  constexpr std::array kNames{"vocab.txt", "tokenizer.json", "tokenizer_config.json",
+                              "special_tokens_map.json", "added_tokens.json"};
+  constexpr size_t kLongest = size_t{1} << 30;
+  std::error_code ignored;
+  if (fs::equivalent(from, to, ignored)) return 0;
+  int copied = 0;
+  for (const char* name : kNames) {
+    if (!fs::exists(from / name)) continue;
+    write_file(to / name, read_file(from / name, kLongest));
+    ++copied;
+  }
+  return copied;
+}
+
+}  // namespace ink

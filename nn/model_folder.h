@@ -1,0 +1,35 @@
+// Model folders as Hugging Face writes them: config.json, model.safetensors, vocabulary. Tensors go by name.
+//
+// Reading maps the weights: values borrow the file until Parameters::own() or pack(). f16 and bf16 become f32. Names may
+// come with or without `bert.`, and with the old `gamma` and `beta` for layer norms. Tensors that are missing, that
+// nobody asked for, or that have the wrong shape are named together in one Error.
+#pragma once
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nn/model.h"
+
+namespace ink {
+
+struct LoadOptions {
+  std::optional<Heads> heads = {};                      // instead of those that config.json names
+  std::optional<std::vector<std::string>> labels = {};  // instead of the folder's, for a new head
+  std::string problem_type = {};                        // with labels
+  bool new_heads = false;  // initialise pooler and heads that the file lacks, else an Error
+  bool ignore_other_heads = false;  // the file may hold a pooler and heads that were not asked for
+  Random random{0};                 // for new heads
+};
+
+Model load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
+
+// Writes config.json and model.safetensors, each completely or not at all; creates the folder. A body without heads is
+// written without `bert.`, as transformers does. Vocabulary files are copied from `vocabulary_from` unless it is empty.
+void save_model(const Model& model, const std::filesystem::path& folder,
+                const std::filesystem::path& vocabulary_from = {});
+
+// Copies vocab.txt, tokenizer.json and their like where they exist; returns how many.
+int copy_vocabulary(const std::filesystem::path& from, const std::filesystem::path& to);
+
+}  // namespace ink

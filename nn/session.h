@@ -1,0 +1,36 @@
+// Session: a model folder, loaded once for inference by any number of threads.
+//
+//   const Session session("model");
+//   const Tensor vectors = session.embed(batch, Pooling::mean);   // (B, C)
+//
+// Weights are packed when the session is made and never change; nothing is recorded on a tape. All members may be called
+// from several threads at once. A sequence's result is the same bits in whatever batch it stands.
+#pragma once
+#include "nn/model_folder.h"
+
+namespace ink {
+
+enum class Pooling : uint8_t { mean, first, pooler };
+// "mean", "cls" or "pooler"; raises Error otherwise.
+Pooling pooling_from(const std::string& name);
+
+class Session {
+ public:
+  // With the heads of the folder; those of `options` where given.
+  explicit Session(const std::filesystem::path& folder,
+                   const LoadOptions& options = {.ignore_other_heads = true});
+  explicit Session(Model model);
+
+  Encoded encode(const Packed& batch, bool all_hidden = false) const;
+  Tensor embed(const Packed& batch, Pooling pooling) const;  // (B, C)
+  // Of the head the model has: classes (B, L), token classes (N, L), start and end (N, 2) or pair (B, 2).
+  Tensor logits(const Packed& batch) const;
+  // Scores over the vocabulary at rows i32 (M) of the batch: (M, V)
+  Tensor masked_lm(const Packed& batch, const Tensor& rows) const;
+  const Model& model() const { return model_; }
+
+ private:
+  Model model_;
+};
+
+}  // namespace ink
