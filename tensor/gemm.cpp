@@ -8,6 +8,7 @@
 #include "tensor/gemm_kernel.h"
 #include "tensor/packing.h"
 #include "tensor/parallel.h"
+#include "tensor/scratch.h"
 #include "tensor/vector_math.h"
 
 namespace ink {
@@ -21,24 +22,6 @@ constexpr int64_t kTaskColumns =
     192;  // kDepth × kTaskColumns floats of packed B stay in the second-level cache
 constexpr int64_t kTaskRows = 96;
 constexpr int64_t kTaskWork = int64_t{1} << 18;  // multiply-adds that are worth a hand-out
-
-// Memory of the pool for the length of a scope.
-class Scratch {
- public:
-  explicit Scratch(int64_t floats)
-      : bytes_(static_cast<size_t>(floats) * sizeof(float)),
-        data_(floats > 0 ? static_cast<float*>(pool().allocate(bytes_)) : nullptr) {}
-  ~Scratch() {
-    if (data_) pool().release(data_, bytes_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  float* data() const { return data_; }
-
- private:
-  size_t bytes_;
-  float* data_;
-};
 
 // B as the user gave it, or packed.
 struct Right {
@@ -75,7 +58,7 @@ class Product {
   void run() const {
     if (!transpose_a_) return multiply(0, k_, nullptr);
     // Aᵀ is packed for all tasks at once: they share its rows.
-    const Scratch rows(padded_rows() * std::min(k_, kDepth));
+    const Scratch<float> rows(padded_rows() * std::min(k_, kDepth));
     for (int64_t k = 0; k < k_; k += kDepth) {
       const int64_t depth = std::min(kDepth, k_ - k);
       parallel_for(divide_up(m_, tile_rows_), grain_for(depth * tile_rows_),
@@ -122,9 +105,9 @@ class Product {
             const float* packed_a) const {
     const int64_t row_end = std::min(m_, row + task_rows_),
                   panel_end = std::min(panels_, panel + task_panels_);
-    const Scratch scratch(b_.packed ? 0
-                                    : (panel_end - panel) * kernel_.panel_width *
-                                          std::min(k_end - k_begin, kDepth));
+    const Scratch<float> scratch(b_.packed ? 0
+                                           : (panel_end - panel) * kernel_.panel_width *
+                                                 std::min(k_end - k_begin, kDepth));
     int64_t k = k_begin;
     do {
       const int64_t depth = std::min(kDepth, k_end - k);
@@ -152,7 +135,7 @@ class Product {
   void column_of_tiles(int64_t row, int64_t row_end, int64_t column, int64_t columns,
                        int64_t stored, int64_t k, int64_t depth, const float* b,
                        const float* packed_a) const {
-    TileCall t{};
+    TileCall t;
     t.a_row = packed_a ? 1 : lda_;
     t.a_step = packed_a ? tile_rows_ : 1;
     t.b = b;

@@ -15,15 +15,15 @@
 namespace ink {
 
 struct TileCall {
-  const float* a;  // A[r][k] at a[r·a_row + k·a_step]
-  int64_t a_row, a_step;
-  const float* b;  // one panel: B[k][n] at b[k·b_step + n]
-  int64_t b_step;
-  int64_t depth;
-  float* c;  // C[r][n] at c[r·ldc + n]
-  int64_t ldc;
-  int64_t columns;                            // written: at most the width of the tile
-  bool continues;                             // the chain starts from C
+  const float* a = nullptr;  // A[r][k] at a[r·a_row + k·a_step]
+  int64_t a_row = 0, a_step = 0;
+  const float* b = nullptr;  // one panel: B[k][n] at b[k·b_step + n]
+  int64_t b_step = 0;
+  int64_t depth = 0;
+  float* c = nullptr;  // C[r][n] at c[r·ldc + n]
+  int64_t ldc = 0;
+  int64_t columns = 0;                        // written: at most the width of the tile
+  bool continues = false;                     // the chain starts from C
   const Epilogue<float>* epilogue = nullptr;  // after the last step; null: store
   int64_t row = 0, column = 0;  // place of the tile in the matrices that the epilogue names
 };
