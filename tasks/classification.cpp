@@ -1,0 +1,52 @@
+// From batches to classes.
+#include "tasks/classification.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/tape.h"
+#include "tensor/error.h"
+#include "tensor/ops.h"
+
+namespace ink {
+
+Tensor classify(const Model& model, const Packed& batch, const Random* random) {
+  check(model.classification.has_value(),
+        "classify: this model has no classification head; fine-tune it first");
+  const Encoded encoded = model.bert(batch, {.random = random});
+  return model.classification->logits(model.bert.pool(encoded.hidden, batch.offsets), random);
+}
+
+Predictions predict(const Model& model, const Features& data, const BatchPlan& plan) {
+  const Pause pause;
+  Predictions result;
+  result.classes = static_cast<int32_t>(model.config.label_count());
+  const auto C = static_cast<size_t>(result.classes);
+  result.labels.resize(static_cast<size_t>(data.size()));
+  result.probabilities.resize(static_cast<size_t>(data.size()) * C);
+  for (const std::vector<int64_t>& rows : data.plan(plan)) {
+    const Tensor p = contiguous(softmax(classify(model, data.batch(rows).inputs)));  // (B, classes)
+    for (size_t b = 0; b < rows.size(); ++b) {
+      const float* row = p.data<float>() + b * C;
+      const auto example = static_cast<size_t>(rows[b]);
+      std::copy_n(row, C, result.probabilities.begin() + static_cast<ptrdiff_t>(example * C));
+      result.labels[example] = static_cast<int32_t>(std::max_element(row, row + C) - row);
+    }
+  }
+  return result;
+}
+
+Evaluated evaluate(const Model& model, const Features& data, const BatchPlan& plan) {
+  Evaluated result;
+  result.predictions = predict(model, data, plan);
+  result.confusion = Confusion(result.predictions.classes);
+  for (int64_t i = 0; i < data.size(); ++i) {
+    check(data.label(i) != kIgnore, "evaluate: example ", i + 1, " has no label");
+    result.confusion.add(data.label(i), result.predictions.labels[static_cast<size_t>(i)]);
+    const double p = result.predictions.of(i)[static_cast<size_t>(data.label(i))];
+    result.loss -= std::log(std::max(p, 1e-30)) / static_cast<double>(data.size());
+  }
+  return result;
+}
+
+}  // namespace ink

@@ -1,0 +1,44 @@
+// Classifying whole texts: logits, predictions and metrics of a model with a classification head.
+//
+// All functions only read the model, so any number of threads may call them. A Session's model (session.model()) is laid
+// out for inference; one that is being trained serves as well.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "nn/model.h"
+#include "tasks/features.h"
+#include "tasks/metrics.h"
+
+namespace ink {
+
+// (B, classes) of a batch; with `random` in training, dropout drawn from it. Raises Error without the head.
+Tensor classify(const Model& model, const Packed& batch, const Random* random = nullptr);
+
+struct Predictions {
+  int32_t classes = 0;
+  std::vector<int32_t> labels;       // most probable class of each example
+  std::vector<float> probabilities;  // (examples, classes)
+  std::span<const float> of(int64_t example) const {
+    return {probabilities.data() + example * classes, static_cast<size_t>(classes)};
+  }
+};
+
+// For evaluation: batches of sequences of like length.
+inline constexpr BatchPlan kInferencePlan{.sequences = 64, .max_tokens = 4096, .sort_window = 4096};
+
+// In the order of the examples. A result is the same bits in whatever batch its example stands.
+Predictions predict(const Model& model, const Features& data,
+                    const BatchPlan& plan = kInferencePlan);
+
+struct Evaluated {
+  Predictions predictions;
+  Confusion confusion{1};
+  double loss = 0;  // mean of −log p(true class)
+};
+// Raises Error when an example has no label.
+Evaluated evaluate(const Model& model, const Features& data,
+                   const BatchPlan& plan = kInferencePlan);
+
+}  // namespace ink

@@ -1,0 +1,53 @@
+// Features: examples as token ids, and batches of them.
+//
+// Single texts become [CLS] text [SEP], pairs [CLS] text [SEP] pair [SEP]; what exceeds max_length is cut from the end, of
+// the longer text first.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "tasks/examples.h"
+#include "tensor/packed.h"
+#include "text/encoding.h"
+#include "text/tokenizer.h"
+
+namespace ink {
+
+struct FeatureBatch {
+  Packed inputs;
+  Tensor labels;              // i32 (B), kIgnore where there is none
+  std::vector<int64_t> rows;  // which examples these are
+};
+
+struct BatchPlan {
+  int64_t sequences = 32;                // in a batch
+  int64_t max_tokens = 16384;            // in a batch; a batch of long sequences has fewer of them
+  std::optional<uint64_t> shuffle = {};  // seed; absent: in the order of the file
+  int64_t sort_window =
+      0;  // sequences that are sorted by length before they are cut in batches; 0: not sorted
+};
+
+class Features {
+ public:
+  Features(const Examples& examples, const Tokenizer& tokenizer, int64_t max_length);
+
+  int64_t size() const { return static_cast<int64_t>(encodings_.size()); }
+  int64_t tokens() const;
+  int64_t truncated() const { return truncated_; }  // examples that lost tokens
+  int64_t length(int64_t i) const { return lengths_[static_cast<size_t>(i)]; }
+  int32_t label(int64_t i) const { return labels_[static_cast<size_t>(i)]; }
+
+  // Rows of each batch of one pass over all examples; each example occurs once.
+  std::vector<std::vector<int64_t>> plan(const BatchPlan& plan) const;
+  FeatureBatch batch(std::span<const int64_t> rows) const;
+
+ private:
+  std::vector<Encoding> encodings_;
+  std::vector<int64_t> lengths_;
+  std::vector<int32_t> labels_;
+  int64_t truncated_ = 0;
+};
+
+}  // namespace ink
