@@ -8,6 +8,7 @@
 #include "tensor/op.h"
 #include "tensor/ops.h"
 #include "tensor/parallel.h"
+#include "tensor/random_words.h"
 #include "tensor/simd.h"
 
 namespace ink {
@@ -15,44 +16,14 @@ namespace {
 
 // ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
 
-constexpr int64_t kBlocks = 16,
-                  kWords = 4 * kBlocks;  // blocks of the cipher that are computed side by side
-
-// words[j] = word first + j of the stream (Random::bits) for a multiple `first` of kWords: ten rounds of Philox on
-// kBlocks counters at once. philox() does the same one block at a time.
-inline void random_words(PhiloxKey key, int64_t first, uint32_t* words) {
-  uint32_t c0[kBlocks], c1[kBlocks], c2[kBlocks], c3[kBlocks];
-  for (int64_t b = 0; b < kBlocks; ++b) {
-    const auto block = static_cast<uint64_t>(first / 4 + b);
-    c0[b] = static_cast<uint32_t>(block), c1[b] = static_cast<uint32_t>(block >> 32), c2[b] = 0,
-    c3[b] = 0;
-  }
-  for (int round = 0; round < 10; ++round) {
-#pragma omp simd
-    for (int64_t b = 0; b < kBlocks; ++b) {
-      const uint64_t low = uint64_t{0xD2511F53u} * c0[b], high = uint64_t{0xCD9E8D57u} * c2[b];
-      c0[b] = static_cast<uint32_t>(high >> 32) ^ c1[b] ^ key.k0;
-      c1[b] = static_cast<uint32_t>(high);
-      c2[b] = static_cast<uint32_t>(low >> 32) ^ c3[b] ^ key.k1;
-      c3[b] = static_cast<uint32_t>(low);
-    }
-    key.k0 += 0x9E3779B9u;
-    key.k1 += 0xBB67AE85u;
-  }
-  for (int64_t b = 0; b < kBlocks; ++b) {
-    words[4 * b] = c0[b], words[4 * b + 1] = c1[b], words[4 * b + 2] = c2[b],
-              words[4 * b + 3] = c3[b];
-  }
-}
-
-// Elements [begin, end) of y = x·m·factor; begin is a multiple of kWords. A dropped NaN is 0.
+// Elements [begin, end) of y = x·m·factor; begin is a multiple of kRandomWords. A dropped NaN is 0.
 template <class T>
 void dropout_kernel(Cpu, PhiloxKey key, uint32_t threshold, T factor, const T* x, T* y,
                     int64_t begin, int64_t end) {
-  uint32_t words[kWords];
-  for (int64_t first = begin; first < end; first += kWords) {
-    random_words(key, first, words);
-    const int64_t count = std::min(kWords, end - first);
+  uint32_t words[kRandomWords];
+  for (int64_t first = begin; first < end; first += kRandomWords) {
+    random_words(key, static_cast<uint64_t>(first / 4), words);
+    const int64_t count = std::min(kRandomWords, end - first);
 #pragma omp simd
     for (int64_t i = 0; i < count; ++i)
       y[first + i] = words[i] >= threshold ? x[first + i] * factor : T{0};
@@ -77,7 +48,7 @@ struct Dropout {
       using T = decltype(t);
       const T factor = static_cast<T>(1 / (1 - p)), *in = x.data<T>();
       T* out = y.data<T>();
-      parallel_for(x.size(), 64 * kWords, [&](int64_t begin, int64_t end) {
+      parallel_for(x.size(), 64 * kRandomWords, [&](int64_t begin, int64_t end) {
         simd::run(
             [&] { dropout_kernel(device, random.key(), threshold, factor, in, out, begin, end); });
       });
