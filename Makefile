@@ -13,8 +13,11 @@
 SAN ?=
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
+PYTHON ?= python3
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+PEERS_ARGS ?=
+INK_DATA ?= ../shared/data
 
 ifeq ($(SAN),)
 BUILD := build
@@ -25,8 +28,10 @@ BUILD := build-asan
 endif
 
 CMAKE_ARGS := -DINK_SANITIZE=$(SAN) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+# Calm: a moving line of progress on a terminal, one line of words elsewhere.
+CALM := $(if $(shell test -t 2 && echo terminal),,--quiet)
 configure = cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) $(1) --log-level=WARNING >/dev/null
-compile = cmake --build $(BUILD) -j $(JOBS) --target $(1) -- --quiet
+compile = echo "building in $(BUILD)/"; cmake --build $(BUILD) -j $(JOBS) --target $(1) -- $(CALM)
 
 .SILENT:
 .PHONY: all setup demo test check bench peers golden docs install clean
@@ -35,10 +40,10 @@ compile = cmake --build $(BUILD) -j $(JOBS) --target $(1) -- --quiet
 all:
 	tools/setup.sh build
 	$(call configure)
-	$(call compile,inkstone inkstone_inference inkstone_cli)
+	$(call compile,inkstone inkstone_inference inkstone_cli tools)
 
 setup:
-	tools/setup.sh build test check --verbose
+	tools/setup.sh build test bench check --verbose
 
 demo: all
 	tools/demo.sh $(DEMO_ARGS)
@@ -50,8 +55,8 @@ test:
 	tools/run_tests.sh $(BUILD) $(JOBS)
 
 check:
-	tools/setup.sh build test check
-	$(call configure)
+	tools/setup.sh build test bench check
+	$(call configure,-DINK_BENCH=ON)
 	$(call compile,all)
 	tools/check.sh $(BUILD) $(JOBS)
 
@@ -61,11 +66,16 @@ bench:
 	$(call compile,all)
 	tools/run_benches.sh $(BUILD) "$(BENCH)" $(BENCH_ARGS)
 
-peers: all
-	tools/peers.sh
+peers:
+	tools/setup.sh build bench
+	$(call configure,-DINK_BENCH=ON)
+	$(call compile,bench)
+	$(PYTHON) bench/peers.py --program $(BUILD)/bench/encode $(PEERS_ARGS)
 
 golden:
-	tools/golden.sh
+	$(PYTHON) tools/golden/bert.py
+	$(PYTHON) tools/golden/text.py "$(INK_DATA)" >tests/golden/text.json.new
+	mv tests/golden/text.json.new tests/golden/text.json
 
 docs:
 	tools/setup.sh docs

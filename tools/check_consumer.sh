@@ -17,7 +17,8 @@ cmake --build "$scratch/cmake" -- --quiet
 "$scratch/cmake/consumer"
 "$scratch/cmake/consumer_inference"
 
-export PKG_CONFIG_PATH="$scratch/moved/lib/pkgconfig"
+PKG_CONFIG_PATH=$(find "$scratch/moved" -type d -name pkgconfig)
+export PKG_CONFIG_PATH
 read -ra flags < <(pkg-config --cflags --libs inkstone)
 g++ -std=c++20 $CXXFLAGS "$source/tests/consumer/consumer.cpp" "${flags[@]}" -o "$scratch/by_pkg_config"
 "$scratch/by_pkg_config"
