@@ -10,6 +10,22 @@
 
 namespace ink {
 
+bool classifies(const BertConfig& config) {
+  return heads_from(config.architectures).classification;
+}
+
+Labels labels_of(const BertConfig& config) {
+  check(classifies(config) && !config.labels.empty(),
+        "labels: this model does not classify; its config.json should have architectures "
+        "[\"BertForSequenceClassification\"] and id2label");
+  return Labels(config.labels);
+}
+
+void check_length(const BertConfig& config, int64_t max_length) {
+  check(max_length <= config.max_position_embeddings, "expected a max_length of at most ",
+        config.max_position_embeddings, ", the positions of this model, got ", max_length);
+}
+
 Tensor classify(const Model& model, const Packed& batch, const Random* random) {
   check(model.classification.has_value(),
         "classify: this model has no classification head; fine-tune it first");

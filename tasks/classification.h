@@ -9,9 +9,16 @@
 
 #include "nn/model.h"
 #include "tasks/features.h"
+#include "tasks/labels.h"
 #include "tasks/metrics.h"
 
 namespace ink {
+
+bool classifies(const BertConfig& config);  // whether its architectures name a classification head
+// The labels of such a model; raises Error for another.
+Labels labels_of(const BertConfig& config);
+// Raises Error when sequences of `max_length` tokens are too long for the model.
+void check_length(const BertConfig& config, int64_t max_length);
 
 // (B, classes) of a batch; with `random` in training, dropout drawn from it. Raises Error without the head.
 Tensor classify(const Model& model, const Packed& batch, const Random* random = nullptr);

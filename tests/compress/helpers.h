@@ -1,0 +1,68 @@
+// Tiny models and batches for the tests of compression.
+#pragma once
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "nn/model.h"
+#include "tasks/classification.h"
+#include "tensor/op.h"
+#include "tests/tasks/helpers.h"
+
+namespace ink {
+
+inline std::filesystem::path reference_folder() {
+  const char* given = std::getenv("INK_REFERENCE");
+  return given ? given
+               : std::filesystem::path(INK_SOURCE_DIR) / ".." / "shared" / "reference" / "golden";
+}
+
+inline BertConfig tiny_config(int64_t layers, int64_t heads, int64_t ffn, int64_t hidden = 16) {
+  BertConfig c;
+  c.vocab_size = 50;
+  c.hidden_size = hidden;
+  c.max_position_embeddings = 20;
+  c.initializer_range = 0.3;
+  c.labels = {"a", "b", "c"};
+  c.set_layers(layers, heads, ffn);
+  return c;
+}
+
+inline Model tiny_model(const BertConfig& config, uint64_t seed) {
+  return Model(config, {.pooler = true, .classification = true},
+               [seed](const std::string& name, const Shape& shape, const Initial& initial) {
+                 // biases too, so that nothing is zero by accident
+                 const double deviation =
+                     initial.kind == Initial::Kind::normal ? initial.deviation : 0.1;
+                 Tensor x = random_values(Random(seed))(name, shape, Initial::normal(deviation));
+                 if (initial.kind == Initial::Kind::ones)
+                   for (int64_t i = 0; i < x.size(); ++i) x.data<float>()[i] += 1;
+                 return x;
+               });
+}
+
+inline FeatureBatch random_batch(const std::vector<int64_t>& lengths, uint64_t seed,
+                                 int64_t vocabulary = 50, int64_t classes = 3) {
+  std::vector<std::vector<int32_t>> ids, segments;
+  for (size_t b = 0; b < lengths.size(); ++b) {
+    ids.push_back(to_vector<int32_t>(randint({lengths[b]}, seed * 100 + b, 0, vocabulary)));
+    segments.push_back(to_vector<int32_t>(randint({lengths[b]}, seed * 100 + b + 50, 0, 2)));
+  }
+  std::vector<int64_t> rows(lengths.size());
+  for (size_t b = 0; b < rows.size(); ++b) rows[b] = static_cast<int64_t>(b);
+  return {pack(ids, segments), randint({static_cast<int64_t>(lengths.size())}, seed, 0, classes),
+          rows};
+}
+
+// Largest |a − b|; shapes must be equal.
+inline double distance(const Tensor& a, const Tensor& b) {
+  check(a.shape() == b.shape(), "distance: ", a.shape(), " and ", b.shape());
+  const auto x = to_vector<double>(converted(a, Dtype::f64)),
+             y = to_vector<double>(converted(b, Dtype::f64));
+  double most = 0;
+  for (size_t i = 0; i < x.size(); ++i) most = std::max(most, std::abs(x[i] - y[i]));
+  return most;
+}
+
+}  // namespace ink
