@@ -1,0 +1,52 @@
+// Σᵢ wᵢ gᵢ over micro-batches: the gradient of a batch that is too large for memory, and its norm.
+//
+//   GradientSum sum(parameters);
+//   for (…) {
+//     Tape tape;
+//     tape.watch(parameters);
+//     Gradients gradients = tape.backward(loss(batch));
+//     sum.add(parameters, gradients, rows_that_count);
+//   }
+//   const double norm = sum.norm(parameters);
+//   optimizer.step(parameters, sum.gradients(), rate, clip_factor(norm, 1.0) / sum.weight());
+//   sum.clear();
+//
+// With weights = rows that count in each mean loss, k micro-batches give the gradient of one batch
+// k times as large. The sums are added in the order of the calls; nothing depends on threads.
+#pragma once
+#include <span>
+#include <vector>
+
+#include "autograd/tape.h"
+#include "tensor/parameters.h"
+
+namespace ink {
+
+class GradientSum {
+ public:
+  explicit GradientSum(const Parameters& parameters) : sums_(parameters.size()) {}
+
+  // Adds weight·gradient of every trainable parameter. Takes the gradients out of `gradients`, so that
+  // they can be changed in place. weight ≥ 0; with 0 nothing is added.
+  void add(const Parameters& parameters, Gradients& gradients, double weight = 1);
+
+  // One for each parameter, in order; undefined where the losses do not depend on it.
+  std::span<const Tensor> gradients() const { return sums_; }
+  double weight() const { return weight_; }  // Σ wᵢ
+
+  // The norm of all gradients as one vector, divided by weight(). A gradient that holds NaN or infinity
+  // is an Error that names its parameter; skip the step or lower the learning rate.
+  double norm(const Parameters& parameters) const;
+
+  void clear();
+
+ private:
+  std::vector<Tensor> sums_;
+  double weight_ = 0;
+};
+
+// What makes a gradient of this norm at most `longest` long: longest/norm, or 1 when it is short
+// enough (Pascanu et al. 2013). longest = 0: never clipped.
+double clip_factor(double norm, double longest);
+
+}  // namespace ink
