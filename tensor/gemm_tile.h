@@ -2,6 +2,7 @@
 // everything here is in an unnamed namespace, so every including file has its own.
 //
 // An Isa names a vector type and five operations on it: zero, load, store, broadcast, multiply_add.
+#pragma once
 #include <utility>
 
 #include "tensor/gemm_kernel.h"

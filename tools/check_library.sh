@@ -9,6 +9,11 @@ if nm -A -C --undefined-only "$library" | grep -E " U ($forbidden)(@.*)?$"; then
   echo "the library must not use these: it raises ink::Error and leaves printing to its caller"
   exit 1
 fi
+# Shared inline functions of a file for one instruction set could stand in for everybody's, and end the program elsewhere.
+if nm -A -C "$library" | grep -E "_avx[0-9]+\.cpp\.o:[0-9a-f]+ [WV] "; then
+  echo "files for one instruction set must not define shared functions: include headers before INK_BEGIN_…"
+  exit 1
+fi
 if grep -qF "$PWD" "$library"; then
   echo "$library holds the path of this machine: $(strings "$library" | grep -m1 -F "$PWD")"
   exit 1
