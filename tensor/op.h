@@ -143,7 +143,7 @@ constexpr OpEntry describe() {
   [[gnu::used, gnu::section("ink_ops"), \
     gnu::aligned(alignof(OpEntry))]] static const constinit OpEntry
 
-// Reproducible inputs for samples and tests.
+// Reproducible inputs for samples and tests; beyond 65,536 elements the values repeat.
 // N(0, 1)
 Tensor randn(Shape shape, uint64_t seed, Dtype dtype = Dtype::f64);
 Tensor rand_uniform(Shape shape, uint64_t seed, double low, double high, Dtype dtype = Dtype::f64);

@@ -1,4 +1,5 @@
 // Random values: Box-Muller normals and reproducible tensors for samples and tests.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -14,10 +15,17 @@ double Random::normal(uint64_t i) const {
 
 namespace {
 
+// Values of the first kBlock elements; larger tensors repeat them, so that inputs of benches cost
+// little.
+constexpr int64_t kBlock = 1 << 16;
+
 template <class F>
 Tensor filled(Shape shape, Dtype dtype, F&& value) {
   Tensor x(shape, Dtype::f64);
-  for (int64_t i = 0; i < x.size(); ++i) x.data<double>()[i] = value(static_cast<uint64_t>(i));
+  double* data = x.data<double>();
+  const int64_t n = x.size();
+  for (int64_t i = 0; i < std::min(n, kBlock); ++i) data[i] = value(static_cast<uint64_t>(i));
+  for (int64_t i = kBlock; i < n; i += kBlock) std::copy_n(data, std::min(n - i, kBlock), data + i);
   return converted(x, dtype);
 }
 

@@ -29,9 +29,16 @@ static std::atomic<int64_t> heap_allocations{0};
 namespace ink {
 namespace {
 
-std::vector<OpCase> small_cases() {
+std::vector<OpCase> large_cases() {
   std::vector<OpCase> cases = all_cases();
-  std::erase_if(cases, [](const OpCase& c) { return c.sample.bench; });
+  std::erase_if(cases, [](const OpCase& c) { return !c.sample.bench; });
+  return cases;
+}
+
+std::vector<OpCase> small_cases(bool fused_only) {
+  std::vector<OpCase> cases = all_cases();
+  std::erase_if(cases,
+                [&](const OpCase& c) { return c.sample.bench || (fused_only && !c.op->fused); });
   return cases;
 }
 
@@ -80,6 +87,8 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 }
 
 class EveryOp : public testing::TestWithParam<OpCase> {};
+class FusedOp : public EveryOp {};
+class LargeOp : public EveryOp {};
 
 TEST_P(EveryOp, GradientEqualsCentralDifferencesInF64) {
   const Sample& s = GetParam().sample;
@@ -174,8 +183,7 @@ TEST_P(EveryOp, EveryInstructionSetAgrees) {
   simd::set_level(before);
 }
 
-TEST_P(EveryOp, FusedEqualsItsReference) {
-  if (!GetParam().op->fused) GTEST_SKIP() << "not a fused op";
+TEST_P(FusedOp, EqualsItsReference) {
   const Sample& s = GetParam().sample;
   const std::vector<Tensor> in = inputs_as(s, Dtype::f64);
   const Outcome fused = run(s, in);
@@ -218,13 +226,29 @@ TEST_P(EveryOp, SecondRunAllocatesNothing) {
   EXPECT_EQ(pool_statistics().system_allocations, system) << "the pool had to ask the system";
 }
 
-INSTANTIATE_TEST_SUITE_P(Samples, EveryOp, testing::ValuesIn(small_cases()), [](const auto& test) {
-  std::string name = test.param.name();
+// Large enough that every thread has several chunks.
+TEST_P(LargeOp, ThreadsDoNotMatter) {
+  const Sample& s = GetParam().sample;
+  const int before = threads();
+  const std::vector<Tensor> in = inputs_as(s, Dtype::f32);
+  set_threads(1);
+  const Outcome expected = run(s, in);
+  set_threads(3);
+  expect_same_bits(run(s, in), expected, "3 threads");
+  set_threads(before);
+}
+
+std::string test_name(const testing::TestParamInfo<OpCase>& info) {
+  std::string name = info.param.name();
   for (char& c : name) {
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
   }
-  return name + "_" + std::to_string(test.index);
-});
+  return name + "_" + std::to_string(info.index);
+}
+
+INSTANTIATE_TEST_SUITE_P(Samples, EveryOp, testing::ValuesIn(small_cases(false)), test_name);
+INSTANTIATE_TEST_SUITE_P(Samples, LargeOp, testing::ValuesIn(large_cases()), test_name);
+INSTANTIATE_TEST_SUITE_P(Samples, FusedOp, testing::ValuesIn(small_cases(true)), test_name);
 
 TEST(OpTable, HoldsEveryOpOnceWithSamplesAndABench) {
   std::set<std::string> names;
