@@ -8,11 +8,11 @@
 //   TrainingHooks hooks;
 //   hooks.loss = [&](int64_t micro_batch, const Random& random) -> MicroLoss {
 //     const Batch& batch = batches[micro_batch % batches.size()];
-//     return {.loss = cross_entropy(model(batch.inputs, &random), batch.labels), .weight =
-//     batch.size()};
+//     return {.loss = cross_entropy(model(batch.inputs, &random), batch.labels),
+//             .weight = batch.size()};
 //   };
-//   AdamW optimizer(parameters, {…});
-//   const TrainingResult result = train(parameters, optimizer, schedule, {.steps = 1000}, hooks);
+//   Optimizer optimizer(parameters);
+//   const TrainingResult result = train(parameters, optimizer, {.steps = 1000}, {.steps = 1000}, hooks);
 //
 // Exact resume. There is no generator state: micro-batch i of step s draws from
 // Random(seed).split(s).split(i), and the data of a step should likewise follow from (seed,

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "tensor/error.h"
-#include "text/batch.h"
 
 namespace ink {
 
@@ -14,7 +13,7 @@ PretrainBatch make_batch(std::span<const Instance* const> instances,
   check(instances.size() == corrupted.size() && !instances.empty(),
         "make_batch: expected as many instances as corruptions, one or more, got ",
         instances.size(), " and ", corrupted.size());
-  std::vector<Encoding> sequences(corrupted.size());
+  std::vector<std::vector<int32_t>> ids, segments;
   std::vector<int32_t> rows, labels, pair_labels;
   int32_t first_row = 0;
   PretrainBatch batch;
@@ -24,11 +23,11 @@ PretrainBatch make_batch(std::span<const Instance* const> instances,
     labels.insert(labels.end(), c.labels.begin(), c.labels.end());
     pair_labels.push_back(instances[i]->pair_label);
     batch.pairs += instances[i]->pair_label != kIgnore;
-    sequences[i].ids = c.inputs;
-    sequences[i].segments = instances[i]->segments;
+    ids.push_back(c.inputs);
+    segments.push_back(instances[i]->segments);
     first_row += static_cast<int32_t>(c.inputs.size());
   }
-  batch.inputs = pack(sequences);
+  batch.inputs = pack(ids, segments);
   batch.rows = from(rows);
   batch.labels = from(labels);
   batch.pair_labels = from(pair_labels);

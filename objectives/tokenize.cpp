@@ -24,16 +24,34 @@ TokenSentence tokenize_sentence(std::string_view text, const Tokenizer& tokenize
   return sentence;
 }
 
-TokenDocument tokenize_document(std::string_view text, const Tokenizer& tokenizer,
-                                const Segmenter* segmenter) {
-  TokenDocument document;
+namespace {
+
+void append_sentences(std::string_view text, const Tokenizer& tokenizer, const Segmenter* segmenter,
+                      TokenDocument& to) {
   for (const Span& s : split_sentences(text)) {
     const std::string_view part =
         text.substr(static_cast<size_t>(s.begin), static_cast<size_t>(s.size()));
     TokenSentence sentence = tokenize_sentence(part, tokenizer, segmenter);
-    if (!sentence.ids.empty()) document.push_back(std::move(sentence));
+    if (!sentence.ids.empty()) to.push_back(std::move(sentence));
   }
-  return document;
+}
+
+}  // namespace
+
+TokenDocument tokenize_document(std::string_view text, const Tokenizer& tokenizer,
+                                const Segmenter* segmenter) {
+  TokenDocument sentences;
+  append_sentences(text, tokenizer, segmenter, sentences);
+  return sentences;
+}
+
+TokenDocument tokenize_document(const Document& document, const Tokenizer& tokenizer,
+                                const Segmenter* segmenter) {
+  TokenDocument sentences;
+  for (const std::string& line : document.lines) {
+    append_sentences(line, tokenizer, segmenter, sentences);
+  }
+  return sentences;
 }
 
 ObjectiveTokens objective_tokens(const Vocabulary& vocabulary) {

@@ -1,0 +1,175 @@
+// Blocks, instances and batches; every random choice is keyed by what it is for.
+#include "objectives/pretrain_data.h"
+
+#include <numeric>
+#include <utility>
+
+#include "objectives/full_sentences.h"
+#include "objectives/next_sentence.h"
+#include "objectives/tokenize.h"
+#include "tensor/error.h"
+#include "text/batch.h"
+
+namespace ink {
+PretrainData::PretrainData(const std::vector<std::filesystem::path>& corpus,
+                           const Tokenizer& tokenizer, const Segmenter* segmenter,
+                           Corruption corruption, const PretrainDataOptions& options)
+    : corpus_(
+          Corpus::open(corpus, {.held_out = options.held_out, .block_bytes = options.block_bytes})),
+      tokenizer_(tokenizer),
+      segmenter_(segmenter),
+      corruption_(std::move(corruption)),
+      options_(options),
+      tokens_(objective_tokens(tokenizer.vocabulary())) {
+  check(options_.batch_tokens >= options_.max_tokens,
+        "pre-training: expected batch_tokens of at least max_tokens, got ", options_.batch_tokens,
+        " and ", options_.max_tokens);
+  check(options_.duplicates >= 0, "pre-training: expected duplicates of 0 or more, got ",
+        options_.duplicates);
+  check(documents() > 0, "pre-training: expected documents to train on, found none beside ",
+        corpus_.documents(Split::held_out), " held out");
+}
+
+std::vector<TokenDocument> PretrainData::read(int64_t block, Split split) const {
+  std::vector<TokenDocument> documents;
+  for (const Document& text : corpus_.read_block(block, split)) {
+    TokenDocument document = tokenize_document(text, tokenizer_, segmenter_);
+    if (!document.empty()) documents.push_back(std::move(document));
+  }
+  return documents;
+}
+
+// ── instances and batches ───────────────────────────────────────────────────────────────────────
+
+std::vector<Instance> PretrainData::instances_of(std::span<const TokenDocument> documents,
+                                                 const Random& random) const {
+  if (options_.pair_task == PairTask::none) {
+    return full_sentences(documents, options_.max_tokens, tokens_);
+  }
+  Draws draws(random);
+  return next_sentence_pairs(documents,
+                             {.max_tokens = options_.max_tokens,
+                              .short_probability = options_.short_probability,
+                              .tokens = tokens_},
+                             draws);
+}
+
+std::vector<std::vector<int64_t>> PretrainData::batches_of(const std::vector<Instance>& instances,
+                                                           std::optional<uint64_t> shuffle) const {
+  std::vector<int64_t> lengths;
+  for (const Instance& each : instances) lengths.push_back(std::ssize(each.ids));
+  return batches(lengths, {.max_tokens = options_.batch_tokens, .shuffle = shuffle});
+}
+
+// Instance i is corrupted with random.split(i). Nothing when there is nothing to predict in any of them.
+std::optional<PretrainBatch> PretrainData::corrupted(const std::vector<Instance>& instances,
+                                                     const std::vector<int64_t>& members,
+                                                     const Random& random) const {
+  std::vector<const Instance*> chosen;
+  std::vector<Corrupted> results;
+  for (const int64_t i : members) {
+    const Instance& instance = instances[static_cast<size_t>(i)];
+    Draws draws(random.split(static_cast<uint64_t>(i)));
+    Corrupted c = corruption_(instance, draws);
+    if (c.positions.empty() && instance.pair_label == kIgnore) continue;
+    chosen.push_back(&instance);
+    results.push_back(std::move(c));
+  }
+  if (chosen.empty()) return std::nullopt;
+  return make_batch(chosen, results);
+}
+
+Random PretrainData::random_for(Stream stream, int64_t pass, int64_t block) const {
+  return Random(options_.seed)
+      .split(stream)
+      .split(static_cast<uint64_t>(pass))
+      .split(static_cast<uint64_t>(block));
+}
+
+int64_t PretrainData::pass() const {
+  return options_.duplicates > 0 ? epoch_ % options_.duplicates : epoch_;
+}
+
+// Which block of the corpus is the n-th of this epoch.
+int64_t PretrainData::block_of_epoch() const {
+  std::vector<int64_t> order(static_cast<size_t>(blocks()));
+  std::iota(order.begin(), order.end(), 0);
+  Draws draws(random_for(kBlockOrder, epoch_, 0));
+  draws.shuffle(order);
+  return order[static_cast<size_t>(block_)];
+}
+
+void PretrainData::make_ready() {
+  if (ready_.epoch == epoch_ && ready_.block == block_) return;
+  ready_ = {.epoch = epoch_, .block = block_, .in_corpus = block_of_epoch()};
+  if (kept_block_ != ready_.in_corpus) {  // a corpus of one block is tokenized once
+    kept_ = read(ready_.in_corpus, Split::train);
+    kept_block_ = ready_.in_corpus;
+  }
+  ready_.instances = instances_of(kept_, random_for(kInstances, pass(), ready_.in_corpus));
+  const uint64_t order = random_for(kBatchOrder, epoch_, ready_.in_corpus).seed();
+  ready_.batches = batches_of(ready_.instances, order);
+}
+
+PretrainBatch PretrainData::next() {
+  for (int64_t fruitless = 0; fruitless <= 2 * blocks();) {
+    make_ready();
+    if (batch_ < std::ssize(ready_.batches)) {
+      auto batch = corrupted(ready_.instances, ready_.batches[static_cast<size_t>(batch_++)],
+                             random_for(kCorruption, pass(), ready_.in_corpus));
+      if (batch) return std::move(*batch);
+      continue;
+    }
+    ++fruitless;
+    batch_ = 0;
+    if (++block_ == blocks()) {
+      block_ = 0;
+      ++epoch_;
+    }
+  }
+  fail(
+      "pre-training: nothing can be predicted in a whole epoch of the corpus; expected sentences "
+      "with more words");
+}
+
+std::vector<PretrainBatch> PretrainData::held_out() const {
+  std::vector<PretrainBatch> all;
+  int64_t tokens = 0;
+  const Random random = Random(options_.seed).split(kEvaluation);
+  for (int64_t block = 0; block < blocks(); ++block) {
+    if (corpus_.block_documents(block, Split::held_out) == 0) continue;
+    const Random here = random.split(static_cast<uint64_t>(block));
+    const auto instances = instances_of(read(block, Split::held_out), here.split(0));
+    for (const auto& members : batches_of(instances, std::nullopt)) {
+      if (tokens >= options_.held_out_tokens) return all;
+      auto batch = corrupted(instances, members, here.split(1));
+      if (!batch) continue;
+      tokens += batch->inputs.tokens();
+      all.push_back(std::move(*batch));
+    }
+  }
+  return all;
+}
+
+// ── position ────────────────────────────────────────────────────────────────────────────────────
+
+Json PretrainData::position() const {
+  return Json::make_object({{"epoch", epoch_},
+                            {"block", block_},
+                            {"batch", batch_},
+                            {"corpus_documents", documents()},
+                            {"corpus_bytes", corpus_.bytes()}});
+}
+
+void PretrainData::seek(const Json& position) {
+  check(position.integer("corpus_documents") == documents() &&
+            position.integer("corpus_bytes") == corpus_.bytes(),
+        "pre-training: the corpus has changed since the checkpoint: expected ",
+        position.integer("corpus_documents"), " documents of ", position.integer("corpus_bytes"),
+        " bytes, found ", documents(), " of ", corpus_.bytes());
+  epoch_ = position.integer_between("epoch", 0, INT64_MAX);
+  block_ = position.integer_between("block", 0, blocks() - 1);
+  batch_ = position.integer_between("batch", 0, INT64_MAX);
+}
+
+}  // namespace ink

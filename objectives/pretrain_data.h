@@ -1,0 +1,95 @@
+// The data of pre-training: corpus → documents → instances → corruption → batches, as a function of (seed, position).
+//
+// The corpus lies in blocks of documents (text/corpus.h); every epoch visits them in an order of its own. A block is read, tokenized, cut in instances, shuffled and handed out in batches by token budget.
+// So only one block is in memory, a corpus may be larger than that, and a position is three numbers: epoch, block of the
+// epoch, batch of the block. A resumed run makes that block again and goes on behind the batches it has had.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "objectives/batch.h"
+#include "tensor/json.h"
+#include "tensor/philox.h"
+#include "text/corpus.h"
+#include "text/segmenter.h"
+#include "text/tokenizer.h"
+
+namespace ink {
+
+enum class PairTask : uint8_t { none, next_sentence };
+
+struct PretrainDataOptions {
+  int64_t max_tokens = 128;     // of a sequence, special tokens included
+  int64_t batch_tokens = 4096;  // of a micro-batch
+  PairTask pair_task = PairTask::none;
+  double short_probability = 0.1;  // of shorter sequences in a document, with a pair task
+  // Epochs with corruptions of their own: 0 = all (dynamic masking, Liu et al. 2019); n = epoch e repeats those of
+  // epoch e mod n, as BERT's dupe_factor does (static masking).
+  int64_t duplicates = 0;
+  int64_t block_bytes = 16 << 20;   // of text that is shuffled together
+  double held_out = 0.02;           // share of the documents that is never trained on
+  int64_t held_out_tokens = 65536;  // of them that are batched for evaluation, at most
+  uint64_t seed = 1;
+};
+
+class PretrainData {
+ public:
+  // Looks through the corpus once. `segmenter` may be null; tokenizer and segmenter must outlive this object. Raises Error when
+  // there is nothing to train on.
+  PretrainData(const std::vector<std::filesystem::path>& corpus, const Tokenizer& tokenizer,
+               const Segmenter* segmenter, Corruption corruption,
+               const PretrainDataOptions& options);
+
+  // Without end, epoch after epoch. Sequences in which there is nothing to predict are left out.
+  PretrainBatch next();
+  // Of the batch that next() will return; seek() raises Error when the corpus is not the one the position is from.
+  Json position() const;
+  void seek(const Json& position);
+
+  // Sequences of held-out documents under one fixed corruption; empty when no document fell among them.
+  std::vector<PretrainBatch> held_out() const;
+  int64_t documents() const { return corpus_.documents(Split::train); }  // to train on
+  int64_t blocks() const { return corpus_.blocks(); }
+  int64_t epoch() const { return epoch_; }
+
+ private:
+  // A block made ready for one epoch.
+  struct Ready {
+    int64_t epoch = -1, block = -1;  // `block` counts within the epoch
+    int64_t in_corpus = -1;          // the same block in order of the corpus
+    std::vector<Instance> instances = {};
+    std::vector<std::vector<int64_t>> batches = {};  // indices of instances
+  };
+  enum Stream : uint64_t { kBlockOrder, kInstances, kBatchOrder, kCorruption, kEvaluation };
+
+  std::vector<TokenDocument> read(int64_t block, Split split) const;
+  int64_t block_of_epoch() const;
+  void make_ready();
+  int64_t pass() const;
+  Random random_for(Stream stream, int64_t pass, int64_t block) const;
+  std::vector<Instance> instances_of(std::span<const TokenDocument> documents,
+                                     const Random& random) const;
+  std::vector<std::vector<int64_t>> batches_of(const std::vector<Instance>& instances,
+                                               std::optional<uint64_t> shuffle) const;
+  std::optional<PretrainBatch> corrupted(const std::vector<Instance>& instances,
+                                         const std::vector<int64_t>& members,
+                                         const Random& random) const;
+
+  Corpus corpus_;
+  const Tokenizer& tokenizer_;
+  const Segmenter* segmenter_;
+  Corruption corruption_;
+  PretrainDataOptions options_;
+  ObjectiveTokens tokens_;
+
+  int64_t epoch_ = 0, block_ = 0, batch_ = 0;  // the position
+  Ready ready_;
+  int64_t kept_block_ = -1;          // in order of the corpus
+  std::vector<TokenDocument> kept_;  // its documents
+};
+
+}  // namespace ink
