@@ -87,7 +87,7 @@ std::string IntermediateMatch::name() const {
 DistillationConfig DistillationConfig::from_json(const Json& json) {
   check_keys(json, {"temperature", "temperature_squared", "hard_label_weight",
                     "hard_label_weight_scheduler", "kd_loss_type", "kd_loss_weight",
-                    "kd_loss_weight_scheduler", "intermediate_matches"});
+                    "kd_loss_weight_scheduler", "intermediate_matches", "is_caching_logits"});
   DistillationConfig config;
   config.temperature = json.real("temperature", config.temperature);
   check(config.temperature > 0, "", json.where("temperature"), ": expected more than 0, got ",
@@ -104,6 +104,10 @@ DistillationConfig DistillationConfig::from_json(const Json& json) {
   if (matches && !matches->is_null())
     for (const Json& match : json.array("intermediate_matches").items())
       config.intermediate_matches.push_back(read_match(match));
+  config.is_caching_logits = json.boolean("is_caching_logits", false);
+  check(!config.is_caching_logits || config.intermediate_matches.empty(), "",
+        json.where("is_caching_logits"),
+        ": logits alone are cached; expected false where intermediate_matches are given");
   return config;
 }
 
@@ -119,7 +123,8 @@ Json DistillationConfig::to_json() const {
        {"kd_loss_type", kKdLosses[static_cast<size_t>(kd_loss_type)]},
        {"kd_loss_weight", kd_loss_weight},
        {"kd_loss_weight_scheduler", kSchedules[static_cast<size_t>(kd_loss_weight_scheduler)]},
-       {"intermediate_matches", std::move(matches)}});
+       {"intermediate_matches", std::move(matches)},
+       {"is_caching_logits", is_caching_logits}});
 }
 
 void check_matches(const DistillationConfig& config, const ModelSize& teacher,

@@ -45,7 +45,9 @@ struct DistillationConfig {
   KdLoss kd_loss_type = KdLoss::ce;
   double kd_loss_weight = 1;
   WeightSchedule kd_loss_weight_scheduler = WeightSchedule::none;
-  std::vector<IntermediateMatch> intermediate_matches;
+  std::vector<IntermediateMatch> intermediate_matches = {};
+  // The teacher's logits of all examples are computed once, before training; not together with matches.
+  bool is_caching_logits = false;
 
   // Raises Error for unknown keys and values, naming the file and the nearest known one.
   static DistillationConfig from_json(const Json& json);

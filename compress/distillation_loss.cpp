@@ -14,7 +14,7 @@ void add_term(Tensor& total, const Tensor& part, double weight) {
   total = total ? add(total, term) : term;
 }
 
-const Tensor& layer_of(const Features& features, int64_t layer, const char* whose) {
+const Tensor& layer_of(const ModelOutputs& features, int64_t layer, const char* whose) {
   check(layer < static_cast<int64_t>(features.hidden.size()), "distill: expected hidden layer ",
         layer, " of the ", whose, ", got ", features.hidden.size(), " layers");
   return features.hidden[static_cast<size_t>(layer)];
@@ -49,9 +49,10 @@ DistillationLoss::DistillationLoss(DistillationConfig config, const Scope& scope
   }
 }
 
-DistillationLoss::Result DistillationLoss::operator()(const Features& student,
-                                                      const Features& teacher, const Tensor& labels,
-                                                      int64_t step, int64_t steps) const {
+DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& student,
+                                                      const ModelOutputs& teacher,
+                                                      const Tensor& labels, int64_t step,
+                                                      int64_t steps) const {
   Result result;
   const double kd_weight =
       scheduled_weight(config_.kd_loss_weight_scheduler, config_.kd_loss_weight, step, steps);

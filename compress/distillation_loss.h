@@ -18,7 +18,7 @@
 namespace ink {
 
 // What a model says about a batch of B sequences, N tokens.
-struct Features {
+struct ModelOutputs {
   Tensor logits;  // (B, classes)
   std::vector<Tensor>
       hidden;  // (N, C) each: after the embeddings, after layer 1, …; may be empty where nothing is matched
@@ -38,7 +38,7 @@ class DistillationLoss {
     Metrics parts;  // each without its weight: kd_loss, hidden_hidden_mse_0_0, …, hard_label_loss
   };
   // The loss at step `step` of `steps`. labels i32 (B).
-  Result operator()(const Features& student, const Features& teacher, const Tensor& labels,
+  Result operator()(const ModelOutputs& student, const ModelOutputs& teacher, const Tensor& labels,
                     int64_t step, int64_t steps) const;
 
   const DistillationConfig& config() const { return config_; }

@@ -1,0 +1,184 @@
+// Teacher and student over the one training loop.
+#include "compress/distill.h"
+
+#include <algorithm>
+
+#include "autograd/tape.h"
+#include "compress/values.h"
+#include "nn/session.h"
+#include "tensor/error.h"
+#include "tensor/ops.h"
+
+namespace ink {
+namespace {
+
+constexpr uint64_t kProjectionStream = 7, kStudentStream = 8;
+
+ModelSize size_of(const BertConfig& config) { return {config.layers(), config.hidden_size}; }
+
+Model make_student(const DistillOptions& options, const Session& teacher) {
+  const StudentOptions& from = options.student;
+  const int sources =
+      !from.folder.empty() + from.architecture.has_value() + !from.layers_from_teacher.empty();
+  check(sources == 1,
+        "distill: expected one source of the student (a folder, an architecture or layers of the "
+        "teacher), got ",
+        sources);
+  if (!from.layers_from_teacher.empty())
+    return model_from_layers(teacher.model(), from.layers_from_teacher);
+  const Heads heads{.pooler = true, .classification = true};
+  const Random random = Random(options.fit.seed).split(kStudentStream);
+  const std::vector<std::string>& labels = teacher.model().config.labels;
+  if (!from.folder.empty()) {
+    LoadOptions load{
+        .heads = heads, .new_heads = true, .ignore_other_heads = true, .random = random};
+    load.labels = labels;
+    load.problem_type = "single_label_classification";
+    return load_model(from.folder, load);
+  }
+  BertConfig config = *from.architecture;
+  config.labels = labels;
+  config.problem_type = "single_label_classification";
+  return Model(config, heads, random_values(random));
+}
+
+void check_vocabulary(const BertConfig& teacher, const BertConfig& student) {
+  check(teacher.vocab_size == student.vocab_size,
+        "distill: teacher and student should share a vocabulary; they have ", teacher.vocab_size,
+        " and ", student.vocab_size, " tokens");
+}
+
+ModelOutputs outputs_of(const Model& model, const Packed& batch, const Random* random,
+                        bool hidden) {
+  Encoded encoded = model.bert(batch, {.random = random, .all_hidden = hidden});
+  const Tensor pooled = model.bert.pool(encoded.hidden, batch.offsets);
+  return {model.classification->logits(pooled, random), std::move(encoded.all_hidden)};
+}
+
+// What the teacher says about batches: computed anew, or looked up where only logits are needed and they are cached.
+class Teacher {
+ public:
+  Teacher(const Session& session, const Features& train, const DistillationConfig& config)
+      : session_(session), hidden_(!config.intermediate_matches.empty()) {
+    if (!config.is_caching_logits) return;
+    cache_ = Tensor({train.size(), session.model().config.label_count()});
+    for (const std::vector<int64_t>& rows : train.plan(kInferencePlan)) {
+      const Tensor logits = contiguous(outputs(train.batch(rows)).logits);
+      const int64_t C = logits.dim(1);
+      for (size_t b = 0; b < rows.size(); ++b)
+        std::copy_n(logits.data<float>() + static_cast<int64_t>(b) * C, C,
+                    cache_.data<float>() + rows[b] * C);
+    }
+    cached_ = true;
+  }
+
+  ModelOutputs outputs(const FeatureBatch& batch) const {
+    if (cached_) {
+      const std::vector<int32_t> rows(batch.rows.begin(), batch.rows.end());
+      return {gather_rows(cache_, from(rows)), {}};
+    }
+    const Pause pause;
+    return outputs_of(session_.model(), batch.inputs, nullptr, hidden_);
+  }
+
+ private:
+  const Session& session_;
+  bool hidden_, cached_ = false;
+  Tensor cache_;  // (examples, classes)
+};
+
+DistillationConfig settled_config(const DistillOptions& options, const BertConfig& teacher,
+                                  const BertConfig& student) {
+  DistillationConfig config = options.config;
+  if (options.match_evenly) {
+    check(config.intermediate_matches.empty(),
+          "distill: expected either even matches or a list of them, got both");
+    config.intermediate_matches =
+        even_matches(size_of(teacher), size_of(student), *options.match_evenly);
+  }
+  check(!config.is_caching_logits || config.intermediate_matches.empty(),
+        "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
+  check_matches(config, size_of(teacher), size_of(student));
+  return config;
+}
+
+}  // namespace
+
+Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers) {
+  BertConfig config = teacher.config;
+  config.heads_per_layer.clear();
+  config.ffn_per_layer.clear();
+  for (const int64_t layer : layers) {
+    check(layer >= 0 && layer < teacher.config.layers(),
+          "distill: expected layers of the teacher from 0 to ", teacher.config.layers() - 1,
+          ", got ", layer);
+    config.heads_per_layer.push_back(teacher.config.heads_per_layer[static_cast<size_t>(layer)]);
+    config.ffn_per_layer.push_back(teacher.config.ffn_per_layer[static_cast<size_t>(layer)]);
+  }
+  const ValueSource copies = copies_of(teacher.parameters);
+  const std::string path = "bert.encoder.layer.";
+  return Model(std::move(config), teacher.heads,
+               [&](const std::string& name, const Shape& shape, const Initial& initial) {
+                 if (!name.starts_with(path)) return copies(name, shape, initial);
+                 size_t digits = 0;
+                 const auto layer = std::stoul(name.substr(path.size()), &digits);
+                 const std::string rest = name.substr(path.size() + digits);
+                 return copies(path + std::to_string(layers[layer]) + rest, shape, initial);
+               });
+}
+
+DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
+  const Session session(options.teacher);
+  const BertConfig& teacher_config = session.model().config;
+  const Labels labels = labels_of(teacher_config);
+  Model student = make_student(options, session);
+  student.parameters.own();
+  check_vocabulary(teacher_config, student.config);
+  check_length(teacher_config, options.max_length);
+  check_length(student.config, options.max_length);
+  const DistillationConfig config = settled_config(options, teacher_config, student.config);
+
+  const TaskExamples data = read_task(options.data, &labels, options.fit.seed);
+  const Tokenizer tokenizer = Tokenizer::load(options.teacher);
+  const Features train(data.train, tokenizer, options.max_length),
+      dev(data.dev, tokenizer, options.max_length);
+  const double teacher_accuracy = evaluate(session.model(), dev).confusion.accuracy();
+  const Teacher teacher(session, train, config);
+  const DistillationLoss loss(
+      config,
+      Scope(student.parameters, random_values(Random(options.fit.seed).split(kProjectionStream))));
+
+  FitHooks fit_hooks;
+  fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t step,
+                       int64_t steps) -> MicroLoss {
+    const ModelOutputs wanted = teacher.outputs(batch);
+    const ModelOutputs got =
+        outputs_of(student, batch.inputs, &random, !config.intermediate_matches.empty());
+    DistillationLoss::Result result = loss(got, wanted, batch.labels, step, steps);
+    return {.loss = result.total,
+            .weight = static_cast<double>(batch.rows.size()),
+            .tokens = batch.inputs.tokens(),
+            .metrics = std::move(result.parts)};
+  };
+  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(evaluate(student, dev)); };
+  fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
+    const Model without_projections(student.config, student.heads, values_of(student.parameters));
+    save_model(without_projections, options.out, options.teacher);
+  };
+  fit_hooks.progress = hooks.progress;
+  fit_hooks.notice = hooks.notice;
+  FitOptions fit_options = options.fit;
+  fit_options.folder = options.out / "training";
+
+  DistillResult result{
+      .student = {.training = fit(student.parameters, train, fit_options, fit_hooks),
+                  .labels = labels,
+                  .train_examples = train.size(),
+                  .dev_examples = dev.size()},
+      .teacher_accuracy = teacher_accuracy};
+  if (result.student.training.best_step >= 0)
+    result.student.dev = evaluate(Session(options.out).model(), dev);
+  return result;
+}
+
+}  // namespace ink

@@ -1,0 +1,76 @@
+// DistillOptions from JSON.
+#include <algorithm>
+
+#include "compress/distill.h"
+#include "tasks/keys.h"
+#include "tensor/error.h"
+
+namespace ink {
+namespace {
+
+// TextBrewer's TrainingConfig, and what it passes to train().
+void read_training(const Json& json, DistillOptions& options) {
+  check_keys(json,
+             {"output_dir", "device", "gradient_accumulation_steps", "num_epochs", "batch_size",
+              "learning_rate", "warmup_proportion", "weight_decay", "max_grad_norm", "seed"});
+  if (json.has("device")) choice(json, "device", {"cpu"});
+  const auto count = [&](const char* key, int64_t otherwise) {
+    return json.has(key) ? json.integer_between(key, 1, int64_t{1} << 40) : otherwise;
+  };
+  FitOptions& fit = options.fit;
+  options.out = json.string("output_dir", options.out.string());
+  fit.accumulate = count("gradient_accumulation_steps", fit.accumulate);
+  fit.epochs = count("num_epochs", fit.epochs);
+  fit.batch_size = count("batch_size", fit.batch_size);
+  fit.learning_rate = json.real("learning_rate", fit.learning_rate);
+  fit.warm_up = json.real("warmup_proportion", fit.warm_up);
+  fit.weight_decay = json.real("weight_decay", fit.weight_decay);
+  fit.clip_norm =
+      std::max(0.0, json.real("max_grad_norm", fit.clip_norm));  // TextBrewer's -1: never
+  fit.seed = static_cast<uint64_t>(json.integer("seed", static_cast<int64_t>(fit.seed)));
+}
+
+StudentOptions read_student(const Json& json) {
+  const Json& student = json["student"];
+  StudentOptions options;
+  if (student.is_string()) {
+    options.folder = student.as_string();
+    return options;
+  }
+  check_keys(json.object("student"), {"architecture", "layers_from_teacher"});
+  if (student.has("architecture"))
+    options.architecture = BertConfig::read(student.string("architecture"));
+  if (student.has("layers_from_teacher")) {
+    const Json& layers = student.array("layers_from_teacher");
+    for (size_t i = 0; i < layers.size(); ++i)
+      options.layers_from_teacher.push_back(layers.integer_between(i, 0, 1 << 20));
+  }
+  return options;
+}
+
+}  // namespace
+
+DistillOptions distill_options_from_json(const Json& json) {
+  check_keys(json, {"teacher", "student", "train", "dev", "columns", "max_length", "match_evenly",
+                    "TrainingConfig", "DistillationConfig"});
+  DistillOptions options;
+  options.teacher = json.string("teacher");
+  options.student = read_student(json);
+  options.data.train = json.string("train");
+  options.data.dev = json.string("dev", "");
+  options.data.read.columns = json.string("columns", "");
+  options.max_length =
+      json.has("max_length") ? json.integer_between("max_length", 4, 1 << 20) : options.max_length;
+  if (json.has("match_evenly"))
+    options.match_evenly = choice(json, "match_evenly", {"hidden_mse", "cos"}) == 0
+                               ? MatchLoss::hidden_mse
+                               : MatchLoss::cos;
+  if (json.has("TrainingConfig")) read_training(json.object("TrainingConfig"), options);
+  if (json.has("DistillationConfig"))
+    options.config = DistillationConfig::from_json(json.object("DistillationConfig"));
+  check(!options.out.empty(), "", json.where("TrainingConfig"),
+        ": expected the student's folder in output_dir");
+  return options;
+}
+
+}  // namespace ink

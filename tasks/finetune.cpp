@@ -1,0 +1,85 @@
+// One fine-tuning run, from folder to folder.
+#include "tasks/finetune.h"
+
+#include "nn/session.h"
+#include "tasks/split.h"
+#include "tensor/error.h"
+
+namespace ink {
+namespace {
+
+Model load_for_training(const FinetuneOptions& options, const Labels& labels) {
+  LoadOptions load{.heads = Heads{.pooler = true, .classification = true},
+                   .new_heads = true,
+                   .ignore_other_heads = true,
+                   .random = Random(options.fit.seed).split(0)};
+  load.labels = labels.names();
+  load.problem_type = "single_label_classification";
+  Model model = load_model(options.model, load);
+  model.parameters.own();
+  if (options.dropout) {
+    check(*options.dropout >= 0 && *options.dropout < 1,
+          "finetune: expected a dropout from 0 to below 1, got ", *options.dropout);
+    model.config.classifier_dropout = options.dropout;
+    model.classification->dropout_probability = *options.dropout;
+  }
+  return model;
+}
+
+}  // namespace
+
+TaskExamples read_task(const TaskData& data, const Labels* labels, uint64_t seed) {
+  TaskExamples examples{read_examples(data.train, data.read, labels), {}};
+  if (data.dev.empty()) {
+    auto [rest, part] = split_by_group(examples.train, data.dev_fraction, Random(seed));
+    return {std::move(rest), std::move(part)};
+  }
+  examples.dev = read_examples(data.dev, data.read, &examples.train.labels);
+  return examples;
+}
+
+Evaluation evaluation_of(const Evaluated& evaluated) {
+  const Confusion& c = evaluated.confusion;
+  return {
+      .score = c.accuracy(),
+      .metrics = {
+          {"accuracy", c.accuracy()}, {"macro_f1", c.macro_f1()}, {"dev_loss", evaluated.loss}}};
+}
+
+FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) {
+  const BertConfig config = BertConfig::read(options.model / "config.json");
+  check_length(config, options.max_length);
+  const std::optional<Labels> known =
+      classifies(config) ? std::optional(labels_of(config)) : std::nullopt;
+  const TaskExamples data = read_task(options.data, known ? &*known : nullptr, options.fit.seed);
+  const Tokenizer tokenizer = Tokenizer::load(options.model);
+  const Features train(data.train, tokenizer, options.max_length),
+      dev(data.dev, tokenizer, options.max_length);
+  Model model = load_for_training(options, data.train.labels);
+
+  FitHooks fit_hooks;
+  fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t,
+                       int64_t) -> MicroLoss {
+    return {
+        .loss = model.classification->loss(classify(model, batch.inputs, &random), batch.labels),
+        .weight = static_cast<double>(batch.rows.size()),
+        .tokens = batch.inputs.tokens()};
+  };
+  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(evaluate(model, dev)); };
+  fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
+    save_model(model, options.out, options.model);
+  };
+  fit_hooks.progress = hooks.progress;
+  fit_hooks.notice = hooks.notice;
+  FitOptions fit_options = options.fit;
+  fit_options.folder = options.out / "training";
+
+  FinetuneResult result{.training = fit(model.parameters, train, fit_options, fit_hooks),
+                        .labels = data.train.labels,
+                        .train_examples = train.size(),
+                        .dev_examples = dev.size()};
+  if (result.training.best_step >= 0) result.dev = evaluate(Session(options.out).model(), dev);
+  return result;
+}
+
+}  // namespace ink

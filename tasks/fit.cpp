@@ -1,0 +1,69 @@
+// Epochs of batches over the one training loop.
+#include "tasks/fit.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "tensor/error.h"
+
+namespace ink {
+namespace {
+
+constexpr uint64_t kOrderStream = 11;
+
+// The batches of all epochs, one epoch after the other.
+std::vector<std::vector<int64_t>> all_batches(const Features& train, const FitOptions& options) {
+  std::vector<std::vector<int64_t>> batches;
+  const Random random = Random(options.seed).split(kOrderStream);
+  for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
+    const uint64_t seed = random.split(static_cast<uint64_t>(epoch)).seed();
+    for (std::vector<int64_t>& rows :
+         train.plan({.sequences = options.batch_size, .max_tokens = options.max_tokens, .shuffle = seed}))
+      batches.push_back(std::move(rows));
+  }
+  return batches;
+}
+
+}  // namespace
+
+TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
+                   const FitHooks& hooks) {
+  check(options.epochs > 0 && options.batch_size > 0 && options.accumulate > 0,
+        "fit: expected epochs, batch_size and accumulate above 0, got ", options.epochs, ", ",
+        options.batch_size, " and ", options.accumulate);
+  check(options.warm_up >= 0 && options.warm_up <= 1, "fit: expected a warm_up from 0 to 1, got ",
+        options.warm_up);
+  const std::vector<std::vector<int64_t>> batches = all_batches(train, options);
+  const auto count = static_cast<int64_t>(batches.size());
+  const int64_t steps = (count + options.accumulate - 1) / options.accumulate;
+
+  TrainingHooks training;
+  training.loss = [&](int64_t micro_batch, const Random& random) {
+    // The last step is filled up with the first batches.
+    const FeatureBatch batch = train.batch(batches[static_cast<size_t>(micro_batch % count)]);
+    return hooks.loss(batch, random, micro_batch / options.accumulate, steps);
+  };
+  training.evaluate = hooks.evaluate;
+  training.keep_best = hooks.keep_best;
+  training.progress = hooks.progress;
+  training.notice = hooks.notice;
+
+  const int64_t epoch = (steps + options.epochs - 1) / options.epochs;
+  Optimizer optimizer(parameters, {.weight_decay = options.weight_decay});
+  const auto warm_up = static_cast<int64_t>(options.warm_up * static_cast<double>(steps));
+  return ink::train(parameters, optimizer,
+                    {.peak = options.learning_rate, .warmup = warm_up, .steps = steps},
+                    {.steps = steps,
+                     .accumulate = options.accumulate,
+                     .clip_norm = options.clip_norm,
+                     .seed = options.seed,
+                     .log_every = options.log_every,
+                     .evaluate_every = epoch,
+                     .folder = options.folder,
+                     .checkpoint_every = options.folder.empty() ? 0 : epoch,
+                     .resume = options.resume,
+                     .stop = options.stop},
+                    training);
+}
+
+}  // namespace ink

@@ -1,0 +1,46 @@
+// fit: trains parameters on features, epoch by epoch: AdamW, linear warm-up and decay, an evaluation after each epoch.
+//
+// Fine-tuning and distillation differ in their loss only. Every epoch is a new random order of the examples, a function of
+// (seed, epoch), so a resumed training goes on exactly where it was (autograd/trainer.h).
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+
+#include "autograd/trainer.h"
+#include "tasks/features.h"
+
+namespace ink {
+
+struct FitOptions {
+  int64_t epochs = 3;
+  int64_t batch_size = 32;      // examples in a micro-batch
+  int64_t max_tokens = 16384;   // in a micro-batch
+  int64_t accumulate = 1;       // micro-batches in a step
+  double learning_rate = 5e-5;  // at its peak
+  double warm_up = 0.1;         // share of the steps in which the rate rises from 0
+  double weight_decay = 0.01;
+  double clip_norm = 1;  // 0: never clipped
+  uint64_t seed = 1;
+  int64_t log_every = 10;             // steps averaged in a line of the log
+  std::filesystem::path folder = {};  // of log and checkpoints; empty: neither
+  bool resume = false;
+  const std::atomic<bool>* stop = nullptr;
+};
+
+struct FitHooks {
+  // The loss of a batch at step `step` of `steps`; recorded.
+  std::function<MicroLoss(const FeatureBatch& batch, const Random& random, int64_t step,
+                          int64_t steps)>
+      loss;
+  std::function<Evaluation(int64_t step)> evaluate = {};  // after each epoch
+  std::function<void(int64_t step, const Evaluation& best)> keep_best =
+      {};  // after one better than all before
+  std::function<void(const Progress& progress)> progress = {};
+  std::function<void(const std::string& sentence)> notice = {};
+};
+
+TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
+                   const FitHooks& hooks);
+
+}  // namespace ink
