@@ -318,12 +318,13 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool value) override { return add(Json(value)); }
   bool number_integer(number_integer_t value) override { return add(Json(int64_t{value})); }
   bool number_unsigned(number_unsigned_t value) override {
+    if (value > INT64_MAX && limits_.long_integers) return add(Json(static_cast<double>(value)));
     if (value > INT64_MAX) fail("", place(), ": expected an integer below 2^63, got ", value);
     return add(Json(static_cast<int64_t>(value)));
   }
   bool number_float(number_float_t value, const string_t& digits) override {
     // An integer too long for 64 bits arrives here; it must not silently become a rounded real.
-    if (digits.find_first_of(".eE") == std::string::npos)
+    if (!limits_.long_integers && digits.find_first_of(".eE") == std::string::npos)
       fail("", place(), ": expected an integer below 2^63, got ", digits.substr(0, 40));
     return add(Json(value));
   }

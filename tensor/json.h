@@ -129,6 +129,8 @@ class Json {
 struct JsonLimits {
   int depth = 64;                   // nesting of arrays and objects
   size_t values = size_t{1} << 26;  // values in all; of for_each_member: in one member
+  // Integers beyond int64 become reals instead of an Error: other programs write 10^30 for "none".
+  bool long_integers = false;
 };
 
 // The whole text as one value. Strict: UTF-8 only, no duplicate keys, nothing after the value,

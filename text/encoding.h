@@ -16,13 +16,13 @@
 namespace ink {
 
 struct Encoding {
-  static constexpr int32_t no_word = -1;
+  static constexpr int32_t no_word = -1;  // of added [CLS] and [SEP]
 
-  std::vector<int32_t> ids;
-  std::vector<int32_t> segments;  // 0, or 1 for the second text of a pair and its [SEP]
-  std::vector<int32_t> words;     // number of the word in its text; no_word for added [CLS], [SEP]
-  std::vector<Span> offsets;      // in code points
-  std::vector<Span> bytes;        // in bytes of the UTF-8 text
+  std::vector<int32_t> ids = {};
+  std::vector<int32_t> segments = {};  // 0, or 1 for the second text of a pair and its [SEP]
+  std::vector<int32_t> words = {};     // number of the word in its text, or no_word
+  std::vector<Span> offsets = {};      // in code points
+  std::vector<Span> bytes = {};        // in bytes of the UTF-8 text
 
   int64_t size() const { return static_cast<int64_t>(ids.size()); }
   bool operator==(const Encoding&) const = default;

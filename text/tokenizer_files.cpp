@@ -13,8 +13,9 @@ constexpr std::string_view kClasses[] = {"BertTokenizer",       "BertTokenizerFa
                                          "ElectraTokenizer",    "ElectraTokenizerFast",
                                          "DistilBertTokenizer", "DistilBertTokenizerFast"};
 
+// Both files hold model_max_length, for which other programs write 10^30.
 Json read_json(const fs::path& path) {
-  return parse_json(read_file(path, kMaxFileBytes), path.string());
+  return parse_json(read_file(path, kMaxFileBytes), path.string(), {.long_integers = true});
 }
 
 // A special token of tokenizer_config.json: "[MASK]" or {"content": "[MASK]", …}.

@@ -1,0 +1,172 @@
+// Corpus: plain text files of any size, read as documents in an order that a seed decides.
+#include "text/corpus.h"
+
+#include <algorithm>
+
+#include "tensor/error.h"
+#include "tensor/philox.h"
+#include "text/utf8.h"
+
+namespace ink {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kBlanks = " \t\r\n\v\f";
+
+bool is_blank_line(std::string_view line) {
+  return line.find_first_not_of(kBlanks) == std::string_view::npos;
+}
+
+// The line that starts at `at`, its end included.
+std::string_view line_at(std::string_view text, size_t at) {
+  const size_t end = text.find('\n', at);
+  return text.substr(at, end == std::string_view::npos ? end : end + 1 - at);
+}
+
+struct Extent {
+  size_t begin, end;
+};
+
+// The document that starts at or behind `at`; empty at the end of the text. It ends before a blank
+// line, or with the line that makes it `limit` bytes long.
+Extent document_at(std::string_view text, size_t at, size_t limit) {
+  std::string_view line;
+  while (at < text.size() && is_blank_line(line = line_at(text, at))) at += line.size();
+  Extent out{at, at};
+  while (out.end < text.size() && out.end - out.begin < limit) {
+    line = line_at(text, out.end);
+    if (is_blank_line(line)) break;
+    out.end += line.size();
+  }
+  return out;
+}
+
+Document parse_document(std::string_view text) {
+  Document out;
+  for (size_t at = 0; at < text.size();) {
+    std::string_view line = line_at(text, at);
+    at += line.size();
+    const size_t last = line.find_last_not_of("\r\n");
+    out.lines.emplace_back(line.substr(0, last + 1));
+  }
+  return out;
+}
+
+void check_utf8(const MappedFile& file) {
+  const size_t bad = first_invalid_utf8(file.text());
+  if (bad == file.size()) return;
+  const std::string_view before = file.text().substr(0, bad);
+  fail("corpus: ", file.path().string(), ":", std::count(before.begin(), before.end(), '\n') + 1,
+       ": expected valid UTF-8, got another byte at offset ", bad, "; convert the file to UTF-8");
+}
+
+std::vector<fs::path> text_files_below(const fs::path& folder) {
+  std::vector<fs::path> found;
+  try {
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.is_regular_file() && entry.path().extension() == ".txt")
+        found.push_back(entry.path());
+  } catch (const fs::filesystem_error& e) {
+    fail("corpus: cannot list ", e.path1().string(), ": ", e.code().message());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<fs::path> text_files(const std::vector<fs::path>& paths) {
+  std::vector<fs::path> out;
+  for (const fs::path& path : paths) {
+    check(fs::exists(path), "corpus: expected a file or folder of text at ", path.string(),
+          ", got nothing of that name");
+    if (!fs::is_directory(path)) {
+      out.push_back(path);
+      continue;
+    }
+    const std::vector<fs::path> found = text_files_below(path);
+    check(!found.empty(), "corpus: expected *.txt files in the folder ", path.string(),
+          ", got none");
+    out.insert(out.end(), found.begin(), found.end());
+  }
+  return out;
+}
+
+uint64_t hash_of(std::string_view text) {  // FNV-1a
+  uint64_t hash = 0xCBF29CE484222325u;
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
+  return hash;
+}
+
+}  // namespace
+
+Corpus Corpus::open(const std::vector<fs::path>& paths, const CorpusOptions& options) {
+  check(options.held_out >= 0 && options.held_out <= 1,
+        "corpus: expected held_out from 0 to 1, got ", options.held_out);
+  check(options.block_bytes > 0, "corpus: expected block_bytes above 0, got ", options.block_bytes);
+  check(!paths.empty(), "corpus: expected at least one file or folder of text, got none");
+  Corpus corpus;
+  corpus.options_ = options;
+  for (const fs::path& path : text_files(paths)) corpus.index(MappedFile::open(path));
+  check(!corpus.blocks_.empty(), "corpus: expected text, got only empty files, the first of ",
+        corpus.files_.size(), " being ", corpus.files_[0]->path().string());
+  return corpus;
+}
+
+void Corpus::index(std::shared_ptr<const MappedFile> file) {
+  check_utf8(*file);
+  const std::string_view text = file->text();
+  const auto limit = static_cast<size_t>(options_.block_bytes);
+  size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  bool full = true;
+  for (;;) {
+    const auto [begin, end] = document_at(text, at, limit);
+    if (begin == end) break;
+    if (full) blocks_.push_back({files_.size(), begin, begin, {}});
+    Block& block = blocks_.back();
+    block.end = end;
+    ++block.documents[static_cast<size_t>(split_of(text.substr(begin, end - begin)))];
+    full = end - block.begin >= limit;
+    at = end;
+  }
+  files_.push_back(std::move(file));
+}
+
+Split Corpus::split_of(std::string_view document) const {
+  // Trailing line ends differ between systems and at the end of a file.
+  const std::string_view text = document.substr(0, document.find_last_not_of("\r\n") + 1);
+  return Random(hash_of(text)).uniform(0) < options_.held_out ? Split::held_out : Split::train;
+}
+
+int64_t Corpus::documents(Split split) const {
+  int64_t n = 0;
+  for (int64_t b = 0; b < blocks(); ++b) n += block_documents(b, split);
+  return n;
+}
+
+int64_t Corpus::bytes() const {
+  size_t n = 0;
+  for (const Block& block : blocks_) n += block.end - block.begin;
+  return static_cast<int64_t>(n);
+}
+
+int64_t Corpus::block_documents(int64_t block, Split split) const {
+  check(block >= 0 && block < blocks(), "corpus: expected a block in [0, ", blocks(), "), got ",
+        block);
+  return blocks_[static_cast<size_t>(block)].documents[static_cast<size_t>(split)];
+}
+
+std::vector<Document> Corpus::read_block(int64_t block, Split split) const {
+  std::vector<Document> out;
+  if (block_documents(block, split) == 0) return out;
+  const Block& b = blocks_[static_cast<size_t>(block)];
+  const std::string_view text = files_[b.file]->text().substr(0, b.end);
+  for (size_t at = b.begin; at < b.end;) {
+    const auto [begin, end] = document_at(text, at, static_cast<size_t>(options_.block_bytes));
+    const std::string_view document = text.substr(begin, end - begin);
+    if (split_of(document) == split) out.push_back(parse_document(document));
+    at = end;
+  }
+  return out;
+}
+
+}  // namespace ink
