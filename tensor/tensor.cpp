@@ -2,6 +2,7 @@
 #include "tensor/tensor.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "tensor/parallel.h"
@@ -33,21 +34,37 @@ void with_type(Dtype dtype, F&& f) {
   }
 }
 
-// Copies a strided tensor into row-major memory, parallel over rows of the last axis.
+// The first element of row n of x, rows being those of the last axis.
+template <class T>
+const T* row_of(const Tensor& x, int64_t n) {
+  const T* row = x.data<T>();
+  for (int axis = x.rank() - 1; axis-- > 0; n /= x.dim(axis)) {
+    row += n % x.dim(axis) * x.strides()[axis];
+  }
+  return row;
+}
+
+// Copies a strided tensor into row-major memory. Where the last axis is not the dense one, tiles let
+// every cache line of the source serve all the rows it holds before it is dropped.
 template <class T>
 void copy_strided(const Tensor& x, T* out) {
+  constexpr int64_t kRows = 64, kColumns = 16;
   const int64_t C = x.rank() ? x.dim(-1) : 1, N = C ? x.size() / C : 0;
   const int64_t step = x.rank() ? x.strides()[-1] : 1;
-  const T* base = x.data<T>();
-  parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
-    for (int64_t n = begin; n < end; ++n) {
-      const T* row = base;
-      for (int64_t i = x.rank() - 2, rest = n; i >= 0; --i) {
-        const int axis = static_cast<int>(i);
-        row += rest % x.dim(axis) * x.strides()[axis];
-        rest /= x.dim(axis);
+  const int64_t width = step == 1 ? C : kColumns, grain = grain_for(C);
+  parallel_for(N, step == 1 ? grain : std::max(grain, kRows), [&](int64_t begin, int64_t end) {
+    for (int64_t first = begin; first < end; first += kRows) {
+      const int64_t rows = std::min(kRows, end - first);
+      std::array<const T*, kRows> row;
+      for (int64_t r = 0; r < rows; ++r) row[static_cast<size_t>(r)] = row_of<T>(x, first + r);
+      for (int64_t left = 0; left < C; left += width) {
+        const int64_t right = std::min(C, left + width);
+        for (int64_t r = 0; r < rows; ++r) {
+          const T* from = row[static_cast<size_t>(r)];
+          T* to = out + (first + r) * C;
+          for (int64_t c = left; c < right; ++c) to[c] = from[c * step];
+        }
       }
-      for (int64_t c = 0; c < C; ++c) out[n * C + c] = row[c * step];
     }
   });
 }
@@ -87,9 +104,9 @@ Tensor::Tensor(StorageRef storage, Shape shape, Strides strides, int64_t offset,
       strides_(strides),
       offset_(offset),
       size_(shape.size()),
-      dtype_(dtype),
-      contiguous_(is_row_major(shape, strides)) {
+      dtype_(dtype) {
   check(strides.rank() == shape.rank(), "tensor: strides ", strides, " for shape ", shape);
+  contiguous_ = size_ == 0 || is_row_major(shape, strides);
   int64_t low = offset, high = offset + 1;  // the range of elements that the strides can reach
   for (int i = 0; i < shape.rank(); ++i) {
     const int64_t reach = (std::max<int64_t>(shape[i], 1) - 1) * strides[i];

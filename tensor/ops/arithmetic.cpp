@@ -36,10 +36,16 @@ void combine(Cpu, const F& f, const Walk<3>& walk, int64_t n, T* y, const T* a, 
   });
 }
 
+// x, packed when its rows do not lie in runs: reading down columns is slow.
+Tensor in_runs(const Tensor& x) {
+  return x.rank() == 0 || x.strides()[-1] <= 1 ? x : contiguous(x);
+}
+
 // f(a, b) with broadcasting, not recorded.
 template <class F>
-Tensor combined(const char* name, const F& f, const Tensor& a, const Tensor& b) {
-  check(a && b, "", name, ": expected two tensors, got an undefined one");
+Tensor combined(const char* name, const F& f, const Tensor& left, const Tensor& right) {
+  check(left && right, "", name, ": expected two tensors, got an undefined one");
+  const Tensor a = in_runs(left), b = in_runs(right);
   check(a.dtype() == b.dtype(), "", name, ": expected operands of one type, got ",
         name_of(a.dtype()), " and ", name_of(b.dtype()));
   Tensor y(broadcast(name, a.shape(), b.shape()), a.dtype());

@@ -102,27 +102,22 @@ struct Mean {
 // ── maximum ─────────────────────────────────────────────────────────────────────────────────────
 
 // A NaN counts as larger than any number, so that it is not lost.
-template <class T>
-bool beats(T x, T best) {
-  return (x > best) | ((x != x) & (best == best));
-}
 
 // The position of the first largest of x[0..n), n > 0.
 template <class T>
 int64_t first_largest(const T* x, int64_t n) {
-  constexpr int64_t kLanes = 32;
-  T lane[kLanes];
-  std::fill_n(lane, kLanes, x[0]);
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-#pragma omp simd
-    for (int64_t l = 0; l < kLanes; ++l) lane[l] = beats(x[i + l], lane[l]) ? x[i + l] : lane[l];
+  T best = x[0], nan_seen = 0;
+#pragma omp simd reduction(max : best, nan_seen)
+  for (int64_t i = 0; i < n; ++i) {
+    best = x[i] > best ? x[i] : best;
+    nan_seen = x[i] != x[i] ? T(1) : nan_seen;
   }
-  T best = lane[0];
-  for (; i < n; ++i) best = beats(x[i], best) ? x[i] : best;
-  for (const T v : lane) best = beats(v, best) ? v : best;
   int64_t at = 0;
-  while (x[at] != best && x[at] == x[at]) ++at;
+  if (nan_seen > 0) {
+    while (x[at] == x[at]) ++at;
+  } else {
+    while (x[at] != best) ++at;
+  }
   return at;
 }
 
@@ -135,7 +130,7 @@ void first_largest_columns(const T* x, int64_t R, int64_t I, int64_t n, T* best,
     const T* row = x + r * I;
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) {
-      const bool larger = beats(row[i], best[i]);
+      const bool larger = (row[i] > best[i]) | ((row[i] != row[i]) & (best[i] == best[i]));
       best[i] = larger ? row[i] : best[i];
       index[i] = larger ? r : index[i];
     }
@@ -164,17 +159,27 @@ void maximum_forward(Cpu, const T* x, T* y, int32_t* index, Folded f) {
   });
 }
 
+template <class T>
+void spread_row(int32_t r, int64_t I, const T* dy, const int32_t* index, T* dx) {
+#pragma omp simd
+  for (int64_t i = 0; i < I; ++i) dx[i] = index[i] == r ? dy[i] : T(0);
+}
+
 // dx[o, r, i] = dy[o, i] where r is the index, else 0
 template <class T>
 void maximum_backward(Cpu, const T* dy, const int32_t* index, T* dx, Folded f) {
+  if (f.I == 1) {
+    parallel_for(f.O, grain_for(f.R), [&](int64_t begin, int64_t end) {
+      std::fill_n(dx + begin * f.R, (end - begin) * f.R, T(0));
+      for (int64_t o = begin; o < end; ++o) dx[o * f.R + index[o]] = dy[o];
+    });
+    return;
+  }
   parallel_for(f.O * f.R, grain_for(f.I), [&](int64_t begin, int64_t end) {
     simd::run([&] {
       for (int64_t row = begin; row < end; ++row) {
-        const int64_t r = row % f.R, from = row / f.R * f.I;
-#pragma omp simd
-        for (int64_t i = 0; i < f.I; ++i) {
-          dx[row * f.I + i] = index[from + i] == r ? dy[from + i] : T(0);
-        }
+        const auto r = static_cast<int32_t>(row % f.R);
+        spread_row(r, f.I, dy + row / f.R * f.I, index + row / f.R * f.I, dx + row * f.I);
       }
     });
   });
