@@ -64,6 +64,7 @@ struct Command::Parser {
   std::string section = "Options";
   std::string config, device = "cpu";
   int64_t threads = 0;
+  bool config_is_own = false;
   std::set<std::string> required, in_file;
 
   explicit Parser(const std::string& summary) : app(summary) {}
@@ -105,6 +106,10 @@ void Command::flag(const std::string& name, bool& target, const std::string& hel
   parser_->place(parser_->app.add_flag(name, target, help));
 }
 void Command::require(const std::string& name) { parser_->required.insert(name); }
+void Command::own_config(std::string& target, const std::string& help) {
+  option("--config", target, help);
+  parser_->config_is_own = true;
+}
 void Command::section(const std::string& title) { parser_->section = title; }
 
 bool Command::given(const std::string& name) const {
@@ -134,8 +139,10 @@ void Command::Parser::read_file_options(const std::string& verb) {
 
 bool Command::parse(const std::vector<std::string>& arguments) {
   section("Common");
-  option("--config", parser_->config,
-         "JSON file with the same options as keys; options given here win");
+  if (!parser_->config_is_own) {
+    option("--config", parser_->config,
+           "JSON file with the same options as keys; options given here win");
+  }
   option("--threads", parser_->threads, "threads; 0 = one for each core");
   option("--seed", seed, "seed of all random numbers");
   option("--device", parser_->device, "cpu (this build has no other)");

@@ -35,6 +35,8 @@ class Command {
   void option(const std::string& name, std::vector<std::string>& target, const std::string& help);
   void flag(const std::string& name, bool& target, const std::string& help);
   void require(const std::string& name);  // the option must be given, here or in the file
+  // Gives --config a meaning of the verb's own: `target` is a file that the verb reads itself.
+  void own_config(std::string& target, const std::string& help);
   // A heading in --help for the options that follow.
   void section(const std::string& title);
 

@@ -35,9 +35,10 @@ std::pair<std::string, std::string> split_pair(const std::string& line) {
   return {line.substr(0, tab), line.substr(tab + 1)};
 }
 
-Tokenizer find_tokenizer(const std::string& model, const std::string& vocabulary) {
+Tokenizer find_tokenizer(const std::string& model, const std::string& vocabulary, bool cased) {
   if (model.empty() == vocabulary.empty()) throw UsageError("expected either --model or --vocab");
-  return model.empty() ? Tokenizer(Vocabulary::load(vocabulary)) : Tokenizer::load(model);
+  if (!model.empty()) return Tokenizer::load(model);
+  return Tokenizer(Vocabulary::load(vocabulary), {.do_lower_case = !cased});
 }
 
 }  // namespace ink::cli

@@ -18,7 +18,9 @@ void for_each_input_block(size_t lines,
 // A line split at its first tab: the members of a text pair; the second is empty without a tab.
 std::pair<std::string, std::string> split_pair(const std::string& line);
 
-// The tokenizer of a model folder, or of a vocab.txt. Exactly one of the two must be named.
-Tokenizer find_tokenizer(const std::string& model, const std::string& vocabulary);
+// The tokenizer of a model folder, or of a vocab.txt (uncased, as BERT's, unless `cased`). Exactly
+// one of the two must be named.
+Tokenizer find_tokenizer(const std::string& model, const std::string& vocabulary,
+                         bool cased = false);
 
 }  // namespace ink::cli

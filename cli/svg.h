@@ -7,25 +7,25 @@
 namespace ink::cli {
 
 struct Series {
-  std::string name;
-  std::vector<double> x, y;  // same length; points that are not finite are left out
-  int colour = 0;            // 0 … 5: the page's --c0 … --c5
-  bool markers = false;      // points instead of a line: few measurements
+  std::string name = {};
+  std::vector<double> x = {}, y = {};  // same length; points that are not finite are left out
+  int colour = 0;                      // 0 … 5: the page's --c0 … --c5
+  bool markers = false;                // points instead of a line: few measurements
   // odd width of the running mean; above 1 the raw line is drawn faintly behind it
   int smooth = 1;
 };
 
 struct ChartOptions {
-  std::string title, x_label, y_label;
+  std::string title = {}, x_label = {}, y_label = {};
   int width = 420, height = 260;
 };
 std::string line_chart(const std::vector<Series>& series, const ChartOptions& options);
 
 // One cell for each value; a removed cell is hollow. values and removed are rows × columns.
 struct HeatMap {
-  std::string title, row_label, column_label;
-  std::vector<std::vector<double>> values;
-  std::vector<std::vector<bool>> removed;
+  std::string title = {}, row_label = {}, column_label = {};
+  std::vector<std::vector<double>> values = {};
+  std::vector<std::vector<bool>> removed = {};
 };
 std::string heat_map(const HeatMap& map);
 

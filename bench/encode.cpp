@@ -1,0 +1,180 @@
+// BERT-base on packed tokens: milliseconds of encoding and of masked-LM training steps.
+//
+//   encode                       a table of shapes
+//   encode --serve               answers lines "infer 128 128 …" and "train 128 …" (lengths) with
+// milliseconds; for
+//                                comparisons that alternate between programs (bench/peers.py)
+//   encode --peak-memory         peak resident megabytes of training steps of 8 × 128 tokens
+#include <sys/resource.h>
+
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "autograd/gradient_sum.h"
+#include "autograd/optimizer.h"
+#include "nn/session.h"
+#include "tensor/parallel.h"
+
+namespace ink {
+namespace {
+
+BertConfig base_config() {
+  BertConfig config;
+  config.vocab_size = 21128;
+  config.hidden_size = 768;
+  config.set_layers(12, 12, 3072);
+  return config;
+}
+
+// Weights of N(0, 0.02²)'s size from a short cycle, as time does not depend on them.
+ValueSource cheap_values() {
+  return [](const std::string&, const Shape& shape, const Initial& initial) {
+    if (initial.kind != Initial::Kind::normal) {
+      return full(shape, initial.kind == Initial::Kind::ones ? 1 : 0);
+    }
+    return converted(rand_uniform(shape, 1, -0.03, 0.03), Dtype::f32);
+  };
+}
+
+Packed random_batch(const std::vector<int64_t>& lengths) {
+  std::vector<int32_t> offsets = {0}, positions;
+  for (const int64_t n : lengths) {
+    for (int32_t i = 0; i < n; ++i) positions.push_back(i);
+    offsets.push_back(static_cast<int32_t>(positions.size()));
+  }
+  const auto N = static_cast<int64_t>(positions.size());
+  return {randint({N}, 1, 1, 21000), zeros({N}, Dtype::i32), from(positions), from(offsets)};
+}
+
+class Trainer {
+ public:
+  Trainer()
+      : model_(base_config(), {.masked_lm = true}, cheap_values()), optimizer_(model_.parameters) {}
+
+  // Forward, backward, clipping and AdamW; 15 % of the tokens are predicted.
+  void step(const Packed& batch) {
+    const int64_t N = batch.ids.dim(0), M = N * 15 / 100;
+    std::vector<int32_t> rows;
+    for (int64_t i = 0; i < M; ++i) rows.push_back(static_cast<int32_t>(i * N / M));
+    const Random random = Random(7).split(static_cast<uint64_t>(steps_++));
+    GradientSum sum(model_.parameters);
+    Tape tape;
+    tape.watch(model_.parameters);
+    const Encoded encoded = model_.bert(batch, {.random = &random});
+    const Tensor loss =
+        model_.masked_lm->loss(encoded.hidden, from(rows), randint({M}, 3, 1, 21000));
+    Gradients gradients = tape.backward(loss);
+    sum.add(model_.parameters, gradients);
+    const double norm = sum.norm(model_.parameters);
+    optimizer_.step(model_.parameters, sum.gradients(), 1e-5, clip_factor(norm, 1));
+  }
+
+ private:
+  Model model_;
+  Optimizer optimizer_;
+  int64_t steps_ = 0;
+};
+
+template <class F>
+double milliseconds(F&& f) {
+  const auto start = std::chrono::steady_clock::now();
+  f();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+// Makes what is asked for when it is first asked for.
+class Engine {
+ public:
+  double infer(const std::vector<int64_t>& lengths) {
+    if (!session_)
+      session_ = std::make_unique<Session>(Model(base_config(), {.pooler = true}, cheap_values()));
+    const Packed batch = random_batch(lengths);
+    return milliseconds([&] {
+      const Encoded e = session_->encode(batch);
+      session_->model().bert.pool(e.hidden, batch.offsets);
+    });
+  }
+  double train(const std::vector<int64_t>& lengths) {
+    if (!trainer_) trainer_ = std::make_unique<Trainer>();
+    const Packed batch = random_batch(lengths);
+    return milliseconds([&] { trainer_->step(batch); });
+  }
+
+ private:
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Trainer> trainer_;
+};
+
+void serve() {
+  Engine engine;
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words(line);
+    std::string verb;
+    words >> verb;
+    std::vector<int64_t> lengths;
+    for (int64_t n = 0; words >> n;) lengths.push_back(n);
+    check(!lengths.empty() && (verb == "infer" || verb == "train"),
+          "expected 'infer LENGTHS' or 'train LENGTHS', got '", line, "'");
+    std::printf("%.3f\n", verb == "infer" ? engine.infer(lengths) : engine.train(lengths));
+    std::fflush(stdout);
+  }
+}
+
+void print_peak_memory() {
+  Engine engine;
+  for (int i = 0; i < 2; ++i) engine.train(std::vector<int64_t>(8, 128));
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::printf("%.0f\n", static_cast<double>(usage.ru_maxrss) / 1024);
+}
+
+void print_table() {
+  Engine engine;
+  std::printf("BERT-base f32, %d threads, fastest of 5, ms\n", threads());
+  const auto row = [&](const char* name, int64_t batch, int64_t length, auto&& run) {
+    double best = 1e300;
+    for (int i = 0; i < 6; ++i)
+      best = std::min(best, run(std::vector<int64_t>(static_cast<size_t>(batch), length)));
+    std::printf("%-8s %3ld x %-4ld %9.1f\n", name, batch, length, best);
+  };
+  for (const auto& [b, t] : {std::pair{1, 16}, {1, 128}, {8, 128}, {1, 512}}) {
+    row("encode", b, t, [&](const auto& lengths) { return engine.infer(lengths); });
+  }
+  row("train", 8, 128, [&](const auto& lengths) { return engine.train(lengths); });
+}
+
+int run(const std::vector<std::string>& arguments) {
+  std::string mode;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == "--threads" && i + 1 < arguments.size()) {
+      set_threads(std::stoi(arguments[++i]));
+    } else {
+      mode = arguments[i];
+    }
+  }
+  if (mode == "--serve") {
+    serve();
+  } else if (mode == "--peak-memory") {
+    print_peak_memory();
+  } else {
+    check(mode.empty(), "expected --serve, --peak-memory or nothing, got ", mode);
+    print_table();
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace ink
+
+int main(int argc, char** argv) {
+  try {
+    return ink::run({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "encode: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,60 @@
+// inkstone distill: a teacher and a configuration with TextBrewer's keys → a smaller student.
+#include "compress/distill.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "cli/task_options.h"
+#include "cli/verbs.h"
+#include "tensor/file.h"
+
+namespace ink::cli {
+namespace {
+
+struct Options {
+  std::string config, teacher, train, dev, out;
+  bool resume = false;
+};
+
+Json run(const Options& o, int64_t seed, bool seeded) {
+  DistillOptions job =
+      distill_options_from_json(parse_json(read_file(o.config, size_t{16} << 20), o.config));
+  if (!o.teacher.empty()) job.teacher = o.teacher;
+  if (!o.train.empty()) job.data.train = o.train;
+  if (!o.dev.empty()) job.data.dev = o.dev;
+  if (!o.out.empty()) job.out = o.out;
+  if (seeded) job.fit.seed = static_cast<uint64_t>(seed);
+  job.fit.resume |= o.resume;
+  job.fit.stop = &interrupted;
+  catch_interrupts();
+  ProgressDisplay display("distill");
+  const DistillResult result = distill(job, hooks_of(display));
+  if (result.student.training.status != TrainingResult::Status::finished) {
+    display.say("stopped after a checkpoint; the same command with --resume goes on");
+    return Json::make_object({{"status", "interrupted"}, {"step", result.student.training.step}});
+  }
+  std::printf("%s: %s (teacher %.2f %%)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
+              100 * result.teacher_accuracy);
+  Json json = json_of(result.student.dev);
+  json.set("status", "finished");
+  json.set("teacher_accuracy", result.teacher_accuracy);
+  json.set("seconds", result.student.training.seconds);
+  return json;
+}
+
+}  // namespace
+
+Action declare_distill(Command& command) {
+  auto o = std::make_shared<Options>();
+  command.own_config(o->config,
+                     "JSON file: teacher, student, data, TrainingConfig, DistillationConfig");
+  command.option("--teacher", o->teacher, "model folder, instead of the file's");
+  command.option("--train", o->train, "labelled examples, instead of the file's");
+  command.option("--dev", o->dev, "examples that choose the best epoch, instead of the file's");
+  command.option("--out", o->out, "model folder to write, instead of output_dir");
+  command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
+  command.require("--config");
+  return [o, &command] { return run(*o, command.seed, command.given("--seed")); };
+}
+
+}  // namespace ink::cli

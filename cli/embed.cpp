@@ -1,0 +1,52 @@
+// inkstone embed: lines of text → vectors in a safetensors file.
+#include "tasks/embed.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "cli/lines.h"
+#include "cli/verbs.h"
+#include "tasks/classification.h"
+
+namespace ink::cli {
+namespace {
+
+struct Options {
+  std::string model, pooling = "mean", out = "embeddings.safetensors";
+  int64_t max_length = 128;
+  bool normalize = false;
+};
+
+Json run(const Options& o) {
+  const EmbeddingOf what = embedding_of(o.pooling);
+  const Session session(o.model, {.heads = Heads{}, .ignore_other_heads = true});
+  check_length(session.model().config, o.max_length);
+  Examples lines{.items = {}, .labels = {}, .source = "standard input"};
+  for_each_input_line([&](const std::string& line) {
+    const auto [text, pair] = split_pair(line);
+    lines.items.push_back({.text = text, .pair = pair});
+  });
+  check(!lines.items.empty(), "expected lines of text on standard input, found none");
+  const Embeddings vectors =
+      embed(session, Features(lines, Tokenizer::load(o.model), o.max_length), what, o.normalize);
+  save_embeddings(vectors, o.out);
+  const int64_t rows = vectors.vectors.dim(0), size = vectors.vectors.dim(1);
+  std::printf("%s: %ld vectors of %ld numbers for %zu lines\n", o.out.c_str(), rows, size,
+              lines.items.size());
+  return Json::make_object({{"lines", lines.items.size()}, {"vectors", rows}, {"size", size}});
+}
+
+}  // namespace
+
+Action declare_embed(Command& command) {
+  auto o = std::make_shared<Options>();
+  command.option("--model", o->model, "model folder");
+  command.option("--pooling", o->pooling, "mean over the tokens, cls (the first) or tokens (each)");
+  command.option("--out", o->out, "safetensors file to write");
+  command.option("--max-length", o->max_length, "longest sequence in tokens");
+  command.flag("--normalize", o->normalize, "give every vector the length 1");
+  command.require("--model");
+  return [o] { return run(*o); };
+}
+
+}  // namespace ink::cli

@@ -1,0 +1,64 @@
+// inkstone finetune: a model folder and labelled text → a classifier.
+#include "tasks/finetune.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "cli/task_options.h"
+#include "cli/verbs.h"
+
+namespace ink::cli {
+namespace {
+
+struct Options {
+  TaskOptions task;
+  std::string model, train, dev, out;
+  FinetuneOptions job = {};
+  double dropout = -1;
+};
+
+Json run(const Options& o, int64_t seed) {
+  FinetuneOptions job = o.job;
+  job.model = o.model;
+  job.out = o.out;
+  job.data.train = o.train;
+  job.data.dev = o.dev;
+  job.data.read = read_options(o.task);
+  job.max_length = o.task.max_length;
+  if (o.dropout >= 0) job.dropout = o.dropout;
+  job.fit.seed = static_cast<uint64_t>(seed);
+  job.fit.stop = &interrupted;
+  catch_interrupts();
+  ProgressDisplay display("finetune");
+  const FinetuneResult result = finetune(job, hooks_of(display));
+  const bool finished = result.training.status == TrainingResult::Status::finished;
+  if (!finished) {
+    display.say("stopped after a checkpoint; the same command with --resume goes on");
+    return Json::make_object({{"status", "interrupted"}, {"step", result.training.step}});
+  }
+  std::printf("%s: %s\n", o.out.c_str(), summary_of(result.dev).c_str());
+  Json json = json_of(result.dev);
+  json.set("status", "finished");
+  json.set("step", result.training.step);
+  json.set("seconds", result.training.seconds);
+  return json;
+}
+
+}  // namespace
+
+Action declare_finetune(Command& command) {
+  auto o = std::make_shared<Options>();
+  command.option("--model", o->model, "model folder to start from");
+  command.option("--train", o->train, "labelled examples: TSV or JSON lines");
+  command.option("--dev", o->dev,
+                 "examples that choose the best epoch; default: a part of --train");
+  command.option("--dev-fraction", o->job.data.dev_fraction, "that part, in whole groups");
+  command.option("--out", o->out, "model folder to write");
+  declare_task(command, o->task);
+  command.option("--dropout", o->dropout, "of the classifier; negative: as config.json says");
+  declare_fit(command, o->job.fit);
+  for (const char* name : {"--model", "--train", "--out"}) command.require(name);
+  return [o, &command] { return run(*o, command.seed); };
+}
+
+}  // namespace ink::cli

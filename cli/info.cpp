@@ -1,0 +1,142 @@
+// inkstone info MODEL: sizes of each layer, parameters and bytes of each part, and how fast it
+// encodes here.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+#include "cli/model_size.h"
+#include "cli/terminal.h"
+#include "cli/verbs.h"
+#include "nn/session.h"
+#include "tensor/op.h"
+#include "tensor/parallel.h"
+#include "tensor/simd.h"
+
+namespace ink::cli {
+
+namespace {
+
+// The part that a parameter belongs to, from its name.
+std::string part_of(const std::string& name) {
+  std::string rest = name.starts_with("bert.") ? name.substr(5) : name;
+  if (rest.starts_with("encoder.layer.")) {
+    rest = rest.substr(14);
+    return "layer " + rest.substr(0, rest.find('.'));
+  }
+  return rest.substr(0, rest.find('.'));
+}
+
+}  // namespace
+
+std::vector<Part> parts_of(const Parameters& parameters) {
+  std::vector<Part> parts;
+  for (const Parameter& p : parameters) {
+    const std::string name = part_of(p.name);
+    auto part = std::ranges::find(parts, name, &Part::name);
+    if (part == parts.end()) part = parts.insert(parts.end(), {name});
+    part->parameters += p.value.size();
+  }
+  return parts;
+}
+
+namespace {
+
+struct Options {
+  std::string model;
+  bool latency = false;
+};
+
+Json print_sizes(const Model& model) {
+  const BertConfig& c = model.config;
+  std::printf("%s: BERT, %ld layers, hidden %ld, vocabulary %ld, %ld positions, %s\n",
+              c.architectures.empty() ? "model" : c.architectures.front().c_str(), c.layers(),
+              c.hidden_size, c.vocab_size, c.max_position_embeddings, name_of(c.hidden_act));
+  if (!c.labels.empty()) {
+    std::printf("labels:");
+    for (const std::string& label : c.labels) std::printf(" %s", label.c_str());
+    std::printf("\n");
+  }
+  std::printf("\n%-14s %6s %6s %14s %9s %7s\n", "part", "heads", "FFN", "parameters", "MB (f32)",
+              "share");
+  const int64_t total = model.parameters.elements();
+  Json parts = Json::make_array();
+  size_t layer = 0;
+  for (const Part& part : parts_of(model.parameters)) {
+    std::string heads, ffn;
+    if (part.name.starts_with("layer ") && layer < c.heads_per_layer.size()) {
+      heads = std::to_string(c.heads_per_layer[layer]);
+      ffn = std::to_string(c.ffn_per_layer[layer++]);
+    }
+    std::printf("%-14s %6s %6s %14ld %9.2f %6.1f%%\n", part.name.c_str(), heads.c_str(),
+                ffn.c_str(), part.parameters, megabytes(part.parameters),
+                100.0 * static_cast<double>(part.parameters) / static_cast<double>(total));
+    parts.append(Json::make_object({{"name", part.name}, {"parameters", part.parameters}}));
+  }
+  std::printf("%-14s %6s %6s %14ld %9.2f\n", "all", "", "", total, megabytes(total));
+  return Json::make_object(
+      {{"layers", c.layers()},
+       {"hidden_size", c.hidden_size},
+       {"heads_per_layer", Json::make_array({c.heads_per_layer.begin(), c.heads_per_layer.end()})},
+       {"ffn_per_layer", Json::make_array({c.ffn_per_layer.begin(), c.ffn_per_layer.end()})},
+       {"parameters", total},
+       {"parts", parts}});
+}
+
+Packed batch_of(int64_t sequences, int64_t length) {
+  std::vector<int32_t> positions, offsets = {0};
+  for (int64_t s = 0; s < sequences; ++s) {
+    for (int32_t i = 0; i < length; ++i) positions.push_back(i);
+    offsets.push_back(static_cast<int32_t>(positions.size()));
+  }
+  const Shape n{sequences * length};
+  return {zeros(n, Dtype::i32), zeros(n, Dtype::i32), from(positions), from(offsets)};
+}
+
+double median_milliseconds(const Session& session, const Packed& batch) {
+  std::array<double, 9> times{};
+  session.encode(batch);
+  for (double& t : times) {
+    const auto start = std::chrono::steady_clock::now();
+    session.encode(batch);
+    t = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  }
+  std::ranges::sort(times);
+  return times[times.size() / 2];
+}
+
+Json print_latency(const Session& session) {
+  std::printf("\nencoding, %d threads, %s kernels, median of 9\n%-10s %10s %12s\n", threads(),
+              simd::name_of(simd::level()), "batch", "ms", "tokens/s");
+  Json rows = Json::make_array();
+  const int64_t longest = session.model().config.max_position_embeddings;
+  for (const auto& [sequences, length] :
+       {std::pair<int64_t, int64_t>{1, 16}, {1, 128}, {8, 128}, {32, 128}}) {
+    const int64_t T = std::min(length, longest);
+    const double ms = median_milliseconds(session, batch_of(sequences, T));
+    std::printf("%3ld x %-4ld %10.2f %12s\n", sequences, T, ms,
+                with_unit(1e3 * static_cast<double>(sequences * T) / ms).c_str());
+    rows.append(Json::make_object({{"sequences", sequences}, {"length", T}, {"milliseconds", ms}}));
+  }
+  return rows;
+}
+
+Json run(const Options& o) {
+  const Session session(o.model);
+  Json json = print_sizes(session.model());
+  if (o.latency) json.set("latency", print_latency(session));
+  return json;
+}
+
+}  // namespace
+
+Action declare_info(Command& command) {
+  auto o = std::make_shared<Options>();
+  command.option("model", o->model, "model folder");
+  command.flag("--latency", o->latency, "also measure how fast it encodes on this machine");
+  command.require("model");
+  return [o] { return run(*o); };
+}
+
+}  // namespace ink::cli

@@ -1,0 +1,61 @@
+// inkstone predict: lines of text (a tab between the members of a pair) → labels and probabilities
+// as JSON lines.
+#include <iostream>
+#include <memory>
+
+#include "cli/lines.h"
+#include "cli/task_options.h"
+#include "cli/verbs.h"
+#include "nn/session.h"
+
+namespace ink::cli {
+namespace {
+
+struct Options {
+  TaskOptions task;
+  std::string model;
+};
+
+Json as_json(const Labels& labels, int32_t best, std::span<const float> probabilities) {
+  Json all = Json::make_object();
+  for (int32_t c = 0; c < labels.size(); ++c)
+    all.set(labels.name(c), probabilities[static_cast<size_t>(c)]);
+  return Json::make_object({{"label", labels.name(best)},
+                            {"probability", probabilities[static_cast<size_t>(best)]},
+                            {"probabilities", all}});
+}
+
+Json run(const Options& o) {
+  read_options(o.task);
+  const Session session(o.model);
+  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  const Labels labels = labels_of(session.model().config);
+  check_length(session.model().config, o.task.max_length);
+  int64_t lines = 0;
+  for_each_input_block(1024, [&](const std::vector<std::string>& block) {
+    Examples examples{.items = {}, .labels = labels, .source = "standard input"};
+    for (const std::string& line : block) {
+      const auto [text, pair] = split_pair(line);
+      examples.items.push_back({.text = text, .pair = pair});
+    }
+    const Predictions p =
+        predict(session.model(), Features(examples, tokenizer, o.task.max_length));
+    for (size_t i = 0; i < block.size(); ++i) {
+      std::cout << as_json(labels, p.labels[i], p.of(static_cast<int64_t>(i))).to_string() << '\n';
+    }
+    lines += static_cast<int64_t>(block.size());
+  });
+  return Json::make_object({{"lines", lines}});
+}
+
+}  // namespace
+
+Action declare_predict(Command& command) {
+  auto o = std::make_shared<Options>();
+  command.option("--model", o->model, "fine-tuned model folder");
+  declare_task(command, o->task);
+  command.require("--model");
+  return [o] { return run(*o); };
+}
+
+}  // namespace ink::cli

@@ -1,0 +1,146 @@
+// inkstone pretrain: text → a BERT model folder.
+#include "objectives/pretrain.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "cli/lines.h"
+#include "cli/objective_names.h"
+#include "cli/terminal.h"
+#include "cli/verbs.h"
+
+namespace ink::cli {
+namespace {
+
+struct Options {
+  std::string objective = "wwm", model, architecture, vocab, dictionary, out, optimizer = "adamw",
+              schedule = "linear";
+  std::vector<std::string> text;
+  double warmup = 0.1;
+  bool no_bias_correction = false, cased = false;
+  PretrainOptions job = {};
+};
+
+Decay decay_from(const std::string& name) {
+  if (name == "linear") return Decay::linear;
+  if (name == "cosine") return Decay::cosine;
+  if (name == "constant") return Decay::constant;
+  throw UsageError("--schedule: expected linear, cosine or constant, got '" + name + "'" +
+                   suggestion(name, {"linear", "cosine", "constant"}));
+}
+
+// The architecture file, with the vocabulary's size where it names none.
+BertConfig read_architecture(const Options& o, const Tokenizer& tokenizer) {
+  if (!o.model.empty()) return BertConfig::read(std::filesystem::path(o.model) / "config.json");
+  Json json = parse_json(read_file(o.architecture, size_t{1} << 24), o.architecture);
+  if (!json.has("vocab_size")) json.set("vocab_size", tokenizer.vocabulary().size());
+  return BertConfig::from(json);
+}
+
+PretrainOptions job_of(const Options& o, int64_t seed) {
+  const ObjectiveNames objective = parse_objectives(o.objective);
+  PretrainOptions job = o.job;
+  job.corpus.assign(o.text.begin(), o.text.end());
+  job.out = o.out;
+  job.start_from = o.model;
+  job.whole_words = objective.whole_words;
+  job.pair_task = objective.next_sentence ? PairTask::next_sentence : PairTask::none;
+  job.warmup_steps = static_cast<int64_t>(o.warmup * static_cast<double>(job.steps));
+  job.decay = decay_from(o.schedule);
+  job.optimizer.kind = optimizer_from(o.optimizer);
+  job.optimizer.bias_correction = !o.no_bias_correction;
+  job.seed = static_cast<uint64_t>(seed);
+  job.stop = &interrupted;
+  return job;
+}
+
+Json run(const Options& o, int64_t seed) {
+  if (o.model.empty() == (o.architecture.empty() || o.vocab.empty())) {
+    throw UsageError("expected either --model, or --architecture and --vocab");
+  }
+  const PretrainOptions job = job_of(o, seed);
+  const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
+  std::optional<Segmenter> segmenter;
+  if (job.whole_words) segmenter = Segmenter::load({.dictionary = o.dictionary});
+  catch_interrupts();
+  ProgressDisplay display("pretrain");
+  const PretrainResult result =
+      pretrain(read_architecture(o, tokenizer), tokenizer, segmenter ? &*segmenter : nullptr, job,
+               {.progress = [&](const Progress& p) { display.show(p); },
+                .notice = [&](const std::string& sentence) { display.say(sentence); }});
+  const bool finished = result.training.status == TrainingResult::Status::finished;
+  if (!finished) display.say("stopped after a checkpoint; the same command with --resume goes on");
+  Json json = Json::make_object({{"status", finished ? "finished" : "interrupted"},
+                                 {"step", result.training.step},
+                                 {"parameters", result.parameters},
+                                 {"documents", result.documents},
+                                 {"epochs", result.epochs},
+                                 {"seconds", result.training.seconds},
+                                 {"waited_for_data", result.waited_for_data}});
+  std::printf("%s: step %ld, %s parameters, %ld documents, %ld epochs begun", o.out.c_str(),
+              result.training.step, with_unit(static_cast<double>(result.parameters)).c_str(),
+              result.documents, result.epochs);
+  for (const auto& [name, value] : result.training.last.metrics) {
+    std::printf(", held-out %s %.4g", name.c_str(), value);
+    json.set(name, value);
+  }
+  std::printf("\n");
+  return json;
+}
+
+}  // namespace
+
+Action declare_pretrain(Command& command) {
+  auto o = std::make_shared<Options>();
+  PretrainOptions& job = o->job;
+  command.option("--objective", o->objective, kObjectiveHelp);
+  command.option("--text", o->text,
+                 "text files, or folders of .txt files; a blank line between documents");
+  command.option("--out", o->out, "model folder to write");
+  command.option("--model", o->model, "model folder to start from");
+  command.option("--architecture", o->architecture,
+                 "or a config.json of sizes, for random weights");
+  command.option("--vocab", o->vocab, "with --architecture: the vocab.txt");
+  command.flag("--cased", o->cased, "with --vocab: keep capitals and accents");
+  command.option("--dictionary", o->dictionary,
+                 "words for wwm; default $INK_DICTIONARY, else python3-jieba's");
+  command.section("Objective");
+  command.option("--mask-fraction", job.mask_fraction, "share of the tokens that are predicted");
+  command.option("--mask-share", job.mask_share, "of these, the share that becomes [MASK]");
+  command.option("--keep-share", job.keep_share, "the share that stays; the rest is random");
+  command.option("--max-predictions", job.max_predictions,
+                 "in a sequence; 0 = as --mask-fraction says");
+  command.option("--duplicates", job.duplicates,
+                 "0 = new masks every epoch; n = n static maskings in turn");
+  command.section("Batches");
+  command.option("--max-length", job.max_tokens, "longest sequence in tokens");
+  command.option("--batch-tokens", job.batch_tokens, "tokens of a micro-batch");
+  command.option("--accumulate", job.accumulate, "micro-batches of a step");
+  command.option("--held-out", job.held_out, "share of the documents that only measure");
+  command.option("--held-out-tokens", job.held_out_tokens, "of them, tokens at most");
+  command.section("Training");
+  command.option("--steps", job.steps, "optimizer steps");
+  command.option("--learning-rate", job.learning_rate, "at its highest");
+  command.option("--warmup", o->warmup, "share of the steps in which the rate rises");
+  command.option("--schedule", o->schedule, "of the rate afterwards: linear, cosine or constant");
+  command.option("--optimizer", o->optimizer, "adamw, lamb or sgd");
+  command.option("--weight-decay", job.optimizer.weight_decay, "of matrices");
+  command.flag("--no-bias-correction", o->no_bias_correction, "Google BERT's variant of Adam");
+  command.option("--clip", job.clip_norm, "longest gradient (global norm); 0 = never clipped");
+  command.flag("--recompute", job.recompute,
+               "compute layers again in backward: less memory, more time");
+  command.section("Running");
+  command.option("--log-every", job.log_every, "steps in a line of the log");
+  command.option("--evaluate-every", job.evaluate_every, "steps; 0 = at the end");
+  command.option("--checkpoint-every", job.checkpoint_every,
+                 "steps; 0 = when stopped and at the end");
+  command.option("--keep-checkpoints", job.keep_checkpoints, "newest ones kept");
+  command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");
+  command.require("--text");
+  command.require("--out");
+  return [o, &command] { return run(*o, command.seed); };
+}
+
+}  // namespace ink::cli

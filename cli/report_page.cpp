@@ -1,0 +1,159 @@
+// The HTML of a report.
+#include "cli/report_page.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <limits>
+
+#include "cli/model_size.h"
+
+namespace ink::cli {
+namespace {
+
+constexpr const char* kStyle = R"(
+:root{--paper:#fbf9f5;--ink:#24211c;--soft:#7a7266;--line:#e4ded2;--card:#fff;
+--c0:#2f5d8a;--c1:#b3541e;--c2:#4f7a3a;--c3:#7d4b86;--c4:#a3762b;--c5:#3c7d80}
+@media(prefers-color-scheme:dark){:root{--paper:#1c1a17;--ink:#ece6da;--soft:#a39a8a;--line:#3a362f;--card:#24211d;
+--c0:#7fb0dd;--c1:#e39a66;--c2:#96c47c;--c3:#c79ad0;--c4:#dcb569;--c5:#7fc4c6}}
+body{background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif;max-width:1360px;margin:2rem auto;padding:0 1.5rem}
+h1{font-weight:600;margin:0}h2{margin:2.2rem 0 .6rem;font-weight:600;border-bottom:1px solid var(--line)}
+p,.note{color:var(--soft);margin:.3rem 0}.row{display:flex;flex-wrap:wrap;gap:14px}
+.card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px}
+svg{max-width:100%;height:auto;display:block}svg text{fill:var(--ink);font:12px system-ui,sans-serif}
+svg .title{font-weight:600;font-size:13px}svg .tick{fill:var(--soft);font-size:11px}svg g .legend{fill:inherit;font-weight:600}
+svg .grid{stroke:var(--line)}svg polyline{fill:none;stroke-width:1.6}
+svg .cell{fill:var(--c0);fill-opacity:var(--s)}svg .removed{fill:none;stroke:var(--c1);stroke-opacity:.75;stroke-dasharray:3 2}
+table{border-collapse:collapse;background:var(--card)}td,th{padding:.35rem .9rem;border-bottom:1px solid var(--line);text-align:right}
+td:first-child,th:first-child{text-align:left})";
+
+template <class... Parts>
+std::string formatted(const char* format, Parts... parts) {
+  std::array<char, 256> text{};
+  std::snprintf(text.data(), text.size(), format, parts...);
+  return text.data();
+}
+
+// One value of each line of a log that has it, over the steps.
+Series series_of(const std::vector<Json>& log, const std::string& key,
+                 const std::string& inside = "") {
+  Series s{.name = key};
+  for (const Json& line : log) {
+    const Json* holder = inside.empty() ? &line : line.find(inside);
+    const Json* value = holder && holder->is_object() ? holder->find(key) : nullptr;
+    if (!value || !value->is_number()) continue;
+    s.x.push_back(line.real("step"));
+    s.y.push_back(value->as_real());
+  }
+  return s;
+}
+
+std::string card(const std::string& svg) { return "<div class='card'>" + svg + "</div>\n"; }
+
+// Training curves of a run: loss (with that on held-out examples), learning rate, gradient norm,
+// and its evaluations.
+std::string curves_of(const ReportedRun& run) {
+  Series loss = series_of(run.log, "loss");
+  loss.name = "training";
+  loss.smooth = loss.y.size() > 40 ? 9 : 1;
+  std::vector<Series> losses = {loss};
+  Series held_out = series_of(run.log, "loss", "evaluation");
+  if (!held_out.y.empty()) {
+    held_out.name = "held out";
+    held_out.markers = true;
+    held_out.colour = 1;
+    losses.push_back(held_out);
+  }
+  Series rate = series_of(run.log, "learning_rate"), norm = series_of(run.log, "gradient_norm");
+  rate.colour = 2;
+  norm.colour = 3;
+  norm.smooth = norm.y.size() > 40 ? 9 : 1;
+  std::string html = "<h3>" + escape_html(run.name) + "</h3><div class='row'>" +
+                     card(line_chart(losses, {.title = "loss", .x_label = "step"})) +
+                     card(line_chart({rate}, {.title = "learning rate", .x_label = "step"})) +
+                     card(line_chart({norm}, {.title = "gradient norm", .x_label = "step"}));
+  Series accuracy = series_of(run.log, "accuracy", "evaluation");
+  if (!accuracy.y.empty()) {
+    accuracy.markers = true;
+    accuracy.colour = 4;
+    html +=
+        card(line_chart({accuracy}, {.title = "accuracy on held-out examples", .x_label = "step"}));
+  }
+  return html + "</div>\n";
+}
+
+std::string model_rows(const Report& report) {
+  std::string html;
+  for (const auto& [name, accuracy] : report.baselines) {
+    html += "<tr><td>" + escape_html(name) +
+            formatted("</td><td></td><td></td><td></td><td>%.1f %%</td>", 100 * accuracy) +
+            "<td></td><td></td><td></td></tr>\n";
+  }
+  for (const ReportedModel& m : report.models) {
+    html += "<tr><td>" + escape_html(m.name) +
+            formatted(
+                "</td><td>%ld</td><td>%.2f M</td><td>%.2f</td><td>%.1f %%</td><td>%.1f "
+                "%%</td><td>%.2f</td>"
+                "<td>%.1f</td></tr>\n",
+                static_cast<long>(m.layers), static_cast<double>(m.parameters) / 1e6,
+                megabytes(m.parameters), 100 * m.accuracy, 100 * m.macro_f1, m.milliseconds_1,
+                m.milliseconds_32);
+  }
+  return html;
+}
+
+std::string results_of(const Report& report) {
+  if (report.models.empty() && report.baselines.empty()) return "";
+  std::vector<Bar> bars;
+  for (const auto& [name, accuracy] : report.baselines) bars.push_back({name, accuracy, 4});
+  for (const ReportedModel& m : report.models) bars.push_back({m.name, m.accuracy, 0});
+  return "<h2>Results</h2>\n<div class='row'>" + card(bar_chart(bars, "accuracy")) +
+         "<div "
+         "class='card'><table><tr><th>model</th><th>layers</th><th>parameters</th><th>MB</"
+         "th><th>accuracy</th>"
+         "<th>macro F1</th><th>ms, 1 text</th><th>ms, 32 texts</th></tr>\n" +
+         model_rows(report) + "</table>" +
+         formatted(
+             "<p class='note'>%ld examples; median latency of calls in turns, %d threads, %s "
+             "kernels, f32</p>",
+             static_cast<long>(report.examples), report.threads, report.kernels.c_str()) +
+         "</div></div>\n";
+}
+
+}  // namespace
+
+std::string page_of(const Report& report) {
+  std::string html =
+      "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
+      "<meta name='viewport' content='width=device-width,initial-scale=1'><title>" +
+      escape_html(report.title) + "</title><style>" + kStyle + "</style></head><body>\n<h1>" +
+      escape_html(report.title) + "</h1>\n";
+  html += results_of(report);
+  if (!report.heat_maps.empty()) {
+    html +=
+        "<h2>Attention heads</h2>\n<p>Darker is more important for the task; dashed heads were "
+        "removed.</p>\n"
+        "<div class='row'>";
+    for (const HeatMap& map : report.heat_maps) html += card(heat_map(map));
+    html += "</div>\n";
+  }
+  if (!report.runs.empty()) html += "<h2>Training</h2>\n";
+  for (const ReportedRun& run : report.runs) html += curves_of(run);
+  return html + "</body></html>\n";
+}
+
+std::string table_of(const Report& report) {
+  std::string text = formatted("%-26s %12s %9s %10s %10s %11s %12s\n", "model", "parameters", "MB",
+                               "accuracy", "macro F1", "ms, 1 text", "ms, 32 texts");
+  for (const auto& [name, accuracy] : report.baselines) {
+    text += formatted("%-26s %12s %9s %9.1f%%\n", name.c_str(), "", "", 100 * accuracy);
+  }
+  for (const ReportedModel& m : report.models) {
+    text += formatted("%-26s %12ld %9.2f %9.1f%% %9.1f%% %11.2f %12.1f\n", m.name.c_str(),
+                      static_cast<long>(m.parameters), megabytes(m.parameters), 100 * m.accuracy,
+                      100 * m.macro_f1, m.milliseconds_1, m.milliseconds_32);
+  }
+  return text;
+}
+
+}  // namespace ink::cli

@@ -1,0 +1,40 @@
+// The page that `inkstone report` writes: curves, a table and heat maps in one HTML file without
+// references to others.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/svg.h"
+#include "tensor/json.h"
+
+namespace ink::cli {
+
+struct ReportedRun {
+  std::string name;
+  std::vector<Json> log;  // lines of autograd/training_log.h
+};
+
+struct ReportedModel {
+  std::string name;
+  int64_t layers = 0, parameters = 0;
+  double accuracy = 0, macro_f1 = 0;
+  double milliseconds_1 = 0, milliseconds_32 = 0;  // of a batch of 1 and of 32 examples
+};
+
+struct Report {
+  std::string title;
+  int threads = 1;
+  std::string kernels;
+  std::vector<ReportedRun> runs = {};
+  std::vector<std::pair<std::string, double>> baselines = {};  // accuracies
+  int64_t examples = 0;                                        // that accuracies are measured on
+  std::vector<ReportedModel> models = {};
+  std::vector<HeatMap> heat_maps = {};
+};
+
+std::string page_of(const Report& report);
+// The table alone, as text.
+std::string table_of(const Report& report);
+
+}  // namespace ink::cli
