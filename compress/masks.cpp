@@ -11,7 +11,8 @@
 namespace ink {
 namespace {
 
-// Elements of one layer from the most important to the least; what was masked before comes last among equals.
+// Elements of one layer from the most important to the least; what was masked before comes last
+// among equals.
 std::vector<size_t> ranked(const std::vector<double>& importance,
                            const std::vector<uint8_t>& before) {
   std::vector<size_t> order(importance.size());
@@ -22,7 +23,7 @@ std::vector<size_t> ranked(const std::vector<double>& importance,
 }
 
 void check_shapes(const Importance& importance, const Mask& before, int64_t total,
-                  const MaskOptions& options) {
+                  const KeepOptions& options) {
   check(!importance.empty() && importance.size() == before.size(), "mask: expected ", before.size(),
         " layers of importance, got ", importance.size());
   check(total > 0, "mask: expected a positive number to keep, got ", total);
@@ -66,7 +67,7 @@ int64_t kept(const Mask& mask) {
 }
 
 Mask choose_mask(const Importance& importance, const Mask& before, int64_t total,
-                 const MaskOptions& options) {
+                 const KeepOptions& options) {
   check_shapes(importance, before, total, options);
   const size_t layers = importance.size();
   const size_t m = options.even ? 1 : static_cast<size_t>(options.multiple_of);

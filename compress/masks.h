@@ -15,7 +15,7 @@ Mask full_mask(const Importance& like);  // keeps everything
 int64_t kept(const Mask& mask);
 std::vector<int64_t> kept_per_layer(const Mask& mask);
 
-struct MaskOptions {
+struct KeepOptions {
   bool even = true;         // the same number in every layer; otherwise wherever importance is
   int64_t multiple_of = 1;  // uneven only: sizes are multiples of it
   int64_t at_least = 1;     // kept in every layer, whatever the importance
@@ -28,7 +28,7 @@ struct MaskOptions {
 // A layer left with fewer than `at_least` keeps its most important ones, so the result can exceed `total`.
 // Raises Error for shapes that do not fit and for layers that m does not divide.
 Mask choose_mask(const Importance& importance, const Mask& before, int64_t total,
-                 const MaskOptions& options);
+                 const KeepOptions& options);
 
 // Totals after each of `steps` steps from `from` to `to` in nearly equal parts, larger ones first.
 std::vector<int64_t> schedule_totals(int64_t from, int64_t to, int64_t steps);

@@ -29,7 +29,7 @@ std::vector<std::string> drawn(const Mask& mask) {
   return rows;
 }
 
-std::vector<std::string> chosen(int64_t total, const MaskOptions& options) {
+std::vector<std::string> chosen(int64_t total, const KeepOptions& options) {
   return drawn(choose_mask(waves(), full_mask(waves()), total, options));
 }
 using Rows = std::vector<std::string>;
@@ -41,7 +41,7 @@ TEST(Masks, EvenKeepsTheSameNumberInEveryLayer) {
 }
 
 TEST(Masks, UnevenRanksAcrossLayersAndRescuesEmptyOnes) {
-  const MaskOptions uneven{.even = false};
+  const KeepOptions uneven{.even = false};
   EXPECT_EQ(chosen(12, uneven), (Rows{"01000000", "01111011", "11011110"}));
   EXPECT_EQ(chosen(13, uneven), (Rows{"01000000", "01111011", "11011111"}));
   EXPECT_EQ(chosen(5, uneven), (Rows{"01000000", "00000001", "10011100"}));

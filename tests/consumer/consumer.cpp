@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "tensor/ops.h"
+#include <inkstone.h>
 
 int main() {
   const ink::Tensor x = ink::from(std::vector<float>{1, 2, 3, 4});
