@@ -53,6 +53,7 @@ struct PretrainOptions {
   int64_t steps = 10000;
   double learning_rate = 1e-4;      // highest
   int64_t warmup_steps = -1;        // linear from 0; −1 = a tenth of `steps`
+  Decay decay = Decay::linear;      // of the learning rate after the warm-up
   OptimizerOptions optimizer = {};  // kind, weight decay, …
   double clip_norm = 1.0;           // longest gradient; 0 = never clipped
   bool recompute = false;  // layers are computed again in backward: less memory, a third more time
@@ -81,7 +82,11 @@ struct PretrainResult {
   double waited_for_data = 0;  // seconds of training spent waiting for the next batch
 };
 
-// config.vocab_size should be the tokenizer's; segmenter may be null: Chinese characters are then words of their own.
+// The seed of PretrainData in a run with this seed, to see the same batches elsewhere.
+uint64_t pretrain_data_seed(uint64_t seed);
+
+// config.vocab_size should be the tokenizer's; with start_from the config of that model is used instead. segmenter may be null:
+// Chinese characters are then words of their own.
 PretrainResult pretrain(const BertConfig& config, const Tokenizer& tokenizer,
                         const Segmenter* segmenter, const PretrainOptions& options,
                         const PretrainCallbacks& callbacks);

@@ -1,4 +1,5 @@
-// Cutting documents into sequences: next-sentence pairs and full sentences, on documents whose every token is unique.
+// Cutting documents into sequences: next-sentence pairs and full sentences, on documents whose
+// every token is unique.
 #include <gtest/gtest.h>
 
 #include <algorithm>

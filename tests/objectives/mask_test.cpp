@@ -1,4 +1,5 @@
-// Masking: the worked example of the whole-word paper, the 80/10/10 shares, and what stays untouched.
+// Masking: the worked example of the whole-word paper, the 80/10/10 shares, and what stays
+// untouched.
 #include "objectives/mask.h"
 
 #include <gtest/gtest.h>

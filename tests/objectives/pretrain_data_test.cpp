@@ -1,4 +1,5 @@
-// The data of pre-training: a function of (seed, position), every sequence once an epoch, held-out documents apart.
+// The data of pre-training: a function of (seed, position), every sequence once an epoch, held-out
+// documents apart.
 #include "objectives/pretrain_data.h"
 
 #include <gtest/gtest.h>

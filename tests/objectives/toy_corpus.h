@@ -1,4 +1,5 @@
-// A small invented language for tests: 200 characters, of which many pairs are words, in documents of a few sentences.
+// A small invented language for tests: 200 characters, of which many pairs are words, in documents
+// of a few sentences.
 #pragma once
 #include <filesystem>
 #include <fstream>
@@ -40,7 +41,8 @@ inline Segmenter toy_segmenter(const std::filesystem::path& folder) {
 inline std::string toy_sentence(Draws& draws) {
   std::string text;
   for (uint64_t words = 3 + draws.below(8); words > 0; --words) {
-    const uint64_t i = draws.below(kToyCharacters);
+    const double u = draws.uniform();  // low numbers are frequent: that much can be learned
+    const auto i = static_cast<uint64_t>(kToyCharacters * u * u * u);
     text += toy_character(i);
     if (i < 120 && i % 2 == 0) text += toy_character(i + 1);
   }

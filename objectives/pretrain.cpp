@@ -1,0 +1,224 @@
+// The job: data on its own thread → model → losses → the training loop → model
+// folders.
+#include "objectives/pretrain.h"
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "autograd/tape.h"
+#include "nn/model_folder.h"
+#include "objectives/pretrain_evaluation.h"
+#include "objectives/tokenize.h"
+#include "tensor/error.h"
+#include "text/prefetch.h"
+
+namespace ink {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kStepsAhead = 4;
+// Streams of the seed, beside those of data and trainer.
+constexpr uint64_t kData = 0xDA7A, kWeights = 0x3E16;
+
+// The micro-batches of one step, and where the data stands behind them.
+struct StepData {
+  std::vector<PretrainBatch> micro_batches;
+  Json next;
+};
+
+Model make_model(const BertConfig& config, const PretrainOptions& options) {
+  const bool pairs = options.pair_task != PairTask::none;
+  const Heads heads{.masked_lm = true, .pair = pairs};
+  const Random random = Random(options.seed).split(kWeights);
+  if (options.start_from.empty()) return Model(config, heads, random_values(random));
+  return load_model(
+      options.start_from,
+      {.heads = heads, .new_heads = true, .ignore_other_heads = true, .random = random});
+}
+
+Corruption corruption_of(const PretrainOptions& options, const Tokenizer& tokenizer) {
+  return masked_language_model({.select = {.whole_words = options.whole_words,
+                                           .fraction = options.mask_fraction,
+                                           .max_predictions = options.max_predictions},
+                                .mask_share = options.mask_share,
+                                .keep_share = options.keep_share,
+                                .tokens = objective_tokens(tokenizer.vocabulary())});
+}
+
+class Job {
+ public:
+  Job(const BertConfig& config, const Tokenizer& tokenizer, const Segmenter* segmenter,
+      const PretrainOptions& options, const PretrainCallbacks& callbacks)
+      : tokenizer_(tokenizer),
+        options_(options),
+        callbacks_(callbacks),
+        model_(make_model(config, options)),
+        data_(options.corpus, tokenizer, segmenter, corruption_of(options, tokenizer),
+              data_options(options)),
+        held_out_(data_.held_out()) {
+    check(model_.config.vocab_size == tokenizer.vocabulary().size(), "pre-training: the model has ",
+          model_.config.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
+    check(model_.config.max_position_embeddings >= options.max_tokens,
+          "pre-training: the model reads at most ", model_.config.max_position_embeddings,
+          " tokens, got max_tokens ", options.max_tokens);
+  }
+
+  PretrainResult run();
+
+ private:
+  static PretrainDataOptions data_options(const PretrainOptions& o) {
+    return {.max_tokens = o.max_tokens,
+            .batch_tokens = o.batch_tokens,
+            .pair_task = o.pair_task,
+            .short_probability = o.short_probability,
+            .duplicates = o.duplicates,
+            .block_bytes = o.block_bytes,
+            .held_out = o.held_out,
+            .held_out_tokens = o.held_out_tokens,
+            .seed = pretrain_data_seed(o.seed)};
+  }
+  TrainerOptions trainer_options() const;
+  TrainingHooks hooks();
+  MicroLoss loss(int64_t micro_batch, const Random& random);
+  void take_step_data();
+  void save(const fs::path& folder) const;
+  void notice(const std::string& sentence) const {
+    if (callbacks_.notice) callbacks_.notice(sentence);
+  }
+
+  const Tokenizer& tokenizer_;
+  const PretrainOptions& options_;
+  const PretrainCallbacks& callbacks_;
+  Model model_;
+  PretrainData data_;  // used by the thread of ahead_ once that runs
+  std::vector<PretrainBatch> held_out_;
+  std::optional<StepData> current_;
+  int64_t predictions_ = 0, pairs_ = 0;  // in current_
+  double waited_ = 0;
+  std::unique_ptr<Prefetch<StepData>> ahead_;  // last: its thread ends first
+};
+
+void Job::take_step_data() {
+  if (!ahead_) {
+    ahead_ = std::make_unique<Prefetch<StepData>>(
+        [this]() -> std::optional<StepData> {
+          StepData step;
+          for (int64_t i = 0; i < options_.accumulate; ++i) {
+            step.micro_batches.push_back(data_.next());
+          }
+          step.next = data_.position();
+          return step;
+        },
+        kStepsAhead);
+  }
+  const Clock::time_point begin = Clock::now();
+  current_ = ahead_->next();
+  waited_ += std::chrono::duration<double>(Clock::now() - begin).count();
+  predictions_ = pairs_ = 0;
+  for (const PretrainBatch& batch : current_->micro_batches) {
+    predictions_ += batch.predictions();
+    pairs_ += batch.pairs;
+  }
+}
+
+// The trainer averages micro-batches evenly, so each contributes accumulate ·
+// (its share of the step's predictions) times its mean; then both losses are
+// means over the whole step, as of one big batch.
+MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
+  const int64_t i = micro_batch % options_.accumulate;
+  if (i == 0) take_step_data();
+  const PretrainBatch& batch = current_->micro_batches[static_cast<size_t>(i)];
+  const auto share = [&](int64_t part, int64_t all) {
+    return static_cast<double>(options_.accumulate * part) / static_cast<double>(all);
+  };
+  EncoderOptions encoder{.random = &random};
+  if (options_.recompute) encoder.run_layer = recompute;
+  const Encoded e = model_.bert(batch.inputs, encoder);
+  MicroLoss out{.tokens = batch.inputs.tokens()};
+  const auto add_term = [&](const char* name, const Tensor& mean, double factor) {
+    out.loss = out.loss ? add(out.loss, scale(mean, factor)) : scale(mean, factor);
+    out.metrics.emplace_back(name, factor * mean.item());
+  };
+  if (batch.predictions() > 0) {
+    add_term("mlm_loss", model_.masked_lm->loss(e.hidden, batch.rows, batch.labels),
+             share(batch.predictions(), predictions_));
+  }
+  if (batch.pairs > 0) {
+    const Tensor pooled = model_.bert.pool(e.hidden, batch.inputs.offsets);
+    add_term("pair_loss", model_.pair->loss(pooled, batch.pair_labels), share(batch.pairs, pairs_));
+  }
+  return out;
+}
+
+void Job::save(const fs::path& folder) const {
+  save_model(model_, folder);
+  tokenizer_.save(folder);
+}
+
+TrainerOptions Job::trainer_options() const {
+  return {.steps = options_.steps,
+          .accumulate = options_.accumulate,
+          .clip_norm = options_.clip_norm,
+          .seed = options_.seed,
+          .log_every = options_.log_every,
+          .evaluate_every = options_.evaluate_every,
+          .folder = options_.out / "training",
+          .checkpoint_every = options_.checkpoint_every,
+          .keep_checkpoints = options_.keep_checkpoints,
+          .resume = options_.resume,
+          .stop = options_.stop};
+}
+
+TrainingHooks Job::hooks() {
+  TrainingHooks h;
+  h.loss = [this](int64_t micro_batch, const Random& random) { return loss(micro_batch, random); };
+  h.data_state = [this] { return current_ ? current_->next : data_.position(); };
+  h.restore_data = [this](const Json& state) { data_.seek(state); };
+  if (!held_out_.empty()) {
+    h.evaluate = [this](int64_t) { return evaluate_pretraining(model_, held_out_); };
+    h.keep_best = [this](int64_t, const Evaluation&) { save(options_.out / "best"); };
+  }
+  h.progress = callbacks_.progress;
+  h.notice = callbacks_.notice;
+  return h;
+}
+
+PretrainResult Job::run() {
+  if (held_out_.empty() && options_.held_out > 0) {
+    notice("no document is held out: nothing is evaluated");
+  }
+  Optimizer optimizer(model_.parameters, options_.optimizer);
+  const Schedule schedule{
+      .peak = options_.learning_rate,
+      .warmup = options_.warmup_steps < 0 ? options_.steps / 10 : options_.warmup_steps,
+      .steps = options_.steps,
+      .decay = options_.decay};
+  PretrainResult result;
+  result.training = train(model_.parameters, optimizer, schedule, trainer_options(), hooks());
+  ahead_.reset();
+  if (result.training.status == TrainingResult::Status::finished) save(options_.out);
+  const Json position = current_ ? current_->next : data_.position();
+  result.documents = data_.documents();
+  result.epochs = position.integer("epoch") + 1;
+  result.parameters = model_.parameters.elements();
+  result.waited_for_data = waited_;
+  return result;
+}
+
+}  // namespace
+
+uint64_t pretrain_data_seed(uint64_t seed) { return Random(seed).split(kData).seed(); }
+
+PretrainResult pretrain(const BertConfig& config, const Tokenizer& tokenizer,
+                        const Segmenter* segmenter, const PretrainOptions& options,
+                        const PretrainCallbacks& callbacks) {
+  check(!options.corpus.empty(), "pre-training: expected text files or folders, got none");
+  check(!options.out.empty(), "pre-training: expected a folder to write the model to");
+  return Job(config, tokenizer, segmenter, options, callbacks).run();
+}
+
+}  // namespace ink

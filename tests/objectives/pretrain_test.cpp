@@ -1,0 +1,191 @@
+// The pre-training job: it learns, writes a model that loads, and resumes to the same bits.
+#include "objectives/pretrain.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "autograd/training_log.h"
+#include "nn/model_folder.h"
+#include "objectives/pretrain_evaluation.h"
+#include "objectives/tokenize.h"
+#include "tensor/file.h"
+#include "tests/objectives/toy_corpus.h"
+
+namespace ink {
+namespace {
+
+namespace fs = std::filesystem;
+
+class PretrainTest : public testing::Test {
+ protected:
+  PretrainTest() : segmenter_(toy_segmenter(folder_)) {
+    write_toy_corpus(folder_ / "texts", 80, 2);
+  }
+  ~PretrainTest() override { fs::remove_all(folder_); }
+
+  BertConfig config() const {
+    BertConfig c;
+    c.vocab_size = tokenizer_.vocabulary().size();
+    c.hidden_size = 32;
+    c.head_size = 16;
+    c.max_position_embeddings = 40;
+    c.set_layers(2, 2, 48);
+    return c;
+  }
+  PretrainOptions options(const std::string& out) const {
+    return {.corpus = {folder_ / "texts"},
+            .out = folder_ / out,
+            .max_tokens = 40,
+            .batch_tokens = 160,
+            .block_bytes = 4000,
+            .held_out = 0.1,
+            .steps = 9,
+            .learning_rate = 1e-3,
+            .log_every = 2,
+            .evaluate_every = 4,
+            .checkpoint_every = 0};
+  }
+  PretrainResult run(const PretrainOptions& o, const PretrainCallbacks& callbacks = {}) const {
+    return pretrain(config(), tokenizer_, &segmenter_, o, callbacks);
+  }
+  std::string bytes(const fs::path& file) const { return read_file(folder_ / file, 1 << 24); }
+  std::vector<std::string> log_without_times(const std::string& out) const {
+    std::vector<std::string> lines;
+    for (Json line : read_training_log(folder_ / out / "training" / "log.jsonl")) {
+      line.erase("seconds");
+      line.erase("tokens_per_second");
+      lines.push_back(line.to_string());
+    }
+    return lines;
+  }
+
+  const fs::path folder_ = fs::path(testing::TempDir()) / "ink_pretrain";
+  const Tokenizer tokenizer_ = toy_tokenizer();
+  const Segmenter segmenter_;
+};
+
+TEST_F(PretrainTest, LearnsAndWritesAModelThatLoads) {
+  PretrainOptions o = options("model");
+  o.steps = 150;
+  o.learning_rate = 3e-3;
+  o.evaluate_every = 50;
+  const PretrainResult r = run(o);
+  EXPECT_EQ(r.training.status, TrainingResult::Status::finished);
+  EXPECT_GT(r.epochs, 1);
+  const auto log = read_training_log(o.out / "training" / "log.jsonl");
+  const double random_guess = std::log(tokenizer_.vocabulary().size());
+  EXPECT_NEAR(log.front().real("mlm_loss"), random_guess, 0.5);
+  EXPECT_LT(r.training.loss, random_guess - 0.5) << "nothing was learned";
+
+  const Model model = load_model(o.out);
+  EXPECT_TRUE(model.heads.masked_lm);
+  EXPECT_FALSE(model.heads.pair);
+  EXPECT_EQ(model.config.architectures, std::vector<std::string>{"BertForMaskedLM"});
+  EXPECT_EQ(model.parameters.elements(), r.parameters);
+  EXPECT_EQ(Tokenizer::load(o.out).vocabulary(), tokenizer_.vocabulary());
+
+  // What was reported is what the saved model gives.
+  const PretrainData data(
+      {folder_ / "texts"}, tokenizer_, &segmenter_,
+      masked_language_model({.tokens = objective_tokens(tokenizer_.vocabulary())}),
+      {.max_tokens = o.max_tokens,
+       .batch_tokens = o.batch_tokens,
+       .block_bytes = o.block_bytes,
+       .held_out = o.held_out,
+       .seed = pretrain_data_seed(o.seed)});
+  const Evaluation again = evaluate_pretraining(model, data.held_out());
+  EXPECT_EQ(again.metrics, r.training.last.metrics);
+  EXPECT_EQ(again.metrics[0].first, "loss");
+  EXPECT_DOUBLE_EQ(again.metrics[2].second, std::exp(again.metrics[0].second));
+  EXPECT_TRUE(fs::exists(o.out / "best" / "model.safetensors"));
+}
+
+TEST_F(PretrainTest, ResumingAnywhereEndsWithTheSameBits) {
+  for (const int64_t accumulate : {1, 3}) {
+    PretrainOptions straight = options("straight");
+    straight.accumulate = accumulate;
+    straight.pair_task = accumulate == 3 ? PairTask::next_sentence : PairTask::none;
+    fs::remove_all(straight.out);
+    run(straight);
+    for (int64_t cut = 1; cut < straight.steps; ++cut) {
+      PretrainOptions o = straight;
+      o.out = folder_ / "resumed";
+      fs::remove_all(o.out);
+      std::atomic<bool> stop = false;
+      o.stop = &stop;
+      PretrainCallbacks callbacks;
+      callbacks.progress = [&](const Progress& p) { stop = p.step == cut; };
+      ASSERT_EQ(run(o, callbacks).training.status, TrainingResult::Status::interrupted);
+      EXPECT_FALSE(fs::exists(o.out / "model.safetensors"));
+      o.stop = nullptr;
+      o.resume = true;
+      ASSERT_EQ(run(o).training.status, TrainingResult::Status::finished);
+      ASSERT_EQ(bytes("resumed/model.safetensors"), bytes("straight/model.safetensors")) << cut;
+      ASSERT_EQ(bytes("resumed/best/model.safetensors"), bytes("straight/best/model.safetensors"));
+      ASSERT_EQ(bytes("resumed/training/checkpoint-00000009/optimizer.safetensors"),
+                bytes("straight/training/checkpoint-00000009/optimizer.safetensors"));
+      ASSERT_EQ(log_without_times("resumed"), log_without_times("straight"));
+    }
+  }
+}
+
+TEST_F(PretrainTest, TheLossOfAStepIsTheMeanOverAllItsMicroBatches) {
+  BertConfig c = config();
+  c.hidden_dropout_prob = c.attention_probs_dropout_prob = 0;
+  PretrainOptions o = options("one");
+  o.steps = 1;
+  o.accumulate = 3;
+  o.learning_rate = 0;  // the model stays as it started
+  o.pair_task = PairTask::next_sentence;
+  const PretrainResult r = pretrain(c, tokenizer_, &segmenter_, o, {});
+  PretrainData data({folder_ / "texts"}, tokenizer_, &segmenter_,
+                    masked_language_model({.tokens = objective_tokens(tokenizer_.vocabulary())}),
+                    {.max_tokens = o.max_tokens,
+                     .batch_tokens = o.batch_tokens,
+                     .pair_task = o.pair_task,
+                     .block_bytes = o.block_bytes,
+                     .held_out = o.held_out,
+                     .seed = pretrain_data_seed(o.seed)});
+  std::vector<PretrainBatch> batches;
+  for (int i = 0; i < 3; ++i) batches.push_back(data.next());
+  const Evaluation e = evaluate_pretraining(load_model(o.out), batches);
+  EXPECT_NEAR(r.training.loss, -e.score, 1e-5);
+  EXPECT_EQ(load_model(o.out).config.architectures, std::vector<std::string>{"BertForPreTraining"});
+}
+
+TEST_F(PretrainTest, RecomputedLayersGiveTheSameBits) {
+  PretrainOptions o = options("plain");
+  run(o);
+  o.out = folder_ / "recomputed";
+  o.recompute = true;
+  run(o);
+  EXPECT_EQ(bytes("plain/model.safetensors"), bytes("recomputed/model.safetensors"));
+}
+
+TEST_F(PretrainTest, GoesOnFromAnotherModel) {
+  PretrainOptions o = options("first");
+  run(o);
+  o.out = folder_ / "second";
+  o.start_from = folder_ / "first";
+  o.learning_rate = 0;
+  run(o);
+  EXPECT_EQ(bytes("first/model.safetensors"), bytes("second/model.safetensors"));
+}
+
+TEST_F(PretrainTest, WhatDoesNotFitIsRefused) {
+  BertConfig c = config();
+  c.vocab_size += 1;
+  EXPECT_THROW(pretrain(c, tokenizer_, &segmenter_, options("bad"), {}), Error);
+  PretrainOptions o = options("bad");
+  o.max_tokens = 41;  // the model reads 40
+  EXPECT_THROW(run(o), Error);
+  o = options("bad");
+  o.corpus = {};
+  EXPECT_THROW(run(o), Error);
+  o.corpus = {folder_ / "missing"};
+  EXPECT_THROW(run(o), Error);
+}
+
+}  // namespace
+}  // namespace ink
