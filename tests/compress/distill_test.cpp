@@ -1,0 +1,183 @@
+// The road from a fine-tuned teacher to small models: distilled students and pruned models, from folder to folder.
+#include "compress/distill.h"
+
+#include <gtest/gtest.h>
+
+#include "compress/prune.h"
+#include "nn/session.h"
+#include "tests/compress/helpers.h"
+#include "tests/tasks/toy_task.h"
+
+namespace ink {
+namespace {
+
+// One fine-tuned teacher for all tests of this file.
+class Compressed : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    task = new ToyTask("compress");
+    teacher_accuracy = finetune(task->options("teacher")).dev.confusion.accuracy();
+  }
+  static void TearDownTestSuite() {
+    delete task;
+    task = nullptr;
+  }
+
+  static DistillOptions distill_options(const std::string& out) {
+    const FinetuneOptions base = task->options(out);
+    DistillOptions o;
+    o.teacher = task->folder / "teacher";
+    o.out = base.out;
+    o.data = base.data;
+    o.max_length = base.max_length;
+    o.fit = base.fit;
+    o.config.temperature = 2;
+    return o;
+  }
+  static BertConfig narrow() {
+    BertConfig c = BertConfig::read(task->folder / "teacher" / "config.json");
+    c.hidden_size = 24;
+    c.set_layers(1, 2, 48);
+    return c;
+  }
+  static double accuracy_of(const Model& model) {
+    const Features dev(read_examples(task->folder / "dev.tsv"),
+                       Tokenizer::load(task->folder / "model"), 16);
+    return evaluate(model, dev).confusion.accuracy();
+  }
+  static PruneOptions prune_options(const std::string& out) {
+    PruneOptions o;
+    o.model = task->folder / "teacher";
+    o.out = task->folder / out;
+    o.data = task->folder / "train.tsv";
+    o.max_length = 16;
+    o.config = {.target_ffn_size = 16,
+                .target_num_of_heads = 2,
+                .pruning_method = PruningMethod::iterative,
+                .n_iters = 2};
+    return o;
+  }
+
+  static inline ToyTask* task = nullptr;
+  static inline double teacher_accuracy = 0;
+};
+
+TEST_F(Compressed, StudentLearnsFromSoftLabelsAndHiddenStates) {
+  DistillOptions options = distill_options("student");
+  options.student.architecture = narrow();
+  options.match_evenly = MatchLoss::hidden_mse;
+  const DistillResult result = distill(options);
+  EXPECT_EQ(result.teacher_accuracy, teacher_accuracy);
+  EXPECT_GT(result.student.dev.confusion.accuracy(), 0.9);
+  const Model untrained(narrow(), {.pooler = true, .classification = true},
+                        random_values(Random(1)));
+  EXPECT_GT(result.student.dev.confusion.accuracy(), accuracy_of(untrained) + 0.3);
+  const Model saved = load_model(options.out);
+  EXPECT_EQ(saved.config.layers(), 1);
+  EXPECT_EQ(saved.parameters.find("projection.0.weight"), nullptr)
+      << "projections are no part of the student";
+}
+
+TEST_F(Compressed, CachedTeacherGivesTheSameStudent) {
+  DistillOptions options = distill_options("computed");
+  options.student.layers_from_teacher = {1};
+  options.fit.epochs = 1;
+  distill(options);
+  options.out = task->folder / "cached";
+  options.config.is_caching_logits = true;
+  distill(options);
+  const Model computed = load_model(task->folder / "computed"),
+              cached = load_model(task->folder / "cached");
+  for (const Parameter& p : computed.parameters)
+    EXPECT_TRUE(equal_bits(p.value, cached.parameters.at(p.name).value)) << p.name;
+}
+
+TEST_F(Compressed, StudentTakesLayersOfItsTeacher) {
+  const Model teacher = load_model(task->folder / "teacher");
+  const Model student = model_from_layers(teacher, {1});
+  EXPECT_TRUE(equal_bits(student.parameters.at("bert.encoder.layer.0.output.dense.weight").value,
+                         teacher.parameters.at("bert.encoder.layer.1.output.dense.weight").value));
+  EXPECT_TRUE(equal_bits(student.parameters.at("classifier.weight").value,
+                         teacher.parameters.at("classifier.weight").value));
+  EXPECT_EQ(student.config.layers(), 1);
+  EXPECT_ERROR(model_from_layers(teacher, {2}), "layers of the teacher from 0 to 1, got 2");
+}
+
+TEST_F(Compressed, DistillationErrors) {
+  DistillOptions options = distill_options("never");
+  EXPECT_ERROR(distill(options), "expected one source of the student");
+  options.student.architecture = narrow();
+  options.config.intermediate_matches = {{.layer_teacher = 1, .layer_student = 1}};
+  EXPECT_ERROR(distill(options), "needs \"proj\": [\"linear\", 24, 32]");
+  options.config.intermediate_matches.clear();
+  options.student.architecture->vocab_size += 1;
+  EXPECT_ERROR(distill(options), "share a vocabulary");
+  options.teacher = task->folder / "model";
+  EXPECT_ERROR(distill(options), "this model does not classify");
+}
+
+TEST_F(Compressed, OptionsFromJson) {
+  const auto read = [](const std::string& text) {
+    return distill_options_from_json(parse_json(text, "distill.json"));
+  };
+  const DistillOptions o =
+      read(R"({"teacher": "t", "student": {"layers_from_teacher": [0, 2]}, "train": "a.tsv",
+      "TrainingConfig": {"output_dir": "s", "num_epochs": 7, "max_grad_norm": -1},
+      "DistillationConfig": {"temperature": 8}})");
+  EXPECT_EQ(o.student.layers_from_teacher, (std::vector<int64_t>{0, 2}));
+  EXPECT_EQ(o.fit.epochs, 7);
+  EXPECT_EQ(o.fit.clip_norm, 0);
+  EXPECT_EQ(o.config.temperature, 8);
+  EXPECT_ERROR(
+      read(
+          R"({"teacher": "t", "student": "s", "train": "a", "TrainingConfig": {"output_dirs": "s"}})"),
+      "unknown key 'output_dirs'; did you mean 'output_dir'?");
+  EXPECT_ERROR(read(R"({"teacher": "t", "student": "s", "train": "a"})"),
+               "expected the student's folder in output_dir");
+}
+
+TEST_F(Compressed, PrunedModelIsSmallerAndRecoversByTraining) {
+  const PruneResult result = prune(prune_options("pruned"));
+  EXPECT_EQ(result.heads_per_layer, (std::vector<int64_t>{2, 2}));
+  EXPECT_EQ(result.ffn_per_layer, (std::vector<int64_t>{16, 16}));
+  // two layers lose 2 heads of 8 channels and 48 neurons of width 32
+  EXPECT_EQ(result.parameters_before - result.parameters_after,
+            2 * (2 * (4 * 8 * 32 + 24) + 48 * 65));
+  FinetuneOptions recover = task->options("recovered");
+  recover.model = task->folder / "pruned";
+  recover.fit.epochs = 3;
+  const FinetuneResult recovered = finetune(recover);
+  EXPECT_GT(recovered.dev.confusion.accuracy(), 0.95);
+  PruneOptions again = prune_options("pruned_again");
+  again.model = task->folder / "recovered";
+  again.config.target_ffn_size = 8;
+  again.config.target_num_of_heads = 1;
+  EXPECT_EQ(prune(again).heads_per_layer, (std::vector<int64_t>{1, 1}));
+  again.config.target_num_of_heads = 3;
+  EXPECT_ERROR(prune(again), "expected a target from 1 to 4 in all layers together, got 6");
+}
+
+TEST_F(Compressed, TheLeastImportantHalfMattersLessThanTheMostImportant) {
+  const PruneResult result = prune(prune_options("least"));
+  const Json account =
+      parse_json(read_file(task->folder / "least" / "pruning.json", 1 << 20), "pruning.json");
+  Masks kept = masks_from_json(Json::make_object({{"ffn_mask", account["ffn_mask"]}}));
+  for (auto& layer : kept.ffn)
+    for (uint8_t& keep : layer) keep = !keep;  // 48 of 64 neurons stay, but not the important ones
+  const Model teacher = load_model(task->folder / "teacher");
+  const Masks important = masks_from_json(Json::make_object({{"ffn_mask", account["ffn_mask"]}}));
+  EXPECT_GE(accuracy_of(pruned_model(teacher, important)),
+            accuracy_of(pruned_model(teacher, kept)));
+}
+
+TEST_F(Compressed, GivenMasksAreCut) {
+  PruneOptions options = prune_options("masked");
+  options.config = {};
+  EXPECT_ERROR(prune(options), "expected a file in `masks`");
+  options.masks = task->folder / "masks.json";
+  write_file(options.masks, R"({"head_mask": [[1, 0, 0, 1], [0, 0, 0, 1]]})");
+  EXPECT_EQ(prune(options).heads_per_layer, (std::vector<int64_t>{2, 1}));
+}
+
+}  // namespace
+}  // namespace ink

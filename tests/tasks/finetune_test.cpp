@@ -1,0 +1,173 @@
+// Fine-tuning learns a task that can be learned, resumes exactly, and what it writes is used by all that follows.
+#include "tasks/finetune.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <thread>
+
+#include "nn/session.h"
+#include "tasks/embed.h"
+#include "tasks/latency.h"
+#include "tensor/safetensors.h"
+#include "tests/tasks/helpers.h"
+#include "tests/tasks/toy_task.h"
+
+namespace ink {
+namespace {
+
+Features features(const std::filesystem::path& model, const std::filesystem::path& data) {
+  return {read_examples(data), Tokenizer::load(model), 16};
+}
+
+TEST(Finetune, LearnsSavesAndTrainsOn) {
+  const ToyTask task("finetune");
+  std::vector<double> losses;
+  const FinetuneResult result = finetune(
+      task.options("out"), {.progress = [&](const Progress& p) { losses.push_back(p.loss); }});
+  EXPECT_GT(result.dev.confusion.accuracy(), 0.95);
+  EXPECT_EQ(result.labels.names(), (std::vector<std::string>{"c0", "c1", "c2"}));
+  EXPECT_EQ(result.train_examples, 480);
+  EXPECT_EQ(result.training.best.score, result.dev.confusion.accuracy())
+      << "the best model is the one that was saved";
+  EXPECT_EQ(losses.size(), 180u);
+  EXPECT_NEAR(losses.front(), std::log(3.0), 0.3);
+  EXPECT_LT(losses.back(), 0.2);
+  EXPECT_TRUE(std::filesystem::exists(task.folder / "out" / "training" / "log.jsonl"));
+
+  // the result is a model folder like any other, whose labels stay what they are
+  FinetuneOptions again = task.options("again");
+  again.model = task.folder / "out";
+  again.fit.epochs = 1;
+  again.fit.learning_rate = 1e-4;
+  EXPECT_GT(finetune(again).dev.confusion.accuracy(), 0.95);
+  write_file(task.folder / "train.tsv", "c1\tx\nc9\ty\n");
+  EXPECT_ERROR(finetune(again), "train.tsv:2: unknown label 'c9'; known labels: c0, c1, c2");
+}
+
+TEST(Finetune, StoppedAndResumedEndsWithTheSameBits) {
+  const ToyTask task("resume");
+  FinetuneOptions options = task.options("whole");
+  options.fit.epochs = 2;
+  finetune(options);
+  options.out = task.folder / "parts";
+  std::atomic<bool> stop = false;
+  options.fit.stop = &stop;
+  const FinetuneResult part =
+      finetune(options, {.progress = [&](const Progress& p) { stop = p.step == 41; }});
+  EXPECT_EQ(part.training.status, TrainingResult::Status::interrupted);
+  stop = false;
+  options.fit.resume = true;
+  finetune(options);
+  const Model whole = load_model(task.folder / "whole"), parts = load_model(task.folder / "parts");
+  for (const Parameter& p : whole.parameters)
+    EXPECT_TRUE(equal_bits(p.value, parts.parameters.at(p.name).value)) << p.name;
+}
+
+TEST(Finetune, ErrorsBeforeAnythingIsTrained) {
+  const ToyTask task("finetune_errors");
+  FinetuneOptions options = task.options("out");
+  options.max_length = 17;
+  EXPECT_ERROR(finetune(options),
+               "expected a max_length of at most 16, the positions of this model, got 17");
+  options = task.options("out");
+  options.data.train = task.folder / "missing.tsv";
+  EXPECT_ERROR(finetune(options), "missing.tsv");
+  options = task.options("out");
+  options.model = task.folder / "nowhere";
+  EXPECT_ERROR(finetune(options), "nowhere");
+  options = task.options("out");
+  options.dropout = 1.5;
+  EXPECT_ERROR(finetune(options), "expected a dropout from 0 to below 1, got 1.5");
+  EXPECT_ERROR(evaluate(load_model(task.folder / "model"),
+                        features(task.folder / "model", task.folder / "dev.tsv")),
+               "no classification head; fine-tune it first");
+}
+
+TEST(Predict, SameBitsInAnyBatchAndThread) {
+  const ToyTask task("predict");
+  FinetuneOptions options = task.options("out");
+  options.fit.epochs = 1;
+  finetune(options);
+  const Session session(task.folder / "out");
+  const Features dev = features(task.folder / "out", task.folder / "dev.tsv");
+  const Predictions all = predict(session.model(), dev);
+  EXPECT_EQ(predict(session.model(), dev, {.sequences = 1}).probabilities, all.probabilities);
+  std::vector<Predictions> results(3);
+  std::vector<std::thread> threads;
+  for (Predictions& result : results)
+    threads.emplace_back([&] { result = predict(session.model(), dev); });
+  for (std::thread& thread : threads) thread.join();
+  for (const Predictions& result : results) EXPECT_EQ(result.probabilities, all.probabilities);
+  for (int64_t i = 0; i < dev.size(); ++i) {
+    double sum = 0;
+    for (const float p : all.of(i)) sum += p;
+    EXPECT_NEAR(sum, 1, 1e-6);
+  }
+}
+
+TEST(Embed, PoolsNormalizesAndKeepsTheOrder) {
+  const ToyTask task("embed");
+  const Session session(task.folder / "model", {.heads = Heads{}, .ignore_other_heads = true});
+  const Features dev = features(task.folder / "model", task.folder / "dev.tsv");
+  const Embeddings tokens = embed(session, dev, EmbeddingOf::tokens),
+                   mean = embed(session, dev, EmbeddingOf::mean),
+                   cls = embed(session, dev, EmbeddingOf::cls),
+                   unit = embed(session, dev, EmbeddingOf::mean, true);
+  ASSERT_EQ(tokens.vectors.dim(0), dev.tokens());
+  for (int64_t i = 0; i < dev.size(); ++i) {
+    const int64_t begin = tokens.offsets.data<int64_t>()[i],
+                  end = tokens.offsets.data<int64_t>()[i + 1];
+    ASSERT_EQ(end - begin, dev.length(i));
+    double squares = 0;
+    for (int64_t c = 0; c < 32; ++c) {
+      double sum = 0;
+      for (int64_t row = begin; row < end; ++row) sum += tokens.vectors.data<float>()[row * 32 + c];
+      EXPECT_NEAR(mean.vectors.data<float>()[i * 32 + c], sum / static_cast<double>(end - begin),
+                  1e-5);
+      EXPECT_EQ(cls.vectors.data<float>()[i * 32 + c],
+                tokens.vectors.data<float>()[begin * 32 + c]);
+      squares += std::pow(unit.vectors.data<float>()[i * 32 + c], 2);
+    }
+    EXPECT_NEAR(squares, 1, 1e-5);
+  }
+  save_embeddings(tokens, task.folder / "e.safetensors");
+  const SafeTensors file(task.folder / "e.safetensors");
+  EXPECT_TRUE(equal_bits(file.tensor("embeddings"), tokens.vectors));
+  EXPECT_TRUE(equal_bits(file.tensor("offsets"), tokens.offsets));
+  EXPECT_ERROR(embedding_of("max"), "expected mean, cls or tokens, got 'max'");
+}
+
+TEST(Features, PairsTruncationAndPlans) {
+  const ToyTask task("features");
+  const std::string a = ToyTask::character(1), b = ToyTask::character(2);
+  const Examples pairs = parse_examples(a + a + a + '\t' + b + b + "\tx\n" + a + "\t" + b + "\ty\n",
+                                        "pairs.tsv", false);
+  const Features f(pairs, Tokenizer::load(task.folder / "model"), 7);
+  EXPECT_EQ(f.truncated(), 1);
+  const std::vector<int64_t> both = {0, 1};
+  const FeatureBatch batch = f.batch(both);
+  // [CLS] a a [SEP] b b [SEP], the longer text cut; [CLS] a [SEP] b [SEP]
+  EXPECT_EQ(to_vector<int32_t>(batch.inputs.ids),
+            (std::vector<int32_t>{2, 6, 6, 3, 7, 7, 3, 2, 6, 3, 7, 3}));
+  EXPECT_EQ(to_vector<int32_t>(batch.inputs.segments),
+            (std::vector<int32_t>{0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1}));
+  EXPECT_EQ(to_vector<int32_t>(batch.labels), (std::vector<int32_t>{0, 1}));
+  EXPECT_EQ(f.plan({.sequences = 2, .max_tokens = 11}).size(), 2u)
+      << "12 tokens do not fit in one batch";
+  EXPECT_ERROR(Features({}, Tokenizer::load(task.folder / "model"), 7),
+               "expected examples, found none");
+}
+
+TEST(Latency, MedianOfCallsInTurns) {
+  std::vector<std::string> order;
+  const std::vector<std::function<void(int64_t)>> calls = {
+      [&](int64_t r) { order.push_back("a" + std::to_string(r)); },
+      [&](int64_t r) { order.push_back("b" + std::to_string(r)); }};
+  EXPECT_EQ(median_milliseconds(calls, 2, 1).size(), 2u);
+  EXPECT_EQ(order, (std::vector<std::string>{"a0", "b0", "a0", "b0", "a1", "b1"}));
+}
+
+}  // namespace
+}  // namespace ink
