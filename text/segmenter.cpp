@@ -169,9 +169,9 @@ std::vector<int32_t> Segmenter::best_path(std::u32string_view block) const {
     bool found = false;
     Trie::Node node = Trie::root;
     for (size_t i = k; i < n; ++i) {
-      node = trie_.step(node, block[i]);
-      if (node == Trie::nowhere) break;
-      const int32_t word = trie_.value(node);
+      const auto [next, word] = trie_.step(node, block[i]);
+      if (next == Trie::nowhere) break;
+      node = next;
       if (word == Trie::no_value) continue;
       const double candidate = log_frequency_[static_cast<size_t>(word)] + score[i + 1];
       if (found && candidate < score[k]) continue;
@@ -189,7 +189,7 @@ std::vector<int32_t> Segmenter::best_path(std::u32string_view block) const {
 // A run of characters that the dictionary does not join.
 void Segmenter::cut_unknown(std::u32string_view text, Span run, std::vector<Span>& out) const {
   // A dictionary word that lost to its characters stays in characters.
-  if (run.size() == 1 || is_word(part(text, run))) {
+  if (run.size() == 1 || trie_.find(part(text, run)).value != Trie::no_value) {
     for (int32_t i = run.begin; i < run.end; ++i) out.push_back({i, i + 1});
     return;
   }
@@ -207,15 +207,6 @@ void Segmenter::cut_unknown(std::u32string_view text, Span run, std::vector<Span
     out.push_back({at, end});
     at = end;
   }
-}
-
-bool Segmenter::is_word(std::u32string_view text) const {
-  Trie::Node node = Trie::root;
-  for (const char32_t c : text) {
-    node = trie_.step(node, c);
-    if (node == Trie::nowhere) return false;
-  }
-  return trie_.value(node) != Trie::no_value;
 }
 
 std::vector<std::string> Segmenter::words(std::string_view text, bool use_hmm) const {

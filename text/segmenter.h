@@ -53,7 +53,6 @@ class Segmenter {
   void cut_block(std::u32string_view text, Span block, bool use_hmm, std::vector<Span>& out) const;
   std::vector<int32_t> best_path(std::u32string_view block) const;
   void cut_unknown(std::u32string_view text, Span run, std::vector<Span>& out) const;
-  bool is_word(std::u32string_view text) const;
 
   Trie trie_;                          // word → index
   std::vector<double> log_frequency_;  // log(frequency / total)

@@ -58,6 +58,23 @@ Lengths fit(Lengths n, int64_t room, Truncation truncation) {
   return n.first > n.second ? Lengths{longer, shorter} : Lengths{shorter, longer};
 }
 
+struct Match {
+  int32_t id;  // Trie::no_value: none
+  size_t end;
+};
+
+// The longest string of the trie below `node` that stands in the text at `begin`.
+Match longest(const Trie& trie, Trie::Node node, std::u32string_view text, size_t begin) {
+  Match out{Trie::no_value, begin};
+  for (size_t i = begin; i < text.size(); ++i) {
+    const auto [next, value] = trie.step(node, text[i]);
+    if (next == Trie::nowhere) break;
+    if (value != Trie::no_value) out = {value, i + 1};
+    node = next;
+  }
+  return out;
+}
+
 }  // namespace
 
 Tokenizer::Tokenizer(Vocabulary vocabulary, NormalizeOptions options)
@@ -89,17 +106,7 @@ Encoding Tokenizer::pieces(std::string_view text) const {
   Encoding out;
   Span plain{0, 0};  // what has been passed since the last special token
   for (size_t at = all.find_first_of(special_starts_); at < all.size();) {
-    // The longest special token here.
-    int32_t id = Trie::no_value;
-    size_t end = at;
-    Trie::Node node = Trie::root;
-    for (size_t i = at; i < all.size(); ++i) {
-      node = special_.step(node, all[i]);
-      if (node == Trie::nowhere) break;
-      if (special_.value(node) == Trie::no_value) continue;
-      id = special_.value(node);
-      end = i + 1;
-    }
+    const auto [id, end] = longest(special_, Trie::root, all, at);
     if (id != Trie::no_value) {
       plain.end = static_cast<int32_t>(at);
       add_pieces(decoded, plain, out);
@@ -148,16 +155,7 @@ void Tokenizer::spell(std::u32string_view word, std::vector<int32_t>& ids,
                       std::vector<Span>& pieces) const {
   size_t begin = 0;
   while (begin < word.size() && word.size() <= kLongestWord) {
-    Trie::Node node = begin == 0 ? Trie::root : continuation_;
-    int32_t id = Trie::no_value;
-    size_t end = begin;
-    for (size_t i = begin; i < word.size(); ++i) {
-      node = pieces_.step(node, word[i]);
-      if (node == Trie::nowhere) break;
-      if (pieces_.value(node) == Trie::no_value) continue;
-      id = pieces_.value(node);
-      end = i + 1;
-    }
+    const auto [id, end] = longest(pieces_, begin == 0 ? Trie::root : continuation_, word, begin);
     if (id == Trie::no_value) break;
     ids.push_back(id);
     pieces.push_back({static_cast<int32_t>(begin), static_cast<int32_t>(end)});

@@ -2,46 +2,44 @@
 #include "text/trie.h"
 
 #include <bit>
-#include <limits>
 
 #include "tensor/error.h"
 
 namespace ink {
 
-Trie::Trie() : values_{no_value} { grow(); }
-
 Trie::Node Trie::insert(std::u32string_view key, int32_t value) {
+  check(!key.empty(), "trie: expected a key of at least one character");
   Node node = root;
+  uint64_t at = 0;
   for (const char32_t c : key) {
-    const Node next = step(node, c);
-    node = next == nowhere ? add_edge(node, c) : next;
+    if (2 * nodes_ >= edges_.size()) grow();
+    at = slot(node, c);
+    if (edges_[at].key == kFree) {
+      check(nodes_ < nowhere, "trie: expected fewer than 2^32 nodes");
+      edges_[at] = {key_of(node, c), static_cast<Node>(nodes_++), no_value};
+    }
+    node = edges_[at].child;
   }
-  values_[node] = value;
+  edges_[at].value = value;
   return node;
 }
 
-Trie::Node Trie::add_edge(Node node, char32_t c) {
-  check(values_.size() < std::numeric_limits<Node>::max(), "trie: expected fewer than 2^32 nodes");
-  if (2 * values_.size() >= edges_.size()) grow();
-  const auto child = static_cast<Node>(values_.size());
-  values_.push_back(no_value);
-  uint64_t i = slot_of(key_of(node, c));
-  while (edges_[i].key != kFree) i = (i + 1) & mask_;
-  edges_[i] = {key_of(node, c), child};
-  return child;
+Trie::Reached Trie::find(std::u32string_view key) const {
+  Reached at{root, no_value};
+  for (const char32_t c : key) {
+    at = step(at.node, c);
+    if (at.node == nowhere) break;
+  }
+  return at;
 }
 
 void Trie::grow() {
   const std::vector<Edge> old = std::move(edges_);
-  edges_.assign(old.empty() ? 64 : 2 * old.size(), {kFree, nowhere});
-  mask_ = edges_.size() - 1;
+  edges_.assign(old.empty() ? 64 : 2 * old.size(), {});
   shift_ = 64 - std::countr_zero(edges_.size());
-  for (const Edge& e : old) {
-    if (e.key == kFree) continue;
-    uint64_t i = slot_of(e.key);
-    while (edges_[i].key != kFree) i = (i + 1) & mask_;
-    edges_[i] = e;
-  }
+  for (const Edge& edge : old)
+    if (edge.key != kFree)
+      edges_[slot(static_cast<Node>(edge.key >> 21), edge.key & 0x1FFFFF)] = edge;
 }
 
 }  // namespace ink

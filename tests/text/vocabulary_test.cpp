@@ -66,7 +66,6 @@ TEST(VocabularyBuilder, FindsCharactersAndFrequentPieces) {
   EXPECT_FALSE(v.find("罕")) << "seen once only";
   EXPECT_FALSE(v.find("##砚")) << "Han characters never continue a word";
   const Tokenizer tokenizer(v);
-  const std::string text = "ink inkstone 砚台 stones ok";
   const std::vector<int32_t> ids = tokenizer.pieces("inkstones sink 砚台").ids;
   EXPECT_EQ(std::count(ids.begin(), ids.end(), v.unk()), 0) << "all letters can be spelled";
 }
