@@ -1,0 +1,251 @@
+// The program as its users meet it: results on stdout, one clear line and a status for everything
+// that goes wrong.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "nn/model_folder.h"
+#include "tensor/file.h"
+#include "tensor/safetensors.h"
+#include "text/tokenizer.h"
+
+namespace ink {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Finished {
+  int status = 0;
+  std::string out, error;
+};
+
+class Cli : public testing::Test {
+ protected:
+  void SetUp() override {
+    create_folders(folder_);
+    write_file(folder_ / "vocab.txt",
+               "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n砚\n台\n墨\n纸\n好\n坏\n。\nink\n##stone\n");
+    write_file(folder_ / "text.txt",
+               "砚台好。墨好。\n纸坏。砚坏。\n\n墨台纸砚。\n好纸好墨。\n\n坏砚坏台。好砚好台。\n");
+    write_file(folder_ / "words.txt", "砚台 10\n好纸 5\n好墨 5\n");
+    write_file(folder_ / "train.tsv",
+               "good\t砚台好\nbad\t砚台坏\ngood\t墨好\nbad\t纸坏\ngood\t好纸\nbad\t坏墨\n");
+    write_file(
+        folder_ / "small.json",
+        R"({"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":32,"max_position_embeddings":32})");
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  // Runs `inkstone arguments` with `input` as its standard input, inside the folder.
+  Finished run(const std::string& arguments, const std::string& input = "") const {
+    write_file(folder_ / "stdin", input);
+    const std::string command = "cd '" + folder_.string() + "' && " + INK_PROGRAM + " " +
+                                arguments + " <stdin >stdout 2>stderr";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder_ / "stdout", 1 << 24),
+            read_file(folder_ / "stderr", 1 << 24)};
+  }
+
+  // The run fails with `status`, and its last line of stderr is "inkstone: …" with every part.
+  void expect_failure(const std::string& arguments, int status,
+                      const std::vector<std::string>& parts, const std::string& input = "") const {
+    const Finished f = run(arguments, input);
+    EXPECT_EQ(f.status, status) << arguments << "\n" << f.error;
+    EXPECT_TRUE(f.error.starts_with("inkstone: ")) << f.error;
+    EXPECT_EQ(std::count(f.error.begin(), f.error.end(), '\n'), 1) << "more than one line:\n"
+                                                                   << f.error;
+    for (const std::string& part : parts) {
+      EXPECT_NE(f.error.find(part), std::string::npos) << arguments << ": no '" << part << "' in\n"
+                                                       << f.error;
+    }
+  }
+
+  Finished pretrain(const std::string& more = "") const {
+    return run(
+        "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
+        "--out base --steps 6 "
+        "--held-out 0 --batch-tokens 64 " +
+        more);
+  }
+
+  const fs::path folder_ = fs::temp_directory_path() / ("ink_cli_" + std::to_string(getpid()));
+};
+
+TEST_F(Cli, HelpNamesEveryVerbAndOption) {
+  const Finished all = run("--help");
+  EXPECT_EQ(all.status, 0);
+  for (const char* verb :
+       {"info", "vocab", "dictionary", "tokenize", "segment", "corrupt", "pretrain", "finetune",
+        "evaluate", "predict", "embed", "distill", "prune", "report"}) {
+    EXPECT_NE(all.out.find(verb), std::string::npos) << verb;
+    const Finished one = run(std::string(verb) + " --help");
+    EXPECT_EQ(one.status, 0) << verb;
+    EXPECT_NE(one.out.find("--json"), std::string::npos) << verb;
+  }
+  EXPECT_EQ(run("--version").status, 0);
+  EXPECT_EQ(run("").status, 2);
+}
+
+TEST_F(Cli, WrongUseSuggestsTheNearestName) {
+  expect_failure("pretain", 2, {"pretain", "did you mean pretrain?"});
+  expect_failure("tokenize --vocob vocab.txt", 2, {"--vocob", "did you mean --vocab?"});
+  expect_failure("tokenize", 2, {"--model", "--vocab"});
+  expect_failure("tokenize --vocab vocab.txt --device cuda", 2, {"cuda"});
+  expect_failure(
+      "pretrain --text text.txt --out x --architecture small.json --vocab vocab.txt --objective "
+      "wwwm",
+      2, {"wwwm"});
+  expect_failure("vocab --text text.txt --size many", 2, {"many"});
+}
+
+TEST_F(Cli, OptionsComeFromAFileToo) {
+  write_file(folder_ / "options.json", R"({"vocab": "vocab.txt", "max_length": 3})");
+  const Finished f = run("tokenize --config options.json", "砚台好\n");
+  EXPECT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(f.out.find(R"("tokens":["[CLS]","砚","[SEP]"])"), std::string::npos) << f.out;
+  const Finished flag = run("tokenize --config options.json --max-length 4", "砚台好\n");
+  EXPECT_NE(flag.out.find(R"("[CLS]","砚","台","[SEP]")"), std::string::npos)
+      << "a flag wins: " << flag.out;
+  write_file(folder_ / "wrong.json", R"({"vocab": "vocab.txt", "max_lenght": 3})");
+  expect_failure("tokenize --config wrong.json", 2, {"max_lenght", "did you mean --max-length?"});
+  write_file(folder_ / "broken.json", R"({"vocab": )");
+  expect_failure("tokenize --config broken.json", 1, {"broken.json"});
+}
+
+TEST_F(Cli, TokenizesPairsAndRepairsInput) {
+  const Finished f = run("tokenize --vocab vocab.txt --json", "砚台\tinkstone\n\xff好\n");
+  EXPECT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(f.out.find(R"("tokens":["[CLS]","砚","台","[SEP]","ink","##stone","[SEP]"])"),
+            std::string::npos)
+      << f.out;
+  EXPECT_NE(f.out.find(R"({"lines":2,"tokens":10})"), std::string::npos) << f.out;
+}
+
+TEST_F(Cli, SegmentsWithADictionary) {
+  const Finished f = run("segment --dictionary words.txt --no-hmm", "砚台好纸\n");
+  EXPECT_EQ(f.out, "砚台 好纸\n") << f.error;
+}
+
+TEST_F(Cli, CorruptKeepsWordsTogether) {
+  const Finished f =
+      run("corrupt --objective wwm --vocab vocab.txt --dictionary words.txt --text text.txt");
+  EXPECT_EQ(f.status, 0) << f.error;
+  const Json line = parse_json(f.out.substr(0, f.out.find('\n')), "corrupt");
+  EXPECT_EQ(line.array("selected").size(), line.array("labels").size());
+  EXPECT_EQ(line.array("tokens").size(), line.array("input").size());
+  EXPECT_GE(line.array("selected").size(), 1U);
+}
+
+TEST_F(Cli, TheWholeRoad) {
+  ASSERT_EQ(pretrain().status, 0) << pretrain().error;
+  Finished f =
+      run("finetune --task classification --model base --train train.tsv --dev train.tsv --out "
+          "teacher --epochs 2");
+  ASSERT_EQ(f.status, 0) << f.error;
+  f = run("evaluate --model teacher --data train.tsv --predictions p.jsonl --json");
+  ASSERT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(f.out.find("\"accuracy\""), std::string::npos);
+  EXPECT_TRUE(fs::exists(folder_ / "p.jsonl"));
+  f = run("predict --model teacher", "砚台好\n");
+  ASSERT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(f.out.find("\"probabilities\""), std::string::npos);
+  f = run("embed --model teacher --normalize --out e.safetensors", "砚台\n墨\n");
+  ASSERT_EQ(f.status, 0) << f.error;
+  EXPECT_TRUE(fs::exists(folder_ / "e.safetensors"));
+  write_file(folder_ / "distill.json",
+             R"({"teacher":"teacher","student":{"layers_from_teacher":[0]},"train":"train.tsv",
+    "dev":"train.tsv","TrainingConfig":{"output_dir":"student","num_epochs":1}})");
+  f = run("distill --config distill.json");
+  ASSERT_EQ(f.status, 0) << f.error;
+  write_file(
+      folder_ / "prune.json",
+      R"({"target_num_of_heads":1,"target_ffn_size":16,"pruning_method":"iterative","n_iters":2})");
+  f = run("prune --model teacher --configurations prune.json --data train.tsv --out pruned");
+  ASSERT_EQ(f.status, 0) << f.error;
+  f = run("info pruned --json");
+  ASSERT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(f.out.find("\"heads_per_layer\":[1,1]"), std::string::npos) << f.out;
+  f =
+      run("report --out r.html --train train.tsv --data train.tsv --model a=teacher b=pruned --run "
+          "one=teacher");
+  ASSERT_EQ(f.status, 0) << f.error;
+  const std::string page = read_file(folder_ / "r.html", 1 << 24);
+  EXPECT_NE(page.find("<svg"), std::string::npos);
+  EXPECT_NE(page.find("naive Bayes"), std::string::npos);
+  EXPECT_EQ(page.find("http"), std::string::npos) << "the page refers to nothing outside itself";
+}
+
+TEST_F(Cli, BadInputGetsOneLine) {
+  expect_failure("info absent", 1, {"absent"});
+  expect_failure("vocab --text absent.txt", 1, {"absent.txt"});
+  write_file(folder_ / "empty.txt", "\n\n");
+  expect_failure("vocab --text empty.txt", 1, {"empty.txt"});
+  write_file(folder_ / "bad.txt", "砚\xff台\n");
+  expect_failure("vocab --text bad.txt", 1, {"bad.txt", "UTF-8"});
+  write_file(folder_ / "no_unk.txt", "[PAD]\n[CLS]\n[SEP]\n[MASK]\n砚\n");
+  expect_failure("tokenize --vocab no_unk.txt", 1, {"no_unk.txt", "[UNK]"});
+  expect_failure(
+      "pretrain --objective wwm --architecture small.json --vocab vocab.txt --dictionary "
+      "absent.txt --text "
+      "text.txt --out base",
+      1, {"absent.txt"});
+  write_file(
+      folder_ / "wide.json",
+      R"({"hidden_size":99999999999,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":32})");
+  expect_failure(
+      "pretrain --architecture wide.json --vocab vocab.txt --objective mlm --text text.txt --out "
+      "base",
+      1, {"wide.json", "hidden_size"});
+}
+
+TEST_F(Cli, DamagedModelsAreRefusedAndNothingIsLost) {
+  ASSERT_EQ(pretrain().status, 0);
+  const fs::path weights = folder_ / "base" / "model.safetensors";
+  const std::string whole = read_file(weights, 1 << 26);
+  write_file(folder_ / "labels.tsv", "good\t砚台好\nugly\t砚台坏\n");
+  ASSERT_EQ(run("finetune --model base --train train.tsv --dev train.tsv --out teacher --epochs 1")
+                .status,
+            0);
+  expect_failure("evaluate --model teacher --data labels.tsv", 1, {"labels.tsv:2", "ugly", "good"});
+  write_file(weights, whole.substr(0, whole.size() / 2));
+  expect_failure("info base", 1, {"model.safetensors"});
+  write_file(weights, std::string(8, '\xff') + whole.substr(8));
+  expect_failure("info base", 1, {"model.safetensors"});
+  write_file(weights, whole);
+  EXPECT_EQ(run("info base").status, 0);
+}
+
+TEST_F(Cli, AFullDiskLeavesTheOldFile) {
+  ASSERT_EQ(run("vocab --text text.txt --min-frequency 1 --out v.txt").status, 0);
+  const std::string before = read_file(folder_ / "v.txt", 1 << 20);
+  const std::string limited =
+      "sh -c 'ulimit -f 0; exec " + std::string(INK_PROGRAM) +
+      " vocab --text text.txt --min-frequency 1 --out v.txt' 2>&1 >/dev/null | cat";
+  FILE* pipe = popen(("cd '" + folder_.string() + "' && " + limited).c_str(), "r");
+  ASSERT_NE(pipe, nullptr);
+  std::string message;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) message += static_cast<char>(c);
+  pclose(pipe);
+  EXPECT_NE(message.find("v.txt"), std::string::npos) << message;
+  EXPECT_EQ(read_file(folder_ / "v.txt", 1 << 20), before);
+}
+
+TEST_F(Cli, ResumesWhereItStopped) {
+  ASSERT_EQ(pretrain().status, 0);
+  const std::string whole = read_file(folder_ / "base" / "model.safetensors", 1 << 26);
+  fs::remove_all(folder_ / "base");
+  ASSERT_EQ(pretrain("--checkpoint-every 2").status, 0);
+  EXPECT_EQ(read_file(folder_ / "base" / "model.safetensors", 1 << 26), whole)
+      << "checkpoints change nothing";
+  const Finished again = pretrain();
+  EXPECT_EQ(again.status, 1) << "a finished run is not overwritten silently";
+  EXPECT_NE(again.error.find("--resume"), std::string::npos) << again.error;
+}
+
+}  // namespace
+}  // namespace ink
