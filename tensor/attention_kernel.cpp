@@ -1,4 +1,5 @@
-// Blocked attention: scores of a block of queries against a block of keys, softmax as it goes, times the values.
+// Blocked attention: scores of a block of queries against a block of keys, softmax as it goes,
+// times the values.
 #include "tensor/attention_kernel.h"
 
 #include <algorithm>
@@ -21,7 +22,8 @@ namespace {
 constexpr int64_t kForwardQueries = 48, kForwardKeys = 512;
 constexpr int64_t kBackwardQueries = 96, kBackwardKeys = 256;
 
-// A row of scores is this long: an odd number of cache lines, so that rows fall into different cache sets.
+// A row of scores is this long: an odd number of cache lines, so that rows fall into different
+// cache sets.
 int64_t score_ld(int64_t keys) { return (keys + 15) / 16 / 2 * 32 + 16; }
 
 // One head of one sequence, or some of its queries.
@@ -32,8 +34,8 @@ struct Task {
 };
 using Tasks = std::vector<Task, PoolAllocator<Task>>;
 
-// Tasks from long to short, so that no thread starts a long one when the others are done. With few of them, queries are
-// cut into `piece`s too; 0 for never.
+// Tasks from long to short, so that no thread starts a long one when the others are done. With few
+// of them, queries are cut into `piece`s too; 0 for never.
 Tasks tasks_of(std::span<const int32_t> offsets, int64_t heads, int64_t piece) {
   std::vector<int64_t, PoolAllocator<int64_t>> order;
   for (size_t b = 0; b + 1 < offsets.size(); ++b) {
@@ -94,8 +96,8 @@ void copy_scaled(int64_t rows, int64_t columns, const T* from, int64_t ld, T fac
   });
 }
 
-// The mask of dropout for one row of P: factor[j] = 0 or 1/(1 − dropout) for keys first_key + j, j < keys. Called inside
-// simd::run.
+// The mask of dropout for one row of P: factor[j] = 0 or 1/(1 − dropout) for keys first_key + j, j
+// < keys. Called inside simd::run.
 template <class T>
 void draw_mask(const AttentionInput<T>& in, int64_t row, int64_t head, int64_t first_key,
                int64_t keys, T* factor) {
@@ -200,9 +202,9 @@ void forward(const AttentionInput<T>& in, const Task& task, Rows<T> out, T* log_
     std::fill_n(running.maximum, count, -std::numeric_limits<T>::infinity());
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t key = b * kForwardKeys, keys = std::min(kForwardKeys, task.length - key);
-      multiply(count, keys, D, queries, D, 1, packed_keys + b * key_room, scores, ld, false);
+      multiply(count, keys, D, queries, D, false, packed_keys + b * key_room, scores, ld, false);
       softmax_block(head, task, q, count, key, keys, scores, ld, mask, running);
-      multiply(count, D, keys, scores, ld, 1, packed_values + b * value_room, running.values, D,
+      multiply(count, D, keys, scores, ld, false, packed_values + b * value_room, running.values, D,
                b > 0);
     }
     finish_queries(head, task, q, count, running, out, log_sum);
@@ -211,7 +213,8 @@ void forward(const AttentionInput<T>& in, const Task& task, Rows<T> out, T* log_
 
 // ── backward ────────────────────────────────────────────────────────────────────────────────────
 //
-// With S the scores, P = exp(S − log_sum), M the mask (ones without dropout) and d = rowsum(dout ∘ out):
+// With S the scores, P = exp(S − log_sum), M the mask (ones without dropout) and d = rowsum(dout ∘
+// out):
 //   dv = (P ∘ M)ᵀ dout,   dS = P ∘ ((dout vᵀ) ∘ M − d),   dq = dS k·scale,   dk = dSᵀ q·scale
 
 // scores: S → P ∘ M;   products: dout vᵀ → dS
@@ -290,15 +293,15 @@ void backward(const AttentionInput<T>& in, const Task& task, Rows<const T> out, 
     });
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t key = b * kBackwardKeys, keys = std::min(kBackwardKeys, task.length - key);
-      multiply(count, keys, D, queries, D, 1, keys_across + b * across_room, scores, ld, false);
-      multiply(count, keys, D, head.at(dout, row), dout.ld, 1, values_across + b * across_room,
+      multiply(count, keys, D, queries, D, false, keys_across + b * across_room, scores, ld, false);
+      multiply(count, keys, D, head.at(dout, row), dout.ld, false, values_across + b * across_room,
                products, ld, false);
       differentiate_block(head, task, q, count, key, keys, log_sum, d, scores, products, ld, mask);
-      multiply(keys, D, count, scores, 1, ld, dout_along, head.at(dv, task.begin + key), dv.ld,
+      multiply(keys, D, count, scores, ld, true, dout_along, head.at(dv, task.begin + key), dv.ld,
                q > 0);
-      multiply(keys, D, count, products, 1, ld, queries_along, head.at(dk, task.begin + key), dk.ld,
-               q > 0);
-      multiply(count, D, keys, products, ld, 1, keys_along + b * along_room, head.at(dq, row),
+      multiply(keys, D, count, products, ld, true, queries_along, head.at(dk, task.begin + key),
+               dk.ld, q > 0);
+      multiply(count, D, keys, products, ld, false, keys_along + b * along_room, head.at(dq, row),
                dq.ld, b > 0);
     }
     for (int64_t r = 0; r < count; ++r) {

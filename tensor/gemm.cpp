@@ -1,4 +1,5 @@
-// The products: cutting C into tasks, packing what a task needs, and running the micro-kernels over it.
+// The products: cutting C into tasks, packing what a task needs, and running the micro-kernels over
+// it.
 #include "tensor/gemm.h"
 
 #include <algorithm>
@@ -16,11 +17,12 @@ namespace {
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Steps of k between two visits of a tile of C: a panel of B and the rows of A that meet it stay in the first caches.
+// Steps of k between two visits of a tile of C: a panel of B and the rows of A that meet it stay in
+// the first caches.
 constexpr int64_t kDepth = 384;
 constexpr int64_t kTaskColumns =
     192;  // kDepth × kTaskColumns floats of packed B stay in the second-level cache
-constexpr int64_t kTaskRows = 96;
+constexpr int64_t kBlockRows = 96;               // kBlockRows × kDepth floats of A stay there too
 constexpr int64_t kTaskWork = int64_t{1} << 18;  // multiply-adds that are worth a hand-out
 
 // B as the user gave it, or packed.
@@ -63,11 +65,10 @@ class Product {
       const int64_t depth = std::min(kDepth, k_ - k);
       parallel_for(divide_up(m_, tile_rows_), grain_for(depth * tile_rows_),
                    [&](int64_t begin, int64_t end) {
-                     for (int64_t t = begin; t < end; ++t) {
-                       const int64_t row = t * tile_rows_;
-                       pack_panel(a_, lda_, false, k, depth, row, std::min(tile_rows_, m_ - row),
-                                  tile_rows_, rows.data() + row * depth);
-                     }
+                     const int64_t row = begin * tile_rows_,
+                                   row_end = std::min(m_, end * tile_rows_);
+                     pack_panels(a_, lda_, false, k, depth, row, row_end - row, tile_rows_,
+                                 tile_rows_, rows.data() + row * depth);
                    });
       multiply(k, k + depth, rows.data());
     }
@@ -77,10 +78,11 @@ class Product {
  private:
   int64_t padded_rows() const { return divide_up(m_, tile_rows_) * tile_rows_; }
 
-  // Chooses tile_rows_, task_rows_ and task_panels_.
+  // Chooses the sizes of tiles, blocks and tasks.
   void cut() {
     const int64_t tiles = divide_up(m_, kernel_.rows);
     tile_rows_ = divide_up(m_, tiles);
+    block_rows_ = kBlockRows / tile_rows_ * tile_rows_;
     const int64_t wanted =
         std::clamp<int64_t>(m_ * n_ * std::max<int64_t>(k_, 1) / kTaskWork, 1, 4 * threads());
     const int64_t most_panels = std::max<int64_t>(1, kTaskColumns / kernel_.panel_width);
@@ -105,41 +107,37 @@ class Product {
             const float* packed_a) const {
     const int64_t row_end = std::min(m_, row + task_rows_),
                   panel_end = std::min(panels_, panel + task_panels_);
-    const Scratch<float> scratch(b_.packed ? 0
-                                           : (panel_end - panel) * kernel_.panel_width *
-                                                 std::min(k_end - k_begin, kDepth));
+    const int64_t width = kernel_.panel_width, column = panel * width;
+    const Scratch<float> scratch(
+        b_.packed ? 0 : (panel_end - panel) * width * std::min(k_end - k_begin, kDepth));
     int64_t k = k_begin;
     do {
       const int64_t depth = std::min(kDepth, k_end - k);
-      for (int64_t p = panel; p < panel_end; ++p) {
-        const int64_t stored = stored_columns(n_, p, kernel_.panel_width, kernel_.vector_width);
-        const int64_t columns =
-            std::min<int64_t>(n_ - p * kernel_.panel_width, kernel_.panel_width);
-        const float* b;
-        if (b_.packed) {
-          b = b_.b + p * kernel_.panel_width * k_ + k * stored;
-        } else {
-          float* out = scratch.data() + (p - panel) * kernel_.panel_width * depth;
-          pack_panel(b_.b, b_.ldb, b_.transposed, k, depth, p * kernel_.panel_width, columns,
-                     stored, out);
-          b = out;
+      if (!b_.packed) {
+        pack_panels(b_.b, b_.ldb, b_.transposed, k, depth, column,
+                    std::min(n_, panel_end * width) - column, width, kernel_.vector_width,
+                    scratch.data());
+      }
+      for (int64_t r = row; r < row_end; r += block_rows_) {
+        for (int64_t p = panel; p < panel_end; ++p) {
+          const int64_t stored = stored_columns(n_, p, width, kernel_.vector_width);
+          const float* b = b_.packed ? b_.b + p * width * k_ + k * stored
+                                     : scratch.data() + (p - panel) * width * depth;
+          column_of_tiles(r, std::min(row_end, r + block_rows_), p * width,
+                          std::min(n_ - p * width, width), k, depth, b, packed_a);
         }
-        column_of_tiles(row, row_end, p * kernel_.panel_width, columns, stored, k, depth, b,
-                        packed_a ? packed_a + row * depth : nullptr);
       }
       k += depth;
     } while (k < k_end);
   }
 
   // All tiles of one panel.
-  void column_of_tiles(int64_t row, int64_t row_end, int64_t column, int64_t columns,
-                       int64_t stored, int64_t k, int64_t depth, const float* b,
-                       const float* packed_a) const {
+  void column_of_tiles(int64_t row, int64_t row_end, int64_t column, int64_t columns, int64_t k,
+                       int64_t depth, const float* b, const float* packed_a) const {
     TileCall t;
-    t.a_row = packed_a ? 1 : lda_;
-    t.a_step = packed_a ? tile_rows_ : 1;
+    t.lda = packed_a ? tile_rows_ : lda_;
+    t.a_by_columns = packed_a != nullptr;
     t.b = b;
-    t.b_step = stored;
     t.depth = depth;
     t.ldc = ldc_;
     t.columns = columns;
@@ -147,7 +145,7 @@ class Product {
     t.epilogue = k + depth == k_ ? finish_ : nullptr;
     t.column = column;
     for (int64_t r = row; r < row_end; r += tile_rows_) {
-      t.a = packed_a ? packed_a + (r - row) * depth : a_ + r * lda_ + k;
+      t.a = packed_a ? packed_a + r * depth : a_ + r * lda_ + k;
       t.c = c_ + r * ldc_ + column;
       t.row = r;
       kernel_.tile(std::min(tile_rows_, row_end - r), columns)(t);
@@ -165,7 +163,7 @@ class Product {
   const Epilogue<float>& epilogue_;
   const Epilogue<float>* finish_ = nullptr;
   int64_t panels_ = 0;
-  int64_t tile_rows_ = 1, task_rows_ = 1, task_panels_ = 1;
+  int64_t tile_rows_ = 1, block_rows_ = 1, task_rows_ = 1, task_panels_ = 1;
 };
 
 void check_sizes(int64_t m, int64_t n, int64_t k) {
@@ -203,10 +201,9 @@ PackedMatrix::PackedMatrix(const float* b, int64_t ldb, bool transposed, int64_t
   bytes_ = columns * k * static_cast<int64_t>(sizeof(float));
   panels_ = static_cast<float*>(pool().allocate(static_cast<size_t>(bytes_)));
   parallel_for(panels, grain_for(k * width_), [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      pack_panel(b, ldb, transposed, 0, k, p * width_, std::min<int64_t>(width_, n - p * width_),
-                 stored_columns(n, p, width_, kernel.vector_width), panels_ + p * width_ * k);
-    }
+    const int64_t column = begin * width_;
+    pack_panels(b, ldb, transposed, 0, k, column, std::min(n, end * width_) - column, width_,
+                kernel.vector_width, panels_ + column * k);
   });
 }
 

@@ -1,10 +1,12 @@
-// The micro-kernels of gemm and attention: a small tile of C stays in registers while A and B stream past.
+// The micro-kernels of gemm and attention: a small tile of C stays in registers while A and B
+// stream past.
 //
 //   C[r][n] = start + Σ_k A[r][k]·B[k][n],   start = C[r][n] when continuing, else 0
 //
-// B lies in panels (packing.h): [depth][panel_width], the last panel cut to whole vectors and padded with zeros. A is read
-// where it is, any two strides. One template (gemm_tile.h) is compiled for every instruction set; multiply-adds are
-// fused wherever the set has them, so AVX2 and AVX-512 give the same bits.
+// B lies in panels (packing.h): [depth][panel_width], the last panel cut to whole vectors and
+// padded with zeros. A is read where it is, by rows or by columns. One template (gemm_tile.h) is
+// compiled for every instruction set; multiply-adds are fused wherever the set has them, so AVX2
+// and AVX-512 give the same bits.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -15,10 +17,10 @@
 namespace ink {
 
 struct TileCall {
-  const float* a = nullptr;  // A[r][k] at a[r·a_row + k·a_step]
-  int64_t a_row = 0, a_step = 0;
-  const float* b = nullptr;  // one panel: B[k][n] at b[k·b_step + n]
-  int64_t b_step = 0;
+  const float* a = nullptr;  // A[r][k] at a[r·lda + k], or at a[k·lda + r]
+  int64_t lda = 0;
+  bool a_by_columns = false;
+  const float* b = nullptr;  // one panel, [depth][whole vectors]
   int64_t depth = 0;
   float* c = nullptr;  // C[r][n] at c[r·ldc + n]
   int64_t ldc = 0;
@@ -48,7 +50,8 @@ const GemmKernel& gemm_kernel_of(int panel_width);  // the one whose panels are 
 const GemmKernel& portable_kernel();
 const GemmKernel& avx2_kernel();
 const GemmKernel& avx512_kernel();
-// The 8×48 tiles of AVX-512 in AVX2 instructions: slow, and the same bits; tests prove the tile logic with it.
+// The 8×48 tiles of AVX-512 in AVX2 instructions: slow, and the same bits; tests prove the tile
+// logic with it.
 const GemmKernel& avx512_kernel_in_avx2();
 
 }  // namespace ink

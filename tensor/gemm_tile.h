@@ -1,5 +1,5 @@
-// The micro-kernel template. Include it after `#pragma GCC target`, which is what makes it AVX2 or AVX-512 code;
-// everything here is in an unnamed namespace, so every including file has its own.
+// The micro-kernel template. Include it after `#pragma GCC target`, which is what makes it AVX2 or
+// AVX-512 code; everything here is in an unnamed namespace, so every including file has its own.
 //
 // An Isa names a vector type and five operations on it: zero, load, store, broadcast, multiply_add.
 #pragma once
@@ -11,58 +11,76 @@
 namespace ink {
 namespace {
 
-// C = epilogue of the sums in `x` (rows × stride), for the columns that exist.
-template <class F>
-void finish_with(const TileCall& t, int rows, const float* x, int64_t stride, const F& activation) {
+// The epilogue of a tile: `x` holds its sums, R rows of S floats, of which the first t.columns
+// exist in C.
+template <int R, int S, class F>
+void finish_with(const TileCall& t, float* x, const F& activation) {
   const Epilogue<float>& e = *t.epilogue;
-  for (int r = 0; r < rows; ++r, x += stride) {
-    const int64_t row = t.row + r, n = t.columns;
+  const int64_t n = t.columns;
+  if (e.bias) {
+    const float* bias = e.bias + t.column;
+    for (int64_t r = 0; r < R; ++r) {
+#pragma omp simd
+      for (int64_t i = 0; i < n; ++i) x[r * S + i] += bias[i];
+    }
+  }
+  if (e.before) {
+    for (int64_t r = 0; r < R; ++r) {
+      float* before = e.before + (t.row + r) * e.ld_before + t.column;
+#pragma omp simd
+      for (int64_t i = 0; i < n; ++i) before[i] = x[r * S + i];
+    }
+  }
+#pragma omp simd
+  for (int64_t i = 0; i < R * S; ++i)
+    x[i] = activation(x[i]);  // one long loop; columns that do not exist are 0
+  for (int64_t r = 0; r < R; ++r) {
     float* c = t.c + r * t.ldc;
-    alignas(64) float y[64];
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) y[i] = x[i];
-    if (e.bias) {
-      const float* bias = e.bias + t.column;
-#pragma omp simd
-      for (int64_t i = 0; i < n; ++i) y[i] += bias[i];
-    }
-    if (e.before) {
-      float* before = e.before + row * e.ld_before + t.column;
-#pragma omp simd
-      for (int64_t i = 0; i < n; ++i) before[i] = y[i];
-    }
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) y[i] = activation(y[i]);
     if (e.residual) {
-      const float* residual = e.residual + row * e.ld_residual + t.column;
+      const float* residual = e.residual + (t.row + r) * e.ld_residual + t.column;
 #pragma omp simd
-      for (int64_t i = 0; i < n; ++i) y[i] += residual[i];
+      for (int64_t i = 0; i < n; ++i) x[r * S + i] += residual[i];
     }
 #pragma omp simd
-    for (int64_t i = 0; i < n; ++i) c[i] = y[i];
+    for (int64_t i = 0; i < n; ++i) c[i] = x[r * S + i];
   }
 }
 
-[[gnu::flatten, gnu::noinline]] void finish(const TileCall& t, int rows, const float* x,
-                                            int64_t stride) {
-  vmath::with(t.epilogue->activation, [&](auto f) { finish_with(t, rows, x, stride, f); });
+template <int R, int S>
+[[gnu::flatten, gnu::noinline]] void finish(const TileCall& t, float* x) {
+  vmath::with(t.epilogue->activation, [&](auto f) { finish_with<R, S>(t, x, f); });
+}
+
+// sum[r][v] += A[r][k]·B[k][v] for one k; A[r] is at a(r)
+template <class Isa, int R, int V, class A>
+[[gnu::always_inline]] inline void step(typename Isa::Vector (&sum)[R][V], const A& a,
+                                        const float* b) {
+  typename Isa::Vector x[V];
+#pragma GCC unroll 8
+  for (int v = 0; v < V; ++v) x[v] = Isa::load(b + v * Isa::width);
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+    const auto s = Isa::broadcast(a(r));
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) Isa::multiply_add(sum[r][v], s, x[v]);
+  }
 }
 
 // R rows × V vectors. Loops over R and V are unrolled, so that `sum` lives in registers.
 template <class Isa, int R, int V>
 void tile(const TileCall& t) {
   using Vector = typename Isa::Vector;
-  constexpr int W = Isa::width;
-  alignas(64) float edge[R * V * W];  // the tile when it sticks out of C, or has an epilogue
-  const bool whole = t.columns == V * W;
+  constexpr int W = Isa::width, S = V * W;
+  alignas(64) float edge[R * S];  // the tile when it sticks out of C, or has an epilogue
+  const bool whole = t.columns == S;
   const float* start = t.c;
   int64_t start_ld = t.ldc;
   if (t.continues && !whole) {
     for (int r = 0; r < R; ++r) {
-      for (int n = 0; n < V * W; ++n) edge[r * V * W + n] = n < t.columns ? t.c[r * t.ldc + n] : 0;
+      for (int n = 0; n < S; ++n) edge[r * S + n] = n < t.columns ? t.c[r * t.ldc + n] : 0;
     }
     start = edge;
-    start_ld = V * W;
+    start_ld = S;
   }
 
   Vector sum[R][V];
@@ -74,37 +92,43 @@ void tile(const TileCall& t) {
     }
   }
 
-  // Three row pointers and two strides reach up to nine rows with x86's address modes.
-  const int64_t row = t.a_row;
-  const float *a0 = t.a, *a3 = t.a + 3 * row, *a6 = t.a + 6 * row, *b = t.b;
-  for (int64_t k = 0; k < t.depth; ++k) {
-    Vector x[V];
-#pragma GCC unroll 8
-    for (int v = 0; v < V; ++v) x[v] = Isa::load(b + v * W);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const Vector s = Isa::broadcast((r < 3 ? a0 : r < 6 ? a3 : a6) + (r % 3) * row);
-#pragma GCC unroll 8
-      for (int v = 0; v < V; ++v) Isa::multiply_add(sum[r][v], s, x[v]);
+  const int64_t lda = t.lda, depth = t.depth;
+  const float* b = t.b;
+  if (t.a_by_columns) {
+    const float* a = t.a;
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < depth; ++k) {
+      step<Isa, R, V>(
+          sum, [a](int r) { return a + r; }, b);
+      a += lda;
+      b += S;
     }
-    a0 += t.a_step;
-    a3 += t.a_step;
-    a6 += t.a_step;
-    b += t.b_step;
+  } else {
+    // Three row pointers and one stride reach all rows with x86's address modes.
+    const float *a0 = t.a, *a3 = a0 + 3 * lda, *a6 = a0 + 6 * lda;
+#pragma GCC unroll 4
+    for (int64_t k = 0; k < depth; ++k) {
+      step<Isa, R, V>(
+          sum, [=](int r) { return (r < 3   ? a0
+                                    : r < 6 ? a3
+                                            : a6) +
+                                   (r % 3) * lda + k; }, b);
+      b += S;
+    }
   }
 
   const bool direct = whole && !t.epilogue;
   float* out = direct ? t.c : edge;
-  const int64_t out_ld = direct ? t.ldc : V * W;
+  const int64_t out_ld = direct ? t.ldc : S;
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) Isa::store(out + r * out_ld + v * W, sum[r][v]);
   }
   if (direct) return;
-  if (t.epilogue) return finish(t, R, edge, V * W);
+  if (t.epilogue) return finish<R, S>(t, edge);
   for (int r = 0; r < R; ++r) {
-    for (int64_t n = 0; n < t.columns; ++n) t.c[r * t.ldc + n] = edge[r * V * W + n];
+    for (int64_t n = 0; n < t.columns; ++n) t.c[r * t.ldc + n] = edge[r * S + n];
   }
 }
 

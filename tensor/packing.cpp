@@ -1,6 +1,7 @@
 // Packing of one panel: copies rows, or transposes in blocks of 4×4 that stay in registers.
 #include "tensor/packing.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace ink {
@@ -25,41 +26,62 @@ void transpose_4x4(const float* b, int64_t ldb, float* out, int64_t width) {
   store(out + 3 * width, __builtin_shufflevector(c, e, 2, 3, 6, 7));
 }
 
+// One panel of a transposed B.
 void pack_transposed(const float* b, int64_t ldb, int64_t depth, int64_t columns, int64_t width,
                      float* out) {
   constexpr int64_t kLine =
       16;  // a cache line of every row is used up before the next is asked for
   const int64_t even_columns = columns & ~int64_t{3}, even_depth = depth & ~int64_t{3};
   for (int64_t k0 = 0; k0 < even_depth; k0 += kLine) {
-    const int64_t k1 = k0 + kLine < even_depth ? k0 + kLine : even_depth;
+    const int64_t k1 = std::min(k0 + kLine, even_depth);
     for (int64_t n = 0; n < even_columns; n += 4) {
+      const float* row = b + n * ldb + k0;
+      for (int64_t r = 0; r < 4; ++r) __builtin_prefetch(row + r * ldb + 4 * kLine);
       for (int64_t k = k0; k < k1; k += 4)
         transpose_4x4(b + n * ldb + k, ldb, out + k * width + n, width);
     }
   }
   for (int64_t k = 0; k < depth; ++k) {
-    const int64_t done = k < even_depth ? even_columns : 0;
-    for (int64_t n = done; n < columns; ++n) out[k * width + n] = b[n * ldb + k];
+    for (int64_t n = k < even_depth ? even_columns : 0; n < columns; ++n)
+      out[k * width + n] = b[n * ldb + k];
     for (int64_t n = columns; n < width; ++n) out[k * width + n] = 0;
   }
 }
 
+// Rows of a few panels at a time: what is read lies together, and what is written falls into
+// different cache sets.
 void pack_rows(const float* b, int64_t ldb, int64_t depth, int64_t columns, int64_t width,
-               float* out) {
-  for (int64_t k = 0; k < depth; ++k, b += ldb, out += width) {
-    for (int64_t n = 0; n < columns; ++n) out[n] = b[n];
-    for (int64_t n = columns; n < width; ++n) out[n] = 0;
+               int64_t vector_width, float* out) {
+  constexpr int64_t kTogether = 4;
+  const int64_t panels = (columns + width - 1) / width;
+  for (int64_t first = 0; first < panels; first += kTogether) {
+    for (int64_t k = 0; k < depth; ++k) {
+      for (int64_t p = first; p < std::min(panels, first + kTogether); ++p) {
+        const int64_t stored = stored_columns(columns, p, width, vector_width);
+        const int64_t present = std::min(width, columns - p * width);
+        const float* from = b + k * ldb + p * width;
+        float* to = out + p * width * depth + k * stored;
+        int64_t n = 0;
+        for (; n + 16 <= present; n += 16) std::memcpy(to + n, from + n, 64);
+        for (; n < present; ++n) to[n] = from[n];
+        for (; n < stored; ++n) to[n] = 0;
+      }
+    }
   }
 }
 
 }  // namespace
 
-void pack_panel(const float* b, int64_t ldb, bool transposed, int64_t first_k, int64_t depth,
-                int64_t first_n, int64_t columns, int64_t width, float* out) {
-  if (transposed) {
-    pack_transposed(b + first_n * ldb + first_k, ldb, depth, columns, width, out);
-  } else {
-    pack_rows(b + first_k * ldb + first_n, ldb, depth, columns, width, out);
+void pack_panels(const float* b, int64_t ldb, bool transposed, int64_t first_k, int64_t depth,
+                 int64_t first_n, int64_t columns, int64_t width, int64_t vector_width,
+                 float* out) {
+  if (!transposed) {
+    return pack_rows(b + first_k * ldb + first_n, ldb, depth, columns, width, vector_width, out);
+  }
+  for (int64_t p = 0; p * width < columns; ++p) {
+    pack_transposed(b + (first_n + p * width) * ldb + first_k, ldb, depth,
+                    std::min(width, columns - p * width),
+                    stored_columns(columns, p, width, vector_width), out + p * width * depth);
   }
 }
 

@@ -7,16 +7,16 @@
 
 namespace ink {
 
-// One panel: out[k][n] = op(B)[first_k + k][first_n + n] for k < depth, n < columns; zeros for columns ≤ n < width.
-// op(B)[k][n] is b[k·ldb + n], or b[n·ldb + k] when transposed.
-void pack_panel(const float* b, int64_t ldb, bool transposed, int64_t first_k, int64_t depth,
-                int64_t first_n, int64_t columns, int64_t width, float* out);
-
 // Columns that panel p of N columns stores: `panel_width`, or what is left in whole vectors.
 inline int64_t stored_columns(int64_t n, int64_t panel, int64_t panel_width, int64_t vector_width) {
   const int64_t left = n - panel * panel_width;
   return left >= panel_width ? panel_width
                              : (left + vector_width - 1) / vector_width * vector_width;
 }
+
+// Panels of depth × width, one behind the other: out[p][k][n] = op(B)[first_k + k][first_n + p·width + n], for `columns`
+// columns from first_n on. op(B)[k][n] is b[k·ldb + n], or b[n·ldb + k] when transposed.
+void pack_panels(const float* b, int64_t ldb, bool transposed, int64_t first_k, int64_t depth,
+                 int64_t first_n, int64_t columns, int64_t width, int64_t vector_width, float* out);
 
 }  // namespace ink

@@ -22,11 +22,7 @@ int64_t packed_size<double>(int64_t n, int64_t k) {
 template <>
 void pack(const float* b, int64_t ldb, bool transposed, int64_t n, int64_t k, float* out) {
   const GemmKernel& kernel = gemm_kernel();
-  const int64_t width = kernel.panel_width;
-  for (int64_t p = 0; p * width < n; ++p) {
-    pack_panel(b, ldb, transposed, 0, k, p * width, std::min(width, n - p * width),
-               stored_columns(n, p, width, kernel.vector_width), out + p * width * k);
-  }
+  pack_panels(b, ldb, transposed, 0, k, 0, n, kernel.panel_width, kernel.vector_width, out);
 }
 
 template <>
@@ -37,24 +33,23 @@ void pack(const double* b, int64_t ldb, bool transposed, int64_t n, int64_t k, d
 }
 
 template <>
-void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_row, int64_t a_step,
+void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, bool a_by_columns,
               const float* b, float* c, int64_t ldc, bool continues) {
   if (m == 0) return;
   const GemmKernel& kernel = gemm_kernel();
   const int64_t width = kernel.panel_width, tiles = (m + kernel.rows - 1) / kernel.rows;
   const int64_t tile_rows = (m + tiles - 1) / tiles;
   TileCall t;
-  t.a_row = a_row;
-  t.a_step = a_step;
+  t.lda = lda;
+  t.a_by_columns = a_by_columns;
   t.depth = k;
   t.ldc = ldc;
   t.continues = continues;
   for (int64_t p = 0; p * width < n; ++p) {
     t.b = b + p * width * k;
-    t.b_step = stored_columns(n, p, width, kernel.vector_width);
     t.columns = std::min(width, n - p * width);
     for (int64_t row = 0; row < m; row += tile_rows) {
-      t.a = a + row * a_row;
+      t.a = a + (a_by_columns ? row : row * lda);
       t.c = c + row * ldc + p * width;
       kernel.tile(std::min(tile_rows, m - row), t.columns)(t);
     }
@@ -62,13 +57,13 @@ void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_t a_row, in
 }
 
 template <>
-void multiply(int64_t m, int64_t n, int64_t k, const double* a, int64_t a_row, int64_t a_step,
+void multiply(int64_t m, int64_t n, int64_t k, const double* a, int64_t lda, bool a_by_columns,
               const double* b, double* c, int64_t ldc, bool continues) {
   for (int64_t i = 0; i < m; ++i) {
     double* row = c + i * ldc;
     if (!continues) std::fill_n(row, n, 0.0);
     for (int64_t l = 0; l < k; ++l) {
-      const double x = a[i * a_row + l * a_step];
+      const double x = (a_by_columns ? a[l * lda + i] : a[i * lda + l]);
       for (int64_t j = 0; j < n; ++j) row[j] += x * b[l * n + j];
     }
   }

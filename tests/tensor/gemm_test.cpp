@@ -1,5 +1,5 @@
-// Products: every element is one chain of multiply-adds in order of k, bit for bit, whatever the shape, layout, threads,
-// instruction set or tile.
+// Products: every element is one chain of multiply-adds in order of k, bit for bit, whatever the
+// shape, layout, threads, instruction set or tile.
 #include "tensor/gemm.h"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,8 @@ namespace {
 
 constexpr float kSentinel = 12345.0f;
 
-// A matrix in user memory that ends at its last element; rows are `gap` elements longer than they need to be.
+// A matrix in user memory that ends at its last element; rows are `gap` elements longer than they
+// need to be.
 template <class T>
 struct Matrix {
   int64_t rows, columns, ld;
@@ -143,7 +144,8 @@ TEST_F(GemmTest, AgreesWithDouble) {
   });
 }
 
-// All tiles, AVX-512's included even where only AVX2 exists: any rows and columns, A by rows or by columns.
+// All tiles, AVX-512's included even where only AVX2 exists: any rows and columns, A by rows or by
+// columns.
 TEST_F(GemmTest, EveryTileGivesTheChain) {
   struct Choice {
     const GemmKernel* kernel;
@@ -167,7 +169,8 @@ TEST_F(GemmTest, EveryTileGivesTheChain) {
             const Matrix<float> a(by_columns ? depth : rows, by_columns ? rows : depth, 0, 1);
             const Matrix<float> b(depth, columns, 0, 2), c(rows, columns, 2, 3);
             std::vector<float> panel(static_cast<size_t>(depth * stored));
-            pack_panel(b.data.data(), b.ld, false, 0, depth, 0, columns, stored, panel.data());
+            pack_panels(b.data.data(), b.ld, false, 0, depth, 0, columns, width,
+                        kernel->vector_width, panel.data());
             Matrix<float> expected(rows, columns, 0);
             const bool continues = (rows + columns) % 2 == 0;
             for (int64_t i = 0; i < rows; ++i) {
@@ -178,10 +181,9 @@ TEST_F(GemmTest, EveryTileGivesTheChain) {
             }
             TileCall t;
             t.a = a.data.data();
-            t.a_row = by_columns ? 1 : a.ld;
-            t.a_step = by_columns ? a.ld : 1;
+            t.lda = a.ld;
+            t.a_by_columns = by_columns;
             t.b = panel.data();
-            t.b_step = stored;
             t.depth = depth;
             t.c = c.data.data();
             t.ldc = c.ld;

@@ -1,0 +1,127 @@
+// What this machine can do at most: multiply-adds a second and bytes read a second, by measurement.
+//
+// Benches print their results as shares of these limits. Best of several runs: other programs only ever take time away.
+#pragma once
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+#include "tensor/parallel.h"
+#include "tensor/simd.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace ink::bench {
+
+inline double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// The shortest of `runs` timings of f.
+template <class F>
+double best_seconds(int runs, const F& f) {
+  double best = 1e30;
+  for (int i = 0; i < runs; ++i) {
+    const double start = seconds();
+    f();
+    best = std::min(best, seconds() - start);
+  }
+  return best;
+}
+
+namespace detail {
+
+// `steps` multiply-adds on each of 12 independent vectors: enough to hide their latency. Returns operations done.
+#if defined(__x86_64__)
+#define INK_BURN(name, begin, Vector, set1, fmadd, width) \
+  begin inline double name(int64_t steps, float* out) {   \
+    Vector sum[12];                                       \
+    const Vector a = set1(1.0001f), b = set1(1e-9f);      \
+    _Pragma("GCC unroll 12") for (auto& s : sum) s = b;   \
+    for (int64_t i = 0; i < steps; ++i) {                 \
+      _Pragma("GCC unroll 12") for (auto& s : sum) {      \
+        s = fmadd(s, a, b);                               \
+      }                                                   \
+    }                                                     \
+    float total = 0;                                      \
+    for (const auto& s : sum) total += s[0];              \
+    *out = total;                                         \
+    return static_cast<double>(steps) * 12 * width * 2;   \
+  }                                                       \
+  INK_END_TARGET
+
+INK_BURN(burn_avx2, INK_BEGIN_AVX2, __m256, _mm256_set1_ps, _mm256_fmadd_ps, 8)
+INK_BURN(burn_avx512, INK_BEGIN_AVX512, __m512, _mm512_set1_ps, _mm512_fmadd_ps, 16)
+#undef INK_BURN
+#endif
+
+inline double burn_portable(int64_t steps, float* out) {
+  using Vector = float __attribute__((vector_size(16)));
+  Vector sum[12];
+#pragma GCC unroll 12
+  for (auto& s : sum) s = Vector{1, 2, 3, 4};
+  for (int64_t i = 0; i < steps; ++i) {
+#pragma GCC unroll 12
+    for (auto& s : sum) s = s * 1.0001f + 1e-9f;
+  }
+  float total = 0;
+  for (const auto& s : sum) total += s[0];
+  *out = total;
+  return static_cast<double>(steps) * 12 * 4 * 2;
+}
+
+inline double burn(int64_t steps, float* out) {
+#if defined(__x86_64__)
+  if (simd::level() == simd::Level::avx512) return burn_avx512(steps, out);
+  if (simd::level() == simd::Level::avx2) return burn_avx2(steps, out);
+#endif
+  return burn_portable(steps, out);
+}
+
+}  // namespace detail
+
+// f32 GFLOP/s of all threads() together, at the instruction set in force.
+inline double fma_limit() {
+  constexpr int64_t kSteps = 2'000'000;
+  std::vector<float> sink(static_cast<size_t>(threads()) * 16);
+  double operations = 0;
+  const double time = best_seconds(5, [&] {
+    operations = 0;
+    std::vector<double> done(static_cast<size_t>(threads()));
+    parallel_for(threads(), 1, [&](int64_t begin, int64_t) {
+      done[static_cast<size_t>(begin)] = detail::burn(kSteps, &sink[static_cast<size_t>(begin) * 16]);
+    });
+    for (double d : done) operations += d;
+  });
+  return operations / time / 1e9;
+}
+
+// GB/s that all threads() together read from `bytes` of memory, again and again.
+inline double read_limit(int64_t bytes) {
+  const int64_t floats = bytes / 4, parts = threads(), part = floats / parts;
+  const std::vector<float> memory(static_cast<size_t>(floats), 1.0f);
+  const int64_t repeats = std::max<int64_t>(1, (int64_t{256} << 20) / bytes);
+  std::vector<float> sink(static_cast<size_t>(parts) * 16);
+  const double time = best_seconds(5, [&] {
+    parallel_for(parts, 1, [&](int64_t begin, int64_t) {
+      const float* x = memory.data() + begin * part;
+      float* out = &sink[static_cast<size_t>(begin) * 16];
+      simd::run([=] {
+        for (int64_t r = 0; r < repeats; ++r) {
+          float sum[64] = {};
+          for (int64_t i = 0; i + 64 <= part; i += 64) {
+#pragma omp simd
+            for (int64_t l = 0; l < 64; ++l) sum[l] += x[i + l];
+          }
+          out[0] += sum[0];
+        }
+      });
+    });
+  });
+  return static_cast<double>(part * parts * 4 * repeats) / time / 1e9;
+}
+
+}  // namespace ink::bench
