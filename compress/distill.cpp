@@ -55,7 +55,8 @@ ModelOutputs outputs_of(const Model& model, const Packed& batch, const Random* r
   return {model.classification->logits(pooled, random), std::move(encoded.all_hidden)};
 }
 
-// What the teacher says about batches: computed anew, or looked up where only logits are needed and they are cached.
+// What the teacher says about batches: computed anew, or looked up where only logits are needed and
+// they are cached.
 class Teacher {
  public:
   Teacher(const Session& session, const Features& train, const DistillationConfig& config)

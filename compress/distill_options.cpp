@@ -25,8 +25,8 @@ void read_training(const Json& json, DistillOptions& options) {
   fit.learning_rate = json.real("learning_rate", fit.learning_rate);
   fit.warm_up = json.real("warmup_proportion", fit.warm_up);
   fit.weight_decay = json.real("weight_decay", fit.weight_decay);
-  fit.clip_norm =
-      std::max(0.0, json.real("max_grad_norm", fit.clip_norm));  // TextBrewer's -1: never
+  // TextBrewer's -1: never.
+  fit.clip_norm = std::max(0.0, json.real("max_grad_norm", fit.clip_norm));
   fit.seed = static_cast<uint64_t>(json.integer("seed", static_cast<int64_t>(fit.seed)));
 }
 

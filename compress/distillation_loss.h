@@ -1,12 +1,13 @@
-// What a student is to minimise: kd_weight·KD + Σ_m weight_m·match_m + hard_weight·HL  (Yang et al. 2020, TextBrewer).
+// What a student minimises: kd_weight·KD + Σ_m weight_m·match_m + hard_weight·HL (TextBrewer).
 //
 //   KD ce    mean over rows of −Σ_c softmax(T/τ)_c · log softmax(S/τ)_c, times τ² if so configured
 //   KD mse   mean over elements of ((S − T)/τ)²
-//   match    hidden_mse: mean over tokens and channels of (proj(S) − T)²;  cos: mean over tokens of 1 − cos(proj(S), T)
+//   match    hidden_mse: mean over tokens and channels of (proj(S) − T)²;
+//            cos: mean over tokens of 1 − cos(proj(S), T)
 //   HL       cross entropy with the true labels
 //
-// S and T are the student's and the teacher's logits or hidden states of the same packed tokens. Nothing flows back to the
-// teacher: its features are computed where no tape records.
+// S and T are the student's and the teacher's logits or hidden states of the same packed tokens.
+// Nothing flows back to the teacher: its features are computed where no tape records.
 #pragma once
 #include <vector>
 
@@ -19,9 +20,9 @@ namespace ink {
 
 // What a model says about a batch of B sequences, N tokens.
 struct ModelOutputs {
-  Tensor logits;  // (B, classes)
-  std::vector<Tensor>
-      hidden;  // (N, C) each: after the embeddings, after layer 1, …; may be empty where nothing is matched
+  Tensor logits;               // (B, classes)
+  std::vector<Tensor> hidden;  // (N, C) each: after the embeddings, after layer 1, …; may be empty
+                               // where nothing is matched
 };
 
 Tensor kd_loss(const Tensor& student, const Tensor& teacher, KdLoss type, double temperature);
@@ -29,8 +30,8 @@ Tensor match_loss(const Tensor& student, const Tensor& teacher, MatchLoss loss);
 
 class DistillationLoss {
  public:
-  // Makes the projections as parameters `scope / "projection" / match number / {weight, bias}`, so that they are trained
-  // and kept in checkpoints with the student's.
+  // Makes the projections as parameters `scope / "projection" / match number / {weight, bias}`, so
+  // that they are trained and kept in checkpoints with the student's.
   DistillationLoss(DistillationConfig config, const Scope& scope);
 
   struct Result {

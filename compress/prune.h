@@ -1,9 +1,11 @@
-// Pruning a classifier: measure importance, choose what stays, cut; without any training, from folder to folder.
+// Pruning a classifier: measure importance, choose what stays, cut; without any training.
 //
 //   prune({.model = "teacher", .out = "pruned", .data = "train.tsv",
-//          .config = {.target_ffn_size = 512, .target_num_of_heads = 2, .pruning_method = PruningMethod::iterative, .n_iters = 4}});
+//          .config = {.target_ffn_size = 512, .target_num_of_heads = 2,
+//                     .pruning_method = PruningMethod::iterative, .n_iters = 4}});
 //
-// The pruned model is an ordinary one: finetune() recovers what was lost, prune() makes it smaller still.
+// The pruned model is an ordinary one: finetune() recovers what was lost, prune() makes it smaller
+// still.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -19,7 +21,8 @@
 
 namespace ink {
 
-// What a step of pruning measured and decided; heads or FFNs are empty in steps that concern the other alone.
+// What a step of pruning measured and decided; heads or FFNs are empty in steps that concern the
+// other alone.
 struct PruningStep {
   ImportanceScores importance = {};
   Masks masks = {};  // of everything kept so far
@@ -30,10 +33,10 @@ struct Pruning {
   Masks masks;  // the result; relative to the model before
 };
 
-// Chooses masks in config.n_iters steps. Each measures the importance of what is left (the rest set to zero) on `batches`
-// by the mean cross-entropy of their labels, and masks down to the next total of the schedule (compress/masks.h). With an
-// order there are twice as many steps, heads and FFNs in turns. `model` is not changed. Raises Error for targets above the
-// present sizes.
+// Chooses masks in config.n_iters steps. Each measures the importance of what is left (the rest set
+// to zero) on `batches` by the mean cross-entropy of their labels, and masks down to the next total
+// of the schedule (compress/masks.h). With an order there are twice as many steps, heads and FFNs
+// in turns. `model` is not changed. Raises Error for targets above the present sizes.
 Pruning choose_masks(const Model& model, const std::vector<FeatureBatch>& batches,
                      const PruningConfig& config,
                      const std::function<void(const std::string& sentence)>& notice = {});
@@ -42,15 +45,15 @@ Pruning choose_masks(const Model& model, const std::vector<FeatureBatch>& batche
 Model pruned_model(const Model& model, const Masks& masks);
 
 struct PruneOptions {
-  std::filesystem::path model,
-      out;  // folders; `out` receives the model and pruning.json (masks and first importance)
+  // Folders; `out` receives the model and pruning.json (masks and first importance).
+  std::filesystem::path model, out;
   std::filesystem::path data = {};  // labelled examples, of the iterative method
   ReadOptions read = {};
   int64_t max_length = 128;
   int64_t batch_size = 32;   // scores depend on it a little (compress/importance.h)
   int64_t max_examples = 0;  // the first so many; 0: all
-  std::filesystem::path masks =
-      {};  // of the method with given masks: {"head_mask": …, "ffn_mask": …}
+  // Of the method with given masks: {"head_mask": …, "ffn_mask": …}.
+  std::filesystem::path masks = {};
   PruningConfig config = {};
 };
 

@@ -27,8 +27,8 @@ struct PruningConfig {
   PruningOrder pruning_order = PruningOrder::together;
   int64_t min_heads = 1;  // kept in every layer (not a key of TextPruner, which keeps 1)
 
-  // Raises Error for unknown keys and values, for an iterative method without a target, and where multiple_of does not
-  // divide an even target_ffn_size.
+  // Raises Error for unknown keys and values, for an iterative method without a target, and where
+  // multiple_of does not divide an even target_ffn_size.
   static PruningConfig from_json(const Json& json);
   Json to_json() const;
 };

@@ -1,9 +1,10 @@
-// Model surgery as a pure function: (config, parameters, masks) → (smaller config, smaller parameters).
+// Model surgery as a pure function: (config, parameters, masks) → smaller (config, parameters).
 //
-// A head owns D rows of the query, key and value weights (with their biases) and D columns of the attention's output
-// weight; an FFN neuron owns a row of the first weight, its bias, and a column of the second. What a mask drops is cut out,
-// everything else is copied; the result is an ordinary model. The same masks applied as zeros keep all shapes and compute
-// the same function, because a head whose values are 0 and a neuron whose activation is f(0) = 0 add nothing.
+// A head owns D rows of the query, key and value weights (with their biases) and D columns of the
+// attention's output weight; an FFN neuron owns a row of the first weight, its bias, and a column
+// of the second. What a mask drops is cut out, everything else is copied; the result is an ordinary
+// model. The same masks applied as zeros keep all shapes and compute the same function, because a
+// head whose values are 0 and a neuron whose activation is f(0) = 0 add nothing.
 #pragma once
 #include <string>
 #include <vector>
@@ -24,8 +25,8 @@ struct PrunableLayer {
   P* ffn_output;                         // (C, F)
 };
 
-// Found by name, under whatever prefix ("bert."). Raises Error when a weight is missing or does not have the shape that
-// `config` says.
+// Found by name, under whatever prefix ("bert."). Raises Error when a weight is missing or does not
+// have the shape that `config` says.
 std::vector<PrunableLayer<Parameter>> prunable_layers(Parameters& parameters,
                                                       const BertConfig& config);
 std::vector<PrunableLayer<const Parameter>> prunable_layers(const Parameters& parameters,
@@ -36,7 +37,8 @@ struct PrunedModel {
   Parameters parameters;  // own memory: nothing is shared with the original
 };
 
-// Empty masks prune nothing. Raises Error for masks that do not fit the config and for a layer left empty.
+// Empty masks prune nothing. Raises Error for masks that do not fit the config and for a layer left
+// empty.
 PrunedModel prune_with_masks(const BertConfig& config, const Parameters& parameters,
                              const Masks& masks);
 

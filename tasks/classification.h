@@ -1,7 +1,7 @@
 // Classifying whole texts: logits, predictions and metrics of a model with a classification head.
 //
-// All functions only read the model, so any number of threads may call them. A Session's model (session.model()) is laid
-// out for inference; one that is being trained serves as well.
+// All functions only read the model, so any number of threads may call them. A Session's model
+// (session.model()) is laid out for inference; one that is being trained serves as well.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -20,7 +20,8 @@ Labels labels_of(const BertConfig& config);
 // Raises Error when sequences of `max_length` tokens are too long for the model.
 void check_length(const BertConfig& config, int64_t max_length);
 
-// (B, classes) of a batch; with `random` in training, dropout drawn from it. Raises Error without the head.
+// (B, classes) of a batch; with `random` in training, dropout drawn from it. Raises Error without
+// the head.
 Tensor classify(const Model& model, const Packed& batch, const Random* random = nullptr);
 
 struct Predictions {

@@ -21,8 +21,8 @@ struct Embeddings {
   Tensor offsets;  // i64 (texts + 1), the rows of each text; only of tokens
 };
 
-// In the order of the texts; computed in batches of like length, which changes no bit. `normalize` gives every vector the
-// length 1 (a zero vector stays zero).
+// In the order of the texts; computed in batches of like length, which changes no bit. `normalize`
+// gives every vector the length 1 (a zero vector stays zero).
 Embeddings embed(const Session& session, const Features& texts, EmbeddingOf what,
                  bool normalize = false);
 

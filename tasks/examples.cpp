@@ -40,8 +40,8 @@ std::vector<std::string_view> split(std::string_view line, char separator) {
 // One row, field by role; a missing one has no value.
 using Row = std::array<std::optional<std::string>, kRoles>;
 
-// Which name plays a role, given the user's wish and what there is; empty when none does. Raises Error when the wish is
-// not there.
+// Which name plays a role, given the user's wish and what there is; empty when none does. Raises
+// Error when the wish is not there.
 std::string name_for(Role role, const ReadOptions& options, const std::string& where,
                      const std::function<bool(const std::string&)>& present) {
   const std::array<const std::string*, kRoles> wishes = {&options.text, &options.pair,

@@ -1,11 +1,11 @@
 // Examples of a classification task, read from TSV or JSON lines; every error names file:line.
 //
-//   Examples train = read_examples("train.tsv");                          // labels from the data
-//   Examples dev = read_examples("dev.tsv", {}, &train.labels);           // unknown labels are errors
+//   Examples train = read_examples("train.tsv");                 // labels from the data
+//   Examples dev = read_examples("dev.tsv", {}, &train.labels);  // unknown labels are errors
 //
-// Both formats have one example a line, in UTF-8; empty lines are skipped. TSV fields are separated by tabs and never
-// quoted. A field plays one of four roles: `text`, `pair` (second text of a sentence pair), `label`, `group` (the
-// document it comes from, see tasks/split.h).
+// Both formats have one example a line, in UTF-8; empty lines are skipped. TSV fields are separated
+// by tabs and never quoted. A field plays one of four roles: `text`, `pair` (second text of a
+// sentence pair), `label`, `group` (the document it comes from, see tasks/split.h).
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -34,10 +34,12 @@ struct Examples {
 
 struct ReadOptions {
   enum class Header : uint8_t { detect, present, absent };
-  // Whether the first line of a TSV file names its fields. detect: it does if one of them is a name of `text` below.
+  // Whether the first line of a TSV file names its fields. detect: it does if one of them is a name
+  // of `text` below.
   Header header = Header::detect;
-  // Roles of TSV fields by position, as "label,text" or "text,pair,label"; "-" skips a field. Empty: from the header;
-  // without one "text", "label,text" or "text,pair,label" by the number of fields in the first line.
+  // Roles of TSV fields by position, as "label,text" or "text,pair,label"; "-" skips a field.
+  // Empty: from the header; without one "text", "label,text" or "text,pair,label" by the number of
+  // fields in the first line.
   std::string columns = {};
   // Names of header fields or JSON members that play a role. Empty: the first that is present of
   //   text   text, text_a, sentence, sentence1, premise, question1, title
@@ -45,13 +47,14 @@ struct ReadOptions {
   //   label  label, class, category
   //   group  group, document, doc
   std::string text = {}, pair = {}, label = {}, group = {};
-  std::vector<std::string> skip_labels =
-      {};                // examples with such a label are left out: {"-"} for OCNLI
+  // Examples with such a label are left out: {"-"} for OCNLI.
+  std::vector<std::string> skip_labels = {};
   bool labelled = true;  // false: a label is optional and an example may lack one
 };
 
-// Reads .json and .jsonl files as JSON lines, others as TSV. With `labels` a label must be one of them; without, they
-// are collected from the data. Raises Error for a missing or empty file, a row that does not fit and an unknown label.
+// Reads .json and .jsonl files as JSON lines, others as TSV. With `labels` a label must be one of
+// them; without, they are collected from the data. Raises Error for a missing or empty file, a row
+// that does not fit and an unknown label.
 Examples read_examples(const std::filesystem::path& path, const ReadOptions& options = {},
                        const Labels* labels = nullptr);
 // The same from text in memory.

@@ -1,7 +1,7 @@
 // Features: examples as token ids, and batches of them.
 //
-// Single texts become [CLS] text [SEP], pairs [CLS] text [SEP] pair [SEP]; what exceeds max_length is cut from the end, of
-// the longer text first.
+// Single texts become [CLS] text [SEP], pairs [CLS] text [SEP] pair [SEP]; what exceeds max_length
+// is cut from the end, of the longer text first.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -25,8 +25,8 @@ struct BatchPlan {
   int64_t sequences = 32;                // in a batch
   int64_t max_tokens = 16384;            // in a batch; a batch of long sequences has fewer of them
   std::optional<uint64_t> shuffle = {};  // seed; absent: in the order of the file
-  int64_t sort_window =
-      0;  // sequences that are sorted by length before they are cut in batches; 0: not sorted
+  // Sequences that are sorted by length before they are cut in batches; 0: not sorted.
+  int64_t sort_window = 0;
 };
 
 class Features {

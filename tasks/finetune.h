@@ -25,8 +25,8 @@ struct TaskExamples {
 TaskExamples read_task(const TaskData& data, const Labels* labels, uint64_t seed);
 
 struct FinetuneOptions {
-  std::filesystem::path model,
-      out;  // folders; `out` receives the best model, out/training its log and checkpoints
+  // Folders; `out` receives the best model, out/training its log and checkpoints.
+  std::filesystem::path model, out;
   TaskData data;
   int64_t max_length = 128;            // tokens of a sequence
   std::optional<double> dropout = {};  // of the classifier; absent: as config.json says
@@ -45,8 +45,9 @@ struct FinetuneResult {
   int64_t train_examples = 0, dev_examples = 0;
 };
 
-// Trains, evaluates after each epoch by accuracy, and keeps the best in `out`. A model that already classifies keeps its
-// labels, so it can be trained further (after pruning, say); otherwise a new head is made for the labels of the data.
+// Trains, evaluates after each epoch by accuracy, and keeps the best in `out`. A model that already
+// classifies keeps its labels, so it can be trained further (after pruning, say); otherwise a new
+// head is made for the labels of the data.
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks = {});
 
 // What the trainer compares and logs: accuracy as the score, and macro F1 and loss.

@@ -17,8 +17,8 @@ std::vector<std::vector<int64_t>> all_batches(const Features& train, const FitOp
   const Random random = Random(options.seed).split(kOrderStream);
   for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
     const uint64_t seed = random.split(static_cast<uint64_t>(epoch)).seed();
-    for (std::vector<int64_t>& rows :
-         train.plan({.sequences = options.batch_size, .max_tokens = options.max_tokens, .shuffle = seed}))
+    for (std::vector<int64_t>& rows : train.plan(
+             {.sequences = options.batch_size, .max_tokens = options.max_tokens, .shuffle = seed}))
       batches.push_back(std::move(rows));
   }
   return batches;

@@ -1,7 +1,8 @@
-// fit: trains parameters on features, epoch by epoch: AdamW, linear warm-up and decay, an evaluation after each epoch.
+// fit: AdamW over epochs of features, linear warm-up and decay, an evaluation after each epoch.
 //
-// Fine-tuning and distillation differ in their loss only. Every epoch is a new random order of the examples, a function of
-// (seed, epoch), so a resumed training goes on exactly where it was (autograd/trainer.h).
+// Fine-tuning and distillation differ in their loss only. Every epoch is a new random order of the
+// examples, a function of (seed, epoch), so a resumed training goes on exactly where it was
+// (autograd/trainer.h).
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -34,8 +35,8 @@ struct FitHooks {
                           int64_t steps)>
       loss;
   std::function<Evaluation(int64_t step)> evaluate = {};  // after each epoch
-  std::function<void(int64_t step, const Evaluation& best)> keep_best =
-      {};  // after one better than all before
+  // After one better than all before.
+  std::function<void(int64_t step, const Evaluation& best)> keep_best = {};
   std::function<void(const Progress& progress)> progress = {};
   std::function<void(const std::string& sentence)> notice = {};
 };

@@ -1,4 +1,4 @@
-// Checking the keys of a configuration: an unknown one is an error that names the nearest known one.
+// Keys of a configuration: an unknown one is an error that names the nearest known one.
 #pragma once
 #include <initializer_list>
 #include <span>
@@ -9,15 +9,16 @@
 
 namespace ink {
 
-// The known word with the smallest edit distance (Levenshtein) to `word`, the first of equals; empty when all are farther
-// than a third of the longer word's length.
+// The known word with the smallest edit distance (Levenshtein) to `word`, the first of equals;
+// empty when all are farther than a third of the longer word's length.
 std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 
 // Raises Error unless `object` is an object whose keys are all known:
 // "distill.json: unknown key 'temprature'; did you mean 'temperature'?"
 void check_keys(const Json& object, std::initializer_list<std::string_view> known);
 
-// The position of a string in `names`; raises Error "config.json: kd_loss_type: unknown value …" with the known ones.
+// The position of a string in `names`; raises Error "config.json: kd_loss_type: unknown value …"
+// with the known ones.
 size_t choice(const Json& object, std::string_view key,
               std::initializer_list<std::string_view> names);
 

@@ -1,4 +1,4 @@
-// Latency of several models, measured in turns, so that a machine that slows down or speeds up treats them alike.
+// Latency of several models, measured in turns, so that a machine that slows down slows all alike.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -19,8 +19,8 @@ struct Latency {
   double thirty_two = 0;  // for a batch of 32
 };
 
-// Round r classifies example r, and examples 32r to 32r + 31, of `data` (from the start again at its end) with each of
-// the sessions. Tokenization is not included.
+// Round r classifies example r, and examples 32r to 32r + 31, of `data` (from the start again at
+// its end) with each of the sessions. Tokenization is not included.
 std::vector<Latency> measure_latency(std::span<const Session* const> sessions, const Features& data,
                                      int64_t rounds = 20);
 

@@ -1,4 +1,4 @@
-// Confusion: counts of (true class, predicted class), and accuracy, precision, recall and F1 from them.
+// Confusion: counts of (true class, predicted class); accuracy, precision, recall and F1 from them.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,6 +1,7 @@
 // Splitting examples in two so that no document (Example::group) has a part on both sides.
 //
-// Paragraphs of one document resemble each other: a random split of paragraphs would measure memory, not skill.
+// Paragraphs of one document resemble each other: a random split of paragraphs would measure
+// memory, not skill.
 #pragma once
 #include <utility>
 
@@ -9,8 +10,9 @@
 
 namespace ink {
 
-// (rest, part): whole groups, in random order, go to `part` until it holds at least `fraction` of all examples. Both
-// sides keep the order of the file and the labels. Raises Error when a side would be empty.
+// (rest, part): whole groups, in random order, go to `part` until it holds at least `fraction` of
+// all examples. Both sides keep the order of the file and the labels. Raises Error when a side
+// would be empty.
 std::pair<Examples, Examples> split_by_group(const Examples& examples, double fraction,
                                              const Random& random);
 

@@ -1,4 +1,4 @@
-// The road from a fine-tuned teacher to small models: distilled students and pruned models, from folder to folder.
+// From a fine-tuned teacher to small models, folder to folder: distilled students, pruned models.
 #include "compress/distill.h"
 
 #include <gtest/gtest.h>
@@ -128,10 +128,10 @@ TEST_F(Compressed, OptionsFromJson) {
   EXPECT_EQ(o.fit.epochs, 7);
   EXPECT_EQ(o.fit.clip_norm, 0);
   EXPECT_EQ(o.config.temperature, 8);
-  EXPECT_ERROR(
-      read(
-          R"({"teacher": "t", "student": "s", "train": "a", "TrainingConfig": {"output_dirs": "s"}})"),
-      "unknown key 'output_dirs'; did you mean 'output_dir'?");
+  EXPECT_ERROR(read(
+                   R"({"teacher": "t", "student": "s", "train": "a",
+          "TrainingConfig": {"output_dirs": "s"}})"),
+               "unknown key 'output_dirs'; did you mean 'output_dir'?");
   EXPECT_ERROR(read(R"({"teacher": "t", "student": "s", "train": "a"})"),
                "expected the student's folder in output_dir");
 }

@@ -1,4 +1,4 @@
-// Distillation's configuration, losses and one whole step: against TextBrewer's values and torch's gradients.
+// Distillation's configuration, losses and one step, against TextBrewer's values and torch.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -23,7 +23,8 @@ TEST(DistillationConfig, KeysOfTextBrewer) {
   const DistillationConfig c =
       read(R"({"temperature": 8, "hard_label_weight": 0.5, "kd_loss_type": "mse",
       "kd_loss_weight": 2, "kd_loss_weight_scheduler": "linear_decay", "intermediate_matches": [
-      {"layer_T": 4, "layer_S": 2, "feature": "hidden", "loss": "cos", "weight": 3, "proj": ["tanh", 24, 48]}]})");
+      {"layer_T": 4, "layer_S": 2, "feature": "hidden", "loss": "cos", "weight": 3,
+       "proj": ["tanh", 24, 48]}]})");
   EXPECT_EQ(c.kd_loss_type, KdLoss::mse);
   ASSERT_EQ(c.intermediate_matches.size(), 1u);
   EXPECT_EQ(c.intermediate_matches[0].name(), "hidden_cos_2_4");
@@ -42,10 +43,10 @@ TEST(DistillationConfig, ErrorsNameTheKeyAndTheNearest) {
   EXPECT_ERROR(read(R"({"kd_loss_type": "kl"})"),
                "kd_loss_type: unknown value 'kl'; expected one of ce, mse");
   EXPECT_ERROR(read(R"({"temperature": 0})"), "temperature: expected more than 0, got 0");
-  EXPECT_ERROR(
-      read(
-          R"({"intermediate_matches": [{"layer_T": 1, "layer_S": 1, "feature": "hidden", "loss": "mse"}]})"),
-      "unknown value 'mse'; expected one of hidden_mse, cos");
+  EXPECT_ERROR(read(
+                   R"({"intermediate_matches": [
+          {"layer_T": 1, "layer_S": 1, "feature": "hidden", "loss": "mse"}]})"),
+               "unknown value 'mse'; expected one of hidden_mse, cos");
   EXPECT_ERROR(
       read(R"({"intermediate_matches": [{"layer_T": 1, "feature": "hidden", "loss": "cos"}]})"),
       "layer_S");
@@ -96,7 +97,8 @@ TEST(DistillationLoss, ValuesOfTextBrewer) {
   EXPECT_NEAR(kd(KdLoss::mse, 1), 0.174849087, 1e-9);
   EXPECT_NEAR(kd(KdLoss::mse, 4), 0.010928068, 1e-9);
   EXPECT_NEAR(kd(KdLoss::mse, 8), 0.002732017, 1e-9);
-  // two sequences of three tokens; with the mask [[1,1,1],[1,1,0]] the last token is simply not there
+  // two sequences of three tokens; with the mask [[1,1,1],[1,1,0]] the last token is simply not
+  // there
   const Tensor hs = waves({6, 4}, false), ht = waves({6, 4}, true);
   const auto match = [&](MatchLoss loss, int64_t tokens) {
     return match_loss(slice(hs, 0, 0, tokens), slice(ht, 0, 0, tokens), loss).item();
@@ -212,7 +214,8 @@ TEST(DistillationLoss, OneStepEqualsTorch) {
   EXPECT_EQ(compared, 5u + 16 + 4 + 4);  // embeddings, layer, pooler and classifier, projections
 }
 
-// TextBrewer's whole step also has losses that are compared above only by name; its parts are compared here.
+// TextBrewer's whole step also has losses that are compared above only by name; its parts are
+// compared here.
 TEST(DistillationLoss, PartsOfTextBrewersStep) {
   const std::filesystem::path folder = reference_folder();
   if (!std::filesystem::exists(folder / "textbrewer.json"))

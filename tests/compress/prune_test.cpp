@@ -1,4 +1,4 @@
-// Surgery, importance and whole prunings: against masked models, explicit gates, and TextPruner's own runs.
+// Surgery, importance and pruning: against masked models, explicit gates and TextPruner's runs.
 #include "compress/prune.h"
 
 #include <gtest/gtest.h>
@@ -56,7 +56,8 @@ TEST(Surgery, PrunedModelsCanBeSavedLoadedAndPrunedAgain) {
   const Masks again{{{0, 1}, {1}}, {{1, 0, 0, 1, 1}, {1}}};
   const Model twice = pruned_model(loaded, again);
   EXPECT_EQ(twice.config.heads_per_layer, (std::vector<int64_t>{1, 1}));
-  // the same heads and neurons in one cut: the second of {0, 2}; the first, fourth and fifth of {0, 1, 4, 6, 7}
+  // the same heads and neurons in one cut: the second of {0, 2}; the first, fourth and fifth of {0,
+  // 1, 4, 6, 7}
   const Masks both{{{0, 0, 1, 0}, {0, 0, 0, 1}},
                    {{1, 0, 0, 0, 0, 0, 1, 1}, {0, 0, 1, 0, 0, 0, 0, 0}}};
   EXPECT_TRUE(equal_bits(logits(twice, batch),
@@ -74,7 +75,8 @@ TEST(Surgery, BadMasks) {
                "leaves layer 1 without heads");
 }
 
-// The scores are derivatives by gates that do not exist: compare with a model whose weights are really scaled.
+// The scores are derivatives by gates that do not exist: compare with a model whose weights are
+// really scaled.
 TEST(Importance, EqualsCentralDifferencesOfGates) {
   Model model = tiny_model(tiny_config(2, 4, 8), 3);
   for (Parameter& p : model.parameters) p.value = converted(p.value, Dtype::f64);
@@ -131,7 +133,8 @@ TEST(PruningConfig, KeysOfTextPruner) {
   };
   const PruningConfig c =
       read(R"({"config_class": "TransformerPruningConfig", "target_ffn_size": 48,
-      "target_num_of_heads": 2, "pruning_method": "iterative", "ffn_even_masking": false, "head_even_masking": false,
+      "target_num_of_heads": 2, "pruning_method": "iterative", "ffn_even_masking": false,
+      "head_even_masking": false,
       "n_iters": 4, "multiple_of": 8, "pruning_order": "head-first"})");
   EXPECT_EQ(c.n_iters, 4);
   EXPECT_EQ(c.pruning_order, PruningOrder::head_first);

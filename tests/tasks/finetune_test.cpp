@@ -1,4 +1,4 @@
-// Fine-tuning learns a task that can be learned, resumes exactly, and what it writes is used by all that follows.
+// Fine-tuning learns what can be learned, resumes exactly, and its result is used by what follows.
 #include "tasks/finetune.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// A task that must be learned: texts of random characters, one of three key characters decides the class.
+// A task that must be learned: in random characters, one of three key characters decides the class.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -13,7 +13,8 @@
 
 namespace ink {
 
-// A folder of its own for one test, removed at the end: `model` (untrained, without a head), `train.tsv`, `dev.tsv`.
+// A folder of its own for one test, removed at the end: `model` (untrained, without a head),
+// `train.tsv`, `dev.tsv`.
 struct ToyTask {
   static constexpr int kCharacters = 24, kClasses = 3;
   std::filesystem::path folder;
