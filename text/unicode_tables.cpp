@@ -1,6 +1,6 @@
-// What BERT's fast tokenizer does to every code point: written by tools/unicode_tables.py, never by hand.
+// What BERT's fast tokenizer does to every code point.
 //
-// Measured on tokenizers 0.23.3. See text/unicode_tables.h for the meaning of each table.
+// Measured on tokenizers 0.23.3 by tools/unicode_tables.py; never edited by hand.
 #include "text/unicode_tables.h"
 
 // clang-format off

@@ -121,9 +121,9 @@ def main():
         assert nfd(char(c)) == "".join(map(chr, jamo[: 2 if index % 28 == 0 else 3])), hex(c)
     classes = combining_classes()
 
-    print("// What BERT's fast tokenizer does to every code point: written by tools/unicode_tables.py, never by hand.")
+    print("// What BERT's fast tokenizer does to every code point.")
     print("//")
-    print(f"// Measured on tokenizers {tokenizers.__version__}. See text/unicode_tables.h for the meaning of each table.")
+    print(f"// Measured on tokenizers {tokenizers.__version__} by tools/unicode_tables.py; never edited by hand.")
     print('#include "text/unicode_tables.h"\n\n// clang-format off\nnamespace ink {\n')
     write_ranges("kDropped", dropped)
     write_ranges("kSpaces", spaces)

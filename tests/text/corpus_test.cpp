@@ -1,4 +1,4 @@
-// Corpus: every document exactly once an epoch, the same order again, any position resumable, damage named.
+// Corpus: each document once an epoch, any position resumable, damage named.
 #include "text/corpus.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// What the golden tests share: the golden file, the folder of real data, and the hash of tools/golden/text.py.
+// What the golden tests share: the golden file, the real data, the hash of tools/golden/text.py.
 #pragma once
 #include <cstdio>
 #include <cstdlib>

@@ -1,8 +1,8 @@
 // Tokenization equals the reference: own samples, every code point, random texts, whole data sets.
 #include <gtest/gtest.h>
 
-#include "golden.h"
 #include "tensor/error.h"
+#include "tests/text/golden.h"
 #include "text/tokenizer.h"
 
 namespace ink {
