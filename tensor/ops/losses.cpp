@@ -1,8 +1,10 @@
 // mse_loss             L = mean (x − y)²;               dx = 2(x − y)/n,  dy = −dx
-// cosine_loss          L = mean over rows of 1 − c, c = x·y/(|x||y|);   dx = −(y/(|x||y|) − c·x/|x|²)/rows, dy alike
-// binary_cross_entropy L = mean of max(x, 0) − x·t + log(1 + e^−|x|);   dx = (σ(x) − t)/n
+// cosine_loss          L = mean over rows of 1 − c, c = x·y/(|x||y|);   dx = −(y/(|x||y|) −
+// c·x/|x|²)/rows, dy alike binary_cross_entropy L = mean of max(x, 0) − x·t + log(1 + e^−|x|);   dx
+// = (σ(x) − t)/n
 //
-// A vector of length 0 has no direction: its row gets c = 0 and no gradient. A loss of no elements is 0.
+// A vector of length 0 has no direction: its row gets c = 0 and no gradient. A loss of no elements
+// is 0.
 #include <cmath>
 
 #include "tensor/expect.h"
@@ -197,6 +199,13 @@ struct CosineLoss {
 
 // ── binary cross-entropy ────────────────────────────────────────────────────────────────────────
 
+// log(1 + e^−|x|). The quotient repairs what 1 + e has rounded off (Kahan).
+template <class T>
+T log_one_plus_exp(T x) {
+  const T e = vmath::exp(x < 0 ? x : -x), u = 1 + e;
+  return u == 1 ? e : vmath::log(u) * (e / (u - 1));
+}
+
 struct BinaryCrossEntropy {
   static constexpr const char* name = "binary_cross_entropy";
   struct Saved {
@@ -217,8 +226,7 @@ struct BinaryCrossEntropy {
               i, " should lie in [0, 1]");
       }
       sum = total(n, [=](int64_t i) {
-        return (in[i] > 0 ? in[i] : T{0}) - in[i] * target[i] +
-               std::log1p(std::exp(-std::abs(in[i])));
+        return (in[i] > 0 ? in[i] : T{0}) - in[i] * target[i] + log_one_plus_exp(in[i]);
       });
     });
     if (saved) *saved = {x, targets};
