@@ -44,8 +44,8 @@ const T* row_of(const Tensor& x, int64_t n) {
   return row;
 }
 
-// Copies a strided tensor into row-major memory. Where the last axis is not the dense one, tiles let
-// every cache line of the source serve all the rows it holds before it is dropped.
+// Copies a strided tensor into row-major memory. Where the last axis is not the dense one, tiles
+// let every cache line of the source serve all the rows it holds before it is dropped.
 template <class T>
 void copy_strided(const Tensor& x, T* out) {
   constexpr int64_t kRows = 64, kColumns = 16;

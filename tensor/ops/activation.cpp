@@ -1,5 +1,6 @@
-// Activations: relu(x) = max(x, 0); gelu(x) = x·Φ(x) and its tanh form; tanh; sigmoid(x) = 1/(1 + e⁻ˣ).
-//   tanh' = 1 − y²;   sigmoid' = y(1 − y);   gelu' = Φ(x) + x·φ(x), Φ and φ the normal distribution and density
+// Activations: relu(x) = max(x, 0); gelu(x) = x·Φ(x) and its tanh form; tanh; sigmoid.
+//   tanh' = 1 − y²;   sigmoid' = y(1 − y);   gelu' = Φ(x) + x·φ(x), where Φ and φ are the normal
+//   distribution and its density
 #include "tensor/ops.h"
 #include "tensor/ops/map.h"
 #include "tensor/vector_math.h"

@@ -34,22 +34,22 @@ void sum_rows(const T* dy, const int32_t* n, int64_t count, int64_t C, int64_t c
 }
 
 // dy (N, C) → dx (V, C). The positions of each row v stand together in `order`, from start[v] on,
-// so every row of dx is written once, by one thread.
+// so every row of dx belongs to one thread. Few rows of a large table are met: each thread clears
+// its part in one stroke, which goes past the cache, and then writes those.
 template <class T>
 void scatter(Cpu, const T* dy, const int32_t* start, const int32_t* order, T* dx, int64_t N,
              int64_t V, int64_t C) {
   const int64_t tiles = (C + kTile - 1) / kTile, cost = (N + V) / V * std::min(C, kTile);
-  parallel_for(V * tiles, grain_for(cost), [&](int64_t begin, int64_t end) {
+  const auto place = [&](int64_t task) { return task / tiles * C + task % tiles * kTile; };
+  parallel_for(V * tiles, grain_for(cost / 8), [&](int64_t begin, int64_t end) {
+    std::fill(dx + place(begin), dx + place(end), T(0));
     simd::run([&] {
       for (int64_t task = begin; task < end; ++task) {
         const int64_t v = task / tiles, first = task % tiles * kTile;
-        const int64_t columns = std::min(kTile, C - first), count = start[v + 1] - start[v];
-        T* out = dx + v * C + first;
-        if (count == 0) {
-          std::fill_n(out, columns, T(0));
-        } else {
-          sum_rows(dy + first, order + start[v], count, C, columns, out);
-        }
+        const int64_t count = start[v + 1] - start[v];
+        if (count == 0) continue;
+        sum_rows(dy + first, order + start[v], count, C, std::min(kTile, C - first),
+                 dx + place(task));
       }
     });
   });

@@ -105,7 +105,7 @@ struct Matmul {
     check_operands(a, b, transpose_a, transpose_b);
     const bool joined = a.rank() > 2 && b.rank() == 2 && !transpose_a;
     const Tensor left = joined ? with_rows_joined(a) : a;
-    const Tensor c = product(left, b, transpose_a, transpose_b);
+    Tensor c = product(left, b, transpose_a, transpose_b);
     if (saved) *saved = {left, b, a.shape(), transpose_a, transpose_b};
     if (!joined) return c;
     Shape shape = a.shape();

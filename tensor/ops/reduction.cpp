@@ -1,5 +1,6 @@
 // Reductions: sum, mean and maximum over one axis or all of them; argmax over the last.
 //   d sum = dy stretched;   d mean = dy/R stretched;   d maximum = dy at the first largest element
+#include <cmath>
 #include <limits>
 
 #include "tensor/ops.h"
@@ -19,7 +20,7 @@ Tensor squeezed(const Tensor& x, int first, int last) {
   return view(x, shape, row_major(shape), x.offset());
 }
 
-// The reverse: dy with axes of extent 1 at [first, last), for a result that squeezed them or kept them.
+// The reverse: dy with axes of extent 1 at [first, last), whether the result squeezed or kept them.
 Tensor unsqueezed(const Tensor& dy, Shape shape, int first, int last) {
   for (int axis = first; axis < last; ++axis) shape[axis] = 1;
   const Tensor packed = contiguous(dy);
@@ -110,11 +111,11 @@ int64_t first_largest(const T* x, int64_t n) {
 #pragma omp simd reduction(max : best, nan_seen)
   for (int64_t i = 0; i < n; ++i) {
     best = x[i] > best ? x[i] : best;
-    nan_seen = x[i] != x[i] ? T(1) : nan_seen;
+    nan_seen = std::isnan(x[i]) ? T(1) : nan_seen;
   }
   int64_t at = 0;
   if (nan_seen > 0) {
-    while (x[at] == x[at]) ++at;
+    while (!std::isnan(x[at])) ++at;
   } else {
     while (x[at] != best) ++at;
   }
@@ -130,7 +131,7 @@ void first_largest_columns(const T* x, int64_t R, int64_t I, int64_t n, T* best,
     const T* row = x + r * I;
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) {
-      const bool larger = (row[i] > best[i]) | ((row[i] != row[i]) & (best[i] == best[i]));
+      const bool larger = row[i] > best[i] || (std::isnan(row[i]) && !std::isnan(best[i]));
       best[i] = larger ? row[i] : best[i];
       index[i] = larger ? r : index[i];
     }

@@ -1,4 +1,4 @@
-// Shape: reshape, transpose, slice, expand and cast are views or copies; concat joins along an axis.
+// Shape: reshape, transpose, slice and expand are views; concat joins along an axis; cast converts.
 //   The derivative of each is the reverse move: slice pads with zeros, expand sums, concat slices.
 #include "tensor/ops.h"
 #include "tensor/ops/map.h"

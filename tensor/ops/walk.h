@@ -1,4 +1,4 @@
-// Walk: visits K strided operands of one shape together, a contiguous run of the last axis at a time.
+// Walk: visits strided operands of one shape together, a run of the last axis at a time.
 //
 // Neighbouring axes that every operand can cross in one stride are merged first: (B, T, C) + (C) is
 // walked as (B·T, C), equal shapes as one long row.
@@ -11,11 +11,11 @@
 
 namespace ink {
 
-// The strides by which x is read when it is stretched to `shape` by NumPy's rule, which it must fit.
+// The strides by which x is read when NumPy's rule stretches it to `shape`, which it must fit.
 Strides stretched(const Tensor& x, const Shape& shape);
 
-// Copies x into a strided view, for example a slice of a larger tensor. Same shape and type; memory
-// must not overlap.
+// Copies x into a strided view, for example a slice of a larger tensor, of the same shape and type.
+// Their memory must not overlap.
 void assign(const char* name, Tensor& view, const Tensor& x);
 
 template <size_t K>
