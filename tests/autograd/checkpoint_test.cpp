@@ -1,4 +1,5 @@
-// Checkpoints: what is damaged in any way is noticed, and whatever fails costs no earlier checkpoint.
+// Checkpoints: what is damaged in any way is noticed, and whatever fails costs no earlier
+// checkpoint.
 #include "autograd/checkpoint.h"
 
 #include <gtest/gtest.h>
@@ -11,6 +12,7 @@
 
 #include "autograd/checksum.h"
 #include "tensor/file.h"
+#include "tests/scratch_folder.h"
 
 namespace ink {
 namespace {
@@ -71,7 +73,7 @@ class CheckpointTest : public testing::Test {
     return all;
   }
 
-  const fs::path root_ = fs::path(testing::TempDir()) / "ink_checkpoints";
+  const fs::path root_ = scratch_folder("ink_checkpoints");
   std::vector<std::string> notices_;
 };
 

@@ -1,7 +1,7 @@
-// The gradient check has teeth: one right op, and the same op with one mistake each, must be told apart.
+// The gradient check has teeth: one right op and fifteen wrong ones are told apart.
 //
-// y = tanh(x∘s)·W + b with x (N, K), s (K) broadcast over rows, W (K, M), b (M). It has everything that gradients are
-// commonly got wrong in: a product, a broadcast, an elementwise function, a sum.
+// y = tanh(x∘s)·W + b with x (N, K), s (K) broadcast over rows, W (K, M), b (M). It has everything
+// that gradients are commonly got wrong in: a product, a broadcast, an elementwise function, a sum.
 #include "autograd/gradient_check.h"
 
 #include <gtest/gtest.h>

@@ -17,6 +17,7 @@
 #include "tensor/file.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
+#include "tests/scratch_folder.h"
 
 namespace ink {
 namespace {
@@ -101,7 +102,7 @@ class TrainerTest : public testing::Test {
     return "no error";
   }
 
-  const fs::path folder_ = fs::path(testing::TempDir()) / "ink_trainer";
+  const fs::path folder_ = scratch_folder("ink_trainer");
 };
 
 TEST_F(TrainerTest, MicroBatchesGiveTheGradientOfOneBigBatch) {

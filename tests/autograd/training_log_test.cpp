@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "tensor/file.h"
+#include "tests/scratch_folder.h"
 
 namespace ink {
 namespace {
@@ -18,7 +19,7 @@ class TrainingLogTest : public testing::Test {
   ~TrainingLogTest() override { std::filesystem::remove(path_); }
   static Json line(int64_t step) { return Json::make_object({{"step", step}, {"loss", 1.0 / 3}}); }
   std::string text() const { return read_file(path_, 1 << 20); }
-  const std::filesystem::path path_ = std::filesystem::path(testing::TempDir()) / "ink_log.jsonl";
+  const std::filesystem::path path_ = scratch_folder("ink_log");
 };
 
 TEST_F(TrainingLogTest, KeepsWhatWasAppended) {

@@ -13,6 +13,7 @@
 #include "objectives/mask.h"
 #include "objectives/tokenize.h"
 #include "tests/objectives/toy_corpus.h"
+#include "tests/scratch_folder.h"
 
 namespace ink {
 namespace {
@@ -36,7 +37,7 @@ class PretrainDataTest : public testing::Test {
     return {.max_tokens = 32, .batch_tokens = 200, .block_bytes = 3000, .held_out = 0};
   }
 
-  const fs::path folder_ = fs::path(testing::TempDir()) / "ink_pretrain_data";
+  const fs::path folder_ = scratch_folder("ink_pretrain_data");
   const Tokenizer tokenizer_ = toy_tokenizer();
   const Segmenter segmenter_;
 };

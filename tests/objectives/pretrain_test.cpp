@@ -11,6 +11,7 @@
 #include "objectives/tokenize.h"
 #include "tensor/file.h"
 #include "tests/objectives/toy_corpus.h"
+#include "tests/scratch_folder.h"
 
 namespace ink {
 namespace {
@@ -60,7 +61,7 @@ class PretrainTest : public testing::Test {
     return lines;
   }
 
-  const fs::path folder_ = fs::path(testing::TempDir()) / "ink_pretrain";
+  const fs::path folder_ = scratch_folder("ink_pretrain");
   const Tokenizer tokenizer_ = toy_tokenizer();
   const Segmenter segmenter_;
 };
