@@ -1,7 +1,6 @@
 // From text to a pre-trained model: vocabulary → whole-word masking → tiny BERT, in C++ alone.
 //
 //   build/examples/pretrain_tiny TEXT OUT [STEPS]
-// examples_pretrain_tiny TEXT OUT [STEPS]
 //
 // TEXT is a file or a folder of *.txt, a sentence or paragraph a line, blank lines between
 // documents. OUT becomes a model folder that inkstone and transformers (BertForMaskedLM) load.
