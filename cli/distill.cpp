@@ -16,13 +16,20 @@ struct Options {
   bool resume = false;
 };
 
+void set_output(Json& file, const std::string& folder) {
+  const Json* given = file.find("TrainingConfig");
+  Json training = given ? *given : Json::make_object();
+  training.set("output_dir", folder);
+  file.set("TrainingConfig", training);
+}
+
 Json run(const Options& o, int64_t seed, bool seeded) {
-  DistillOptions job =
-      distill_options_from_json(parse_json(read_file(o.config, size_t{16} << 20), o.config));
-  if (!o.teacher.empty()) job.teacher = o.teacher;
-  if (!o.train.empty()) job.data.train = o.train;
-  if (!o.dev.empty()) job.data.dev = o.dev;
-  if (!o.out.empty()) job.out = o.out;
+  Json file = parse_json(read_file(o.config, size_t{16} << 20), o.config);
+  if (!o.teacher.empty()) file.set("teacher", o.teacher);
+  if (!o.train.empty()) file.set("train", o.train);
+  if (!o.dev.empty()) file.set("dev", o.dev);
+  if (!o.out.empty()) set_output(file, o.out);
+  DistillOptions job = distill_options_from_json(file);
   if (seeded) job.fit.seed = static_cast<uint64_t>(seed);
   job.fit.resume |= o.resume;
   job.fit.stop = &interrupted;

@@ -92,9 +92,13 @@ $ink finetune --task classification --model "$out/pretrained" --train "$out/text
   --out "$out/teacher" --epochs $epochs --learning-rate 3e-4
 
 say "5. Distil into a student of two layers"
+cat >"$out/student.json" <<END
+{"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 512, "max_position_embeddings": 128}
+END
 cat >"$out/distill.json" <<END
 {
-  "TrainingConfig": {"num_epochs": $distill_epochs, "learning_rate": 5e-4},
+  "student": {"architecture": "$out/student.json"},
+  "TrainingConfig": {"num_epochs": $distill_epochs, "learning_rate": 1e-3},
   "DistillationConfig": {
     "temperature": 4, "kd_loss_type": "ce", "kd_loss_weight": 1, "hard_label_weight": 0.5,
     "intermediate_matches": [
@@ -102,8 +106,7 @@ cat >"$out/distill.json" <<END
       {"layer_T": 2, "layer_S": 1, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 128, 192]},
       {"layer_T": 4, "layer_S": 2, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 128, 192]}
     ]
-  },
-  "student": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 512, "max_position_embeddings": 128}
+  }
 }
 END
 $ink distill --config "$out/distill.json" --teacher "$out/teacher" --train "$out/text/train.tsv" \
@@ -114,7 +117,7 @@ cat >"$out/prune.json" <<END
 {"target_num_of_heads": 3, "target_ffn_size": 384, "pruning_method": "iterative", "n_iters": 4, "head_even_masking": false, "ffn_even_masking": false}
 END
 $ink prune --mode transformer --model "$out/teacher" --configurations "$out/prune.json" \
-  --data "$out/text/train.tsv" --out "$out/pruned"
+  --data "$out/text/train.tsv" --max-examples 800 --out "$out/pruned"
 $ink finetune --task classification --model "$out/pruned" --train "$out/text/train.tsv" --dev "$out/text/dev.tsv" \
   --out "$out/pruned-tuned" --epochs $((epochs > 1 ? 2 : 1)) --learning-rate 2e-4
 
