@@ -2,14 +2,14 @@
 # Proves that each front-door job works as the first and only command on a bare Debian 12. Needs root and debootstrap.
 #
 #   tools/bare_debian.sh "make test"          a fresh clone of the last commit, in a chroot that holds nothing but make
-#   ROOT=/var/tmp/bare MIRROR=http://deb.debian.org/debian TEXT=/some/folder tools/bare_debian.sh "make demo"
+#   ROOT=/var/tmp/bare MIRROR=URL TEXT=/some/folder tools/bare_debian.sh "make demo"
 #
-# The minimal system is made once and kept beside the chroot, so that a second proof starts at once. This machine's apt
+# MIRROR is by default the first one in this machine's apt sources. The minimal system is made once and kept beside the chroot, so that a second proof starts at once. This machine's apt
 # settings (proxies, certificates) and name servers are copied in; TEXT, a folder, appears there as INK_TEXT.
 set -euo pipefail
 job=${1:?"usage: bare_debian.sh \"make test\""}
 root=${ROOT:-/var/tmp/bare-debian}
-mirror=${MIRROR:-http://deb.debian.org/debian}
+mirror=${MIRROR:-$(awk '/^URIs:/ { print $2; exit } /^deb / { print $2; exit }' /etc/apt/sources.list.d/* /etc/apt/sources.list 2>/dev/null)}
 project=$(cd "$(dirname "$0")/.." && pwd)
 
 ((EUID == 0)) || { echo "bare_debian: expected to run as root, which chroot and mount need" >&2; exit 1; }
