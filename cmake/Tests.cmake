@@ -42,6 +42,10 @@ foreach(path IN LISTS test_folders)
   add_test(NAME ${program} COMMAND ${program} --gtest_brief=1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 endforeach()
 
+if(INK_EXAMPLES)
+  add_test(NAME examples COMMAND "${PROJECT_SOURCE_DIR}/tools/run_examples.sh" "${PROJECT_BINARY_DIR}")
+endif()
+
 # An archive of sanitized objects asks more of its consumer than an installed one may.
 if(NOT INK_SANITIZE)
   add_test(NAME consumer COMMAND "${PROJECT_SOURCE_DIR}/tools/check_consumer.sh" "${PROJECT_BINARY_DIR}")
