@@ -69,7 +69,7 @@ class Cli : public testing::Test {
     return run(
         "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
         "--out base --steps 6 "
-        "--held-out 0 --batch-tokens 64 " +
+        "--held-out 0 --batch-tokens 64 --max-length 32 " +
         more);
   }
 
@@ -107,9 +107,9 @@ TEST_F(Cli, OptionsComeFromAFileToo) {
   write_file(folder_ / "options.json", R"({"vocab": "vocab.txt", "max_length": 3})");
   const Finished f = run("tokenize --config options.json", "砚台好\n");
   EXPECT_EQ(f.status, 0) << f.error;
-  EXPECT_NE(f.out.find(R"("tokens":["[CLS]","砚","[SEP]"])"), std::string::npos) << f.out;
+  EXPECT_NE(f.out.find(R"("tokens": ["[CLS]", "砚", "[SEP]"])"), std::string::npos) << f.out;
   const Finished flag = run("tokenize --config options.json --max-length 4", "砚台好\n");
-  EXPECT_NE(flag.out.find(R"("[CLS]","砚","台","[SEP]")"), std::string::npos)
+  EXPECT_NE(flag.out.find(R"("[CLS]", "砚", "台", "[SEP]")"), std::string::npos)
       << "a flag wins: " << flag.out;
   write_file(folder_ / "wrong.json", R"({"vocab": "vocab.txt", "max_lenght": 3})");
   expect_failure("tokenize --config wrong.json", 2, {"max_lenght", "did you mean --max-length?"});
@@ -120,10 +120,10 @@ TEST_F(Cli, OptionsComeFromAFileToo) {
 TEST_F(Cli, TokenizesPairsAndRepairsInput) {
   const Finished f = run("tokenize --vocab vocab.txt --json", "砚台\tinkstone\n\xff好\n");
   EXPECT_EQ(f.status, 0) << f.error;
-  EXPECT_NE(f.out.find(R"("tokens":["[CLS]","砚","台","[SEP]","ink","##stone","[SEP]"])"),
+  EXPECT_NE(f.out.find(R"("tokens": ["[CLS]", "砚", "台", "[SEP]", "ink", "##stone", "[SEP]"])"),
             std::string::npos)
       << f.out;
-  EXPECT_NE(f.out.find(R"({"lines":2,"tokens":10})"), std::string::npos) << f.out;
+  EXPECT_NE(f.out.find(R"({"lines": 2, "tokens": 10})"), std::string::npos) << f.out;
 }
 
 TEST_F(Cli, SegmentsWithADictionary) {
@@ -144,34 +144,38 @@ TEST_F(Cli, CorruptKeepsWordsTogether) {
 TEST_F(Cli, TheWholeRoad) {
   ASSERT_EQ(pretrain().status, 0) << pretrain().error;
   Finished f =
-      run("finetune --task classification --model base --train train.tsv --dev train.tsv --out "
+      run("finetune --max-length 32 --task classification --model base --train train.tsv --dev "
+          "train.tsv --out "
           "teacher --epochs 2");
   ASSERT_EQ(f.status, 0) << f.error;
-  f = run("evaluate --model teacher --data train.tsv --predictions p.jsonl --json");
+  f = run("evaluate --max-length 32 --model teacher --data train.tsv --predictions p.jsonl --json");
   ASSERT_EQ(f.status, 0) << f.error;
   EXPECT_NE(f.out.find("\"accuracy\""), std::string::npos);
   EXPECT_TRUE(fs::exists(folder_ / "p.jsonl"));
-  f = run("predict --model teacher", "砚台好\n");
+  f = run("predict --max-length 32 --model teacher", "砚台好\n");
   ASSERT_EQ(f.status, 0) << f.error;
   EXPECT_NE(f.out.find("\"probabilities\""), std::string::npos);
-  f = run("embed --model teacher --normalize --out e.safetensors", "砚台\n墨\n");
+  f = run("embed --max-length 32 --model teacher --normalize --out e.safetensors", "砚台\n墨\n");
   ASSERT_EQ(f.status, 0) << f.error;
   EXPECT_TRUE(fs::exists(folder_ / "e.safetensors"));
   write_file(folder_ / "distill.json",
              R"({"teacher":"teacher","student":{"layers_from_teacher":[0]},"train":"train.tsv",
-    "dev":"train.tsv","TrainingConfig":{"output_dir":"student","num_epochs":1}})");
+    "dev":"train.tsv","max_length":32,"TrainingConfig":{"output_dir":"student","num_epochs":1}})");
   f = run("distill --config distill.json");
   ASSERT_EQ(f.status, 0) << f.error;
   write_file(
       folder_ / "prune.json",
       R"({"target_num_of_heads":1,"target_ffn_size":16,"pruning_method":"iterative","n_iters":2})");
-  f = run("prune --model teacher --configurations prune.json --data train.tsv --out pruned");
+  f =
+      run("prune --max-length 32 --model teacher --configurations prune.json --data train.tsv "
+          "--out pruned");
   ASSERT_EQ(f.status, 0) << f.error;
   f = run("info pruned --json");
   ASSERT_EQ(f.status, 0) << f.error;
-  EXPECT_NE(f.out.find("\"heads_per_layer\":[1,1]"), std::string::npos) << f.out;
+  EXPECT_NE(f.out.find("\"heads_per_layer\": [1, 1]"), std::string::npos) << f.out;
   f =
-      run("report --out r.html --train train.tsv --data train.tsv --model a=teacher b=pruned --run "
+      run("report --max-length 32 --out r.html --train train.tsv --data train.tsv --model "
+          "a=teacher b=pruned --run "
           "one=teacher");
   ASSERT_EQ(f.status, 0) << f.error;
   const std::string page = read_file(folder_ / "r.html", 1 << 24);
@@ -208,10 +212,12 @@ TEST_F(Cli, DamagedModelsAreRefusedAndNothingIsLost) {
   const fs::path weights = folder_ / "base" / "model.safetensors";
   const std::string whole = read_file(weights, 1 << 26);
   write_file(folder_ / "labels.tsv", "good\t砚台好\nugly\t砚台坏\n");
-  ASSERT_EQ(run("finetune --model base --train train.tsv --dev train.tsv --out teacher --epochs 1")
+  ASSERT_EQ(run("finetune --max-length 32 --model base --train train.tsv --dev train.tsv --out "
+                "teacher --epochs 1")
                 .status,
             0);
-  expect_failure("evaluate --model teacher --data labels.tsv", 1, {"labels.tsv:2", "ugly", "good"});
+  expect_failure("evaluate --max-length 32 --model teacher --data labels.tsv", 1,
+                 {"labels.tsv:2", "ugly", "good"});
   write_file(weights, whole.substr(0, whole.size() / 2));
   expect_failure("info base", 1, {"model.safetensors"});
   write_file(weights, std::string(8, '\xff') + whole.substr(8));
@@ -244,7 +250,7 @@ TEST_F(Cli, ResumesWhereItStopped) {
       << "checkpoints change nothing";
   const Finished again = pretrain();
   EXPECT_EQ(again.status, 1) << "a finished run is not overwritten silently";
-  EXPECT_NE(again.error.find("--resume"), std::string::npos) << again.error;
+  EXPECT_NE(again.error.find("resume it"), std::string::npos) << again.error;
 }
 
 }  // namespace
