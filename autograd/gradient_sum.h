@@ -26,16 +26,16 @@ class GradientSum {
  public:
   explicit GradientSum(const Parameters& parameters) : sums_(parameters.size()) {}
 
-  // Adds weight·gradient of every trainable parameter. Takes the gradients out of `gradients`, so that
-  // they can be changed in place. weight ≥ 0; with 0 nothing is added.
+  // Adds weight·gradient of every trainable parameter. Takes the gradients out of `gradients`, so
+  // that they can be changed in place. weight ≥ 0; with 0 nothing is added.
   void add(const Parameters& parameters, Gradients& gradients, double weight = 1);
 
   // One for each parameter, in order; undefined where the losses do not depend on it.
   std::span<const Tensor> gradients() const { return sums_; }
   double weight() const { return weight_; }  // Σ wᵢ
 
-  // The norm of all gradients as one vector, divided by weight(). A gradient that holds NaN or infinity
-  // is an Error that names its parameter; skip the step or lower the learning rate.
+  // The norm of all gradients as one vector, divided by weight(). A gradient that holds NaN or
+  // infinity is an Error that names its parameter; skip the step or lower the learning rate.
   double norm(const Parameters& parameters) const;
 
   void clear();

@@ -129,7 +129,7 @@ void Optimizer::restore(std::span<const NamedTensor> state) {
     check(found != by_name.end(), "optimizer state: '", name,
           "' is missing; was it saved by another kind of optimizer?");
     expect("optimizer state", name.c_str(), *found->second, dtype, shape);
-    const Tensor copy = clone(*found->second);
+    Tensor copy = clone(*found->second);
     by_name.erase(found);
     return copy;
   };

@@ -1,12 +1,12 @@
 // Optimizers: AdamW, LAMB and SGD with momentum over all parameters of a store.
 //
 //   Optimizer optimizer(parameters, {.weight_decay = 0.01});
-//   optimizer.step(parameters, sum.gradients(), learning_rate, clip_factor(norm, 1.0) / sum.weight());
+//   optimizer.step(parameters, sum.gradients(), rate, clip_factor(norm, 1.0) / sum.weight());
 //
-// It owns the moments, one or two tensors for each parameter, made when the parameter gets its first
-// gradient. Parameters that are not trainable, or have no gradient, stay as they are. Weight decay
-// (and LAMB's trust ratio) apply where Parameter::decay says so: to matrices, not to biases and layer
-// norms. After the first step nothing is allocated. The formulas are in tensor/update.h.
+// It owns the moments, one or two tensors for each parameter, made when the parameter gets its
+// first gradient. Parameters that are not trainable, or have no gradient, stay as they are. Weight
+// decay (and LAMB's trust ratio) apply where Parameter::decay says so: to matrices, not to biases
+// and layer norms. After the first step nothing is allocated. The formulas are in tensor/update.h.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -46,8 +46,8 @@ class Optimizer {
   const OptimizerOptions& options() const { return options_; }
 
   // Everything that the next step depends on besides parameters and gradients: "step", and for each
-  // parameter with moments "<name>.m", "<name>.v" (AdamW, LAMB) and "<name>.step". The tensors share
-  // memory with the optimizer.
+  // parameter with moments "<name>.m", "<name>.v" (AdamW, LAMB) and "<name>.step". The tensors
+  // share memory with the optimizer.
   std::vector<NamedTensor> state() const;
   // The way back, bit for bit. Raises Error when something is missing, unknown or of another shape;
   // the optimizer is then as it was.

@@ -1,4 +1,4 @@
-// peak·step/warmup, then peak·f(x), x the share of the decay that has passed: 1, 1 − x or (1 + cos πx)/2.
+// peak·step/warmup, then peak·f(x), x the part of the decay so far: f = 1, 1 − x or (1 + cos πx)/2.
 #include "autograd/schedule.h"
 
 #include <algorithm>

@@ -17,12 +17,12 @@ struct Schedule {
   int64_t warmup = 0;  // steps of the rise: peak·step/warmup
   int64_t steps = 0;   // of the whole training, the warm-up included
   Decay decay = Decay::linear;
-  // Google BERT's variant: the decay is counted from step 0 rather than from the end of the warm-up,
-  // where the rate therefore drops a little.
+  // Google BERT's variant: the decay is counted from step 0 rather than from the end of the
+  // warm-up, where the rate therefore drops a little.
   bool decay_from_zero = false;
 
-  // The rate of a step; 0 from `steps` on unless constant. Raises Error for negative numbers and for a
-  // warm-up that is longer than the training.
+  // The rate of a step; 0 from `steps` on unless constant. Raises Error for negative numbers and
+  // for a warm-up that is longer than the training.
   double at(int64_t step) const;
 };
 

@@ -1,5 +1,4 @@
-// Checks of an op's arguments, with messages of one form: "layer_norm: gamma should be f32 (768),
-// got f32 (3)".
+// Checks of an op's arguments: "layer_norm: gamma should be f32 (768), got f32 (3)".
 #pragma once
 #include "tensor/tensor.h"
 

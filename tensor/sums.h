@@ -47,8 +47,8 @@ T row_maximum(int64_t n, const T* x) {
   return *std::max_element(part, part + kPartials);
 }
 
-// out[c] = Σ_n x[n·C + c] for x (N, C), added to what out holds if `accumulate`. Parallel over columns;
-// rows are added in blocks, and the blocks in order.
+// out[c] = Σ_n x[n·C + c] for x (N, C), added to what out holds if `accumulate`. Parallel over
+// columns; rows are added in blocks, and the blocks in order.
 template <class T>
 void column_sums(const T* x, int64_t N, int64_t C, T* out, bool accumulate = false) {
   constexpr int64_t kColumns = 128, kRows = 64;
@@ -90,6 +90,19 @@ double chunked_sum(int64_t n, const Sum& sum) {
   double total = 0;
   for (int64_t i = 0; i < parts.size(); ++i) total += part[i];
   return total;
+}
+
+// term(0) + … + term(n − 1), added up in f64 and in parallel.
+template <class Term>
+double sum_in_f64(int64_t n, const Term& term) {
+  return chunked_sum(n, [&](int64_t begin, int64_t end) {
+    double sum = 0;
+    simd::run([&] {
+      sum = row_sum<double>(end - begin,
+                            [&](int64_t i) { return static_cast<double>(term(begin + i)); });
+    });
+    return sum;
+  });
 }
 
 }  // namespace ink

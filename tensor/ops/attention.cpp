@@ -1,7 +1,8 @@
 // out = drop(softmax(q kᵀ·scale)) v for each head of each sequence (Vaswani et al. 2017, eq. 1)
 //
-// A batch is packed: sequence b is the rows offsets[b] to offsets[b + 1], and there is no padding and no mask. The
-// kernel (tensor/attention_kernel.h) never stores a T × T matrix; reference() below is what it computes.
+// A batch is packed: sequence b is the rows offsets[b] to offsets[b + 1], and there is no padding
+// and no mask. The kernel (tensor/attention_kernel.h) never stores a T × T matrix; reference()
+// below is what it computes.
 #include "tensor/attention_kernel.h"
 
 #include <cmath>
@@ -13,7 +14,8 @@
 namespace ink {
 namespace {
 
-// x itself when its rows are arrays, however far apart, as in a slice of q, k and v side by side; else a copy.
+// x itself when its rows are arrays, however far apart, as in a slice of q, k and v side by side;
+// else a copy.
 Tensor with_dense_rows(const Tensor& x) {
   return x.strides()[1] == 1 && x.strides()[0] >= x.dim(1) ? x : contiguous(x);
 }
@@ -109,7 +111,7 @@ struct Attention {
     return {dq, dk, dv, Tensor()};
   }
 
-  // The factors 0 or 1/(1 − p) of one head's probabilities, as attention_kernel.h defines them. (T, T)
+  // The factors 0 or 1/(1 − p) of one head, as attention_kernel.h defines them. (T, T)
   static Tensor mask(int64_t first_row, int64_t T, int64_t head, const AttentionOptions& o,
                      Dtype dtype) {
     Tensor factors({T, T}, Dtype::f64);

@@ -1,13 +1,9 @@
 // L = mean over rows of −log softmax(x)[label];   dx = (softmax(x) − onehot(label)) / rows
-//
-// With a distribution p in place of a label: soft_cross_entropy is −Σ p·log softmax(x), and kl_divergence is
-// Σ p·(log p − log softmax(x)); both have dx = (softmax(x)·Σp − p) / rows.
 #include "tensor/ops/cross_entropy.h"
 
 #include "tensor/expect.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
-#include "tensor/ops/map.h"
 
 namespace ink {
 
@@ -63,36 +59,7 @@ void cross_entropy_backward(Cpu, const T* x, const int32_t* label, const T* peak
   }
 }
 
-// −Σ p·log softmax(x), plus Σ p·log p with `entropy`. Where p = 0, so is the term. mass is Σ p.
-template <class T>
-void soft_forward(Cpu, const T* x, const T* p, bool entropy, T* loss, T* peak, T* total, T* mass,
-                  int64_t N, int64_t V) {
-  for (int64_t n = 0; n < N; ++n, x += V, p += V) {
-    const LogSumExp<T> s = log_sum_exp(x, V);
-    const T log_total = std::log(s.total);
-    loss[n] = row_sum<T>(
-        V, [=](int64_t v) { return p[v] == 0 ? T{0} : p[v] * (log_total + (s.peak - x[v])); });
-    if (entropy)
-      loss[n] +=
-          row_sum<T>(V, [=](int64_t v) { return p[v] == 0 ? T{0} : p[v] * vmath::log(p[v]); });
-    if (peak) {
-      peak[n] = s.peak, total[n] = s.total;
-      mass[n] = row_sum<T>(V, [=](int64_t v) { return p[v]; });
-    }
-  }
-}
-
-template <class T>
-void soft_backward(Cpu, const T* x, const T* p, const T* peak, const T* total, const T* mass,
-                   T factor, T* dx, int64_t N, int64_t V) {
-  for (int64_t n = 0; n < N; ++n, x += V, p += V, dx += V) {
-    const T scale = mass[n] / total[n], m = peak[n];
-#pragma omp simd
-    for (int64_t v = 0; v < V; ++v) dx[v] = factor * (scale * vmath::exp(x[v] - m) - p[v]);
-  }
-}
-
-// ── labels ──────────────────────────────────────────────────────────────────────────────────────
+// ── the op ──────────────────────────────────────────────────────────────────────────────────────
 
 struct CrossEntropy {
   static constexpr const char* name = "cross_entropy";
@@ -157,160 +124,31 @@ struct CrossEntropy {
     return sum(multiply(converted(weights, logits.dtype()), log_softmax(logits)));
   }
 
-  static std::vector<Sample> samples();
+  static std::vector<Sample> samples() {
+    std::vector<Sample> all;
+    const auto sample = [&](const char* label, Shape shape, std::vector<int32_t> labels) {
+      all.push_back({label, {randn(shape, 1), from(labels)}, [](auto in) {
+                       return cross_entropy(in[0], in[1]);
+                     }});
+    };
+    sample("4x6", {4, 6}, {0, 5, 2, 2});
+    sample("ignored rows", {5, 7}, {kIgnore, 3, kIgnore, 0, 6});
+    sample("all ignored", {2, 3}, {kIgnore, kIgnore});
+    sample("no rows", {0, 5}, {});
+    sample("one class", {3, 1}, {0, 0, 0});
+    sample("3x133", {3, 133}, {132, 0, 64});
+    sample("64x21128", {64, 21128}, to_vector<int32_t>(randint({64}, 2, 0, 21128)));
+    all.back().bench = true;
+    return all;
+  }
 };
 
-// ── distributions ───────────────────────────────────────────────────────────────────────────────
-
-struct SoftSaved {
-  Tensor logits, p, peak, total, mass;
-};
-
-Tensor soft_loss(const char* name, SoftSaved* saved, const Tensor& logits_, const Tensor& p_,
-                 bool entropy) {
-  expect_rank(name, "logits", logits_, 2);
-  expect(name, "probabilities", p_, logits_.dtype(), logits_.shape());
-  const int64_t N = logits_.dim(0), V = logits_.dim(1);
-  const Tensor logits = contiguous(logits_), p = contiguous(p_);
-  Tensor losses({N}, logits.dtype()), peak, total, mass;
-  if (saved) peak = empty_like(losses), total = empty_like(losses), mass = empty_like(losses);
-  on(name, logits, [&](auto device, auto t) {
-    using T = decltype(t);
-    const T *x = logits.data<T>(), *q = p.data<T>();
-    T *loss = losses.data<T>(), *peaks = saved ? peak.data<T>() : nullptr;
-    T *totals = saved ? total.data<T>() : nullptr, *masses = saved ? mass.data<T>() : nullptr;
-    parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * V, n = saved ? begin : 0;
-      simd::run([&] {
-        soft_forward(device, x + at, q + at, entropy, loss + begin, peaks + n, totals + n,
-                     masses + n, end - begin, V);
-      });
-    });
-  });
-  if (saved) *saved = {logits, p, peak, total, mass};
-  return mean_loss(name, losses, N);
-}
-
-Grads soft_gradient(const char* name, const SoftSaved& s, const Tensor& dy) {
-  const int64_t N = s.logits.dim(0), V = s.logits.dim(1);
-  Tensor dx = empty_like(s.logits);
-  on(name, dx, [&](auto device, auto t) {
-    using T = decltype(t);
-    const T *x = s.logits.data<T>(), *p = s.p.data<T>();
-    const T *peak = s.peak.data<T>(), *total = s.total.data<T>(), *mass = s.mass.data<T>();
-    T* out = dx.data<T>();
-    const T factor = static_cast<T>(N ? dy.item() / static_cast<double>(N) : 0);
-    parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * V;
-      simd::run([&] {
-        soft_backward(device, x + at, p + at, peak + begin, total + begin, mass + begin, factor,
-                      out + at, end - begin, V);
-      });
-    });
-  });
-  return {dx, Tensor()};
-}
-
-struct SoftCrossEntropy {
-  static constexpr const char* name = "soft_cross_entropy";
-  using Saved = SoftSaved;
-
-  static Tensor forward(Saved* saved, const Tensor& logits, const Tensor& probabilities) {
-    return soft_loss(name, saved, logits, probabilities, false);
-  }
-  static Grads backward(const Saved& saved, const Tensor& dy) {
-    return soft_gradient(name, saved, dy);
-  }
-  static Tensor reference(const Tensor& logits, const Tensor& probabilities) {
-    expect_rank(name, "logits", logits, 2);
-    Tensor p = probabilities;
-    p.grad_id = {};
-    const auto rows = static_cast<double>(std::max<int64_t>(logits.dim(0), 1));
-    return scale(sum(multiply(p, log_softmax(logits))), -1 / rows);
-  }
-  static std::vector<Sample> samples();
-};
-
-struct KlDivergence {
-  static constexpr const char* name = "kl_divergence";
-  using Saved = SoftSaved;
-
-  static Tensor forward(Saved* saved, const Tensor& logits, const Tensor& probabilities) {
-    return soft_loss(name, saved, logits, probabilities, true);
-  }
-  static Grads backward(const Saved& saved, const Tensor& dy) {
-    return soft_gradient(name, saved, dy);
-  }
-  static Tensor reference(const Tensor& logits, const Tensor& probabilities) {
-    const Tensor p_log_p = map(
-        name, [](auto p) { return p == 0 ? p : p * std::log(p); }, probabilities);
-    const auto rows = static_cast<double>(std::max<int64_t>(logits.dim(0), 1));
-    return add(soft_cross_entropy(logits, probabilities), scale(sum(p_log_p), 1 / rows));
-  }
-  static std::vector<Sample> samples();
-};
-
-// ── samples ─────────────────────────────────────────────────────────────────────────────────────
-
-std::vector<Sample> CrossEntropy::samples() {
-  std::vector<Sample> all;
-  const auto sample = [&](const char* label, Shape shape, std::vector<int32_t> labels) {
-    all.push_back({label, {randn(shape, 1), from(labels)}, [](auto in) {
-                     return cross_entropy(in[0], in[1]);
-                   }});
-  };
-  sample("4x6", {4, 6}, {0, 5, 2, 2});
-  sample("ignored rows", {5, 7}, {kIgnore, 3, kIgnore, 0, 6});
-  sample("all ignored", {2, 3}, {kIgnore, kIgnore});
-  sample("no rows", {0, 5}, {});
-  sample("one class", {3, 1}, {0, 0, 0});
-  sample("3x133", {3, 133}, {132, 0, 64});
-  sample("64x21128", {64, 21128}, to_vector<int32_t>(randint({64}, 2, 0, 21128)));
-  all.back().bench = true;
-  return all;
-}
-
-// The probabilities are constants, so they are no inputs of the sample.
-template <class Loss>
-std::vector<Sample> soft_samples(Loss loss) {
-  std::vector<Sample> all;
-  const auto sample = [&](const char* label, Shape shape, Tensor p) {
-    all.push_back({label, {randn(shape, 1)}, [=](auto in) {
-                     return loss(in[0], converted(p, in[0].dtype()));
-                   }});
-  };
-  const auto softmax_of = [](Shape shape) { return softmax(randn(shape, 2)); };
-  sample("4x6", {4, 6}, softmax_of({4, 6}));
-  sample("zeros in p", {2, 3},
-         from(std::span<const double>(std::vector<double>{1, 0, 0, 0.25, 0, 0.75}), {2, 3}));
-  sample("unnormalized p", {3, 5}, rand_uniform({3, 5}, 3, 0, 2));
-  sample("no rows", {0, 5}, softmax_of({0, 5}));
-  sample("one class", {3, 1}, softmax_of({3, 1}));
-  sample("3x133", {3, 133}, softmax_of({3, 133}));
-  sample("64x21128", {64, 21128}, softmax_of({64, 21128}));
-  all.back().bench = true;
-  return all;
-}
-std::vector<Sample> SoftCrossEntropy::samples() {
-  return soft_samples([](const Tensor& x, const Tensor& p) { return soft_cross_entropy(x, p); });
-}
-std::vector<Sample> KlDivergence::samples() {
-  return soft_samples([](const Tensor& x, const Tensor& p) { return kl_divergence(x, p); });
-}
-
-INK_OPS entries[] = {describe<CrossEntropy>(), describe<SoftCrossEntropy>(),
-                     describe<KlDivergence>()};
+INK_OPS entries[] = {describe<CrossEntropy>()};
 
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels) {
   return apply<CrossEntropy>(logits, labels);
-}
-Tensor soft_cross_entropy(const Tensor& logits, const Tensor& probabilities) {
-  return apply<SoftCrossEntropy>(logits, probabilities);
-}
-Tensor kl_divergence(const Tensor& logits, const Tensor& probabilities) {
-  return apply<KlDivergence>(logits, probabilities);
 }
 
 }  // namespace ink

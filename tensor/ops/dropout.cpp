@@ -1,7 +1,8 @@
-// y = x·m/(1 − p), m = 1 with probability 1 − p, else 0;   dx = dy·m/(1 − p)   (Srivastava et al. 2014)
+// y = x·m/(1 − p), m = 1 with probability 1 − p, else 0;   dx = dy·m/(1 − p)
 //
-// Element i (in row-major order) is kept when word i of the stream is at least p·2³². The mask is drawn anew in backward
-// rather than stored, and depends neither on strides nor on threads.
+// Srivastava et al. 2014. Element i (in row-major order) is kept when word i of the stream is at
+// least p·2³². The mask is drawn anew in backward rather than stored, and depends neither on
+// strides nor on threads.
 #include <algorithm>
 
 #include "tensor/expect.h"

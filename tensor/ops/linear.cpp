@@ -1,7 +1,7 @@
 // y = f(z), z = x Wᵀ + b:   dz = dy·f'(z);   dx = dz W;   dW = dzᵀ x;   db = Σ dz over rows
 //
-// Bias and activation are applied while the product is in registers. z is kept for backward only when there is an
-// activation, and only when the op is recorded.
+// Bias and activation are applied while the product is in registers. z is kept for backward only
+// when there is an activation, and only when the op is recorded.
 #include "tensor/expect.h"
 #include "tensor/gemm.h"
 #include "tensor/op.h"

@@ -1,4 +1,4 @@
-// The losses against numbers worked out by hand, and at the edges: ignored rows, zero vectors, large logits.
+// The losses against hand-worked numbers, and at their edges.
 #include "tests/expect_error.h"
 #include "tests/ops/values.h"
 

@@ -1,4 +1,4 @@
-// softmax and log_softmax against the formula in long double, with numbers that overflow a naive exp.
+// softmax and log_softmax against the formula in long double, and where a naive exp overflows.
 #include <limits>
 
 #include "tests/expect_error.h"
