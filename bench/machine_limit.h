@@ -1,6 +1,7 @@
 // What this machine can do at most: multiply-adds a second and bytes read a second, by measurement.
 //
-// Benches print their results as shares of these limits. Best of several runs: other programs only ever take time away.
+// Benches print their results as shares of these limits. Best of several runs: other programs only
+// ever take time away.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -34,23 +35,22 @@ double best_seconds(int runs, const F& f) {
 
 namespace detail {
 
-// `steps` multiply-adds on each of 12 independent vectors: enough to hide their latency. Returns operations done.
+// `steps` multiply-adds on each of 12 independent vectors: enough to hide their latency. Returns
+// operations done.
 #if defined(__x86_64__)
-#define INK_BURN(name, begin, Vector, set1, fmadd, width) \
-  begin inline double name(int64_t steps, float* out) {   \
-    Vector sum[12];                                       \
-    const Vector a = set1(1.0001f), b = set1(1e-9f);      \
-    _Pragma("GCC unroll 12") for (auto& s : sum) s = b;   \
-    for (int64_t i = 0; i < steps; ++i) {                 \
-      _Pragma("GCC unroll 12") for (auto& s : sum) {      \
-        s = fmadd(s, a, b);                               \
-      }                                                   \
-    }                                                     \
-    float total = 0;                                      \
-    for (const auto& s : sum) total += s[0];              \
-    *out = total;                                         \
-    return static_cast<double>(steps) * 12 * width * 2;   \
-  }                                                       \
+#define INK_BURN(name, begin, Vector, set1, fmadd, width)                  \
+  begin inline double name(int64_t steps, float* out) {                    \
+    Vector sum[12];                                                        \
+    const Vector a = set1(1.0001f), b = set1(1e-9f);                       \
+    _Pragma("GCC unroll 12") for (auto& s : sum) s = b;                    \
+    for (int64_t i = 0; i < steps; ++i) {                                  \
+      _Pragma("GCC unroll 12") for (auto& s : sum) { s = fmadd(s, a, b); } \
+    }                                                                      \
+    float total = 0;                                                       \
+    for (const auto& s : sum) total += s[0];                               \
+    *out = total;                                                          \
+    return static_cast<double>(steps) * 12 * width * 2;                    \
+  }                                                                        \
   INK_END_TARGET
 
 INK_BURN(burn_avx2, INK_BEGIN_AVX2, __m256, _mm256_set1_ps, _mm256_fmadd_ps, 8)
@@ -92,7 +92,8 @@ inline double fma_limit() {
     operations = 0;
     std::vector<double> done(static_cast<size_t>(threads()));
     parallel_for(threads(), 1, [&](int64_t begin, int64_t) {
-      done[static_cast<size_t>(begin)] = detail::burn(kSteps, &sink[static_cast<size_t>(begin) * 16]);
+      done[static_cast<size_t>(begin)] =
+          detail::burn(kSteps, &sink[static_cast<size_t>(begin) * 16]);
     });
     for (double d : done) operations += d;
   });

@@ -17,12 +17,12 @@ namespace {
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// Steps of k between two visits of a tile of C: a panel of B and the rows of A that meet it stay in
-// the first caches.
-constexpr int64_t kDepth = 384;
-constexpr int64_t kTaskColumns =
-    192;  // kDepth × kTaskColumns floats of packed B stay in the second-level cache
-constexpr int64_t kBlockRows = 96;               // kBlockRows × kDepth floats of A stay there too
+// Sizes that keep what is used again in the second-level cache: kDepth × kTaskColumns floats of
+// packed B, and kBlockRows rows of A, kDepth long. A panel of B streams from there into the
+// registers for each tile.
+constexpr int64_t kDepth = 768;  // steps of k between two visits of a tile of C
+constexpr int64_t kTaskColumns = 96;
+constexpr int64_t kBlockRows = 48;
 constexpr int64_t kTaskWork = int64_t{1} << 18;  // multiply-adds that are worth a hand-out
 
 // B as the user gave it, or packed.

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tensor/simd.h"
+
 namespace ink {
 namespace {
 
@@ -48,25 +50,45 @@ void pack_transposed(const float* b, int64_t ldb, int64_t depth, int64_t columns
   }
 }
 
-// Rows of a few panels at a time: what is read lies together, and what is written falls into
-// different cache sets.
+// The next P whole panels of W columns, rows side by side: what is read lies together. Few enough
+// of them that what is written does not crowd one set of the cache.
+template <int P, int W>
+void copy_panels(const float* b, int64_t ldb, int64_t depth, float* out) {
+  for (int64_t k = 0; k < depth; ++k, b += ldb, out += W) {
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) std::memcpy(out + p * W * depth, b + p * W, W * sizeof(float));
+  }
+}
+
+// One panel of any width, copied by eights where rows are long enough: the surplus is overwritten
+// by the next row.
+void copy_panel(const float* b, int64_t ldb, int64_t depth, int64_t columns, int64_t width,
+                float* out) {
+  const int64_t by_eights = columns == width && width <= 8 && ldb >= 8 ? depth - 1 : 0;
+  for (int64_t k = 0; k < by_eights; ++k) std::memcpy(out + k * width, b + k * ldb, 32);
+  for (int64_t k = std::max<int64_t>(by_eights, 0); k < depth; ++k) {
+    for (int64_t n = 0; n < columns; ++n) out[k * width + n] = b[k * ldb + n];
+    for (int64_t n = columns; n < width; ++n) out[k * width + n] = 0;
+  }
+}
+
+template <int W>
+int64_t copy_whole_panels(const float* b, int64_t ldb, int64_t depth, int64_t panels, float* out) {
+  int64_t p = 0;
+  for (; p + 4 <= panels; p += 4) copy_panels<4, W>(b + p * W, ldb, depth, out + p * W * depth);
+  for (; p < panels; ++p) copy_panels<1, W>(b + p * W, ldb, depth, out + p * W * depth);
+  return p;
+}
+
 void pack_rows(const float* b, int64_t ldb, int64_t depth, int64_t columns, int64_t width,
                int64_t vector_width, float* out) {
-  constexpr int64_t kTogether = 4;
-  const int64_t panels = (columns + width - 1) / width;
-  for (int64_t first = 0; first < panels; first += kTogether) {
-    for (int64_t k = 0; k < depth; ++k) {
-      for (int64_t p = first; p < std::min(panels, first + kTogether); ++p) {
-        const int64_t stored = stored_columns(columns, p, width, vector_width);
-        const int64_t present = std::min(width, columns - p * width);
-        const float* from = b + k * ldb + p * width;
-        float* to = out + p * width * depth + k * stored;
-        int64_t n = 0;
-        for (; n + 16 <= present; n += 16) std::memcpy(to + n, from + n, 64);
-        for (; n < present; ++n) to[n] = from[n];
-        for (; n < stored; ++n) to[n] = 0;
-      }
-    }
+  const int64_t whole = columns / width;
+  int64_t p = 0;
+  if (width == 16) p = copy_whole_panels<16>(b, ldb, depth, whole, out);
+  if (width == 48) p = copy_whole_panels<48>(b, ldb, depth, whole, out);
+  for (; p * width < columns; ++p) {
+    copy_panel(b + p * width, ldb, depth, std::min(width, columns - p * width),
+               stored_columns(columns, p, width, vector_width), out + p * width * depth);
   }
 }
 
@@ -75,14 +97,16 @@ void pack_rows(const float* b, int64_t ldb, int64_t depth, int64_t columns, int6
 void pack_panels(const float* b, int64_t ldb, bool transposed, int64_t first_k, int64_t depth,
                  int64_t first_n, int64_t columns, int64_t width, int64_t vector_width,
                  float* out) {
-  if (!transposed) {
-    return pack_rows(b + first_k * ldb + first_n, ldb, depth, columns, width, vector_width, out);
-  }
-  for (int64_t p = 0; p * width < columns; ++p) {
-    pack_transposed(b + (first_n + p * width) * ldb + first_k, ldb, depth,
-                    std::min(width, columns - p * width),
-                    stored_columns(columns, p, width, vector_width), out + p * width * depth);
-  }
+  simd::run([=] {
+    if (!transposed) {
+      return pack_rows(b + first_k * ldb + first_n, ldb, depth, columns, width, vector_width, out);
+    }
+    for (int64_t p = 0; p * width < columns; ++p) {
+      pack_transposed(b + (first_n + p * width) * ldb + first_k, ldb, depth,
+                      std::min(width, columns - p * width),
+                      stored_columns(columns, p, width, vector_width), out + p * width * depth);
+    }
+  });
 }
 
 }  // namespace ink

@@ -1,4 +1,5 @@
-// Attention against plain loops in double: any head size, ragged lengths, several blocks of keys, dropout, strides.
+// Attention against plain loops in double: any head size, ragged lengths, several blocks of keys,
+// dropout, strides.
 #include "tensor/attention_kernel.h"
 
 #include <gtest/gtest.h>
@@ -145,11 +146,11 @@ TEST_F(AttentionKernelTest, EqualsItsDefinition) {
   for (simd::Level l : {simd::Level::portable, simd::Level::avx2, simd::Level::avx512}) {
     if (l > simd::best()) continue;
     simd::set_level(l);
-    for (int64_t d : {1, 7, 26, 32, 64, 128}) {
+    for (int64_t d : {1, 26, 64, 128}) {
       for (double dropout : {0.0, 0.3}) {
         SCOPED_TRACE(testing::Message()
                      << simd::name_of(l) << " head size " << d << " dropout " << dropout);
-        Problem<float> f({0, 1, 1, 10, 47, 180}, 2, d, 5);
+        Problem<float> f({0, 1, 1, 10, 47, 150}, 2, d, 5);
         f.dropout = dropout;
         expect_definition(f, 5e-6);
         Problem<double> g({2, 3, 36}, 3, d, 1, 4);  // rows before and after belong to nobody
@@ -162,10 +163,10 @@ TEST_F(AttentionKernelTest, EqualsItsDefinition) {
 
 TEST_F(AttentionKernelTest, SeveralBlocksOfKeys) {
   for (double dropout : {0.0, 0.1}) {
-    Problem<float> f({0, 5, 1200}, 1, 16);
+    Problem<float> f({0, 5, 650}, 1, 12);
     f.dropout = dropout;
     expect_definition(f, 5e-6);
-    Problem<double> g({0, 1030}, 1, 4);
+    Problem<double> g({0, 520}, 1, 4);
     g.dropout = dropout;
     expect_definition(g, 1e-12);
   }
