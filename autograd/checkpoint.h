@@ -5,9 +5,10 @@
 //     trainer.json    the caller's state and the step
 //     manifest.json   name, size and checksum of every other file, written last
 //
-// A checkpoint is written under a temporary name, flushed to the disk and renamed; older ones are removed only after
-// that. A process that is killed at any moment therefore costs the checkpoint it was writing and no other. newest()
-// verifies every byte and falls back to an earlier checkpoint, saying so, when the newest is damaged.
+// A checkpoint is written under a temporary name, flushed to the disk and renamed; older ones are
+// removed only after that. A process that is killed at any moment therefore costs the checkpoint it
+// was writing and no other. newest() verifies every byte and falls back to an earlier checkpoint,
+// saying so, when the newest is damaged.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -23,8 +24,9 @@ class CheckpointFolder {
  public:
   using Notice = std::function<void(const std::string& sentence)>;
 
-  // Creates `root` if needed, locks it for this object's life (raises Error when another process trains there) and
-  // removes what killed writers left. `keep`: how many checkpoints stay, at least 1.
+  // Creates `root` if needed, locks it for this object's life (raises Error when another process
+  // trains there) and removes what killed writers left. `keep`: how many checkpoints stay, at
+  // least 1.
   CheckpointFolder(std::filesystem::path root, int64_t keep, Notice notice = {});
   ~CheckpointFolder();
   CheckpointFolder(const CheckpointFolder&) = delete;
@@ -35,13 +37,13 @@ class CheckpointFolder {
     int64_t step = 0;
     Json state;
   };
-  // The newest intact checkpoint. Damaged ones that are newer are renamed to "….damaged". Nothing when there are no
-  // checkpoints; an Error when there are some and all are damaged.
+  // The newest intact checkpoint. Damaged ones that are newer are renamed to "….damaged". Nothing
+  // when there are no checkpoints; an Error when there are some and all are damaged.
   std::optional<Found> newest() const;
   bool empty() const;  // no checkpoints, intact or not
 
-  // `write_files(folder)` puts the caller's files into the folder it is given, each flushed (tensor/file.h does). An
-  // Error leaves the earlier checkpoints as they were.
+  // `write_files(folder)` puts the caller's files into the folder it is given, each flushed
+  // (tensor/file.h does). An Error leaves the earlier checkpoints as they were.
   void write(int64_t step, const Json& state,
              const std::function<void(const std::filesystem::path& folder)>& write_files) const;
 

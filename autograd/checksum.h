@@ -1,4 +1,4 @@
-// A 64-bit checksum of bytes, fast enough to run over every checkpoint: XXH64 with seed 0 (Collet 2012).
+// A 64-bit checksum of bytes, fast enough for every checkpoint: XXH64 with seed 0 (Collet 2012).
 //
 // It finds truncation and flipped bits; it is no protection against someone who wants to deceive.
 #pragma once

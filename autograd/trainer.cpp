@@ -21,8 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char *kModelFile = "model.safetensors",
-                     *kOptimizerFile = "optimizer.safetensors",
+constexpr const char *kModelFile = "model.safetensors", *kOptimizerFile = "optimizer.safetensors",
                      *kLogFile = "log.jsonl";
 
 double seconds_since(Clock::time_point start) {
@@ -33,40 +32,36 @@ Json number(double x) { return std::isfinite(x) ? Json(x) : Json(nullptr); }
 
 // Weighted means of named values.
 class Means {
-public:
-  void add(const Metrics &metrics, double weight) {
-    for (const auto &[name, value] : metrics)
-      add(name, value, weight);
+ public:
+  void add(const Metrics& metrics, double weight) {
+    for (const auto& [name, value] : metrics) add(name, value, weight);
   }
-  void add(const std::string &name, double value, double weight) {
+  void add(const std::string& name, double value, double weight) {
     auto at = std::ranges::find(sums_, name, &Sum::name);
-    if (at == sums_.end())
-      at = sums_.insert(at, Sum{name});
+    if (at == sums_.end()) at = sums_.insert(at, Sum{name});
     at->total += weight * value;
     at->weight += weight;
   }
   Metrics values() const {
     Metrics means;
-    for (const Sum &s : sums_)
-      means.emplace_back(s.name, s.total / s.weight);
+    for (const Sum& s : sums_) means.emplace_back(s.name, s.total / s.weight);
     return means;
   }
   void clear() { sums_.clear(); }
 
   Json to_json() const {
     Json all = Json::make_array();
-    for (const Sum &s : sums_)
-      all.append(Json::make_array({s.name, number(s.total), s.weight}));
+    for (const Sum& s : sums_) all.append(Json::make_array({s.name, number(s.total), s.weight}));
     return all;
   }
-  void restore(const Json &all) {
+  void restore(const Json& all) {
     sums_.clear();
-    for (const Json &s : all.items()) {
+    for (const Json& s : all.items()) {
       sums_.push_back({s.string(0), s.real(1, std::nan("")), s.real(2)});
     }
   }
 
-private:
+ private:
   struct Sum {
     std::string name;
     double total = 0, weight = 0;
@@ -74,42 +69,39 @@ private:
   std::vector<Sum> sums_;
 };
 
-Json to_json(const Metrics &metrics) {
+Json to_json(const Metrics& metrics) {
   Json all = Json::make_object();
-  for (const auto &[name, value] : metrics)
-    all.set(name, number(value));
+  for (const auto& [name, value] : metrics) all.set(name, number(value));
   return all;
 }
 
-Json to_json(const Evaluation &e) {
-  return Json::make_object(
-      {{"score", number(e.score)}, {"metrics", to_json(e.metrics)}});
+Json to_json(const Evaluation& e) {
+  return Json::make_object({{"score", number(e.score)}, {"metrics", to_json(e.metrics)}});
 }
 
-Evaluation evaluation_of(const Json &json) {
+Evaluation evaluation_of(const Json& json) {
   Evaluation e{.score = json.real("score", std::nan(""))};
-  for (const auto &[name, value] : json.object("metrics").members()) {
-    e.metrics.emplace_back(name, value.is_null() ? std::nan("")
-                                                 : value.as_real(name));
+  for (const auto& [name, value] : json.object("metrics").members()) {
+    e.metrics.emplace_back(name, value.is_null() ? std::nan("") : value.as_real(name));
   }
   return e;
 }
 
 class Training {
-public:
-  Training(Parameters &parameters, Optimizer &optimizer,
-           const Schedule &schedule, const TrainerOptions &options,
-           const TrainingHooks &hooks)
-      : parameters_(parameters), optimizer_(optimizer), schedule_(schedule),
-        options_(options), hooks_(hooks), sum_(parameters) {
+ public:
+  Training(Parameters& parameters, Optimizer& optimizer, const Schedule& schedule,
+           const TrainerOptions& options, const TrainingHooks& hooks)
+      : parameters_(parameters),
+        optimizer_(optimizer),
+        schedule_(schedule),
+        options_(options),
+        hooks_(hooks),
+        sum_(parameters) {
     check(static_cast<bool>(hooks_.loss), "training: expected a loss function");
-    check(
-        options_.steps >= 0 && options_.accumulate >= 1 &&
-            options_.log_every >= 1,
-        "training: expected steps ≥ 0, accumulate ≥ 1 and log_every ≥ 1, got ",
-        options_.steps, ", ", options_.accumulate, " and ", options_.log_every);
-    check(options_.clip_norm >= 0,
-          "training: expected a clip_norm of 0 or more, got ",
+    check(options_.steps >= 0 && options_.accumulate >= 1 && options_.log_every >= 1,
+          "training: expected steps ≥ 0, accumulate ≥ 1 and log_every ≥ 1, got ", options_.steps,
+          ", ", options_.accumulate, " and ", options_.log_every);
+    check(options_.clip_norm >= 0, "training: expected a clip_norm of 0 or more, got ",
           options_.clip_norm);
     parameters_.own();
   }
@@ -123,48 +115,44 @@ public:
       const double seconds = seconds_since(begin);
       smoothed_ = smoothed_ > 0 ? 0.95 * smoothed_ + 0.05 * seconds : seconds;
       report();
-      if (is_due(options_.evaluate_every))
-        evaluate();
-      stopped =
-          options_.stop && *options_.stop && result_.step < options_.steps;
-      if (checkpoints_ && (stopped || is_due(options_.checkpoint_every)))
-        write_checkpoint();
+      if (is_due(options_.evaluate_every)) evaluate();
+      stopped = options_.stop && *options_.stop && result_.step < options_.steps;
+      if (checkpoints_ && (stopped || is_due(options_.checkpoint_every))) write_checkpoint();
     }
-    result_.status = stopped ? TrainingResult::Status::interrupted
-                             : TrainingResult::Status::finished;
+    result_.status =
+        stopped ? TrainingResult::Status::interrupted : TrainingResult::Status::finished;
     result_.seconds = seconds_since(start_);
     return result_;
   }
 
-private:
+ private:
   // After every `period` steps, and after the last.
   bool is_due(int64_t period) const {
-    return result_.step == options_.steps ||
-           (period > 0 && result_.step % period == 0);
+    return result_.step == options_.steps || (period > 0 && result_.step % period == 0);
   }
 
   void open_folder();
-  void restore(const CheckpointFolder::Found &found);
+  void restore(const CheckpointFolder::Found& found);
   void write_checkpoint();
   void take_step();
-  void accumulate(Means &means);
+  void accumulate(Means& means);
   void report();
   void evaluate();
 
-  Parameters &parameters_;
-  Optimizer &optimizer_;
-  const Schedule &schedule_;
-  const TrainerOptions &options_;
-  const TrainingHooks &hooks_;
+  Parameters& parameters_;
+  Optimizer& optimizer_;
+  const Schedule& schedule_;
+  const TrainerOptions& options_;
+  const TrainingHooks& hooks_;
 
   std::optional<CheckpointFolder> checkpoints_;
   std::unique_ptr<TrainingLog> log_;
   TrainingResult result_;
   GradientSum sum_;
-  Means window_; // of the steps since the last line of the log
+  Means window_;  // of the steps since the last line of the log
   int64_t window_tokens_ = 0, tokens_ = 0, step_tokens_ = 0;
   double gradient_norm_ = 0, learning_rate_ = 0;
-  double earlier_seconds_ = 0, window_start_ = 0, smoothed_ = 0; // seconds
+  double earlier_seconds_ = 0, window_start_ = 0, smoothed_ = 0;  // seconds
   Clock::time_point start_ = Clock::now();
 };
 
@@ -174,13 +162,12 @@ void Training::take_step() {
   accumulate(means);
   try {
     gradient_norm_ = sum_.norm(parameters_);
-  } catch (const Error &error) {
+  } catch (const Error& error) {
     fail("training: step ", step + 1, ": ", error.message());
   }
   learning_rate_ = schedule_.at(step);
   optimizer_.step(parameters_, sum_.gradients(), learning_rate_,
-                  clip_factor(gradient_norm_, options_.clip_norm) /
-                      sum_.weight());
+                  clip_factor(gradient_norm_, options_.clip_norm) / sum_.weight());
   sum_.clear();
   const Metrics values = means.values();
   result_.loss = values.front().second;
@@ -190,30 +177,25 @@ void Training::take_step() {
 
 // Sums the gradients of the micro-batches. Weights are taken relative to the
 // first, so that equal ones multiply by exactly 1.
-void Training::accumulate(Means &means) {
+void Training::accumulate(Means& means) {
   const int64_t step = result_.step;
-  const Random random =
-      Random(options_.seed).split(static_cast<uint64_t>(step));
+  const Random random = Random(options_.seed).split(static_cast<uint64_t>(step));
   double first_weight = 0;
   sum_.clear();
   step_tokens_ = 0;
   for (int64_t i = 0; i < options_.accumulate; ++i) {
     Tape tape;
     tape.watch(parameters_);
-    const MicroLoss micro = hooks_.loss(step * options_.accumulate + i,
-                                        random.split(static_cast<uint64_t>(i)));
+    const MicroLoss micro =
+        hooks_.loss(step * options_.accumulate + i, random.split(static_cast<uint64_t>(i)));
     const double loss = micro.loss.item();
-    check(std::isfinite(loss), "training: the loss of step ", step + 1, " is ",
-          loss, " (micro-batch ", i,
-          "); lower the learning rate or look at the data of this step");
-    check(micro.weight >= 0 && std::isfinite(micro.weight),
-          "training: expected a weight ≥ 0, got ", micro.weight, " in step ",
-          step + 1);
+    check(std::isfinite(loss), "training: the loss of step ", step + 1, " is ", loss,
+          " (micro-batch ", i, "); lower the learning rate or look at the data of this step");
+    check(micro.weight >= 0 && std::isfinite(micro.weight), "training: expected a weight ≥ 0, got ",
+          micro.weight, " in step ", step + 1);
     step_tokens_ += micro.tokens;
-    if (micro.weight == 0)
-      continue;
-    if (first_weight == 0)
-      first_weight = micro.weight;
+    if (micro.weight == 0) continue;
+    if (first_weight == 0) first_weight = micro.weight;
     means.add("loss", loss, micro.weight);
     means.add(micro.metrics, micro.weight);
     Gradients gradients = tape.backward(micro.loss);
@@ -228,19 +210,16 @@ void Training::report() {
   tokens_ += step_tokens_;
   window_tokens_ += step_tokens_;
   const double seconds = earlier_seconds_ + seconds_since(start_);
-  const double rate =
-      smoothed_ > 0 ? static_cast<double>(step_tokens_) / smoothed_ : 0;
+  const double rate = smoothed_ > 0 ? static_cast<double>(step_tokens_) / smoothed_ : 0;
   if (log_ && is_due(options_.log_every)) {
     const double window_seconds = std::max(seconds - window_start_, 1e-9);
     Json line = Json::make_object({{"step", result_.step}});
-    for (const auto &[name, value] : window_.values())
-      line.set(name, number(value));
+    for (const auto& [name, value] : window_.values()) line.set(name, number(value));
     line.set("learning_rate", learning_rate_);
     line.set("gradient_norm", number(gradient_norm_));
     line.set("tokens", tokens_);
     line.set("seconds", seconds);
-    line.set("tokens_per_second",
-             number(static_cast<double>(window_tokens_) / window_seconds));
+    line.set("tokens_per_second", number(static_cast<double>(window_tokens_) / window_seconds));
     log_->append(line);
   }
   if (is_due(options_.log_every)) {
@@ -250,14 +229,13 @@ void Training::report() {
   }
   if (hooks_.progress) {
     const auto left = static_cast<double>(options_.steps - result_.step);
-    hooks_.progress({result_.step, options_.steps, result_.loss, learning_rate_,
-                     gradient_norm_, rate, left * smoothed_});
+    hooks_.progress({result_.step, options_.steps, result_.loss, learning_rate_, gradient_norm_,
+                     rate, left * smoothed_});
   }
 }
 
 void Training::evaluate() {
-  if (!hooks_.evaluate)
-    return;
+  if (!hooks_.evaluate) return;
   {
     const Pause pause;
     result_.last = hooks_.evaluate(result_.step);
@@ -268,88 +246,74 @@ void Training::evaluate() {
     line.set("score", number(result_.last.score));
     log_->append(line);
   }
-  if (result_.best_step >= 0 && !(result_.last.score > result_.best.score))
-    return;
+  if (result_.best_step >= 0 && !(result_.last.score > result_.best.score)) return;
   result_.best = result_.last;
   result_.best_step = result_.step;
-  if (hooks_.keep_best)
-    hooks_.keep_best(result_.step, result_.best);
+  if (hooks_.keep_best) hooks_.keep_best(result_.step, result_.best);
 }
 
-// ── checkpoints
-// ─────────────────────────────────────────────────────────────────────────────────
+// ── checkpoints ─────────────────────────────────────────────────────────────────────────────────
 
 void Training::open_folder() {
-  if (options_.folder.empty())
-    return;
-  checkpoints_.emplace(options_.folder, options_.keep_checkpoints,
-                       hooks_.notice);
-  check(options_.resume || checkpoints_->empty(),
-        "training: ", options_.folder.string(),
+  if (options_.folder.empty()) return;
+  checkpoints_.emplace(options_.folder, options_.keep_checkpoints, hooks_.notice);
+  check(options_.resume || checkpoints_->empty(), "training: ", options_.folder.string(),
         " holds checkpoints of an earlier run; resume it or choose another "
         "folder");
   const auto found = checkpoints_->newest();
   uint64_t log_length = 0;
   if (found) {
     restore(*found);
-    log_length = static_cast<uint64_t>(
-        found->state.integer_between("log_length", 0, INT64_MAX));
-    if (hooks_.notice)
-      hooks_.notice("resumed at step " + std::to_string(found->step));
+    log_length = static_cast<uint64_t>(found->state.integer_between("log_length", 0, INT64_MAX));
+    if (hooks_.notice) hooks_.notice("resumed at step " + std::to_string(found->step));
   }
   log_ = std::make_unique<TrainingLog>(options_.folder / kLogFile, log_length);
 }
 
 void Training::write_checkpoint() {
   log_->sync();
-  Json state =
-      Json::make_object({{"step", result_.step},
-                         {"seed", std::to_string(options_.seed)},
-                         {"accumulate", options_.accumulate},
-                         {"tokens", tokens_},
-                         {"seconds", earlier_seconds_ + seconds_since(start_)},
-                         {"log_length", log_->length()},
-                         {"loss", result_.loss},
-                         {"window", window_.to_json()},
-                         {"window_tokens", window_tokens_},
-                         {"window_start", window_start_}});
+  Json state = Json::make_object({{"step", result_.step},
+                                  {"seed", std::to_string(options_.seed)},
+                                  {"accumulate", options_.accumulate},
+                                  {"tokens", tokens_},
+                                  {"seconds", earlier_seconds_ + seconds_since(start_)},
+                                  {"log_length", log_->length()},
+                                  {"loss", result_.loss},
+                                  {"window", window_.to_json()},
+                                  {"window_tokens", window_tokens_},
+                                  {"window_start", window_start_}});
   if (result_.best_step >= 0) {
     state.set("last", to_json(result_.last));
     state.set("best", to_json(result_.best));
     state.set("best_step", result_.best_step);
   }
-  if (hooks_.data_state)
-    state.set("data", hooks_.data_state());
-  checkpoints_->write(result_.step, state, [&](const fs::path &folder) {
+  if (hooks_.data_state) state.set("data", hooks_.data_state());
+  checkpoints_->write(result_.step, state, [&](const fs::path& folder) {
     std::vector<NamedTensor> values;
-    for (const Parameter &p : parameters_)
-      values.push_back({p.name, p.value});
+    for (const Parameter& p : parameters_) values.push_back({p.name, p.value});
     write_safetensors(folder / kModelFile, values);
     optimizer_.save(folder / kOptimizerFile);
   });
 }
 
-void Training::restore(const CheckpointFolder::Found &found) {
-  const Json &state = found.state;
-  check(state.string("seed") == std::to_string(options_.seed),
-        "training: the run in ", options_.folder.string(), " has seed ",
-        state.string("seed"), ", got ", options_.seed);
-  check(state.integer("accumulate") == options_.accumulate,
-        "training: the run in ", options_.folder.string(), " accumulates ",
-        state.integer("accumulate"), " micro-batches, got ",
-        options_.accumulate);
+void Training::restore(const CheckpointFolder::Found& found) {
+  const Json& state = found.state;
+  check(state.string("seed") == std::to_string(options_.seed), "training: the run in ",
+        options_.folder.string(), " has seed ", state.string("seed"), ", got ", options_.seed);
+  check(state.integer("accumulate") == options_.accumulate, "training: the run in ",
+        options_.folder.string(), " accumulates ", state.integer("accumulate"),
+        " micro-batches, got ", options_.accumulate);
   const SafeTensors model(found.folder / kModelFile);
-  for (Parameter &p : parameters_) {
-    const SafeTensors::Entry *entry = model.find(p.name);
-    check(entry && entry->shape == p.value.shape() &&
-              entry->dtype == p.value.dtype(),
-          "training: ", found.folder.string(),
-          " is of another model: expected ", p.name, ' ', p.value.shape());
+  for (Parameter& p : parameters_) {
+    const SafeTensors::Entry* entry = model.find(p.name);
+    check(entry && entry->shape == p.value.shape() && entry->dtype == p.value.dtype(),
+          "training: ", found.folder.string(), " is of another model: expected ", p.name, ' ',
+          p.value.shape());
     copy_into(p.value, model.tensor(*entry));
   }
-  check(model.entries().size() == parameters_.size(),
-        "training: ", found.folder.string(), " is of another model: expected ",
-        parameters_.size(), " parameters, found ", model.entries().size());
+  check(model.entries().size() == parameters_.size(), "training: ", found.folder.string(),
+        " is of another model: expected ", parameters_.size(), " parameters, found ",
+        model.entries().size());
   optimizer_.load(found.folder / kOptimizerFile);
 
   result_.step = found.step;
@@ -364,16 +328,14 @@ void Training::restore(const CheckpointFolder::Found &found) {
     result_.best = evaluation_of(state.object("best"));
     result_.best_step = state.integer("best_step");
   }
-  if (hooks_.restore_data)
-    hooks_.restore_data(state["data"]);
+  if (hooks_.restore_data) hooks_.restore_data(state["data"]);
 }
 
-} // namespace
+}  // namespace
 
-TrainingResult train(Parameters &parameters, Optimizer &optimizer,
-                     const Schedule &schedule, const TrainerOptions &options,
-                     const TrainingHooks &hooks) {
+TrainingResult train(Parameters& parameters, Optimizer& optimizer, const Schedule& schedule,
+                     const TrainerOptions& options, const TrainingHooks& hooks) {
   return Training(parameters, optimizer, schedule, options, hooks).run();
 }
 
-} // namespace ink
+}  // namespace ink

@@ -1,5 +1,4 @@
-// The one training loop: w ← optimizer(w, clip(Σᵢ wᵢ ∇Lᵢ / Σᵢ wᵢ)) over micro-batches i, for every
-// step.
+// The one training loop; a step is w ← optimizer(w, clip(Σᵢ wᵢ ∇Lᵢ / Σᵢ wᵢ)) over micro-batches i.
 //
 // Pre-training, fine-tuning and distillation all run it. It knows parameters and losses; models and
 // texts stay with the caller, who computes the loss of one micro-batch:
@@ -12,7 +11,8 @@
 //             .weight = batch.size()};
 //   };
 //   Optimizer optimizer(parameters);
-//   const TrainingResult result = train(parameters, optimizer, {.steps = 1000}, {.steps = 1000}, hooks);
+//   const TrainingResult result = train(parameters, optimizer, {.steps = 1000}, {.steps = 1000},
+//   hooks);
 //
 // Exact resume. There is no generator state: micro-batch i of step s draws from
 // Random(seed).split(s).split(i), and the data of a step should likewise follow from (seed,

@@ -1,7 +1,8 @@
 // The log of a training run: one JSON object a line, appended and handed to the system at once.
 //
-// A checkpoint remembers how long the log was; a resumed run cuts it back to that length first, so that the log reads as
-// if the run had never been interrupted. A line that a crash cut short disappears in the same way.
+// A checkpoint remembers how long the log was; a resumed run cuts it back to that length first, so
+// that the log reads as if the run had never been interrupted. A line that a crash cut short
+// disappears in the same way.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -13,8 +14,8 @@ namespace ink {
 
 class TrainingLog {
  public:
-  // Opens or creates `path` and keeps its first `length` bytes, 0 for a new run. A file that is shorter than that (someone
-  // edited it) is kept up to its last whole line.
+  // Opens or creates `path` and keeps its first `length` bytes, 0 for a new run. A file that is
+  // shorter than that (someone edited it) is kept up to its last whole line.
   TrainingLog(const std::filesystem::path& path, uint64_t length);
   ~TrainingLog();
   TrainingLog(const TrainingLog&) = delete;

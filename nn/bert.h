@@ -1,4 +1,5 @@
-// BertModel: tokens → embeddings (word + position + segment, layer norm) → encoder → hidden states; optionally pooled.
+// BertModel: tokens → embeddings (word + position + segment, layer norm) → encoder → hidden states;
+// optionally pooled.
 //
 // Devlin et al. 2019. Parameter names below the given scope are Hugging Face's BertModel.
 #pragma once

@@ -1,9 +1,9 @@
 // BertConfig: the sizes of a BERT, read from and written to Hugging Face's config.json.
 //
-// Every layer has a head count and a feed-forward width of its own, so a pruned model is an ordinary model. Files of even
-// models hold the usual keys only; uneven ones add `heads_per_layer`, `ffn_per_layer` and `head_size`. Keys that mean
-// nothing to us are kept and written back. Numbers are checked against the ranges that any real model stays within,
-// before anything is allocated.
+// Every layer has a head count and a feed-forward width of its own, so a pruned model is an
+// ordinary model. Files of even models hold the usual keys only; uneven ones add `heads_per_layer`,
+// `ffn_per_layer` and `head_size`. Keys that mean nothing to us are kept and written back. Numbers
+// are checked against the ranges that any real model stays within, before anything is allocated.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -37,8 +37,8 @@ struct BertConfig {
   std::vector<std::string> architectures;  // "BertForMaskedLM", …
   Json other = Json::make_object();        // the file as read, with all its keys
 
-  // Raises Error naming source and key when a key is missing, of the wrong type or out of range, or asks for something
-  // that is not this architecture.
+  // Raises Error naming source and key when a key is missing, of the wrong type or out of range, or
+  // asks for something that is not this architecture.
   static BertConfig from(const Json& json);
   static BertConfig read(const std::filesystem::path& file);
   Json to_json() const;

@@ -65,7 +65,8 @@ Encoded Encoder::operator()(const Tensor& embedded, const Tensor& offsets,
   if (options.all_hidden) result.all_hidden.push_back(x);
   for (size_t i = 0; i < layers.size(); ++i) {
     AttentionInputs inputs;
-    // Everything is captured by value: a layer that is run again during backward must find its inputs.
+    // Everything is captured by value: a layer that is run again during backward must find its
+    // inputs.
     const auto run = [&layer = layers[i], x, offsets,
                       random = options.random ? *options.random : Random(0),
                       training = options.random != nullptr, i](AttentionInputs* keep) {

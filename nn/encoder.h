@@ -1,8 +1,8 @@
-// The transformer encoder on packed batches: y = LN(x + attention(x)), z = LN(y + FFN(y)), layer after layer
-// (Vaswani et al. 2017; Devlin et al. 2019).
+// The transformer encoder on packed batches: y = LN(x + attention(x)), z = LN(y + FFN(y)), layer
+// after layer (Vaswani et al. 2017; Devlin et al. 2019).
 //
-// There is no mask: a batch holds real tokens only and `offsets` says where sequences begin. Every layer has its own
-// number of heads and width; both may be 0 where a layer was pruned away.
+// There is no mask: a batch holds real tokens only and `offsets` says where sequences begin. Every
+// layer has its own number of heads and width; both may be 0 where a layer was pruned away.
 #pragma once
 #include <functional>
 #include <vector>
@@ -12,13 +12,14 @@
 
 namespace ink {
 
-// What attention computed its probabilities from: softmax(q kᵀ/√D) v, each (N, H·D). For distillation.
+// What attention computed its probabilities from: softmax(q kᵀ/√D) v, each (N, H·D). For
+// distillation.
 struct AttentionInputs {
   Tensor query, key, value;
 };
 
-// Runs one layer, given as a function of nothing. `recompute` (autograd/tape.h) fits: the layer then keeps nothing for
-// backward but its input.
+// Runs one layer, given as a function of nothing. `recompute` (autograd/tape.h) fits: the layer
+// then keeps nothing for backward but its input.
 using LayerRunner = std::function<Tensor(std::function<Tensor()>)>;
 
 struct EncoderOptions {

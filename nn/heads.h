@@ -1,7 +1,8 @@
-// Heads: what is put on top of hidden states, each with its loss. Names are those of Hugging Face's BertForX.
+// Heads: what is put on top of hidden states, each with its loss. Names are those of Hugging Face's
+// BertForX.
 //
-// Hidden states are (N, C) of a packed batch, pooled ones (B, C). `random` given means training (dropout). Losses are
-// means; a label of kIgnore does not count.
+// Hidden states are (N, C) of a packed batch, pooled ones (B, C). `random` given means training
+// (dropout). Losses are means; a label of kIgnore does not count.
 #pragma once
 #include <string>
 
@@ -10,7 +11,8 @@
 
 namespace ink {
 
-// dense → activation → LN, then scores over the vocabulary with the word embeddings as weights (cls.predictions).
+// dense → activation → LN, then scores over the vocabulary with the word embeddings as weights
+// (cls.predictions).
 struct MaskedLmHead {
   Linear dense;
   LayerNorm norm;
@@ -30,8 +32,8 @@ struct MaskedLmHead {
   Tensor transform(const Tensor& rows) const;
 };
 
-// Two classes for a pair of texts, next-sentence or sentence-order prediction (cls.seq_relationship): label 0 = as in
-// the text.
+// Two classes for a pair of texts, next-sentence or sentence-order prediction
+// (cls.seq_relationship): label 0 = as in the text.
 struct PairHead {
   Linear classifier;
 
@@ -52,7 +54,8 @@ struct ClassificationHead {
 
   ClassificationHead(const Scope& scope, const BertConfig& config);
   Tensor logits(const Tensor& pooled, const Random* random = nullptr) const;  // (B, L)
-  // targets: i32 (B) for single_label; floats in [0, 1] (B, L) for multi_label; floats (B, L) for regression
+  // targets: i32 (B) for single_label; floats in [0, 1] (B, L) for multi_label; floats (B, L) for
+  // regression
   Tensor loss(const Tensor& logits, const Tensor& targets) const;
 };
 
@@ -72,13 +75,14 @@ struct SpanHead {
 
   SpanHead(const Scope& scope, const BertConfig& config);
   Tensor logits(const Tensor& hidden) const { return classifier(hidden); }  // (N, 2): start, end
-  // Mean of the losses of start and end; each is a softmax over the tokens of a sequence. starts, ends i32 (B) are
-  // positions in the sequence.
+  // Mean of the losses of start and end; each is a softmax over the tokens of a sequence. starts,
+  // ends i32 (B) are positions in the sequence.
   Tensor loss(const Tensor& logits, const Tensor& offsets, const Tensor& starts,
               const Tensor& ends) const;
 };
 
-// Scores of the positions of a token's own sequence (Cui et al. 2022, eq. 2-6, PerLM): LN(dropout(f(W h + b))) · Hᵀ + b.
+// Scores of the positions of a token's own sequence (Cui et al. 2022, eq. 2-6, PerLM):
+// LN(dropout(f(W h + b))) · Hᵀ + b.
 struct PositionHead {
   Linear dense;
   LayerNorm norm;
@@ -89,8 +93,9 @@ struct PositionHead {
       1;  // of the dot products; 1 as published, 1/√C keeps the first softmax from saturating
 
   PositionHead(const Scope& scope, const BertConfig& config);
-  // rows i32 (M) ascending → (B, R, T): the r-th selected row of sequence b against its t-th token. R and T are the
-  // largest counts; scores of positions that a sequence does not have are −10³⁰, rows it does not have mean nothing.
+  // rows i32 (M) ascending → (B, R, T): the r-th selected row of sequence b against its t-th token.
+  // R and T are the largest counts; scores of positions that a sequence does not have are −10³⁰,
+  // rows it does not have mean nothing.
   Tensor scores(const Tensor& hidden, const Tensor& offsets, const Tensor& rows,
                 const Random* random = nullptr) const;
   // labels i32 (M): positions in the sequence

@@ -1,4 +1,5 @@
-// The layers that everything is made of: Linear, LayerNorm, Embedding. Each holds its parameters and nothing else.
+// The layers that everything is made of: Linear, LayerNorm, Embedding. Each holds its parameters
+// and nothing else.
 #pragma once
 #include <memory>
 
@@ -8,8 +9,8 @@
 
 namespace ink {
 
-// A weight laid out for the kernels, for inference. Once packed it must be packed again after every change of the
-// weight: get() raises Error when it no longer is what was packed.
+// A weight laid out for the kernels, for inference. Once packed it must be packed again after every
+// change of the weight: get() raises Error when it no longer is what was packed.
 class PackedWeight {
  public:
   void pack(const Parameter& weight);

@@ -1,4 +1,5 @@
-// Model: a BERT with the heads it needs, its parameters in one store, ready to train, save or prune.
+// Model: a BERT with the heads it needs, its parameters in one store, ready to train, save or
+// prune.
 //
 //   Model model(config, {.masked_lm = true}, random_values(Random(1)));   // newly initialised
 //   const Encoded e = model.bert(batch, {.random = &random});
@@ -26,7 +27,8 @@ struct Heads {
   bool operator==(const Heads&) const = default;
 };
 
-// The heads behind the names in config.json ("BertForMaskedLM"), and back. Raises Error for an unknown name.
+// The heads behind the names in config.json ("BertForMaskedLM"), and back. Raises Error for an
+// unknown name.
 Heads heads_from(const std::vector<std::string>& architectures);
 std::vector<std::string> architectures_of(const Heads& heads);
 

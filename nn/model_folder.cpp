@@ -99,7 +99,8 @@ class Checkpoint {
   }
 
  private:
-  // Stands in until finish() reports the error: the right shape without the memory, which a hostile file could ask for.
+  // Stands in until finish() reports the error: the right shape without the memory, which a hostile
+  // file could ask for.
   static Tensor placeholder(const Shape& shape) {
     Strides none;
     for (int axis = 0; axis < shape.rank(); ++axis) none.append(0);

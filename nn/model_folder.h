@@ -1,8 +1,10 @@
-// Model folders as Hugging Face writes them: config.json, model.safetensors, vocabulary. Tensors go by name.
+// Model folders as Hugging Face writes them: config.json, model.safetensors, vocabulary. Tensors go
+// by name.
 //
-// Reading maps the weights: values borrow the file until Parameters::own() or pack(). f16 and bf16 become f32. Names may
-// come with or without `bert.`, and with the old `gamma` and `beta` for layer norms. Tensors that are missing, that
-// nobody asked for, or that have the wrong shape are named together in one Error.
+// Reading maps the weights: values borrow the file until Parameters::own() or pack(). f16 and bf16
+// become f32. Names may come with or without `bert.`, and with the old `gamma` and `beta` for layer
+// norms. Tensors that are missing, that nobody asked for, or that have the wrong shape are named
+// together in one Error.
 #pragma once
 #include <filesystem>
 #include <optional>
@@ -24,8 +26,9 @@ struct LoadOptions {
 
 Model load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
 
-// Writes config.json and model.safetensors, each completely or not at all; creates the folder. A body without heads is
-// written without `bert.`, as transformers does. Vocabulary files are copied from `vocabulary_from` unless it is empty.
+// Writes config.json and model.safetensors, each completely or not at all; creates the folder. A
+// body without heads is written without `bert.`, as transformers does. Vocabulary files are copied
+// from `vocabulary_from` unless it is empty.
 void save_model(const Model& model, const std::filesystem::path& folder,
                 const std::filesystem::path& vocabulary_from = {});
 

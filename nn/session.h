@@ -3,8 +3,9 @@
 //   const Session session("model");
 //   const Tensor vectors = session.embed(batch, Pooling::mean);   // (B, C)
 //
-// Weights are packed when the session is made and never change; nothing is recorded on a tape. All members may be called
-// from several threads at once. A sequence's result is the same bits in whatever batch it stands.
+// Weights are packed when the session is made and never change; nothing is recorded on a tape. All
+// members may be called from several threads at once. A sequence's result is the same bits in
+// whatever batch it stands.
 #pragma once
 #include "nn/model_folder.h"
 
@@ -23,7 +24,8 @@ class Session {
 
   Encoded encode(const Packed& batch, bool all_hidden = false) const;
   Tensor embed(const Packed& batch, Pooling pooling) const;  // (B, C)
-  // Of the head the model has: classes (B, L), token classes (N, L), start and end (N, 2) or pair (B, 2).
+  // Of the head the model has: classes (B, L), token classes (N, L), start and end (N, 2) or pair
+  // (B, 2).
   Tensor logits(const Packed& batch) const;
   // Scores over the vocabulary at rows i32 (M) of the batch: (M, V)
   Tensor masked_lm(const Packed& batch, const Tensor& rows) const;

@@ -1,4 +1,4 @@
-// A micro-batch of pre-training: corrupted sequences packed without padding, and what is to be predicted.
+// A micro-batch of pre-training: corrupted sequences without padding, and what is to be predicted.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,6 +1,7 @@
-// A corruption: (sequence, random draws) → what the model reads, where it must answer, and the answers.
+// A corruption: (sequence, random draws) → what the model reads, where it answers, and the answers.
 //
-// Every token-level objective is one such pure function, made from its options by a function in its own file (mask.h):
+// Every token-level objective is one such pure function, made from its options by a function in its
+// own file (mask.h):
 //
 //   const Corruption corrupt = masked_language_model({.whole_words = true});
 //   Draws draws(Random(seed).split(i));

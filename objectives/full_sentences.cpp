@@ -18,7 +18,8 @@ void append(TokenSentence& to, const TokenSentence& from, size_t begin, size_t e
   copy(to.continues, from.continues);
 }
 
-// Where a piece of at most `most` tokens from `begin` ends: before a word, unless one word is longer than that.
+// Where a piece of at most `most` tokens from `begin` ends: before a word, unless one word is
+// longer than that.
 size_t end_of_piece(const TokenSentence& sentence, size_t begin, size_t most) {
   const size_t n = sentence.ids.size();
   if (n - begin <= most) return n;

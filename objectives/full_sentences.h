@@ -1,5 +1,6 @@
-// Single sequences without a pair task: whole sentences of one document, as many as fit
-// (the DOC-SENTENCES of RoBERTa, Liu et al. 2019, section 4.2).
+// Single sequences without a pair task: whole sentences of one document, as many as fit.
+//
+// These are the DOC-SENTENCES of RoBERTa (Liu et al. 2019, section 4.2).
 #pragma once
 #include <cstdint>
 #include <span>
@@ -9,8 +10,8 @@
 
 namespace ink {
 
-// Instances of at most `max_tokens` tokens, [CLS] and [SEP] included. A sentence that is too long for one is cut, where
-// possible between words.
+// Instances of at most `max_tokens` tokens, [CLS] and [SEP] included. A sentence that is too long
+// for one is cut, where possible between words.
 std::vector<Instance> full_sentences(std::span<const TokenDocument> documents, int64_t max_tokens,
                                      const ObjectiveTokens& tokens);
 

@@ -1,8 +1,10 @@
-// Masked language modelling: 15 % of the tokens are to be predicted; of these 80 % become [MASK], 10 % stay, 10 % are
-// replaced at random (Devlin et al. 2019, section 3.1), with whole words selected together (Cui et al. 2021).
+// Masked language modelling: 15 % of the tokens are predicted; 80 % of them are masked, 10 % kept.
 //
-// The choice between the three is made for each token, also inside one word. A random replacement is any id of the
-// vocabulary, as in BERT's code.
+// The last 10 % are replaced at random (Devlin et al. 2019, section 3.1). The tokens of a word may
+// be selected together (whole-word masking, Cui et al. 2021).
+//
+// The choice between the three is made for each token, also inside one word. A random replacement
+// is any id of the vocabulary, as in BERT's code.
 #pragma once
 #include "objectives/corruption.h"
 #include "objectives/selection.h"

@@ -25,8 +25,8 @@ TokenSentence concatenated(const TokenDocument& document, size_t begin, size_t e
   return all;
 }
 
-// B when it is not the continuation: sentences of another document until `wanted` tokens. With ten failed tries to
-// find another document (there may be only one) it comes from the same.
+// B when it is not the continuation: sentences of another document until `wanted` tokens. With ten
+// failed tries to find another document (there may be only one) it comes from the same.
 TokenSentence random_next(std::span<const TokenDocument> documents, size_t self, size_t wanted,
                           Draws& draws) {
   size_t other = self;

@@ -1,14 +1,15 @@
-// The pre-training job: text files → a BERT trained on masked tokens (and sentence pairs) → a model folder.
+// The pre-training job: text → a BERT trained on masked tokens (and sentence pairs) → model folder.
 //
 //   const Tokenizer tokenizer = Tokenizer::load("vocab-folder");
 //   const Segmenter words = Segmenter::load();
-//   const PretrainResult r = pretrain(config, tokenizer, &words, {.corpus = {"texts"}, .out = "model"}, {});
+//   pretrain(config, tokenizer, &words, {.corpus = {"texts"}, .out = "model"}, {});
 //
-// `out` receives the model (config.json, model.safetensors, vocab.txt, tokenizer_config.json; BertForMaskedLM, or
-// BertForPreTraining with a pair task) when training has finished, `out`/best the one with the lowest held-out loss so
-// far, and `out`/training the log and the checkpoints. A run that was interrupted, killed or has failed is continued with
-// `resume` and the same options, and ends with the same bits. Text is read, segmented, tokenized and corrupted on a
-// thread of its own while the model computes.
+// `out` receives the model (config.json, model.safetensors, vocab.txt, tokenizer_config.json;
+// BertForMaskedLM, or BertForPreTraining with a pair task) when training has finished, `out`/best
+// the one with the lowest held-out loss so far, and `out`/training the log and the checkpoints. A
+// run that was interrupted, killed or has failed is continued with `resume` and the same options,
+// and ends with the same bits. Text is read, segmented, tokenized and corrupted on a thread of its
+// own while the model computes.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -85,8 +86,8 @@ struct PretrainResult {
 // The seed of PretrainData in a run with this seed, to see the same batches elsewhere.
 uint64_t pretrain_data_seed(uint64_t seed);
 
-// config.vocab_size should be the tokenizer's; with start_from the config of that model is used instead. segmenter may be null:
-// Chinese characters are then words of their own.
+// config.vocab_size should be the tokenizer's; with start_from the config of that model is used
+// instead. segmenter may be null: Chinese characters are then words of their own.
 PretrainResult pretrain(const BertConfig& config, const Tokenizer& tokenizer,
                         const Segmenter* segmenter, const PretrainOptions& options,
                         const PretrainCallbacks& callbacks);

@@ -1,8 +1,10 @@
-// The data of pre-training: corpus → documents → instances → corruption → batches, as a function of (seed, position).
+// The data of pre-training: corpus → documents → instances → batches, by (seed, position) alone.
 //
-// The corpus lies in blocks of documents (text/corpus.h); every epoch visits them in an order of its own. A block is read, tokenized, cut in instances, shuffled and handed out in batches by token budget.
-// So only one block is in memory, a corpus may be larger than that, and a position is three numbers: epoch, block of the
-// epoch, batch of the block. A resumed run makes that block again and goes on behind the batches it has had.
+// The corpus lies in blocks of documents (text/corpus.h); every epoch visits them in an order of
+// its own. A block is read, tokenized, cut in instances, shuffled and handed out in batches by
+// token budget. So only one block is in memory, a corpus may be larger than that, and a position is
+// three numbers: epoch, block of the epoch, batch of the block. A resumed run makes that block
+// again and goes on behind the batches it has had.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -27,8 +29,8 @@ struct PretrainDataOptions {
   int64_t batch_tokens = 4096;  // of a micro-batch
   PairTask pair_task = PairTask::none;
   double short_probability = 0.1;  // of shorter sequences in a document, with a pair task
-  // Epochs with corruptions of their own: 0 = all (dynamic masking, Liu et al. 2019); n = epoch e repeats those of
-  // epoch e mod n, as BERT's dupe_factor does (static masking).
+  // Epochs with corruptions of their own: 0 = all (dynamic masking, Liu et al. 2019); n = epoch e
+  // repeats those of epoch e mod n, as BERT's dupe_factor does (static masking).
   int64_t duplicates = 0;
   int64_t block_bytes = 16 << 20;   // of text that is shuffled together
   double held_out = 0.02;           // share of the documents that is never trained on
@@ -38,19 +40,21 @@ struct PretrainDataOptions {
 
 class PretrainData {
  public:
-  // Looks through the corpus once. `segmenter` may be null; tokenizer and segmenter must outlive this object. Raises Error when
-  // there is nothing to train on.
+  // Looks through the corpus once. `segmenter` may be null; tokenizer and segmenter must outlive
+  // this object. Raises Error when there is nothing to train on.
   PretrainData(const std::vector<std::filesystem::path>& corpus, const Tokenizer& tokenizer,
                const Segmenter* segmenter, Corruption corruption,
                const PretrainDataOptions& options);
 
   // Without end, epoch after epoch. Sequences in which there is nothing to predict are left out.
   PretrainBatch next();
-  // Of the batch that next() will return; seek() raises Error when the corpus is not the one the position is from.
+  // Of the batch that next() will return; seek() raises Error when the corpus is not the one the
+  // position is from.
   Json position() const;
   void seek(const Json& position);
 
-  // Sequences of held-out documents under one fixed corruption; empty when no document fell among them.
+  // Sequences of held-out documents under one fixed corruption; empty when no document fell among
+  // them.
   std::vector<PretrainBatch> held_out() const;
   int64_t documents() const { return corpus_.documents(Split::train); }  // to train on
   int64_t blocks() const { return corpus_.blocks(); }

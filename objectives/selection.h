@@ -1,7 +1,8 @@
-// Which tokens an objective is about: words (or single tokens) in random order until 15 % of the sequence is used up.
+// Which tokens an objective is about: words, or single tokens, in random order until 15 % are taken.
 //
-// The rule is that of BERT's create_pretraining_data.py. The budget counts special tokens, which are never selected; a word
-// that would exceed what is left is passed over, and a later, shorter one may still fit. Words are never split.
+// The rule is that of BERT's create_pretraining_data.py. The budget counts special tokens, which
+// are never selected; a word that would exceed what is left is passed over, and a later, shorter
+// one may still fit. Words are never split.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -19,8 +20,9 @@ struct SelectionOptions {
 
 using TokenGroup = std::vector<int32_t>;  // positions that are selected together
 
-// Words, or single tokens. A token that continues a word joins the last group, also over a [SEP]: after truncation
-// at the front, the rest of a word at the start of B goes with the last word of A, as in BERT's code.
+// Words, or single tokens. A token that continues a word joins the last group, also over a [SEP]:
+// after truncation at the front, the rest of a word at the start of B goes with the last word of A,
+// as in BERT's code.
 std::vector<TokenGroup> candidate_groups(const Instance& instance, bool whole_words);
 
 // min(max_predictions, max(1, round(fraction · n))), halves rounded to even.

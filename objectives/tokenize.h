@@ -9,8 +9,9 @@
 
 namespace ink {
 
-// Sentences without tokens are left out. Words are the pieces of one written word and, with a segmenter, the characters of
-// one Chinese word; a null segmenter leaves every Chinese character a word of its own.
+// Sentences without tokens are left out. Words are the pieces of one written word and, with a
+// segmenter, the characters of one Chinese word; a null segmenter leaves every Chinese character a
+// word of its own.
 TokenDocument tokenize_document(std::string_view text, const Tokenizer& tokenizer,
                                 const Segmenter* segmenter);
 TokenDocument tokenize_document(const Document& document, const Tokenizer& tokenizer,

@@ -1,11 +1,13 @@
 // Self-attention inside every sequence of a packed batch, forward and backward, on plain pointers.
 //
-//   P = softmax(q kᵀ·scale),  out = drop(P) v,  for each head of each sequence        (Vaswani et al. 2017, eq. 1)
+//   P = softmax(q kᵀ·scale),  out = drop(P) v,  for each head of each sequence        (Vaswani et
+//   al. 2017, eq. 1)
 //
-// Nothing of size T × T is ever stored: forward walks over blocks of keys with a running maximum and sum (Milakov &
-// Gimelshein 2018; Dao et al. 2022) and keeps one number per (token, head), log Σ exp of the scores; backward computes
-// the probabilities anew from it. Blocks have fixed sizes and one thread does one head of one sequence (backward) or some
-// of its queries (forward), so a sequence gets the same bits whatever stands beside it and however many threads run.
+// Nothing of size T × T is ever stored: forward walks over blocks of keys with a running maximum
+// and sum (Milakov & Gimelshein 2018; Dao et al. 2022) and keeps one number per (token, head), log
+// Σ exp of the scores; backward computes the probabilities anew from it. Blocks have fixed sizes
+// and one thread does one head of one sequence (backward) or some of its queries (forward), so a
+// sequence gets the same bits whatever stands beside it and however many threads run.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -27,13 +29,15 @@ struct AttentionInput {
   std::span<const int32_t> offsets;  // (B + 1): sequence b is the rows [offsets[b], offsets[b + 1])
   int64_t heads = 1, head_size = 0;
   double scale = 1;
-  // Probability that an element of P is dropped; the others are divided by 1 − dropout. For query row i of the batch,
-  // head h and key j of the sequence it is dropped when word j of stream block (i·H + h)·2²⁴ is below dropout·2³².
+  // Probability that an element of P is dropped; the others are divided by 1 − dropout. For query
+  // row i of the batch, head h and key j of the sequence it is dropped when word j of stream block
+  // (i·H + h)·2²⁴ is below dropout·2³².
   double dropout = 0;
   Random random{0};
 };
 
-// out and log_sum (N, H), row-major; log_sum may be null when no backward follows. Rows of no sequence are not written.
+// out and log_sum (N, H), row-major; log_sum may be null when no backward follows. Rows of no
+// sequence are not written.
 template <class T>
 void attention_forward(const AttentionInput<T>& in, Rows<T> out, T* log_sum);
 

@@ -1,8 +1,9 @@
 // Matrix products behind one interface: C = epilogue(op(A)·op(B)), row-major.
 //
-// f32 runs on our own micro-kernels (8×48 AVX-512, 6×16 AVX2, portable; see simd.h for the choice); f64 on
-// single-threaded OpenBLAS. Every element is one chain of multiply-adds in order of k: blocking in k reloads the partial
-// sum, threads split rows and columns only. So an element is the same bits for any number of rows, threads and tiles.
+// f32 runs on our own micro-kernels (8×48 AVX-512, 6×16 AVX2, portable; see simd.h for the choice);
+// f64 on single-threaded OpenBLAS. Every element is one chain of multiply-adds in order of k:
+// blocking in k reloads the partial sum, threads split rows and columns only. So an element is the
+// same bits for any number of rows, threads and tiles.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -15,19 +16,20 @@ namespace ink {
 // x += C (accumulate) → x += bias[n] → before = x → x = activation(x) → x += residual → C = x.
 template <class T>
 struct Epilogue {
-  bool accumulate = false;                  // adds to what C holds
-  const T* bias = nullptr;                  // (N)
-  T* before = nullptr;                      // (M, N) at ld_before: the value before the activation, for backward
+  bool accumulate = false;  // adds to what C holds
+  const T* bias = nullptr;  // (N)
+  T* before = nullptr;      // (M, N) at ld_before: the value before the activation, for backward
   int64_t ld_before = 0;
   Activation activation = Activation::none;
-  const T* residual = nullptr;              // (M, N) at ld_residual
+  const T* residual = nullptr;  // (M, N) at ld_residual
   int64_t ld_residual = 0;
 };
 
 // B laid out once in the panels that the kernels read: for weights that serve many products.
 class PackedMatrix {
  public:
-  // op(B) is (K, N): b is (K, N) at ldb, or (N, K) at ldb when `transposed` (a weight of a linear layer).
+  // op(B) is (K, N): b is (K, N) at ldb, or (N, K) at ldb when `transposed` (a weight of a linear
+  // layer).
   PackedMatrix(const float* b, int64_t ldb, bool transposed, int64_t n, int64_t k);
   ~PackedMatrix();
   PackedMatrix(const PackedMatrix&) = delete;
@@ -37,7 +39,8 @@ class PackedMatrix {
   int64_t bytes() const { return bytes_; }
   const float* panels() const { return panels_; }
   int panel_width() const { return width_; }
-  uint64_t source_version = 0;  // Storage::version of the weight when it was packed; kept by the caller
+  uint64_t source_version =
+      0;  // Storage::version of the weight when it was packed; kept by the caller
 
  private:
   int64_t n_, k_, bytes_ = 0;
@@ -45,18 +48,22 @@ class PackedMatrix {
   float* panels_ = nullptr;
 };
 
-// a is (M, K) at lda, or (K, M) when transpose_a. M, N or K may be 0 (K = 0: the epilogue of zeros).
-void gemm(bool transpose_a, int64_t m, const float* a, int64_t lda, const PackedMatrix& b, float* c, int64_t ldc,
-          const Epilogue<float>& epilogue = {});
+// a is (M, K) at lda, or (K, M) when transpose_a. M, N or K may be 0 (K = 0: the epilogue of
+// zeros).
+void gemm(bool transpose_a, int64_t m, const float* a, int64_t lda, const PackedMatrix& b, float* c,
+          int64_t ldc, const Epilogue<float>& epilogue = {});
 
 // The same with B as it lies in memory: packed on the fly into pool memory. T is float or double.
 template <class T>
-void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
-          int64_t ldb, T* c, int64_t ldc, const Epilogue<T>& epilogue = {});
+void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const T* a,
+          int64_t lda, const T* b, int64_t ldb, T* c, int64_t ldc,
+          const Epilogue<T>& epilogue = {});
 
-// The reference that ours is tested and timed against: OpenBLAS on one thread. alpha = 1, C = op(A)·op(B) (+ C).
+// The reference that ours is tested and timed against: OpenBLAS on one thread. alpha = 1, C =
+// op(A)·op(B) (+ C).
 template <class T>
-void openblas_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
-                   const T* b, int64_t ldb, T* c, int64_t ldc, bool accumulate = false);
+void openblas_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const T* a,
+                   int64_t lda, const T* b, int64_t ldb, T* c, int64_t ldc,
+                   bool accumulate = false);
 
 }  // namespace ink

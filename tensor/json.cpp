@@ -350,8 +350,8 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
         text_.substr(0, std::min(position > 0 ? position - 1 : 0, text_.size()));
     const auto line = 1 + std::count(before.begin(), before.end(), '\n');
     const size_t start = before.rfind('\n') + 1;  // npos + 1 = 0
-    // The parser's text is "[name] parse error at line L, column C: reason" or "[name] reason"; we count ourselves
-    // and keep the reason.
+    // The parser's text is "[name] parse error at line L, column C: reason" or "[name] reason"; we
+    // count ourselves and keep the reason.
     std::string why = error.what();
     why = why.substr(why.find("] ") + 2);
     if (why.starts_with("parse error at")) why = why.substr(why.find(": ") + 2);

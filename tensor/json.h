@@ -25,7 +25,8 @@
 
 namespace ink {
 
-// A key and its value, in an object. (A template, so that Json may name it before Json is complete.)
+// A key and its value, in an object. (A template, so that Json may name it before Json is
+// complete.)
 template <class Value>
 struct JsonMember {
   std::string key;

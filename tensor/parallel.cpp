@@ -1,12 +1,13 @@
 // A fixed pool of threads that take chunks of one job at a time.
 //
-// One word of state says everything a worker must know: the number of the job, whether it may still be joined, and how
-// many workers are inside. The caller opens the job, works on it like everybody else, closes it when no chunk is left,
-// and waits only for the workers that joined: nobody waits for a thread that was asleep. Workers watch the word for a
-// moment after each job and then sleep on it.
+// One word of state says everything a worker must know: the number of the job, whether it may still
+// be joined, and how many workers are inside. The caller opens the job, works on it like everybody
+// else, closes it when no chunk is left, and waits only for the workers that joined: nobody waits
+// for a thread that was asleep. Workers watch the word for a moment after each job and then sleep
+// on it.
 //
-// While one thread of the program runs a job, calls of others run in place. The pool is never destroyed: a program may
-// exit at any moment, from any thread.
+// While one thread of the program runs a job, calls of others run in place. The pool is never
+// destroyed: a program may exit at any moment, from any thread.
 #include "tensor/parallel.h"
 
 #include <atomic>
@@ -188,8 +189,8 @@ class Pool {
     inside_chunk = false;
   }
 
-  // The error of the first chunk that failed is the one a serial loop would have raised: earlier chunks were all
-  // taken before, and run to their end.
+  // The error of the first chunk that failed is the one a serial loop would have raised: earlier
+  // chunks were all taken before, and run to their end.
   void keep_error(int64_t chunk) {
     next_.store(job_.chunks, std::memory_order_relaxed);
     const std::lock_guard lock(error_mutex_);

@@ -1,8 +1,9 @@
 // parallel_for: the one way inkstone uses threads.
 //
-// [0, n) is cut into chunks of `grain` (the last may be shorter); whoever is free takes the next chunk. The cut depends
-// only on n and grain, never on the number of threads, so results that are combined in order of chunks are the same for
-// any thread count. A call from inside a chunk runs in place. Exceptions thrown by f reach the caller.
+// [0, n) is cut into chunks of `grain` (the last may be shorter); whoever is free takes the next
+// chunk. The cut depends only on n and grain, never on the number of threads, so results that are
+// combined in order of chunks are the same for any thread count. A call from inside a chunk runs in
+// place. Exceptions thrown by f reach the caller.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -10,8 +11,8 @@
 
 namespace ink {
 
-int threads();              // threads in use, the caller included; at first INK_THREADS or the number of cores
-void set_threads(int n);    // 1 ≤ n ≤ 256; raises Error otherwise
+int threads();  // threads in use, the caller included; at first INK_THREADS or the number of cores
+void set_threads(int n);  // 1 ≤ n ≤ 256; raises Error otherwise
 
 namespace detail {
 using Chunk = void (*)(const void* f, int64_t begin, int64_t end);
@@ -22,10 +23,13 @@ void run_chunks(int64_t n, int64_t grain, Chunk call, const void* f);
 template <class F>
 void parallel_for(int64_t n, int64_t grain, const F& f) {
   detail::run_chunks(
-      n, grain, [](const void* g, int64_t begin, int64_t end) { (*static_cast<const F*>(g))(begin, end); }, &f);
+      n, grain,
+      [](const void* g, int64_t begin, int64_t end) { (*static_cast<const F*>(g))(begin, end); },
+      &f);
 }
 
-// Chunk size for rows of `cost` elements each, so that a chunk is worth a hand-out (about 16 k elements).
+// Chunk size for rows of `cost` elements each, so that a chunk is worth a hand-out (about 16 k
+// elements).
 inline int64_t grain_for(int64_t cost) { return cost >= 16384 ? 1 : 16384 / (cost > 0 ? cost : 1); }
 
 }  // namespace ink

@@ -18,7 +18,8 @@ namespace {
 
 constexpr uint64_t kLengthBytes = 8, kLongestHeader = 100'000'000;
 constexpr std::string_view kMetadata = "__metadata__";
-// A tensor is {name: value, shape: [a few numbers]}: two levels below the header. The fourth is for unknown fields.
+// A tensor is {name: value, shape: [a few numbers]}: two levels below the header. The fourth is for
+// unknown fields.
 constexpr JsonLimits kLimits{.depth = 4, .values = 65536};
 
 struct FileType {
@@ -53,7 +54,8 @@ Shape shape_from(const Json& fields) {
   return shape;
 }
 
-// Bytes of a tensor; nothing where they cannot be counted. Extents of 0 count as 1 on the way: strides are products too.
+// Bytes of a tensor; nothing where they cannot be counted. Extents of 0 count as 1 on the way:
+// strides are products too.
 std::optional<uint64_t> bytes_of(const Shape& shape, Dtype dtype) {
   uint64_t bytes = size_of(dtype);
   bool empty = false;
@@ -191,7 +193,8 @@ Json describe(const Tensor& x, uint64_t begin) {
 
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                        const Metadata& metadata) {
-  // The format allows no gaps, so the widest types go first: then every tensor is aligned to its own type.
+  // The format allows no gaps, so the widest types go first: then every tensor is aligned to its
+  // own type.
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& t : tensors) {
     check_name(path.string(), t.name);

@@ -1,9 +1,11 @@
-// safetensors files: [8 bytes N] [N bytes of JSON: name → dtype, shape, data_offsets] [the numbers, without gaps].
+// safetensors files: [8 bytes N] [N bytes of JSON: name → dtype, shape, data_offsets] [the numbers,
+// without gaps].
 //
-// Reading maps the file: opening checks everything but copies nothing, and tensors borrow the mapping. The reader is
-// strict: whatever the format's text forbids, whatever two readers could understand differently, and whatever we could
-// not represent is one Error naming file, tensor and field. Opening needs at most 8 times the file's size plus 16 MiB of
-// memory, whatever the file holds. Format: github.com/huggingface/safetensors.
+// Reading maps the file: opening checks everything but copies nothing, and tensors borrow the
+// mapping. The reader is strict: whatever the format's text forbids, whatever two readers could
+// understand differently, and whatever we could not represent is one Error naming file, tensor and
+// field. Opening needs at most 8 times the file's size plus 16 MiB of memory, whatever the file
+// holds. Format: github.com/huggingface/safetensors.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -33,8 +35,8 @@ class SafeTensors {
 
   const std::vector<Entry>& entries() const { return entries_; }  // ordered by name
   const Entry* find(std::string_view name) const;                 // null when absent
-  // The numbers as they lie in the file (copied only where the file does not align them). Raises Error for a name that
-  // is not there.
+  // The numbers as they lie in the file (copied only where the file does not align them). Raises
+  // Error for a name that is not there.
   Tensor tensor(const Entry& entry) const;
   Tensor tensor(std::string_view name) const;
   const Metadata& metadata() const { return metadata_; }
@@ -53,7 +55,8 @@ struct NamedTensor {
   Tensor value;
 };
 
-// Writes beside and renames (tensor/file.h). Names should differ; the numbers begin at a multiple of 64 bytes.
+// Writes beside and renames (tensor/file.h). Names should differ; the numbers begin at a multiple
+// of 64 bytes.
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                        const Metadata& metadata = {{"format", "pt"}});
 

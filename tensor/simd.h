@@ -1,16 +1,19 @@
-// One kernel source, every instruction set: simd::run(f) compiles the body of f once for each level and calls the
-// version for this processor.
+// One kernel source, every instruction set: simd::run(f) compiles the body of f once for each level
+// and calls the version for this processor.
 //
-// How: `flatten` inlines everything f calls into a function built for the target, so plain loops become AVX2 or AVX-512
-// code while the rest of the program stays portable. Products and sums are never contracted to fused multiply-adds
+// How: `flatten` inlines everything f calls into a function built for the target, so plain loops
+// become AVX2 or AVX-512 code while the rest of the program stays portable. Products and sums are
+// never contracted to fused multiply-adds
 // (-ffp-contract=off), so elementwise results are the same bits at every level.
 //
-// How to write a kernel: one simd::run around all rows of a chunk, inside parallel_for, not one a row (a call costs a few
-// nanoseconds and cannot be inlined). Inside it, plain `for` loops over pointers to T with `#pragma omp simd` on the
-// innermost; helpers may be called when they are templates or inline, loops in them are vectorised too. Functions of
-// numbers come from vector_math.h, sums over a row from sums.h (a plain `+=` over floats is not vectorised: its order is
-// its meaning). Select with `c ? a : b` between values already computed. Copy what loops read (sizes, factors, pointers)
-// to locals: through `this` or a reference the compiler must fear that stores change them. Nothing inside may throw.
+// How to write a kernel: one simd::run around all rows of a chunk, inside parallel_for, not one a
+// row (a call costs a few nanoseconds and cannot be inlined). Inside it, plain `for` loops over
+// pointers to T with `#pragma omp simd` on the innermost; helpers may be called when they are
+// templates or inline, loops in them are vectorised too. Functions of numbers come from
+// vector_math.h, sums over a row from sums.h (a plain `+=` over floats is not vectorised: its order
+// is its meaning). Select with `c ? a : b` between values already computed. Copy what loops read
+// (sizes, factors, pointers) to locals: through `this` or a reference the compiler must fear that
+// stores change them. Nothing inside may throw.
 #pragma once
 #include <cstdint>
 
@@ -27,7 +30,8 @@ const char* name_of(Level l);
 #define INK_TARGET_AVX2 "avx2,fma,f16c"
 #define INK_TARGET_AVX512 "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c,prefer-vector-width=512"
 
-// Everything defined between BEGIN and END, templates included, is compiled for that level: for code in intrinsics.
+// Everything defined between BEGIN and END, templates included, is compiled for that level: for
+// code in intrinsics.
 #if defined(__clang__)
 #define INK_BEGIN_AVX2 \
   _Pragma("clang attribute push(__attribute__((target(\"avx2,fma,f16c\"))), apply_to = function)")

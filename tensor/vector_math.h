@@ -1,13 +1,15 @@
-// exp, log, tanh, erf, sigmoid and the GELU family as inline functions of one number, without branches.
+// exp, log, tanh, erf, sigmoid and the GELU family as inline functions of one number, without
+// branches.
 //
-// A plain loop over them under `#pragma omp simd` becomes vector code (simd.h). f32: polynomials fitted by
-// tools/fit_vector_math.py; additions and products are never fused, so the bits are the same at every instruction set.
-// f64: the standard library's accuracy.
+// A plain loop over them under `#pragma omp simd` becomes vector code (simd.h). f32: polynomials
+// fitted by tools/fit_vector_math.py; additions and products are never fused, so the bits are the
+// same at every instruction set. f64: the standard library's accuracy.
 //
-// Largest errors in f32 over all finite x, against double (ulp: units in the last place of the result):
-//   exp      1.0 ulp, subnormal results included     log      1.0 ulp     tanh  1.3 ulp     erf  2.1 ulp
-//   sigmoid  1.5e-7 of the result down to 1e-37      gelu, gelu_tanh       1.5e-7 of max(1, |x|)
-//   gelu_derivative, gelu_tanh_derivative            2.0e-7
+// Largest errors in f32 over all finite x, against double (ulp: units in the last place of the
+// result):
+//   exp      1.0 ulp, subnormal results included     log      1.0 ulp     tanh  1.3 ulp erf  2.1
+//   ulp sigmoid  1.5e-7 of the result down to 1e-37      gelu, gelu_tanh       1.5e-7 of max(1,
+//   |x|) gelu_derivative, gelu_tanh_derivative            2.0e-7
 // NaN gives NaN; ±inf gives the limit.
 #pragma once
 #include <bit>
@@ -31,7 +33,8 @@ INK_INLINE float with_sign_of(float magnitude, float sign) {
                               (std::bit_cast<uint32_t>(sign) & 0x80000000u));
 }
 
-// Σ c[i] xⁱ by halves (Estrin's scheme): low + x^P·high with P a power of two, so that the halves are computed side by side.
+// Σ c[i] xⁱ by halves (Estrin's scheme): low + x^P·high with P a power of two, so that the halves
+// are computed side by side.
 template <int N>
 INK_INLINE float halves(const float* c, const float* powers) {
   if constexpr (N == 1) {
@@ -51,7 +54,8 @@ INK_INLINE float polynomial(const float (&c)[N], float x) {
 // Adding it rounds to an integer, which is then found in the lowest bits.
 inline constexpr float kRounder = 0x1.8p23f;
 
-// e^r · 2^n for |r| ≤ ln 2 / 2, where `rounded` is n + kRounder. Two factors reach subnormal results and infinity.
+// e^r · 2^n for |r| ≤ ln 2 / 2, where `rounded` is n + kRounder. Two factors reach subnormal
+// results and infinity.
 INK_INLINE float exp_scaled(float r, float rounded) {
   constexpr float q[] = {0.4999999345f, 0.1666652063f, 0.04166838805f, 0.008368716878f,
                          0.001381459853f};
@@ -151,7 +155,8 @@ INK_INLINE float gelu_tanh_derivative(float x) {
 
 INK_INLINE float relu(float x) { return x < 0 ? 0.0f : x; }
 
-// ── f64 ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── f64
+// ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 INK_INLINE double exp(double x) { return std::exp(x); }
 INK_INLINE double log(double x) { return std::log(x); }
@@ -180,7 +185,8 @@ inline double gelu_tanh_derivative(double x) {
   return s + y * s * sigmoid(-u2) * (1.5957691216057308 * (1 + 0.134145 * y * y));
 }
 
-// Calls f with the activation as a function of one number, f32 or f64, so that a kernel's loop is compiled for each.
+// Calls f with the activation as a function of one number, f32 or f64, so that a kernel's loop is
+// compiled for each.
 template <class F>
 void with(Activation activation, const F& f) {
   switch (activation) {

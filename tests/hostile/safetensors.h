@@ -1,4 +1,5 @@
-// Hostile and edge-case safetensors files, with the verdict that the strict reader owes each of them.
+// Hostile and edge-case safetensors files, with the verdict that the strict reader owes each of
+// them.
 #pragma once
 #include <cstdint>
 #include <cstring>

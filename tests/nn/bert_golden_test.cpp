@@ -44,7 +44,8 @@ int expect_gradients(Model& model, const GoldenBatch& batch, const SafeTensors& 
       ADD_FAILURE() << p.name << ": no gradient of shape " << reference.shape();
       continue;
     }
-    // The bias of keys shifts all scores of a row alike: its gradient is 0, and round-off has no relative size.
+    // The bias of keys shifts all scores of a row alike: its gradient is 0, and round-off has no
+    // relative size.
     const bool vanishes = p.name.ends_with("key.bias");
     const Tensor& yardstick =
         vanishes ? gradients[model.parameters.at(replaced(p.name, "key", "query")).value]

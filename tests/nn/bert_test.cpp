@@ -1,4 +1,5 @@
-// BERT's promises: the same bits in any batch and for any number of threads, dropout by seed, layers of any size.
+// BERT's promises: the same bits in any batch and for any number of threads, dropout by seed,
+// layers of any size.
 #include "nn/bert.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// The weights of the golden models: a hash of (name, index), the same here and in tools/golden/bert.py.
+// The weights of the golden models: a hash of (name, index), the same here and in
+// tools/golden/bert.py.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -26,7 +26,8 @@ int64_t files_in(const fs::path& folder) {
   return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
 }
 
-// Runs f in a child, so that limits and signals do not touch the other tests; whether it returned true.
+// Runs f in a child, so that limits and signals do not touch the other tests; whether it returned
+// true.
 bool in_child(const std::function<bool()>& f) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -148,7 +149,8 @@ TEST(File, ReportsAFullDiskAndKeepsTheOldFile) {
   ::umount(folder.path().c_str());
 }
 
-// Killed at any moment, a writer leaves the old file or the new one, and a temporary that the next process removes.
+// Killed at any moment, a writer leaves the old file or the new one, and a temporary that the next
+// process removes.
 TEST(File, SurvivesBeingKilled) {
   const TemporaryFolder folder;
   const std::string old_text(kMega, 'o'), new_text(kMega, 'n');

