@@ -11,8 +11,7 @@
 //             .weight = batch.size()};
 //   };
 //   Optimizer optimizer(parameters);
-//   const TrainingResult result = train(parameters, optimizer, {.steps = 1000}, {.steps = 1000},
-//   hooks);
+//   const TrainingResult result = train(parameters, optimizer, schedule, {.steps = 1000}, hooks);
 //
 // Exact resume. There is no generator state: micro-batch i of step s draws from
 // Random(seed).split(s).split(i), and the data of a step should likewise follow from (seed,

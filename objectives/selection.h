@@ -1,4 +1,4 @@
-// Which tokens an objective is about: words, or single tokens, in random order until 15 % are taken.
+// Which tokens an objective is about: words, or single tokens, in random order up to 15 %.
 //
 // The rule is that of BERT's create_pretraining_data.py. The budget counts special tokens, which
 // are never selected; a word that would exceed what is left is passed over, and a later, shorter
