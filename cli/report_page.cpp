@@ -14,17 +14,27 @@ namespace {
 constexpr const char* kStyle = R"(
 :root{--paper:#fbf9f5;--ink:#24211c;--soft:#7a7266;--line:#e4ded2;--card:#fff;
 --c0:#2f5d8a;--c1:#b3541e;--c2:#4f7a3a;--c3:#7d4b86;--c4:#a3762b;--c5:#3c7d80}
-@media(prefers-color-scheme:dark){:root{--paper:#1c1a17;--ink:#ece6da;--soft:#a39a8a;--line:#3a362f;--card:#24211d;
+@media(prefers-color-scheme:dark){
+:root{--paper:#1c1a17;--ink:#ece6da;--soft:#a39a8a;--line:#3a362f;--card:#24211d;
 --c0:#7fb0dd;--c1:#e39a66;--c2:#96c47c;--c3:#c79ad0;--c4:#dcb569;--c5:#7fc4c6}}
-body{background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif;max-width:1360px;margin:2rem auto;padding:0 1.5rem}
-h1{font-weight:600;margin:0}h2{margin:2.2rem 0 .6rem;font-weight:600;border-bottom:1px solid var(--line)}
-p,.note{color:var(--soft);margin:.3rem 0}.row{display:flex;flex-wrap:wrap;gap:14px}
+body{background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif;
+max-width:1360px;margin:2rem auto;padding:0 1.5rem}
+h1{font-weight:600;margin:0}
+h2{margin:2.2rem 0 .6rem;font-weight:600;border-bottom:1px solid var(--line)}
+p,.note{color:var(--soft);margin:.3rem 0}
+.row{display:flex;flex-wrap:wrap;gap:14px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:10px}
-svg{max-width:100%;height:auto;display:block}svg text{fill:var(--ink);font:12px system-ui,sans-serif}
-svg .title{font-weight:600;font-size:13px}svg .tick{fill:var(--soft);font-size:11px}svg g .legend{fill:inherit;font-weight:600}
-svg .grid{stroke:var(--line)}svg polyline{fill:none;stroke-width:1.6}
-svg .cell{fill:var(--c0);fill-opacity:var(--s)}svg .removed{fill:none;stroke:var(--c1);stroke-opacity:.75;stroke-dasharray:3 2}
-table{border-collapse:collapse;background:var(--card)}td,th{padding:.35rem .9rem;border-bottom:1px solid var(--line);text-align:right}
+svg{max-width:100%;height:auto;display:block}
+svg text{fill:var(--ink);font:12px system-ui,sans-serif}
+svg .title{font-weight:600;font-size:13px}
+svg .tick{fill:var(--soft);font-size:11px}
+svg g .legend{fill:inherit;font-weight:600}
+svg .grid{stroke:var(--line)}
+svg polyline{fill:none;stroke-width:1.6}
+svg .cell{fill:var(--c0);fill-opacity:var(--s)}
+svg .removed{fill:none;stroke:var(--c1);stroke-opacity:.75;stroke-dasharray:3 2}
+table{border-collapse:collapse;background:var(--card)}
+td,th{padding:.35rem .9rem;border-bottom:1px solid var(--line);text-align:right}
 td:first-child,th:first-child{text-align:left})";
 
 template <class... Parts>

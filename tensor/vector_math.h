@@ -156,7 +156,7 @@ INK_INLINE float gelu_tanh_derivative(float x) {
 INK_INLINE float relu(float x) { return x < 0 ? 0.0f : x; }
 
 // ── f64
-// ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+// ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 INK_INLINE double exp(double x) { return std::exp(x); }
 INK_INLINE double log(double x) { return std::log(x); }

@@ -44,7 +44,7 @@ fetch() {
 if [ -n "$quick" ]; then
   pretrain_steps=40 epochs=1 distill_epochs=1
 else
-  pretrain_steps=1400 epochs=4 distill_epochs=5
+  pretrain_steps=1000 epochs=4 distill_epochs=6
 fi
 
 mkdir -p "$out"
@@ -75,7 +75,7 @@ head -n 20 "$out/text/text.txt" | $ink corrupt --objective wwm --vocab "$out/voc
 
 say "3. Pre-train with whole-word masking"
 cat >"$out/architecture.json" <<END
-{"hidden_size": 192, "num_hidden_layers": 4, "num_attention_heads": 6, "intermediate_size": 768, "max_position_embeddings": 128}
+{"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 512, "max_position_embeddings": 128}
 END
 rm -rf "$out/pretrained" "$out/teacher" "$out/student" "$out/pruned" "$out/pruned-tuned"
 $ink pretrain --objective wwm --architecture "$out/architecture.json" --vocab "$out/vocab.txt" \
@@ -89,22 +89,22 @@ fi
 
 say "4. Fine-tune: which module does a paragraph come from?"
 $ink finetune --task classification --model "$out/pretrained" --train "$out/text/train.tsv" --dev "$out/text/dev.tsv" \
-  --out "$out/teacher" --epochs $epochs --learning-rate 3e-4
+  --out "$out/teacher" --epochs $epochs --learning-rate 5e-4
 
 say "5. Distil into a student of two layers"
 cat >"$out/student.json" <<END
-{"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 512, "max_position_embeddings": 128}
+{"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 256, "max_position_embeddings": 128}
 END
 cat >"$out/distill.json" <<END
 {
   "student": {"architecture": "$out/student.json"},
-  "TrainingConfig": {"num_epochs": $distill_epochs, "learning_rate": 1e-3},
+  "TrainingConfig": {"num_epochs": $distill_epochs, "learning_rate": 2e-3},
   "DistillationConfig": {
     "temperature": 4, "kd_loss_type": "ce", "kd_loss_weight": 1, "hard_label_weight": 0.5,
     "intermediate_matches": [
-      {"layer_T": 0, "layer_S": 0, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 128, 192]},
-      {"layer_T": 2, "layer_S": 1, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 128, 192]},
-      {"layer_T": 4, "layer_S": 2, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 128, 192]}
+      {"layer_T": 0, "layer_S": 0, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 64, 128]},
+      {"layer_T": 2, "layer_S": 1, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 64, 128]},
+      {"layer_T": 4, "layer_S": 2, "feature": "hidden", "loss": "hidden_mse", "weight": 1, "proj": ["linear", 64, 128]}
     ]
   }
 }
@@ -114,12 +114,12 @@ $ink distill --config "$out/distill.json" --teacher "$out/teacher" --train "$out
 
 say "6. Prune half of the heads and FFN neurons, then tune what is left"
 cat >"$out/prune.json" <<END
-{"target_num_of_heads": 3, "target_ffn_size": 384, "pruning_method": "iterative", "n_iters": 4, "head_even_masking": false, "ffn_even_masking": false}
+{"target_num_of_heads": 2, "target_ffn_size": 256, "pruning_method": "iterative", "n_iters": 4, "head_even_masking": false, "ffn_even_masking": false}
 END
 $ink prune --mode transformer --model "$out/teacher" --configurations "$out/prune.json" \
   --data "$out/text/train.tsv" --max-examples 800 --out "$out/pruned"
 $ink finetune --task classification --model "$out/pruned" --train "$out/text/train.tsv" --dev "$out/text/dev.tsv" \
-  --out "$out/pruned-tuned" --epochs $((epochs > 1 ? 2 : 1)) --learning-rate 2e-4
+  --out "$out/pruned-tuned" --epochs $((epochs > 1 ? 2 : 1)) --learning-rate 3e-4
 
 say "7. Report on the test paragraphs"
 $ink report --out "$out/report.html" --train "$out/text/train.tsv" --data "$out/text/test.tsv" \

@@ -140,7 +140,8 @@ TEST_F(CheckpointTest, AManifestThatLeadsOutsideIsRefused) {
   write(folder, 1);
   write(folder, 2);
   std::ofstream(root_ / "checkpoint-00000002" / "manifest.json")
-      << R"({"format":1,"files":[{"name":"../checkpoint-00000001/weights","bytes":5000,"checksum":"0"}]})";
+      << R"({"format":1,"files":[{"name":"../checkpoint-00000001/weights",)"
+         R"("bytes":5000,"checksum":"0"}]})";
   expect_intact(folder, 1);
   EXPECT_NE(notices_.at(0).find("plain file name"), std::string::npos);
 }

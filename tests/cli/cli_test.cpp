@@ -37,7 +37,8 @@ class Cli : public testing::Test {
                "good\t砚台好\nbad\t砚台坏\ngood\t墨好\nbad\t纸坏\ngood\t好纸\nbad\t坏墨\n");
     write_file(
         folder_ / "small.json",
-        R"({"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":32,"max_position_embeddings":32})");
+        R"({"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":32,)"
+        R"("max_position_embeddings":32})");
   }
   void TearDown() override { fs::remove_all(folder_); }
 
@@ -198,9 +199,9 @@ TEST_F(Cli, BadInputGetsOneLine) {
       "absent.txt --text "
       "text.txt --out base",
       1, {"absent.txt"});
-  write_file(
-      folder_ / "wide.json",
-      R"({"hidden_size":99999999999,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":32})");
+  write_file(folder_ / "wide.json",
+             R"({"hidden_size":99999999999,"num_hidden_layers":2,"num_attention_heads":2,)"
+             R"("intermediate_size":32})");
   expect_failure(
       "pretrain --architecture wide.json --vocab vocab.txt --objective mlm --text text.txt --out "
       "base",

@@ -13,8 +13,10 @@ namespace {
 
 Json base() {
   return parse_json(R"({
-    "architectures": ["BertForSequenceClassification"], "model_type": "bert", "vocab_size": 300, "hidden_size": 48,
-    "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 96, "max_position_embeddings": 40,
+    "architectures": ["BertForSequenceClassification"], "model_type": "bert", "vocab_size": 300,
+    "hidden_size": 48,
+    "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 96,
+    "max_position_embeddings": 40,
     "hidden_act": "gelu_new", "classifier_dropout": null, "pad_token_id": 0, "layer_norm_eps": 1e-7,
     "id2label": {"1": "neu", "0": "neg", "2": "pos"}, "label2id": {"neg": 0, "neu": 1, "pos": 2},
     "directionality": "bidi", "pooler_fc_size": 768, "task": {"note": [1, 2.0, null]}})",
