@@ -46,16 +46,16 @@ if [[ -n ${TEXT:-} ]]; then
 fi
 
 inside() {
-  chroot "$root" env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
+  chroot "$root" env -i HOME=/ PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
     http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" "${text[@]}" "$@"
 }
 inside bash -c 'apt-get update -q && apt-get install -y -q --no-install-recommends make' >/dev/null 2>&1
 # As bare as an image is: without the package lists that installing make needed.
 inside bash -c 'rm -rf /var/lib/apt/lists/*; apt-get clean'
-git clone -q --no-hardlinks "$project" "$root/root/inkstone"
+git clone -q --no-hardlinks "$project" "$root/inkstone"
 
 start=$SECONDS
 code=0
-inside bash -c "cd /root/inkstone && $job" || code=$?
+inside bash -c "cd /inkstone && $job" || code=$?
 echo "bare_debian: \"$job\" ended with $code after $((SECONDS - start)) s"
 exit $code
