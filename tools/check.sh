@@ -20,7 +20,11 @@ rule "sources are formatted (clang-format)" tools/check_format.sh
 rule "folders include only what they may" tools/check_arrows.sh
 rule "sizes, widths, first lines, words" tools/check_text.sh
 rule "the library never exits, prints or names this machine" tools/check_library.sh "$build"
-rule "no lint (clang-tidy)" tools/check_tidy.sh "$build" "$JOBS"
+if [[ ${TIDY:-on} == off ]]; then
+  echo "left out: no lint (clang-tidy), as TIDY=off asks"
+else
+  rule "no lint (clang-tidy)" tools/check_tidy.sh "$build" "$JOBS"
+fi
 
 if ((failed)); then
   echo "check: failed"
