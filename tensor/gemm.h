@@ -12,8 +12,10 @@
 
 namespace ink {
 
-// What happens to an element x of the product while it is still in a register, in this order:
-// x += C (accumulate) → x += bias[n] → before = x → x = activation(x) → x += residual → C = x.
+// What happens to an element x of the product, in this order:
+// the chain starts from C (accumulate) or 0 → x += bias[n] → before = x → x = activation(x) → x +=
+// residual → C = x. C holds partial sums on the way, so nothing named here may overlap it: to add
+// to C itself, accumulate.
 template <class T>
 struct Epilogue {
   bool accumulate = false;  // adds to what C holds
