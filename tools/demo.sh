@@ -44,7 +44,7 @@ fetch() {
 if [ -n "$quick" ]; then
   pretrain_steps=40 epochs=1 distill_epochs=1
 else
-  pretrain_steps=1000 epochs=4 distill_epochs=6
+  pretrain_steps=700 epochs=3 distill_epochs=4
 fi
 
 mkdir -p "$out"
