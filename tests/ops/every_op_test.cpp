@@ -9,11 +9,11 @@
 
 #include "autograd/gradient_check.h"
 #include "autograd/tape.h"
+#include "tensor/op_table.h"
 #include "tensor/ops.h"
 #include "tensor/parallel.h"
 #include "tensor/simd.h"
 #include "tests/ops/layouts.h"
-#include "tests/ops/op_table.h"
 
 // Counts calls of the global operator new, so that a test can show that ops do not reach it.
 static std::atomic<int64_t> heap_allocations{0};

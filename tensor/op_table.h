@@ -1,4 +1,5 @@
-// The table of all ops: the entries that every op's file leaves in the section `ink_ops`.
+// The table of all ops, for tests and benches: the entries that every op's file leaves in the
+// section `ink_ops`. Programs that link the library, rather than its objects, do not have it.
 #pragma once
 #include <span>
 #include <string>
