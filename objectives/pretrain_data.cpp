@@ -57,6 +57,7 @@ std::vector<Instance> PretrainData::instances_of(std::span<const TokenDocument> 
 std::vector<std::vector<int64_t>> PretrainData::batches_of(const std::vector<Instance>& instances,
                                                            std::optional<uint64_t> shuffle) const {
   std::vector<int64_t> lengths;
+  lengths.reserve(instances.size());
   for (const Instance& each : instances) lengths.push_back(std::ssize(each.ids));
   return batches(lengths, {.max_tokens = options_.batch_tokens, .shuffle = shuffle});
 }
@@ -82,7 +83,7 @@ std::optional<PretrainBatch> PretrainData::corrupted(const std::vector<Instance>
 
 Random PretrainData::random_for(Stream stream, int64_t pass, int64_t block) const {
   return Random(options_.seed)
-      .split(stream)
+      .split(static_cast<uint64_t>(stream))
       .split(static_cast<uint64_t>(pass))
       .split(static_cast<uint64_t>(block));
 }
@@ -95,7 +96,7 @@ int64_t PretrainData::pass() const {
 int64_t PretrainData::block_of_epoch() const {
   std::vector<int64_t> order(static_cast<size_t>(blocks()));
   std::iota(order.begin(), order.end(), 0);
-  Draws draws(random_for(kBlockOrder, epoch_, 0));
+  Draws draws(random_for(Stream::block_order, epoch_, 0));
   draws.shuffle(order);
   return order[static_cast<size_t>(block_)];
 }
@@ -107,8 +108,8 @@ void PretrainData::make_ready() {
     kept_ = read(ready_.in_corpus, Split::train);
     kept_block_ = ready_.in_corpus;
   }
-  ready_.instances = instances_of(kept_, random_for(kInstances, pass(), ready_.in_corpus));
-  const uint64_t order = random_for(kBatchOrder, epoch_, ready_.in_corpus).seed();
+  ready_.instances = instances_of(kept_, random_for(Stream::instances, pass(), ready_.in_corpus));
+  const uint64_t order = random_for(Stream::batch_order, epoch_, ready_.in_corpus).seed();
   ready_.batches = batches_of(ready_.instances, order);
 }
 
@@ -117,7 +118,7 @@ PretrainBatch PretrainData::next() {
     make_ready();
     if (batch_ < std::ssize(ready_.batches)) {
       auto batch = corrupted(ready_.instances, ready_.batches[static_cast<size_t>(batch_++)],
-                             random_for(kCorruption, pass(), ready_.in_corpus));
+                             random_for(Stream::corruption, pass(), ready_.in_corpus));
       if (batch) return std::move(*batch);
       continue;
     }
@@ -136,7 +137,7 @@ PretrainBatch PretrainData::next() {
 std::vector<PretrainBatch> PretrainData::held_out() const {
   std::vector<PretrainBatch> all;
   int64_t tokens = 0;
-  const Random random = Random(options_.seed).split(kEvaluation);
+  const Random random = Random(options_.seed).split(static_cast<uint64_t>(Stream::evaluation));
   for (int64_t block = 0; block < blocks(); ++block) {
     if (corpus_.block_documents(block, Split::held_out) == 0) continue;
     const Random here = random.split(static_cast<uint64_t>(block));

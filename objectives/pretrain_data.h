@@ -68,7 +68,8 @@ class PretrainData {
     std::vector<Instance> instances = {};
     std::vector<std::vector<int64_t>> batches = {};  // indices of instances
   };
-  enum Stream : uint64_t { kBlockOrder, kInstances, kBatchOrder, kCorruption, kEvaluation };
+  // What random numbers are for; each has a stream of the seed.
+  enum class Stream : uint64_t { block_order, instances, batch_order, corruption, evaluation };
 
   std::vector<TokenDocument> read(int64_t block, Split split) const;
   int64_t block_of_epoch() const;
