@@ -7,9 +7,7 @@ be missing: it is then left out, and said so). Weights are random, as time does 
 engine once on each shape, so that a change of the machine's speed meets all alike; ratios are medians of rounds.
 """
 import argparse
-import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -92,20 +90,25 @@ class Torch:
         torch.set_num_threads(args.threads)
         self.torch = torch
         config = BertConfig(vocab_size=VOCABULARY)
-        self.encoder = BertModel(config).eval()
+        self.make_encoder = lambda: BertModel(config).eval()
         self.make_trained = lambda: BertForMaskedLM(config).train()
-        self.trained = None
+        self.encoder = self.trained = None
 
     def infer(self, lengths):
+        if self.encoder is None:
+            self.encoder = self.make_encoder()
         ids, mask = padded_batch(self.torch, lengths)
         with self.torch.inference_mode():
             return timed(lambda: self.encoder(ids, attention_mask=mask))
 
+    def prepare_training(self):
+        self.trained = self.make_trained()
+        self.optimizer = self.torch.optim.AdamW(self.trained.parameters(), lr=1e-5, fused=True)
+
     def train(self, lengths):
         torch = self.torch
         if self.trained is None:
-            self.trained = self.make_trained()
-            self.optimizer = torch.optim.AdamW(self.trained.parameters(), lr=1e-5, fused=True)
+            self.prepare_training()
         ids, mask = padded_batch(torch, lengths)
         labels = torch.where((torch.rand(ids.shape) < 0.15) & (mask == 1), ids, -100)
 
@@ -175,6 +178,7 @@ class CTranslate2:
         folder = os.path.join(args.cache, "ct2")
         if not os.path.exists(folder):
             plain = os.path.join(args.cache, "bert")
+            BertConfig.position_embedding_type = "absolute"  # transformers 5 dropped it; the converter asks for it
             BertModel(BertConfig(vocab_size=VOCABULARY)).save_pretrained(plain)
             ctranslate2.converters.TransformersConverter(plain).convert(folder)
         self.encoder = ctranslate2.Encoder(folder, device="cpu", intra_threads=args.threads)
@@ -218,25 +222,36 @@ def compare(what, shapes, factor):
         print(f"{shape:>8s} {cells}{factor * matrix_gflop(lengths) / statistics.median(own) * 1e3:10.1f}", flush=True)
 
 
-def peak_megabytes_of_torch():
+def status_megabytes(key):
+    """A line of /proc/self/status. (getrusage would count what the parent held before this process was started.)"""
+    with open("/proc/self/status") as status:
+        return next(float(line.split()[1]) / 1024 for line in status if line.startswith(key + ":"))
+
+
+def print_memory_of_torch():
     engine = Torch()
-    for _ in range(2):
+    engine.prepare_training()
+    built = status_megabytes("VmRSS")
+    for _ in range(3):
         engine.train(lengths_of("8x128"))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{built:.0f} {status_megabytes('VmHWM'):.0f}")
 
 
 def compare_memory():
-    own = subprocess.run([args.program, "--peak-memory", "--threads", str(args.threads)], capture_output=True, text=True,
-                         check=True)
-    peer = subprocess.run([sys.executable, __file__, "--memory-of", "torch", "--threads", str(args.threads)],
-                          capture_output=True, text=True, check=True)
-    own_mb, peer_mb = float(own.stdout.split()[-1]), float(peer.stdout.split()[-1])
-    print(f"\npeak memory of the process, BERT-base MLM training steps 8x128: inkstone {own_mb:.0f} MB, "
-          f"PyTorch {peer_mb:.0f} MB (ratio {peer_mb / own_mb:.2f})")
+    threads = ["--threads", str(args.threads)]
+    commands = {"inkstone": [args.program, "--peak-memory"] + threads,
+                "PyTorch": [sys.executable, __file__, "--memory-of", "torch"] + threads}
+    print("\nmemory, BERT-base MLM training steps 8x128, resident MB of the process: with the model built, at most")
+    peaks = {}
+    for name, command in commands.items():
+        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        built, peaks[name] = map(float, output.split()[-2:])
+        print(f"{name:>10s} {built:8.0f} {peaks[name]:8.0f}")
+    print(f"     ratio {'':8s} {peaks['PyTorch'] / peaks['inkstone']:8.2f}")
 
 
 if args.memory_of:
-    print(json.dumps(peak_megabytes_of_torch()))
+    print_memory_of_torch()
     sys.exit()
 wanted = args.what.split(",")
 if "infer" in wanted:
