@@ -30,7 +30,7 @@
 #include "autograd/training_log.h"
 
 // nn: models
-#include "nn/bert.h"
+#include "nn/body.h"
 #include "nn/heads.h"
 #include "nn/layers.h"
 #include "nn/model.h"

@@ -21,8 +21,8 @@
 namespace ink {
 namespace {
 
-BertConfig base_config() {
-  BertConfig config;
+ModelConfig base_config() {
+  ModelConfig config;
   config.vocab_size = 21128;
   config.hidden_size = 768;
   config.set_layers(12, 12, 3072);
@@ -63,7 +63,7 @@ class Trainer {
     GradientSum sum(model_.parameters);
     Tape tape;
     tape.watch(model_.parameters);
-    const Encoded encoded = model_.bert(batch, {.random = &random});
+    const Encoded encoded = model_.body(batch, {.random = &random});
     const Tensor loss =
         model_.masked_lm->loss(encoded.hidden, from(rows), randint({M}, 3, 1, 21000));
     Gradients gradients = tape.backward(loss);
@@ -95,7 +95,7 @@ class Engine {
     const Packed batch = random_batch(lengths);
     return milliseconds([&] {
       const Encoded e = session_->encode(batch);
-      session_->model().bert.pool(e.hidden, batch.offsets);
+      session_->model().body.pool(e.hidden, batch.offsets);
     });
   }
   double train(const std::vector<int64_t>& lengths) {

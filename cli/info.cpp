@@ -49,10 +49,10 @@ struct Options {
 };
 
 Json print_sizes(const Model& model) {
-  const BertConfig& c = model.config;
+  const ModelConfig& c = model.config;
   std::printf("%s: BERT, %ld layers, hidden %ld, vocabulary %ld, %ld positions, %s\n",
               c.architectures.empty() ? "model" : c.architectures.front().c_str(), c.layers(),
-              c.hidden_size, c.vocab_size, c.max_position_embeddings, name_of(c.hidden_act));
+              c.hidden_size, c.vocab_size, c.longest(), name_of(c.hidden_act));
   if (!c.labels.empty()) {
     std::printf("labels:");
     for (const std::string& label : c.labels) std::printf(" %s", label.c_str());
@@ -110,7 +110,7 @@ Json print_latency(const Session& session) {
   std::printf("\nencoding, %d threads, %s kernels, median of 9\n%-10s %10s %12s\n", threads(),
               simd::name_of(simd::level()), "batch", "ms", "tokens/s");
   Json rows = Json::make_array();
-  const int64_t longest = session.model().config.max_position_embeddings;
+  const int64_t longest = session.model().config.longest();
   for (const auto& [sequences, length] :
        {std::pair<int64_t, int64_t>{1, 16}, {1, 128}, {8, 128}, {32, 128}}) {
     const int64_t T = std::min(length, longest);

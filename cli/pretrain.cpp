@@ -32,11 +32,11 @@ Decay decay_from(const std::string& name) {
 }
 
 // The architecture file, with the vocabulary's size where it names none.
-BertConfig read_architecture(const Options& o, const Tokenizer& tokenizer) {
-  if (!o.model.empty()) return BertConfig::read(std::filesystem::path(o.model) / "config.json");
+ModelConfig read_architecture(const Options& o, const Tokenizer& tokenizer) {
+  if (!o.model.empty()) return ModelConfig::read(std::filesystem::path(o.model) / "config.json");
   Json json = parse_json(read_file(o.architecture, size_t{1} << 24), o.architecture);
   if (!json.has("vocab_size")) json.set("vocab_size", tokenizer.vocabulary().size());
-  return BertConfig::from(json);
+  return ModelConfig::from(json);
 }
 
 PretrainOptions job_of(const Options& o, int64_t seed) {

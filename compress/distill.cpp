@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint64_t kProjectionStream = 7, kStudentStream = 8;
 
-ModelSize size_of(const BertConfig& config) { return {config.layers(), config.hidden_size}; }
+ModelSize size_of(const ModelConfig& config) { return {config.layers(), config.hidden_size}; }
 
 Model make_student(const DistillOptions& options, const Session& teacher) {
   const StudentOptions& from = options.student;
@@ -36,13 +36,13 @@ Model make_student(const DistillOptions& options, const Session& teacher) {
     load.problem_type = "single_label_classification";
     return load_model(from.folder, load);
   }
-  BertConfig config = *from.architecture;
+  ModelConfig config = *from.architecture;
   config.labels = labels;
   config.problem_type = "single_label_classification";
   return Model(config, heads, random_values(random));
 }
 
-void check_vocabulary(const BertConfig& teacher, const BertConfig& student) {
+void check_vocabulary(const ModelConfig& teacher, const ModelConfig& student) {
   check(teacher.vocab_size == student.vocab_size,
         "distill: teacher and student should share a vocabulary; they have ", teacher.vocab_size,
         " and ", student.vocab_size, " tokens");
@@ -50,9 +50,9 @@ void check_vocabulary(const BertConfig& teacher, const BertConfig& student) {
 
 ModelOutputs outputs_of(const Model& model, const Packed& batch, const Random* random,
                         bool hidden) {
-  Encoded encoded = model.bert(batch, {.random = random, .all_hidden = hidden});
-  const Tensor pooled = model.bert.pool(encoded.hidden, batch.offsets);
-  return {model.classification->logits(pooled, random), std::move(encoded.all_hidden)};
+  Encoded encoded = model.body(batch, {.random = random, .all_hidden = hidden});
+  const Tensor summary = model.summary(encoded.hidden, batch.offsets);
+  return {model.classification->logits(summary, random), std::move(encoded.all_hidden)};
 }
 
 // What the teacher says about batches: computed anew, or looked up where only logits are needed and
@@ -88,8 +88,8 @@ class Teacher {
   Tensor cache_;  // (examples, classes)
 };
 
-DistillationConfig settled_config(const DistillOptions& options, const BertConfig& teacher,
-                                  const BertConfig& student) {
+DistillationConfig settled_config(const DistillOptions& options, const ModelConfig& teacher,
+                                  const ModelConfig& student) {
   DistillationConfig config = options.config;
   if (options.match_evenly) {
     check(config.intermediate_matches.empty(),
@@ -106,7 +106,9 @@ DistillationConfig settled_config(const DistillOptions& options, const BertConfi
 }  // namespace
 
 Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers) {
-  BertConfig config = teacher.config;
+  ModelConfig config = teacher.config;
+  check(config.shared.groups == 0, "distill: the teacher's layers share their weights; expected a ",
+        "student from a folder or an architecture");
   config.heads_per_layer.clear();
   config.ffn_per_layer.clear();
   for (const int64_t layer : layers) {
@@ -117,7 +119,8 @@ Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers
     config.ffn_per_layer.push_back(teacher.config.ffn_per_layer[static_cast<size_t>(layer)]);
   }
   const ValueSource copies = copies_of(teacher.parameters);
-  const std::string path = "bert.encoder.layer.";
+  const Family& family = *config.family;
+  const std::string path = std::string(family.prefix) + '.' + family.layers + '.';
   return Model(std::move(config), teacher.heads,
                [&](const std::string& name, const Shape& shape, const Initial& initial) {
                  if (!name.starts_with(path)) return copies(name, shape, initial);
@@ -130,7 +133,7 @@ Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   const Session session(options.teacher);
-  const BertConfig& teacher_config = session.model().config;
+  const ModelConfig& teacher_config = session.model().config;
   const Labels labels = labels_of(teacher_config);
   Model student = make_student(options, session);
   student.parameters.own();

@@ -33,11 +33,11 @@ void read_training(const Json& json, DistillOptions& options) {
 
 // The sizes of a new student; its vocabulary is as large as the teacher's where the file names
 // none.
-BertConfig read_architecture(const std::string& file, const std::filesystem::path& teacher) {
+ModelConfig read_architecture(const std::string& file, const std::filesystem::path& teacher) {
   Json json = parse_json(read_file(file, size_t{1} << 24), file);
   if (json.is_object() && !json.has("vocab_size"))
-    json.set("vocab_size", BertConfig::read(teacher / "config.json").vocab_size);
-  return BertConfig::from(json);
+    json.set("vocab_size", ModelConfig::read(teacher / "config.json").vocab_size);
+  return ModelConfig::from(json);
 }
 
 StudentOptions read_student(const Json& json) {

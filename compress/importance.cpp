@@ -43,7 +43,7 @@ void divide(Importance& scores, int64_t examples) {
 
 }  // namespace
 
-ImportanceScores measure_importance(const BertConfig& config, Parameters& parameters,
+ImportanceScores measure_importance(const ModelConfig& config, Parameters& parameters,
                                     const ImportanceOptions& options,
                                     const std::function<Tensor(int64_t batch)>& loss) {
   check(options.batches > 0 && options.examples > 0,

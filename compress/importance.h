@@ -30,7 +30,7 @@ struct ImportanceOptions {
 
 // `loss` computes the loss of a batch with a model that reads `parameters`, without dropout. Raises
 // Error without batches and when a loss is not finite.
-ImportanceScores measure_importance(const BertConfig& config, Parameters& parameters,
+ImportanceScores measure_importance(const ModelConfig& config, Parameters& parameters,
                                     const ImportanceOptions& options,
                                     const std::function<Tensor(int64_t batch)>& loss);
 

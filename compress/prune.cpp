@@ -29,7 +29,7 @@ std::vector<int64_t> totals(const std::vector<int64_t>& sizes, int64_t target, i
                 : std::vector<int64_t>(static_cast<size_t>(steps));
 }
 
-std::vector<Aim> aims(const BertConfig& model, const PruningConfig& config) {
+std::vector<Aim> aims(const ModelConfig& model, const PruningConfig& config) {
   const std::vector<int64_t> heads =
       totals(model.heads_per_layer, config.target_num_of_heads, config.n_iters);
   const std::vector<int64_t> ffn =
@@ -46,7 +46,7 @@ std::vector<Aim> aims(const BertConfig& model, const PruningConfig& config) {
   return all;
 }
 
-std::vector<FeatureBatch> scoring_batches(const PruneOptions& options, const BertConfig& config) {
+std::vector<FeatureBatch> scoring_batches(const PruneOptions& options, const ModelConfig& config) {
   check(!options.data.empty(),
         "prune: the iterative method measures importance; expected labelled examples in `data`");
   const Labels labels = labels_of(config);

@@ -10,38 +10,34 @@
 namespace ink {
 namespace {
 
-// Everything before "encoder.layer.0.": "bert." in models with a head.
-std::string prefix_of(const Parameters& parameters) {
-  const std::string first = "encoder.layer.0.attention.self.query.weight";
-  for (const Parameter& p : parameters)
-    if (p.name.ends_with(first)) return p.name.substr(0, p.name.size() - first.size());
-  fail("prune: expected the parameters of an encoder, but none ends in '", first, "'");
-}
-
 template <class P, class Store>
-std::vector<PrunableLayer<P>> find_layers(Store& parameters, const BertConfig& config) {
-  const std::string prefix = prefix_of(parameters);
+std::vector<PrunableLayer<P>> find_layers(Store& parameters, const ModelConfig& config) {
+  const Family& family = *config.family;
+  check(&family != &mobilebert_family() && &family != &xlnet_family() && config.shared.groups == 0,
+        "prune: expected layers of BERT's form with weights of their own, got ", family.model_type);
+  const LayerNames& names = family.layer;
   std::vector<PrunableLayer<P>> layers;
   for (size_t l = 0; l < config.heads_per_layer.size(); ++l) {
-    const std::string path = prefix + "encoder.layer." + std::to_string(l) + '.';
-    const auto part = [&](const char* name, const Shape& shape) {
-      P& p = parameters.at(path + name);
+    const std::string path =
+        std::string(family.prefix) + '.' + family.layers + '.' + std::to_string(l) + '.';
+    const auto part = [&](const char* name, const char* kind, const Shape& shape) {
+      P& p = parameters.at(path + name + '.' + kind);
       check(p.value.shape() == shape, "prune: expected ", p.name, " to be ", shape, ", got ",
             p.value.shape());
       return &p;
     };
     const int64_t C = config.hidden_size, HD = config.heads_per_layer[l] * config.head_size,
                   F = config.ffn_per_layer[l];
-    layers.push_back({.query_weight = part("attention.self.query.weight", {HD, C}),
-                      .query_bias = part("attention.self.query.bias", {HD}),
-                      .key_weight = part("attention.self.key.weight", {HD, C}),
-                      .key_bias = part("attention.self.key.bias", {HD}),
-                      .value_weight = part("attention.self.value.weight", {HD, C}),
-                      .value_bias = part("attention.self.value.bias", {HD}),
-                      .attention_output = part("attention.output.dense.weight", {C, HD}),
-                      .ffn_input_weight = part("intermediate.dense.weight", {F, C}),
-                      .ffn_input_bias = part("intermediate.dense.bias", {F}),
-                      .ffn_output = part("output.dense.weight", {C, F})});
+    layers.push_back({.query_weight = part(names.query, "weight", {HD, C}),
+                      .query_bias = part(names.query, "bias", {HD}),
+                      .key_weight = part(names.key, "weight", {HD, C}),
+                      .key_bias = part(names.key, "bias", {HD}),
+                      .value_weight = part(names.value, "weight", {HD, C}),
+                      .value_bias = part(names.value, "bias", {HD}),
+                      .attention_output = part(names.attention_output, "weight", {C, HD}),
+                      .ffn_input_weight = part(names.intermediate, "weight", {F, C}),
+                      .ffn_input_bias = part(names.intermediate, "bias", {F}),
+                      .ffn_output = part(names.output, "weight", {C, F})});
   }
   return layers;
 }
@@ -72,7 +68,7 @@ std::vector<uint8_t> widened(const std::vector<uint8_t>& mask, int64_t width) {
   return keep;
 }
 
-std::map<std::string, Cut> cuts(const BertConfig& config, const Parameters& parameters,
+std::map<std::string, Cut> cuts(const ModelConfig& config, const Parameters& parameters,
                                 const Masks& masks) {
   check_mask(masks.heads, config.heads_per_layer, "heads");
   check_mask(masks.ffn, config.ffn_per_layer, "FFN neurons");
@@ -129,16 +125,16 @@ Tensor cut_out(const Tensor& value, const Cut& cut) {
 }  // namespace
 
 std::vector<PrunableLayer<Parameter>> prunable_layers(Parameters& parameters,
-                                                      const BertConfig& config) {
+                                                      const ModelConfig& config) {
   return find_layers<Parameter>(parameters, config);
 }
 
 std::vector<PrunableLayer<const Parameter>> prunable_layers(const Parameters& parameters,
-                                                            const BertConfig& config) {
+                                                            const ModelConfig& config) {
   return find_layers<const Parameter>(parameters, config);
 }
 
-PrunedModel prune_with_masks(const BertConfig& config, const Parameters& parameters,
+PrunedModel prune_with_masks(const ModelConfig& config, const Parameters& parameters,
                              const Masks& masks) {
   const std::map<std::string, Cut> all = cuts(config, parameters, masks);
   PrunedModel pruned{config, {}};
@@ -154,7 +150,7 @@ PrunedModel prune_with_masks(const BertConfig& config, const Parameters& paramet
   return pruned;
 }
 
-void zero_masked(const BertConfig& config, Parameters& parameters, const Masks& masks) {
+void zero_masked(const ModelConfig& config, Parameters& parameters, const Masks& masks) {
   for (const auto& [name, cut] : cuts(config, parameters, masks)) {
     Tensor& x = parameters.at(name).value;
     check(x.is_contiguous() && !x.storage()->borrowed(), "prune: expected ", name,

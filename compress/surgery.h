@@ -25,25 +25,25 @@ struct PrunableLayer {
   P* ffn_output;                         // (C, F)
 };
 
-// Found by name, under whatever prefix ("bert."). Raises Error when a weight is missing or does not
+// Found by the names of the family. Raises Error when a weight is missing or does not
 // have the shape that `config` says.
 std::vector<PrunableLayer<Parameter>> prunable_layers(Parameters& parameters,
-                                                      const BertConfig& config);
+                                                      const ModelConfig& config);
 std::vector<PrunableLayer<const Parameter>> prunable_layers(const Parameters& parameters,
-                                                            const BertConfig& config);
+                                                            const ModelConfig& config);
 
 struct PrunedModel {
-  BertConfig config;
+  ModelConfig config;
   Parameters parameters;  // own memory: nothing is shared with the original
 };
 
 // Empty masks prune nothing. Raises Error for masks that do not fit the config and for a layer left
 // empty.
-PrunedModel prune_with_masks(const BertConfig& config, const Parameters& parameters,
+PrunedModel prune_with_masks(const ModelConfig& config, const Parameters& parameters,
                              const Masks& masks);
 
 // Writes zeros where the masks drop, in place.
-void zero_masked(const BertConfig& config, Parameters& parameters, const Masks& masks);
+void zero_masked(const ModelConfig& config, Parameters& parameters, const Masks& masks);
 
 // A copy of every parameter in memory of its own.
 Parameters clone(const Parameters& parameters);

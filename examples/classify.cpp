@@ -32,7 +32,7 @@ void make_untrained_model(const ink::Examples& examples, const fs::path& folder)
   for (const ink::Example& e : examples.items) builder.add(e.text);
   const ink::Tokenizer tokenizer(builder.build());
 
-  ink::BertConfig config;
+  ink::ModelConfig config;
   config.vocab_size = tokenizer.vocabulary().size();
   config.hidden_size = 64;
   config.max_position_embeddings = 128;

@@ -18,7 +18,7 @@ void make_untrained_model(const std::vector<std::string>& texts, const fs::path&
   ink::VocabularyBuilder builder({.min_frequency = 1});
   for (const std::string& text : texts) builder.add(text);
   const ink::Tokenizer tokenizer(builder.build());
-  ink::BertConfig config;
+  ink::ModelConfig config;
   config.vocab_size = tokenizer.vocabulary().size();
   config.hidden_size = 64;
   config.max_position_embeddings = 128;

@@ -29,8 +29,8 @@ std::optional<ink::Segmenter> find_segmenter() {
   }
 }
 
-ink::BertConfig tiny_config(int64_t vocabulary) {
-  ink::BertConfig config;
+ink::ModelConfig tiny_config(int64_t vocabulary) {
+  ink::ModelConfig config;
   config.vocab_size = vocabulary;
   config.hidden_size = 128;
   config.head_size = 64;

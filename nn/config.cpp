@@ -1,4 +1,4 @@
-// config.json to BertConfig and back.
+// config.json to ModelConfig and back: what all families have. nn/families/ adds the rest.
 #include "nn/config.h"
 
 #include <algorithm>
@@ -48,9 +48,6 @@ std::vector<std::string> labels_from(const Json& json) {
 
 // What other architectures ask for must not be overlooked.
 void check_kind(const Json& json) {
-  const std::string type = json.string("model_type", "bert");
-  if (type != "bert")
-    fail("", json.where("model_type"), ": expected \"bert\", got ", Json(type).to_string());
   const std::string positions = json.string("position_embedding_type", "absolute");
   if (positions != "absolute")
     fail("", json.where("position_embedding_type"), ": expected \"absolute\", got ",
@@ -59,47 +56,71 @@ void check_kind(const Json& json) {
     if (json.boolean(key, false))
       fail("", json.where(key), ": expected false: only encoders are supported");
   }
-  if (!json.boolean("tie_word_embeddings", true))
-    fail("", json.where("tie_word_embeddings"),
-         ": expected true: the output layer shares the word embeddings");
+}
+
+// head_size: a key of its own, or hidden_size split evenly.
+int64_t head_size_from(const Json& json, const ModelConfig& c, int64_t heads) {
+  if (json.has("head_size")) return json.integer_between("head_size", 1, kLargestWidth);
+  const int64_t channels = c.attention_channels();
+  if (channels % heads != 0)
+    fail("", json.where(c.family->keys.heads), ": expected a divisor of ",
+         channels == c.hidden_size ? c.family->keys.hidden_size : "intra_bottleneck_size", ' ',
+         channels, ", got ", heads);
+  return channels / heads;
+}
+
+void read_layers(const Json& json, ModelConfig& c) {
+  const ConfigKeys& keys = c.family->keys;
+  const int64_t layers = json.integer_between(keys.layers, 0, kMostLayers);
+  const int64_t heads = json.integer_between(keys.heads, 1, kMostHeads);
+  const int64_t ffn = json.integer_between(keys.ffn, 0, kLargestWidth);
+  c.head_size = head_size_from(json, c, heads);
+  c.heads_per_layer = per_layer(json, "heads_per_layer", layers, heads, kMostHeads);
+  c.ffn_per_layer = per_layer(json, "ffn_per_layer", layers, ffn, kLargestWidth);
+}
+
+void read_probabilities(const Json& json, ModelConfig& c) {
+  const ConfigKeys& keys = c.family->keys;
+  const auto probability = [&](const char* key, double otherwise) {
+    return real_between(json, key, otherwise, 0, 0.99);
+  };
+  c.hidden_dropout_prob = probability(keys.dropout, c.hidden_dropout_prob);
+  c.attention_probs_dropout_prob =
+      probability(keys.attention_dropout, c.attention_probs_dropout_prob);
+  if (json.has(keys.classifier_dropout) && !json[keys.classifier_dropout].is_null())
+    c.classifier_dropout = probability(keys.classifier_dropout, 0);
 }
 
 }  // namespace
 
-BertConfig BertConfig::from(const Json& json) {
-  check_kind(json);
-  BertConfig c;
-  c.vocab_size = json.integer_between("vocab_size", 1, kLargestVocabulary);
-  c.hidden_size = json.integer_between("hidden_size", 1, kLargestWidth);
-  const int64_t layers = json.integer_between("num_hidden_layers", 0, kMostLayers);
-  const int64_t heads = json.integer_between("num_attention_heads", 1, kMostHeads);
-  if (json.has("head_size")) {
-    c.head_size = json.integer_between("head_size", 1, kLargestWidth);
-  } else {
-    if (c.hidden_size % heads != 0)
-      fail("", json.where("num_attention_heads"), ": expected a divisor of hidden_size ",
-           c.hidden_size, ", got ", heads);
-    c.head_size = c.hidden_size / heads;
+ModelConfig ModelConfig::from(const Json& json) {
+  ModelConfig c;
+  try {
+    c.family = &family_of(json.string("model_type", "bert"));
+  } catch (const Error& error) {
+    fail("", json.where("model_type"), ": ", error.message());
   }
-  const int64_t ffn = json.integer_between("intermediate_size", 0, kLargestWidth);
-  c.heads_per_layer = per_layer(json, "heads_per_layer", layers, heads, kMostHeads);
-  c.ffn_per_layer = per_layer(json, "ffn_per_layer", layers, ffn, kLargestWidth);
+  check_kind(json);
+  const Family& family = *c.family;
+  if (family.read_config) family.read_config(json, c);
+  c.vocab_size = json.integer_between("vocab_size", 1, kLargestVocabulary);
+  c.hidden_size = json.integer_between(family.keys.hidden_size, 1, kLargestWidth);
+  read_layers(json, c);
   if (json.has("max_position_embeddings"))
     c.max_position_embeddings = json.integer_between("max_position_embeddings", 1, kLargestWidth);
   if (json.has("type_vocab_size"))
     c.type_vocab_size = json.integer_between("type_vocab_size", 1, kLargestWidth);
   try {
-    c.hidden_act = activation_from(json.string("hidden_act", "gelu"));
+    c.hidden_act = activation_from(json.string(family.keys.activation, name_of(c.hidden_act)));
   } catch (const Error& error) {
-    fail("", json.where("hidden_act"), ": ", error.message());
+    fail("", json.where(family.keys.activation), ": ", error.message());
   }
-  c.hidden_dropout_prob = real_between(json, "hidden_dropout_prob", 0.1, 0, 0.99);
-  c.attention_probs_dropout_prob = real_between(json, "attention_probs_dropout_prob", 0.1, 0, 0.99);
-  if (json.has("classifier_dropout") && !json["classifier_dropout"].is_null())
-    c.classifier_dropout = real_between(json, "classifier_dropout", 0, 0, 0.99);
+  read_probabilities(json, c);
   c.layer_norm_eps = real_between(json, "layer_norm_eps", 1e-12, 0, 1);
   c.initializer_range = real_between(json, "initializer_range", 0.02, 0, 10);
-  c.pad_token_id = json.integer("pad_token_id", 0);
+  if (json.has("pad_token_id") && !json["pad_token_id"].is_null())
+    c.pad_token_id = json.integer_between("pad_token_id", -1, kLargestVocabulary);
+  c.tie_word_embeddings = json.boolean("tie_word_embeddings", true);
   c.labels = labels_from(json);
   c.problem_type = json.string("problem_type", "");
   if (json.has("architectures") && !json["architectures"].is_null()) {
@@ -110,71 +131,96 @@ BertConfig BertConfig::from(const Json& json) {
   return c;
 }
 
-BertConfig BertConfig::read(const std::filesystem::path& file) {
+ModelConfig ModelConfig::read(const std::filesystem::path& file) {
   return from(parse_json(read_file(file, kLongestFile), file.string()));
 }
 
-void BertConfig::set_layers(int64_t layers, int64_t heads, int64_t ffn) {
+void ModelConfig::set_layers(int64_t layers, int64_t heads, int64_t ffn) {
   check(layers >= 0 && heads > 0 && ffn >= 0, "config: expected layers, heads and widths, got ",
         layers, ", ", heads, " and ", ffn);
-  check(hidden_size % heads == 0, "config: hidden_size ", hidden_size, " should be a multiple of ",
-        heads, " heads");
-  head_size = hidden_size / heads;
+  check(attention_channels() % heads == 0, "config: hidden_size ", attention_channels(),
+        " should be a multiple of ", heads, " heads");
+  head_size = attention_channels() / heads;
   heads_per_layer.assign(static_cast<size_t>(layers), heads);
   ffn_per_layer.assign(static_cast<size_t>(layers), ffn);
 }
 
-Json BertConfig::to_json() const {
-  Json json = other;
+int64_t ModelConfig::longest() const {
+  return max_position_embeddings - (positions_after_padding ? pad_token_id + 1 : 0);
+}
+
+int64_t ModelConfig::attention_channels() const {
+  const bool narrow = family == &mobilebert_family() && bottlenecks.use_bottleneck;
+  return narrow ? bottlenecks.intra_bottleneck_size : hidden_size;
+}
+
+namespace {
+
+// The usual keys hold what the even model would have; for an uneven one the lists say the truth.
+void write_layers(const ModelConfig& c, Json& json) {
+  const ConfigKeys& keys = c.family->keys;
+  const int64_t channels = c.attention_channels();
+  const int64_t heads = std::max<int64_t>(1, channels / c.head_size);
+  const int64_t ffn = c.ffn_per_layer.empty() ? json.integer(keys.ffn, 4 * c.hidden_size)
+                                              : *std::ranges::max_element(c.ffn_per_layer);
+  json.set(keys.layers, c.layers()).set(keys.heads, heads).set(keys.ffn, ffn);
+  const bool even = heads * c.head_size == channels &&
+                    std::ranges::count(c.heads_per_layer, heads) == c.layers() &&
+                    std::ranges::count(c.ffn_per_layer, ffn) == c.layers();
+  if (even) {
+    for (const char* key : {"heads_per_layer", "ffn_per_layer", "head_size"}) json.erase(key);
+    return;
+  }
   const auto all = [](const std::vector<int64_t>& values) {
     Json list = Json::make_array();
     for (const int64_t v : values) list.append(v);
     return list;
   };
-  // The usual keys hold what the even model would have; for an uneven one the lists say the truth.
-  const int64_t heads = std::max<int64_t>(1, hidden_size / head_size);
-  const int64_t ffn = ffn_per_layer.empty() ? json.integer("intermediate_size", 4 * hidden_size)
-                                            : *std::ranges::max_element(ffn_per_layer);
-  json.set("model_type", "bert")
-      .set("vocab_size", vocab_size)
-      .set("hidden_size", hidden_size)
-      .set("num_hidden_layers", layers())
-      .set("num_attention_heads", heads)
-      .set("intermediate_size", ffn)
-      .set("max_position_embeddings", max_position_embeddings)
-      .set("type_vocab_size", type_vocab_size)
-      .set("hidden_act", name_of(hidden_act))
-      .set("hidden_dropout_prob", hidden_dropout_prob)
-      .set("attention_probs_dropout_prob", attention_probs_dropout_prob)
-      .set("layer_norm_eps", layer_norm_eps)
-      .set("initializer_range", initializer_range)
-      .set("pad_token_id", pad_token_id)
-      .set("classifier_dropout", classifier_dropout ? Json(*classifier_dropout) : Json());
-  const bool even = heads * head_size == hidden_size &&
-                    std::ranges::count(heads_per_layer, heads) == layers() &&
-                    std::ranges::count(ffn_per_layer, ffn) == layers();
-  if (even) {
-    for (const char* key : {"heads_per_layer", "ffn_per_layer", "head_size"}) json.erase(key);
-  } else {
-    json.set("heads_per_layer", all(heads_per_layer))
-        .set("ffn_per_layer", all(ffn_per_layer))
-        .set("head_size", head_size);
-  }
+  json.set("heads_per_layer", all(c.heads_per_layer))
+      .set("ffn_per_layer", all(c.ffn_per_layer))
+      .set("head_size", c.head_size);
+}
+
+void write_labels(const ModelConfig& c, Json& json) {
   json.erase("num_labels");
-  if (!labels.empty()) {
+  if (!c.labels.empty()) {
     Json id2label = Json::make_object(), label2id = Json::make_object();
-    for (size_t i = 0; i < labels.size(); ++i) {
-      id2label.set(std::to_string(i), labels[i]);
-      label2id.set(labels[i], i);
+    for (size_t i = 0; i < c.labels.size(); ++i) {
+      id2label.set(std::to_string(i), c.labels[i]);
+      label2id.set(c.labels[i], i);
     }
     json.set("id2label", std::move(id2label)).set("label2id", std::move(label2id));
   }
-  if (!problem_type.empty()) json.set("problem_type", problem_type);
+  if (!c.problem_type.empty()) json.set("problem_type", c.problem_type);
+}
+
+}  // namespace
+
+Json ModelConfig::to_json() const {
+  Json json = other;
+  const ConfigKeys& keys = family->keys;
+  json.set("model_type", family->model_type)
+      .set("vocab_size", vocab_size)
+      .set(keys.hidden_size, hidden_size);
+  write_layers(*this, json);
+  json.set("max_position_embeddings", max_position_embeddings)
+      .set("type_vocab_size", type_vocab_size)
+      .set(keys.activation, name_of(hidden_act))
+      .set(keys.dropout, hidden_dropout_prob)
+      .set(keys.attention_dropout, attention_probs_dropout_prob)
+      .set("layer_norm_eps", layer_norm_eps)
+      .set("initializer_range", initializer_range)
+      .set("pad_token_id", pad_token_id < 0 ? Json() : Json(pad_token_id))
+      .set("tie_word_embeddings", tie_word_embeddings)
+      .set(keys.classifier_dropout, classifier_dropout ? Json(*classifier_dropout) : Json());
+  if (embedding_size) json.set("embedding_size", embedding_size);
+  write_labels(*this, json);
   if (!architectures.empty()) {
     Json names = Json::make_array();
     for (const std::string& name : architectures) names.append(name);
     json.set("architectures", std::move(names));
   }
+  if (family->write_config) family->write_config(*this, json);
   return json;
 }
 

@@ -1,6 +1,8 @@
 // Attention, feed-forward and their stack.
 #include "nn/encoder.h"
 
+#include <algorithm>
+
 namespace ink {
 namespace {
 
@@ -9,15 +11,17 @@ enum Stream : uint64_t { kProbabilities, kAttentionOutput, kLayerOutput };
 
 }  // namespace
 
-SelfAttention::SelfAttention(const Scope& scope, const BertConfig& c, int64_t heads_)
+SelfAttention::SelfAttention(const Scope& layer, const LayerNames& names, const ModelConfig& c,
+                             int64_t heads_)
     : heads(heads_),
       probability_dropout(c.attention_probs_dropout_prob),
       output_dropout(c.hidden_dropout_prob),
-      query(scope / "self" / "query", c.hidden_size, heads * c.head_size, c.initializer_range),
-      key(scope / "self" / "key", c.hidden_size, heads * c.head_size, c.initializer_range),
-      value(scope / "self" / "value", c.hidden_size, heads * c.head_size, c.initializer_range),
-      output(scope / "output" / "dense", heads * c.head_size, c.hidden_size, c.initializer_range),
-      norm(scope / "output" / "LayerNorm", c.hidden_size, c.layer_norm_eps) {}
+      query(layer / names.query, c.hidden_size, heads * c.head_size, c.initializer_range),
+      key(layer / names.key, c.hidden_size, heads * c.head_size, c.initializer_range),
+      value(layer / names.value, c.hidden_size, heads * c.head_size, c.initializer_range),
+      output(layer / names.attention_output, heads * c.head_size, c.hidden_size,
+             c.initializer_range),
+      norm(layer / names.attention_norm, c.hidden_size, c.layer_norm_eps) {}
 
 Tensor SelfAttention::operator()(const Tensor& x, const Tensor& offsets, const Random* random,
                                  AttentionInputs* inputs) const {
@@ -34,11 +38,12 @@ Tensor SelfAttention::operator()(const Tensor& x, const Tensor& offsets, const R
   return norm(dropout_if(random, output(mixed), output_dropout, kAttentionOutput), x);
 }
 
-EncoderLayer::EncoderLayer(const Scope& scope, const BertConfig& c, int64_t heads, int64_t ffn)
-    : attention(scope / "attention", c, heads),
-      intermediate(scope / "intermediate" / "dense", c.hidden_size, ffn, c.initializer_range),
-      output(scope / "output" / "dense", ffn, c.hidden_size, c.initializer_range),
-      norm(scope / "output" / "LayerNorm", c.hidden_size, c.layer_norm_eps),
+EncoderLayer::EncoderLayer(const Scope& layer, const LayerNames& names, const ModelConfig& c,
+                           int64_t heads, int64_t ffn)
+    : attention(layer, names, c, heads),
+      intermediate(layer / names.intermediate, c.hidden_size, ffn, c.initializer_range),
+      output(layer / names.output, ffn, c.hidden_size, c.initializer_range),
+      norm(layer / names.norm, c.hidden_size, c.layer_norm_eps),
       activation(c.hidden_act),
       output_dropout(c.hidden_dropout_prob) {}
 
@@ -49,29 +54,50 @@ Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& offsets, const Ra
   return norm(dropout_if(random, z, output_dropout, kLayerOutput), y);
 }
 
-Encoder::Encoder(const Scope& scope, const BertConfig& c) {
-  layers.reserve(c.heads_per_layer.size());
-  for (size_t i = 0; i < c.heads_per_layer.size(); ++i)
-    layers.emplace_back(scope / "layer" / static_cast<int64_t>(i), c, c.heads_per_layer[i],
-                        c.ffn_per_layer[i]);
+Encoder::Encoder(const Scope& body, const ModelConfig& c) {
+  const Scope scope = body / c.family->layers;
+  const LayerNames& names = c.family->layer;
+  const auto L = static_cast<size_t>(c.layers());
+  if (c.shared.groups == 0) {
+    layers.reserve(L);
+    for (size_t i = 0; i < L; ++i) {
+      layers.emplace_back(scope / static_cast<int64_t>(i), names, c, c.heads_per_layer[i],
+                          c.ffn_per_layer[i]);
+      order.push_back(i);
+    }
+    return;
+  }
+  const auto G = static_cast<size_t>(c.shared.groups), inner = static_cast<size_t>(c.shared.inner);
+  check(L == 0 || (std::ranges::count(c.heads_per_layer, c.heads_per_layer[0]) == c.layers() &&
+                   std::ranges::count(c.ffn_per_layer, c.ffn_per_layer[0]) == c.layers()),
+        "encoder: layers that share weights should be of one size");
+  layers.reserve(G * inner);
+  for (size_t i = 0; L > 0 && i < G * inner; ++i) {
+    const Scope layer =
+        scope / static_cast<int64_t>(i / inner) / "albert_layers" / static_cast<int64_t>(i % inner);
+    layers.emplace_back(layer, names, c, c.heads_per_layer[0], c.ffn_per_layer[0]);
+  }
+  for (size_t i = 0; i < L; ++i) {
+    const size_t group = i * G / L;
+    for (size_t j = 0; j < inner; ++j) order.push_back(group * inner + j);
+  }
 }
 
-Encoded Encoder::operator()(const Tensor& embedded, const Tensor& offsets,
-                            const EncoderOptions& options) const {
+Encoded run_layers(const Tensor& embedded, size_t count, const EncoderOptions& options,
+                   const LayerFunction& layer) {
   check(!(options.run_layer && options.attention_inputs),
         "encoder: attention inputs are not kept by a layer runner");
   Encoded result;
   Tensor x = embedded;
   if (options.all_hidden) result.all_hidden.push_back(x);
-  for (size_t i = 0; i < layers.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     AttentionInputs inputs;
     // Everything is captured by value: a layer that is run again during backward must find its
     // inputs.
-    const auto run = [&layer = layers[i], x, offsets,
-                      random = options.random ? *options.random : Random(0),
+    const auto run = [layer, x, random = options.random ? *options.random : Random(0),
                       training = options.random != nullptr, i](AttentionInputs* keep) {
       const Random stream = random.split(i);
-      return layer(x, offsets, training ? &stream : nullptr, keep);
+      return layer(i, x, training ? &stream : nullptr, keep);
     };
     x = options.run_layer ? options.run_layer([run] { return run(nullptr); })
                           : run(options.attention_inputs ? &inputs : nullptr);
@@ -80,6 +106,15 @@ Encoded Encoder::operator()(const Tensor& embedded, const Tensor& offsets,
   }
   result.hidden = std::move(x);
   return result;
+}
+
+Encoded Encoder::operator()(const Tensor& embedded, const Tensor& offsets,
+                            const EncoderOptions& options) const {
+  return run_layers(
+      embedded, order.size(), options,
+      [this, offsets](size_t i, const Tensor& x, const Random* random, AttentionInputs* keep) {
+        return layers[order[i]](x, offsets, random, keep);
+      });
 }
 
 namespace {

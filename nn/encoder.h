@@ -31,9 +31,16 @@ struct EncoderOptions {
 
 struct Encoded {
   Tensor hidden;                           // (N, C) of the last layer
-  std::vector<Tensor> all_hidden;          // embeddings, then the output of every layer: layers + 1
+  std::vector<Tensor> all_hidden;          // embeddings, then what every layer put out
   std::vector<AttentionInputs> attention;  // one a layer
 };
+
+// Layer after layer, as `options` ask: layer(i, x, random, keep) is layer i of x; where `keep` is
+// given it stores there what attention computed from.
+using LayerFunction =
+    std::function<Tensor(size_t i, const Tensor& x, const Random* random, AttentionInputs* keep)>;
+Encoded run_layers(const Tensor& embedded, size_t count, const EncoderOptions& options,
+                   const LayerFunction& layer);
 
 struct SelfAttention {
   int64_t heads;
@@ -42,7 +49,8 @@ struct SelfAttention {
   Linear output;             // (N, H·D) → (N, C)
   LayerNorm norm;
 
-  SelfAttention(const Scope& scope, const BertConfig& config, int64_t heads);
+  SelfAttention(const Scope& layer, const LayerNames& names, const ModelConfig& config,
+                int64_t heads);
   // LN(x + output(attention(query x, key x, value x)))
   Tensor operator()(const Tensor& x, const Tensor& offsets, const Random* random,
                     AttentionInputs* inputs = nullptr) const;
@@ -55,15 +63,17 @@ struct EncoderLayer {
   Activation activation;
   double output_dropout;
 
-  EncoderLayer(const Scope& scope, const BertConfig& config, int64_t heads, int64_t ffn);
+  EncoderLayer(const Scope& layer, const LayerNames& names, const ModelConfig& config,
+               int64_t heads, int64_t ffn);
   Tensor operator()(const Tensor& x, const Tensor& offsets, const Random* random,
                     AttentionInputs* inputs = nullptr) const;
 };
 
 struct Encoder {
   std::vector<EncoderLayer> layers;
+  std::vector<size_t> order;  // which of them runs when; ALBERT's run several times
 
-  Encoder(const Scope& scope, const BertConfig& config);
+  Encoder(const Scope& body, const ModelConfig& config);
   Encoded operator()(const Tensor& embedded, const Tensor& offsets,
                      const EncoderOptions& options) const;
   void pack();

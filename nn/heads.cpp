@@ -8,44 +8,74 @@ namespace {
 
 constexpr uint64_t kHeadStream = 2;  // the body uses 0 and 1 (nn/bert.cpp)
 
-double head_dropout(const BertConfig& c) {
+// Further streams inside a head.
+enum Stream : uint64_t { kBeforeDense };
+
+double head_dropout(const ModelConfig& c) {
   return c.classifier_dropout.value_or(c.hidden_dropout_prob);
+}
+
+// The parameter `name`.weight or `name`.bias
+Parameter& parameter(const Scope& root, const char* name, const char* kind, const Shape& shape,
+                     const Initial& initial) {
+  return (root / name).param(kind, shape, initial);
 }
 
 }  // namespace
 
 // ── masked LM ───────────────────────────────────────────────────────────────────────────────────
 
-MaskedLmHead::MaskedLmHead(const Scope& scope, const BertConfig& c, Parameter& word_)
-    : dense(scope / "transform" / "dense", c.hidden_size, c.hidden_size, c.initializer_range),
-      norm(scope / "transform" / "LayerNorm", c.hidden_size, c.layer_norm_eps),
-      word(word_),
-      bias(scope.param("bias", {c.vocab_size}, Initial::zeros())),
-      activation(c.hidden_act) {}
+MaskedLmHead::MaskedLmHead(const Scope& root, const ModelConfig& c, Parameter& words)
+    : word(c.tie_word_embeddings
+               ? words
+               : parameter(root, c.family->masked_lm.decoder, "weight", words.value.shape(),
+                           Initial::normal(c.initializer_range))),
+      rest(nullptr),
+      bias(parameter(root, c.family->masked_lm.bias, "bias", {c.vocab_size}, Initial::zeros())),
+      activation(c.family->masked_lm.activation == Activation::none
+                     ? c.hidden_act
+                     : c.family->masked_lm.activation) {
+  const MaskedLmNames& names = c.family->masked_lm;
+  const int64_t E = c.embedding_channels(), C = c.hidden_size, out = names.rest ? C : E;
+  if (names.dense) {
+    dense.emplace(root / names.dense, C, out, c.initializer_range);
+    norm.emplace(root / names.norm, out, c.layer_norm_eps);
+  }
+  if (names.rest && C > E)
+    rest = &parameter(root, names.rest, "weight", {C - E, c.vocab_size},
+                      Initial::normal(c.initializer_range));
+}
 
-Tensor MaskedLmHead::transform(const Tensor& rows) const { return norm(dense(rows, activation)); }
+Tensor MaskedLmHead::transform(const Tensor& rows) const {
+  return dense ? (*norm)((*dense)(rows, activation)) : rows;
+}
+
+Tensor MaskedLmHead::weight() const {
+  return rest ? concat({word.value, transpose(rest->value, 0, 1)}, 1) : word.value;
+}
 
 Tensor MaskedLmHead::logits(const Tensor& rows) const {
-  return linear(transform(rows), word.value, bias.value, Activation::none, packed.get(word));
+  return linear(transform(rows), weight(), bias.value, Activation::none,
+                rest ? nullptr : packed.get(word));
 }
 
 Tensor MaskedLmHead::loss(const Tensor& hidden, const Tensor& rows, const Tensor& labels) const {
-  return linear_cross_entropy(transform(gather_rows(hidden, rows)), word.value, bias.value, labels);
+  return linear_cross_entropy(transform(gather_rows(hidden, rows)), weight(), bias.value, labels);
 }
 
 void MaskedLmHead::pack() {
-  dense.packed.pack(dense.weight);
-  packed.pack(word);
+  if (dense) dense->packed.pack(dense->weight);
+  if (!rest) packed.pack(word);
 }
 
 void MaskedLmHead::unpack() {
-  dense.packed.clear();
+  if (dense) dense->packed.clear();
   packed.clear();
 }
 
 // ── whole texts ─────────────────────────────────────────────────────────────────────────────────
 
-PairHead::PairHead(const Scope& scope, const BertConfig& c)
+PairHead::PairHead(const Scope& scope, const ModelConfig& c)
     : classifier(scope, c.hidden_size, 2, c.initializer_range) {}
 
 Tensor PairHead::loss(const Tensor& pooled, const Tensor& labels) const {
@@ -63,13 +93,27 @@ Problem problem_from(const std::string& type, int64_t labels) {
   return labels == 1 ? Problem::regression : Problem::single_label;
 }
 
-ClassificationHead::ClassificationHead(const Scope& scope, const BertConfig& c)
-    : classifier(scope, c.hidden_size, c.label_count(), c.initializer_range),
+ClassificationHead::ClassificationHead(const Scope& root, const ModelConfig& c)
+    : classes(root / c.family->classifier.classes, c.hidden_size, c.label_count(),
+              c.initializer_range),
+      activation(c.family->classifier.activation),
+      dropout_before_dense(c.family->classifier.dropout_before_dense),
       dropout_probability(head_dropout(c)),
-      problem(problem_from(c.problem_type, c.label_count())) {}
+      problem(problem_from(c.problem_type, c.label_count())) {
+  if (c.family->classifier.dense)
+    dense.emplace(root / c.family->classifier.dense, c.hidden_size, c.hidden_size,
+                  c.initializer_range);
+}
 
-Tensor ClassificationHead::logits(const Tensor& pooled, const Random* random) const {
-  return classifier(dropout_if(random, pooled, dropout_probability, kHeadStream));
+Tensor ClassificationHead::logits(const Tensor& summary, const Random* random) const {
+  Tensor x = summary;  // (B, C)
+  if (dense) {
+    const Random stream = random ? random->split(kHeadStream) : Random(0);
+    if (dropout_before_dense)
+      x = dropout_if(random ? &stream : nullptr, x, dropout_probability, kBeforeDense);
+    x = (*dense)(x, activation);
+  }
+  return classes(dropout_if(random, x, dropout_probability, kHeadStream));
 }
 
 Tensor ClassificationHead::loss(const Tensor& logits, const Tensor& targets) const {
@@ -83,9 +127,9 @@ Tensor ClassificationHead::loss(const Tensor& logits, const Tensor& targets) con
 
 // ── tokens ──────────────────────────────────────────────────────────────────────────────────────
 
-TaggingHead::TaggingHead(const Scope& scope, const BertConfig& c)
+TaggingHead::TaggingHead(const Scope& scope, const ModelConfig& c)
     : classifier(scope, c.hidden_size, c.label_count(), c.initializer_range),
-      dropout_probability(head_dropout(c)) {}
+      dropout_probability(c.tagging_dropout.value_or(head_dropout(c))) {}
 
 Tensor TaggingHead::logits(const Tensor& hidden, const Random* random) const {
   return classifier(dropout_if(random, hidden, dropout_probability, kHeadStream));
@@ -95,8 +139,28 @@ Tensor TaggingHead::loss(const Tensor& logits, const Tensor& labels) const {
   return cross_entropy(logits, labels);
 }
 
-SpanHead::SpanHead(const Scope& scope, const BertConfig& c)
-    : classifier(scope, c.hidden_size, 2, c.initializer_range) {}
+ReplacedHead::ReplacedHead(const Scope& root, const ModelConfig& c)
+    : dense(root / "discriminator_predictions.dense", c.hidden_size, c.hidden_size,
+            c.initializer_range),
+      prediction(root / "discriminator_predictions.dense_prediction", c.hidden_size, 1,
+                 c.initializer_range),
+      activation(c.hidden_act) {}
+
+Tensor ReplacedHead::logits(const Tensor& hidden) const {
+  return reshape(prediction(dense(hidden, activation)), {hidden.dim(0)});
+}
+
+Tensor ReplacedHead::loss(const Tensor& hidden, const Tensor& replaced) const {
+  return binary_cross_entropy(logits(hidden), replaced);
+}
+
+SpanHead::SpanHead(const Scope& scope, const ModelConfig& c)
+    : classifier(scope, c.hidden_size, 2, c.initializer_range),
+      dropout_probability(c.span_dropout) {}
+
+Tensor SpanHead::logits(const Tensor& hidden, const Random* random) const {
+  return classifier(dropout_if(random, hidden, dropout_probability, kHeadStream));
+}
 
 Tensor SpanHead::loss(const Tensor& logits, const Tensor& offsets, const Tensor& starts,
                       const Tensor& ends) const {
@@ -110,7 +174,7 @@ Tensor SpanHead::loss(const Tensor& logits, const Tensor& offsets, const Tensor&
 
 // ── positions ───────────────────────────────────────────────────────────────────────────────────
 
-PositionHead::PositionHead(const Scope& scope, const BertConfig& c)
+PositionHead::PositionHead(const Scope& scope, const ModelConfig& c)
     : dense(scope / "transform" / "dense", c.hidden_size, c.hidden_size, c.initializer_range),
       norm(scope / "transform" / "LayerNorm", c.hidden_size, c.layer_norm_eps),
       bias(scope.param("bias", {c.max_position_embeddings}, Initial::zeros())),

@@ -1,9 +1,10 @@
-// Heads: what is put on top of hidden states, each with its loss. Names are those of Hugging Face's
-// BertForX.
+// Heads: what is put on top of hidden states, each with its loss. Their names are the family's
+// (nn/family.h).
 //
 // Hidden states are (N, C) of a packed batch, pooled ones (B, C). `random` given means training
 // (dropout). Losses are means; a label of kIgnore does not count.
 #pragma once
+#include <optional>
 #include <string>
 
 #include "nn/config.h"
@@ -11,17 +12,18 @@
 
 namespace ink {
 
-// dense → activation → LN, then scores over the vocabulary with the word embeddings as weights
-// (cls.predictions).
+// dense → activation → LN, then scores over the vocabulary with the word embeddings as weights.
+// XLNet's has no dense; MobileBERT's states are wider than its embeddings, and more weights follow.
 struct MaskedLmHead {
-  Linear dense;
-  LayerNorm norm;
-  Parameter& word;  // (V, C), the embedding table itself
+  std::optional<Linear> dense;  // C → E, or C → C with `rest`
+  std::optional<LayerNorm> norm;
+  Parameter& word;  // (V, E): the embedding table itself, unless untied
+  Parameter* rest;  // (C − E, V) or null
   Parameter& bias;  // (V)
   Activation activation;
   PackedWeight packed;
 
-  MaskedLmHead(const Scope& scope, const BertConfig& config, Parameter& word);
+  MaskedLmHead(const Scope& root, const ModelConfig& config, Parameter& words);
   Tensor logits(const Tensor& rows) const;  // (M, C) → (M, V)
   // Of the selected rows only: hidden (N, C), rows i32 (M), labels i32 (M)
   Tensor loss(const Tensor& hidden, const Tensor& rows, const Tensor& labels) const;
@@ -30,30 +32,45 @@ struct MaskedLmHead {
 
  private:
   Tensor transform(const Tensor& rows) const;
+  Tensor weight() const;  // (V, channels of transform)
 };
 
-// Two classes for a pair of texts, next-sentence or sentence-order prediction
-// (cls.seq_relationship): label 0 = as in the text.
+// Two classes for a pair of texts, next-sentence or sentence-order prediction: label 0 = as in the
+// text.
 struct PairHead {
   Linear classifier;
 
-  PairHead(const Scope& scope, const BertConfig& config);
+  PairHead(const Scope& scope, const ModelConfig& config);
   Tensor logits(const Tensor& pooled) const { return classifier(pooled); }  // (B, 2)
   Tensor loss(const Tensor& pooled, const Tensor& labels) const;            // labels i32 (B)
+};
+
+// Whether each token is the original or a generator's: one score a token, above 0 for replaced
+// (Clark et al. 2020).
+struct ReplacedHead {
+  Linear dense, prediction;
+  Activation activation;
+
+  ReplacedHead(const Scope& root, const ModelConfig& config);
+  Tensor logits(const Tensor& hidden) const;                        // (N)
+  Tensor loss(const Tensor& hidden, const Tensor& replaced) const;  // replaced floats (N): 0 or 1
 };
 
 enum class Problem : uint8_t { single_label, multi_label, regression };
 // As config.json names it; empty: regression with one label, single_label otherwise.
 Problem problem_from(const std::string& problem_type, int64_t labels);
 
-// Classes of a whole text from its pooled state (classifier).
+// Classes of a whole text from what Body::summary gives; some families have a layer between.
 struct ClassificationHead {
-  Linear classifier;
+  std::optional<Linear> dense;
+  Linear classes;
+  Activation activation;
+  bool dropout_before_dense;
   double dropout_probability;
   Problem problem;
 
-  ClassificationHead(const Scope& scope, const BertConfig& config);
-  Tensor logits(const Tensor& pooled, const Random* random = nullptr) const;  // (B, L)
+  ClassificationHead(const Scope& root, const ModelConfig& config);
+  Tensor logits(const Tensor& summary, const Random* random = nullptr) const;  // (B, L)
   // targets: i32 (B) for single_label; floats in [0, 1] (B, L) for multi_label; floats (B, L) for
   // regression
   Tensor loss(const Tensor& logits, const Tensor& targets) const;
@@ -64,7 +81,7 @@ struct TaggingHead {
   Linear classifier;
   double dropout_probability;
 
-  TaggingHead(const Scope& scope, const BertConfig& config);
+  TaggingHead(const Scope& scope, const ModelConfig& config);
   Tensor logits(const Tensor& hidden, const Random* random = nullptr) const;  // (N, L)
   Tensor loss(const Tensor& logits, const Tensor& labels) const;              // labels i32 (N)
 };
@@ -72,9 +89,10 @@ struct TaggingHead {
 // Where an answer starts and ends, as scores of every token (qa_outputs).
 struct SpanHead {
   Linear classifier;
+  double dropout_probability;
 
-  SpanHead(const Scope& scope, const BertConfig& config);
-  Tensor logits(const Tensor& hidden) const { return classifier(hidden); }  // (N, 2): start, end
+  SpanHead(const Scope& scope, const ModelConfig& config);
+  Tensor logits(const Tensor& hidden, const Random* random = nullptr) const;  // (N, 2): start, end
   // Mean of the losses of start and end; each is a softmax over the tokens of a sequence. starts,
   // ends i32 (B) are positions in the sequence.
   Tensor loss(const Tensor& logits, const Tensor& offsets, const Tensor& starts,
@@ -92,7 +110,7 @@ struct PositionHead {
   double factor =
       1;  // of the dot products; 1 as published, 1/√C keeps the first softmax from saturating
 
-  PositionHead(const Scope& scope, const BertConfig& config);
+  PositionHead(const Scope& scope, const ModelConfig& config);
   // rows i32 (M) ascending → (B, R, T): the r-th selected row of sequence b against its t-th token.
   // R and T are the largest counts; scores of positions that a sequence does not have are −10³⁰,
   // rows it does not have mean nothing.

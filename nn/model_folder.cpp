@@ -14,30 +14,46 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "bert.";
+// Which tensors of a file are which of a family's, under whatever names they come.
+class Names {
+ public:
+  explicit Names(const Family& family) : prefix_(std::string(family.prefix) + '.') {
+    for (const char* buffer : {"embeddings.position_ids", "embeddings.token_type_ids"})
+      redundant_.insert(prefix_ + buffer);
+    redundant_.insert(std::string(family.masked_lm.decoder) + ".weight");
+    redundant_.insert(std::string(family.masked_lm.decoder) + ".bias");
+    if (family.pooler) pooler_ = prefix_ + family.pooler + '.';
+  }
 
-// The name under which we know a tensor of a file.
-std::string canonical(std::string name) {
-  const auto replace_end = [&](std::string_view old_end, std::string_view new_end) {
-    if (name.ends_with(old_end))
-      name.replace(name.size() - old_end.size(), old_end.size(), new_end);
-  };
-  replace_end(".gamma", ".weight");
-  replace_end(".beta", ".bias");
-  const bool body_alone = name.starts_with("embeddings.") || name.starts_with("encoder.") ||
-                          name.starts_with("pooler.");
-  return body_alone ? std::string(kPrefix) + name : name;
-}
+  // A file of a body alone has no prefix on any name.
+  void look_at(std::span<const SafeTensors::Entry> entries) {
+    body_alone_ = std::ranges::none_of(
+        entries, [&](const auto& entry) { return entry.name.starts_with(prefix_); });
+  }
 
-bool is_body(std::string_view name) {
-  return name.starts_with(kPrefix) && !name.starts_with("bert.pooler.");
-}
+  // The name under which we know a tensor of the file.
+  std::string canonical(std::string name) const {
+    const auto replace_end = [&](std::string_view old_end, std::string_view new_end) {
+      if (name.ends_with(old_end))
+        name.replace(name.size() - old_end.size(), old_end.size(), new_end);
+    };
+    replace_end(".gamma", ".weight");
+    replace_end(".beta", ".bias");
+    return body_alone_ ? prefix_ + name : name;
+  }
 
-// Copies of other tensors and buffers that some versions write.
-bool is_redundant(std::string_view name) {
-  return name == "bert.embeddings.position_ids" || name == "bert.embeddings.token_type_ids" ||
-         name == "cls.predictions.decoder.weight" || name == "cls.predictions.decoder.bias";
-}
+  bool is_body(std::string_view name) const {
+    return name.starts_with(prefix_) && (pooler_.empty() || !name.starts_with(pooler_));
+  }
+  // Copies of other tensors and buffers that some versions write.
+  bool is_redundant(const std::string& name) const { return redundant_.contains(name); }
+  const std::string& prefix() const { return prefix_; }
+
+ private:
+  std::string prefix_, pooler_;
+  std::set<std::string> redundant_;
+  bool body_alone_ = false;
+};
 
 // "a, b, c and 5 more"
 std::string listed(const std::vector<std::string>& names) {
@@ -51,10 +67,11 @@ std::string listed(const std::vector<std::string>& names) {
 // Gives parameters their values from a file and keeps account of what did not fit.
 class Checkpoint {
  public:
-  Checkpoint(const fs::path& path, const LoadOptions& options)
-      : file_(path), options_(options), fresh_(random_values(options.random)) {
+  Checkpoint(const fs::path& path, const Family& family, const LoadOptions& options)
+      : file_(path), names_(family), options_(options), fresh_(random_values(options.random)) {
+    names_.look_at(file_.entries());
     for (const SafeTensors::Entry& entry : file_.entries()) {
-      const bool added = entries_.emplace(canonical(entry.name), &entry).second;
+      const bool added = entries_.emplace(names_.canonical(entry.name), &entry).second;
       check(added, "", path.string(), ": ", entry.name,
             " is there twice, under an old and a new name");
     }
@@ -63,7 +80,7 @@ class Checkpoint {
   Tensor value(const std::string& name, const Shape& shape, const Initial& initial) {
     const auto found = entries_.find(name);
     if (found == entries_.end()) {
-      if (!is_body(name) && options_.new_heads) return fresh_(name, shape, initial);
+      if (!names_.is_body(name) && options_.new_heads) return fresh_(name, shape, initial);
       missing_.push_back(name);
       return placeholder(shape);
     }
@@ -83,8 +100,8 @@ class Checkpoint {
   void finish() const {
     std::vector<std::string> unexpected;
     for (const auto& [name, entry] : entries_) {
-      if (used_.contains(name) || is_redundant(name)) continue;
-      if (is_body(name) || !options_.ignore_other_heads) unexpected.push_back(name);
+      if (used_.contains(name) || names_.is_redundant(name)) continue;
+      if (names_.is_body(name) || !options_.ignore_other_heads) unexpected.push_back(name);
     }
     std::string complaint;
     const auto add = [&](const char* what, const std::vector<std::string>& names) {
@@ -108,6 +125,7 @@ class Checkpoint {
   }
 
   SafeTensors file_;
+  Names names_;
   const LoadOptions& options_;
   ValueSource fresh_;
   std::map<std::string, const SafeTensors::Entry*> entries_;  // by canonical name
@@ -123,13 +141,14 @@ Model load_model(const fs::path& folder, const LoadOptions& options) {
   const fs::path weights = folder / "model.safetensors";
   check(fs::exists(weights), "cannot load a model from ", folder.string(),
         ": it holds no model.safetensors");
-  BertConfig config = BertConfig::read(folder / "config.json");
+  ModelConfig config = ModelConfig::read(folder / "config.json");
   if (options.labels) {
     config.labels = *options.labels;
     config.problem_type = options.problem_type;
   }
-  const Heads heads = options.heads ? *options.heads : heads_from(config.architectures);
-  Checkpoint checkpoint(weights, options);
+  const Heads heads =
+      options.heads ? *options.heads : heads_from(*config.family, config.architectures);
+  Checkpoint checkpoint(weights, *config.family, options);
   Model model(std::move(config), heads,
               [&](const std::string& name, const Shape& shape, const Initial& initial) {
                 return checkpoint.value(name, shape, initial);
@@ -141,14 +160,16 @@ Model load_model(const fs::path& folder, const LoadOptions& options) {
 void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from) {
   create_folders(folder);
   remove_stale_temporaries(folder);
-  const std::vector<std::string> architectures = architectures_of(model.heads);
-  const bool body_alone = architectures.front() == "BertModel";
+  const std::vector<std::string> architectures =
+      architectures_of(*model.config.family, model.heads);
+  const bool body_alone = architectures.front() == model.config.family->body;
+  const size_t prefix = std::string_view(model.config.family->prefix).size() + 1;
   std::vector<NamedTensor> tensors;
   for (const Parameter& p : model.parameters)
-    tensors.push_back({body_alone ? p.name.substr(kPrefix.size()) : p.name, p.value});
+    tensors.push_back({body_alone ? p.name.substr(prefix) : p.name, p.value});
   write_safetensors(folder / "model.safetensors", tensors);
 
-  BertConfig config = model.config;
+  ModelConfig config = model.config;
   config.architectures = architectures;
   Json json = config.to_json();
   json.set(json.has("dtype") ? "dtype" : "torch_dtype", "float32");

@@ -47,36 +47,37 @@ Session::Session(Model model) : model_(std::move(model)) { model_.pack(); }
 
 Encoded Session::encode(const Packed& batch, bool all_hidden) const {
   const Unrecorded guard;
-  return model_.bert(batch, {.all_hidden = all_hidden});
+  return model_.body(batch, {.all_hidden = all_hidden});
 }
 
 Tensor Session::embed(const Packed& batch, Pooling pooling) const {
   const Unrecorded guard;
-  const Tensor hidden = model_.bert(batch).hidden;
+  const Tensor hidden = model_.body(batch).hidden;
   switch (pooling) {
     case Pooling::mean: return mean_rows(hidden, batch.offsets);
     case Pooling::first: return gather_rows(hidden, first_rows(batch.offsets));
-    case Pooling::pooler: return model_.bert.pool(hidden, batch.offsets);
+    case Pooling::pooler: return model_.body.pool(hidden, batch.offsets);
   }
   fail("session: unknown pooling ", static_cast<int>(pooling));
 }
 
 Tensor Session::logits(const Packed& batch) const {
   const Unrecorded guard;
-  const Tensor hidden = model_.bert(batch).hidden;
+  const Tensor hidden = model_.body(batch).hidden;
   if (model_.classification)
-    return model_.classification->logits(model_.bert.pool(hidden, batch.offsets));
+    return model_.classification->logits(model_.summary(hidden, batch.offsets));
   if (model_.tagging) return model_.tagging->logits(hidden);
   if (model_.span) return model_.span->logits(hidden);
+  if (model_.replaced) return model_.replaced->logits(hidden);
   check(model_.pair.has_value(),
-        "session: this model has no head for classes, tokens, spans or pairs");
-  return model_.pair->logits(model_.bert.pool(hidden, batch.offsets));
+        "session: this model has no head for classes, tokens, spans, replaced tokens or pairs");
+  return model_.pair->logits(model_.body.pool(hidden, batch.offsets));
 }
 
 Tensor Session::masked_lm(const Packed& batch, const Tensor& rows) const {
   check(model_.masked_lm.has_value(), "session: this model has no masked-LM head");
   const Unrecorded guard;
-  return model_.masked_lm->logits(gather_rows(model_.bert(batch).hidden, rows));
+  return model_.masked_lm->logits(gather_rows(model_.body(batch).hidden, rows));
 }
 
 }  // namespace ink

@@ -24,8 +24,8 @@ class Session {
 
   Encoded encode(const Packed& batch, bool all_hidden = false) const;
   Tensor embed(const Packed& batch, Pooling pooling) const;  // (B, C)
-  // Of the head the model has: classes (B, L), token classes (N, L), start and end (N, 2) or pair
-  // (B, 2).
+  // Of the head the model has: classes (B, L), token classes (N, L), start and end (N, 2),
+  // replaced tokens (N) or pair (B, 2).
   Tensor logits(const Packed& batch) const;
   // Scores over the vocabulary at rows i32 (M) of the batch: (M, V)
   Tensor masked_lm(const Packed& batch, const Tensor& rows) const;

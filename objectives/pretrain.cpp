@@ -30,7 +30,7 @@ struct StepData {
   Json next;
 };
 
-Model make_model(const BertConfig& config, const PretrainOptions& options) {
+Model make_model(const ModelConfig& config, const PretrainOptions& options) {
   const bool pairs = options.pair_task != PairTask::none;
   const Heads heads{.masked_lm = true, .pair = pairs};
   const Random random = Random(options.seed).split(kWeights);
@@ -51,7 +51,7 @@ Corruption corruption_of(const PretrainOptions& options, const Tokenizer& tokeni
 
 class Job {
  public:
-  Job(const BertConfig& config, const Tokenizer& tokenizer, const Segmenter* segmenter,
+  Job(const ModelConfig& config, const Tokenizer& tokenizer, const Segmenter* segmenter,
       const PretrainOptions& options, const PretrainCallbacks& callbacks)
       : tokenizer_(tokenizer),
         options_(options),
@@ -62,8 +62,8 @@ class Job {
         held_out_(data_.held_out()) {
     check(model_.config.vocab_size == tokenizer.vocabulary().size(), "pre-training: the model has ",
           model_.config.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
-    check(model_.config.max_position_embeddings >= options.max_tokens,
-          "pre-training: the model reads at most ", model_.config.max_position_embeddings,
+    check(model_.config.longest() >= options.max_tokens,
+          "pre-training: the model reads at most ", model_.config.longest(),
           " tokens, got max_tokens ", options.max_tokens);
   }
 
@@ -137,7 +137,7 @@ MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
   };
   EncoderOptions encoder{.random = &random};
   if (options_.recompute) encoder.run_layer = recompute;
-  const Encoded e = model_.bert(batch.inputs, encoder);
+  const Encoded e = model_.body(batch.inputs, encoder);
   MicroLoss out{.tokens = batch.inputs.tokens()};
   const auto add_term = [&](const char* name, const Tensor& mean, double factor) {
     out.loss = out.loss ? add(out.loss, scale(mean, factor)) : scale(mean, factor);
@@ -148,7 +148,7 @@ MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
              share(batch.predictions(), predictions_));
   }
   if (batch.pairs > 0) {
-    const Tensor pooled = model_.bert.pool(e.hidden, batch.inputs.offsets);
+    const Tensor pooled = model_.body.pool(e.hidden, batch.inputs.offsets);
     add_term("pair_loss", model_.pair->loss(pooled, batch.pair_labels), share(batch.pairs, pairs_));
   }
   return out;
@@ -213,7 +213,7 @@ PretrainResult Job::run() {
 
 uint64_t pretrain_data_seed(uint64_t seed) { return Random(seed).split(kData).seed(); }
 
-PretrainResult pretrain(const BertConfig& config, const Tokenizer& tokenizer,
+PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const Segmenter* segmenter, const PretrainOptions& options,
                         const PretrainCallbacks& callbacks) {
   check(!options.corpus.empty(), "pre-training: expected text files or folders, got none");

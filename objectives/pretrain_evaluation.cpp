@@ -25,13 +25,13 @@ struct Tally {
 Evaluation evaluate_pretraining(const Model& model, std::span<const PretrainBatch> batches) {
   Tally masked, pairs;
   for (const PretrainBatch& batch : batches) {
-    const Encoded e = model.bert(batch.inputs);
+    const Encoded e = model.body(batch.inputs);
     if (batch.predictions() > 0) {
       masked.add(model.masked_lm->logits(gather_rows(e.hidden, batch.rows)), batch.labels,
                  batch.predictions());
     }
     if (batch.pairs > 0) {
-      const Tensor pooled = model.bert.pool(e.hidden, batch.inputs.offsets);
+      const Tensor pooled = model.body.pool(e.hidden, batch.inputs.offsets);
       pairs.add(model.pair->logits(pooled), batch.pair_labels, batch.pairs);
     }
   }

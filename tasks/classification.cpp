@@ -10,27 +10,27 @@
 
 namespace ink {
 
-bool classifies(const BertConfig& config) {
-  return heads_from(config.architectures).classification;
+bool classifies(const ModelConfig& config) {
+  return heads_from(*config.family, config.architectures).classification;
 }
 
-Labels labels_of(const BertConfig& config) {
+Labels labels_of(const ModelConfig& config) {
   check(classifies(config) && !config.labels.empty(),
         "labels: this model does not classify; its config.json should have architectures "
         "[\"BertForSequenceClassification\"] and id2label");
   return Labels(config.labels);
 }
 
-void check_length(const BertConfig& config, int64_t max_length) {
-  check(max_length <= config.max_position_embeddings, "expected a max_length of at most ",
-        config.max_position_embeddings, ", the positions of this model, got ", max_length);
+void check_length(const ModelConfig& config, int64_t max_length) {
+  check(max_length <= config.longest(), "expected a max_length of at most ", config.longest(),
+        ", the positions of this model, got ", max_length);
 }
 
 Tensor classify(const Model& model, const Packed& batch, const Random* random) {
   check(model.classification.has_value(),
         "classify: this model has no classification head; fine-tune it first");
-  const Encoded encoded = model.bert(batch, {.random = random});
-  return model.classification->logits(model.bert.pool(encoded.hidden, batch.offsets), random);
+  const Encoded encoded = model.body(batch, {.random = random});
+  return model.classification->logits(model.summary(encoded.hidden, batch.offsets), random);
 }
 
 Predictions predict(const Model& model, const Features& data, const BatchPlan& plan) {

@@ -14,11 +14,11 @@
 
 namespace ink {
 
-bool classifies(const BertConfig& config);  // whether its architectures name a classification head
+bool classifies(const ModelConfig& config);  // whether its architectures name a classification head
 // The labels of such a model; raises Error for another.
-Labels labels_of(const BertConfig& config);
+Labels labels_of(const ModelConfig& config);
 // Raises Error when sequences of `max_length` tokens are too long for the model.
-void check_length(const BertConfig& config, int64_t max_length);
+void check_length(const ModelConfig& config, int64_t max_length);
 
 // (B, classes) of a batch; with `random` in training, dropout drawn from it. Raises Error without
 // the head.

@@ -47,7 +47,7 @@ Evaluation evaluation_of(const Evaluated& evaluated) {
 }
 
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) {
-  const BertConfig config = BertConfig::read(options.model / "config.json");
+  const ModelConfig config = ModelConfig::read(options.model / "config.json");
   check_length(config, options.max_length);
   const std::optional<Labels> known =
       classifies(config) ? std::optional(labels_of(config)) : std::nullopt;

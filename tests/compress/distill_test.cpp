@@ -34,8 +34,8 @@ class Compressed : public ::testing::Test {
     o.config.temperature = 2;
     return o;
   }
-  static BertConfig narrow() {
-    BertConfig c = BertConfig::read(task->folder / "teacher" / "config.json");
+  static ModelConfig narrow() {
+    ModelConfig c = ModelConfig::read(task->folder / "teacher" / "config.json");
     c.hidden_size = 24;
     c.set_layers(1, 2, 48);
     return c;

@@ -188,8 +188,8 @@ TEST(DistillationLoss, OneStepEqualsTorch) {
   const DistillationLoss loss(config, Scope(student.parameters, golden_values("")));
 
   const auto outputs = [&](const Model& model) -> ModelOutputs {
-    Encoded e = model.bert(batch, {.all_hidden = true});
-    return {model.classification->logits(model.bert.pool(e.hidden, batch.offsets)),
+    Encoded e = model.body(batch, {.all_hidden = true});
+    return {model.classification->logits(model.body.pool(e.hidden, batch.offsets)),
             std::move(e.all_hidden)};
   };
   const ModelOutputs wanted = outputs(teacher);

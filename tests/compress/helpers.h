@@ -18,8 +18,8 @@ inline std::filesystem::path reference_folder() {
                : std::filesystem::path(INK_SOURCE_DIR) / ".." / "shared" / "reference" / "golden";
 }
 
-inline BertConfig tiny_config(int64_t layers, int64_t heads, int64_t ffn, int64_t hidden = 16) {
-  BertConfig c;
+inline ModelConfig tiny_config(int64_t layers, int64_t heads, int64_t ffn, int64_t hidden = 16) {
+  ModelConfig c;
   c.vocab_size = 50;
   c.hidden_size = hidden;
   c.max_position_embeddings = 20;
@@ -29,7 +29,7 @@ inline BertConfig tiny_config(int64_t layers, int64_t heads, int64_t ffn, int64_
   return c;
 }
 
-inline Model tiny_model(const BertConfig& config, uint64_t seed) {
+inline Model tiny_model(const ModelConfig& config, uint64_t seed) {
   return Model(config, {.pooler = true, .classification = true},
                [seed](const std::string& name, const Shape& shape, const Initial& initial) {
                  // biases too, so that nothing is zero by accident

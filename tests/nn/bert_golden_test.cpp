@@ -23,9 +23,9 @@ std::string replaced(std::string text, const std::string& part, const std::strin
 }
 
 Tensor loss_of(const Model& model, const GoldenBatch& batch, const EncoderOptions& options = {}) {
-  const Encoded e = model.bert(batch.packed, options);
+  const Encoded e = model.body(batch.packed, options);
   return add(model.masked_lm->loss(e.hidden, batch.rows, batch.labels),
-             model.pair->loss(model.bert.pool(e.hidden, batch.packed.offsets), batch.pairs));
+             model.pair->loss(model.body.pool(e.hidden, batch.packed.offsets), batch.pairs));
 }
 
 // Compares every gradient stored under `prefix`; how many there were.
@@ -59,7 +59,7 @@ TEST(BertGolden, HiddenStatesAndLoss) {
   const SafeTensors file = golden();
   const GoldenBatch batch(file, "batch");
   const Model model(testing::small_config(), kPretraining, golden_weights(0.35f));
-  const Encoded e = model.bert(batch.packed, {.all_hidden = true});
+  const Encoded e = model.body(batch.packed, {.all_hidden = true});
   ASSERT_EQ(e.all_hidden.size(), 4u);
   for (size_t i = 0; i < 4; ++i) {
     EXPECT_LT(relative_difference(e.all_hidden[i], file.tensor("tiny.hidden." + std::to_string(i))),
@@ -98,7 +98,7 @@ TEST(BertGolden, LayersOfDifferentSizes) {
   const SafeTensors file = golden();
   const GoldenBatch batch(file, "batch");
   Model model(testing::uneven_config(), kPretraining, golden_weights(0.35f));
-  EXPECT_LT(relative_difference(model.bert(batch.packed).hidden, file.tensor("uneven.hidden")),
+  EXPECT_LT(relative_difference(model.body(batch.packed).hidden, file.tensor("uneven.hidden")),
             kTolerance);
   const double expected = file.tensor("uneven.loss").item();
   EXPECT_NEAR(loss_of(model, batch).item(), expected, kTolerance * expected);
@@ -108,13 +108,13 @@ TEST(BertGolden, LayersOfDifferentSizes) {
 TEST(BertGolden, BaseShape) {
   const SafeTensors file = golden();
   const GoldenBatch batch(file, "base");
-  BertConfig config = testing::small_config();
+  ModelConfig config = testing::small_config();
   config.vocab_size = 21128;
   config.hidden_size = 768;
   config.max_position_embeddings = 512;
   config.set_layers(12, 12, 3072);
   const Model model(config, {.masked_lm = true}, golden_weights(0.07f));
-  const Tensor hidden = model.bert(batch.packed).hidden;
+  const Tensor hidden = model.body(batch.packed).hidden;
   EXPECT_LT(relative_difference(hidden, file.tensor("base.hidden")), 2e-5);
   EXPECT_LT(relative_difference(slice(model.masked_lm->logits(hidden), 1, 0, 100),
                                 file.tensor("base.logits")),

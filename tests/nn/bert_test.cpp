@@ -1,6 +1,6 @@
 // BERT's promises: the same bits in any batch and for any number of threads, dropout by seed,
 // layers of any size.
-#include "nn/bert.h"
+#include "nn/body.h"
 
 #include <gtest/gtest.h>
 
@@ -16,8 +16,8 @@ namespace {
 using testing::sequences;
 using testing::small_config;
 
-Model small_model(const BertConfig& config = small_config()) {
-  BertConfig wide = config;
+Model small_model(const ModelConfig& config = small_config()) {
+  ModelConfig wide = config;
   wide.initializer_range = 0.1;
   return Model(wide, {.pooler = true, .masked_lm = true}, random_values(Random(3)));
 }
@@ -33,15 +33,15 @@ TEST(Bert, ASequenceIsTheSameBitsAloneAndInAnyBatch) {
     if (packed) model.pack();
     const auto texts = sequences({7, 1, 13, 40, 2, 33, 8, 25}, 1, 199);
     const Packed together = pack(texts);
-    const Tensor hidden = model.bert(together).hidden;
+    const Tensor hidden = model.body(together).hidden;
     for (size_t b = 0; b < texts.size(); ++b) {
-      const Tensor alone = model.bert(pack(std::vector<std::vector<int32_t>>{texts[b]})).hidden;
+      const Tensor alone = model.body(pack(std::vector<std::vector<int32_t>>{texts[b]})).hidden;
       EXPECT_TRUE(equal_bits(alone, rows_of(hidden, together, static_cast<int64_t>(b))))
           << b << " packed " << packed;
     }
     const std::vector pair{texts[3], texts[1]};
     const Packed two = pack(pair);
-    EXPECT_TRUE(equal_bits(rows_of(model.bert(two).hidden, two, 1), rows_of(hidden, together, 1)));
+    EXPECT_TRUE(equal_bits(rows_of(model.body(two).hidden, two, 1), rows_of(hidden, together, 1)));
   }
 }
 
@@ -53,7 +53,7 @@ TEST(Bert, TheNumberOfThreadsChangesNoBit) {
   const Random random(9);
   for (const int n : {1, 2, 3, 8}) {
     set_threads(n);
-    results.push_back(model.masked_lm->logits(model.bert(batch).hidden));
+    results.push_back(model.masked_lm->logits(model.body(batch).hidden));
   }
   set_threads(before);
   for (const Tensor& r : results) EXPECT_TRUE(equal_bits(r, results[0]));
@@ -63,8 +63,8 @@ TEST(Bert, PackedWeightsGiveTheSameBits) {
   Model model = small_model();
   const Packed batch = pack(sequences({40, 3, 17}, 2, 199));
   const auto run = [&] {
-    const Tensor hidden = model.bert(batch).hidden;
-    return std::pair(model.masked_lm->logits(hidden), model.bert.pool(hidden, batch.offsets));
+    const Tensor hidden = model.body(batch).hidden;
+    return std::pair(model.masked_lm->logits(hidden), model.body.pool(hidden, batch.offsets));
   };
   const auto plain = run();
   model.pack();
@@ -79,34 +79,34 @@ TEST(Bert, RefusesWeightsThatChangedSincePacking) {
   model.pack();
   Parameter& p = model.parameters.at("bert.encoder.layer.1.output.dense.weight");
   copy_into(p.value, zeros(p.value.shape()));
-  EXPECT_ERROR(model.bert(batch),
+  EXPECT_ERROR(model.body(batch),
                "bert.encoder.layer.1.output.dense.weight has changed since it was packed");
   model.pack();
-  model.bert(batch);
+  model.body(batch);
   p.value = clone(p.value);
-  EXPECT_ERROR(model.bert(batch), "has changed since it was packed");
+  EXPECT_ERROR(model.body(batch), "has changed since it was packed");
   model.unpack();
-  model.bert(batch);
+  model.body(batch);
 }
 
 TEST(Bert, DropoutDependsOnTheSeedAlone) {
-  BertConfig config = small_config();
+  ModelConfig config = small_config();
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.2;
   const Model model = small_model(config);
   const Packed batch = pack(sequences({12, 20}, 2, 199));
   const auto with = [&](uint64_t seed) {
     const Random random(seed);
-    return model.bert(batch, {.random = &random}).hidden;
+    return model.body(batch, {.random = &random}).hidden;
   };
   EXPECT_TRUE(equal_bits(with(1), with(1)));
   EXPECT_FALSE(equal_bits(with(1), with(2)));
-  EXPECT_FALSE(equal_bits(with(1), model.bert(batch).hidden)) << "no dropout without randomness";
-  EXPECT_TRUE(equal_bits(model.bert(batch).hidden, model.bert(batch).hidden));
+  EXPECT_FALSE(equal_bits(with(1), model.body(batch).hidden)) << "no dropout without randomness";
+  EXPECT_TRUE(equal_bits(model.body(batch).hidden, model.body(batch).hidden));
 }
 
 // A pruned model is an ordinary model: cutting what is zero gives the same results.
 TEST(Bert, LayersMayHaveAnyNumberOfHeadsAndAnyWidth) {
-  BertConfig config = small_config();
+  ModelConfig config = small_config();
   config.heads_per_layer = {5, 0, 1};
   config.ffn_per_layer = {0, 97, 1};
   const Model model = small_model(config);
@@ -117,7 +117,7 @@ TEST(Bert, LayersMayHaveAnyNumberOfHeadsAndAnyWidth) {
   EXPECT_EQ(model.parameters.at("bert.encoder.layer.0.intermediate.dense.weight").value.shape(),
             (Shape{0, 60}));
   const Packed batch = pack(sequences({6, 9}, 4, 199));
-  const std::vector<float> hidden = to_vector<float>(model.bert(batch).hidden);
+  const std::vector<float> hidden = to_vector<float>(model.body(batch).hidden);
   EXPECT_EQ(hidden.size(), 15u * 60u);
   for (const float h : hidden) EXPECT_TRUE(std::isfinite(h));
 }
@@ -125,36 +125,36 @@ TEST(Bert, LayersMayHaveAnyNumberOfHeadsAndAnyWidth) {
 TEST(Bert, ReturnsWhatAttentionComputedFrom) {
   const Model model = small_model(testing::uneven_config());
   const Packed batch = pack(sequences({6, 9}, 4, 199));
-  const Encoded e = model.bert(batch, {.all_hidden = true, .attention_inputs = true});
+  const Encoded e = model.body(batch, {.all_hidden = true, .attention_inputs = true});
   ASSERT_EQ(e.attention.size(), 3u);
   EXPECT_EQ(e.attention[1].query.shape(), (Shape{15, 24}));
-  const auto& layer = model.bert.encoder.layers[1];
+  const auto& layer = std::get<BertBody>(model.body.kind).encoder.layers[1];
   EXPECT_TRUE(equal_bits(e.attention[1].key, layer.attention.key(e.all_hidden[1])));
-  EXPECT_ERROR(model.bert(batch, {.attention_inputs = true,
+  EXPECT_ERROR(model.body(batch, {.attention_inputs = true,
                                   .run_layer = [](std::function<Tensor()> f) { return f(); }}),
                "not kept by a layer runner");
 }
 
 TEST(Bert, RefusesMalformedBatches) {
   const Model model = small_model();
-  EXPECT_ERROR(model.bert(pack(sequences({3, 41}, 1, 199))),
+  EXPECT_ERROR(model.body(pack(sequences({3, 41}, 1, 199))),
                "sequence 1 has 41 tokens, the model takes at most 40");
-  EXPECT_ERROR(model.bert(pack(std::vector<std::vector<int32_t>>{{1, 199}})), "199");
+  EXPECT_ERROR(model.body(pack(std::vector<std::vector<int32_t>>{{1, 199}})), "199");
   Packed batch = pack(sequences({3, 4}, 1, 199));
   batch.offsets = from(std::vector<int32_t>{0, 5, 3, 7});
-  EXPECT_ERROR(model.bert(batch), "offsets should not decrease");
+  EXPECT_ERROR(model.body(batch), "offsets should not decrease");
   batch.offsets = from(std::vector<int32_t>{0, 6});
-  EXPECT_ERROR(model.bert(batch), "offsets should run from 0 to 7");
+  EXPECT_ERROR(model.body(batch), "offsets should run from 0 to 7");
   batch.offsets = from(std::vector<int64_t>{0, 7});
-  EXPECT_ERROR(model.bert(batch), "offsets should be a contiguous vector of i32");
-  EXPECT_ERROR(model.bert.pool(model.bert(pack(sequences({3, 0}, 1, 199))).hidden,
+  EXPECT_ERROR(model.body(batch), "offsets should be a contiguous vector of i32");
+  EXPECT_ERROR(model.body.pool(model.body(pack(sequences({3, 0}, 1, 199))).hidden,
                                from(std::vector<int32_t>{0, 3, 3})),
                "sequence 1 is empty");
 }
 
 TEST(Bert, TakesAnEmptyBatch) {
   const Model model = small_model();
-  EXPECT_EQ(model.bert(pack({})).hidden.shape(), (Shape{0, 60}));
+  EXPECT_EQ(model.body(pack({})).hidden.shape(), (Shape{0, 60}));
 }
 
 TEST(Scope, FirstValuesDependOnTheNameAlone) {

@@ -24,7 +24,7 @@ Json base() {
 }
 
 TEST(Config, ReadsHuggingFacesKeys) {
-  const BertConfig c = BertConfig::from(base());
+  const ModelConfig c = ModelConfig::from(base());
   EXPECT_EQ(c.vocab_size, 300);
   EXPECT_EQ(c.head_size, 12);
   EXPECT_EQ(c.heads_per_layer, (std::vector<int64_t>{4, 4, 4}));
@@ -38,39 +38,39 @@ TEST(Config, ReadsHuggingFacesKeys) {
 }
 
 TEST(Config, WritesBackWhatItDoesNotKnow) {
-  const Json written = BertConfig::from(base()).to_json();
+  const Json written = ModelConfig::from(base()).to_json();
   EXPECT_EQ(written.string("directionality"), "bidi");
   EXPECT_EQ(written["task"].to_string(), R"({"note": [1, 2.0, null]})");
   EXPECT_EQ(written.string("hidden_act"), "gelu_new");
   EXPECT_FALSE(written.has("heads_per_layer")) << "an even model needs the usual keys only";
   EXPECT_FALSE(written.has("head_size"));
-  EXPECT_TRUE(BertConfig::from(written).to_json() == written);
+  EXPECT_TRUE(ModelConfig::from(written).to_json() == written);
 }
 
 TEST(Config, KeepsLayersOfDifferentSizes) {
   const testing::TemporaryFolder folder;
-  BertConfig c = BertConfig::from(base());
+  ModelConfig c = ModelConfig::from(base());
   c.heads_per_layer = {4, 0, 3};
   c.ffn_per_layer = {96, 17, 0};
   std::ofstream(folder / "config.json") << c.to_json().to_string(2);
-  const BertConfig read = BertConfig::read(folder / "config.json");
+  const ModelConfig read = ModelConfig::read(folder / "config.json");
   EXPECT_EQ(read.heads_per_layer, c.heads_per_layer);
   EXPECT_EQ(read.ffn_per_layer, c.ffn_per_layer);
   EXPECT_EQ(read.head_size, 12);
-  BertConfig even = read;
+  ModelConfig even = read;
   even.set_layers(2, 6, 30);
   EXPECT_FALSE(even.to_json().has("heads_per_layer"));
-  EXPECT_EQ(BertConfig::from(even.to_json()).head_size, 8);
+  EXPECT_EQ(ModelConfig::from(even.to_json()).head_size, 8);
   even.set_layers(2, 4, 30);
   even.heads_per_layer = {2, 2};  // alike, but fewer than hidden_size / head_size
-  EXPECT_EQ(BertConfig::from(even.to_json()).heads_per_layer, even.heads_per_layer);
+  EXPECT_EQ(ModelConfig::from(even.to_json()).heads_per_layer, even.heads_per_layer);
 }
 
 TEST(Config, RefusesWhatItCannotBuild) {
   const auto with = [](const char* key, Json value) {
     Json json = base();
     json.set(key, std::move(value));
-    return BertConfig::from(json);
+    return ModelConfig::from(json);
   };
   EXPECT_ERROR(with("hidden_size", "x"),
                R"(config.json: hidden_size: expected an integer, got "x")");
@@ -95,7 +95,7 @@ TEST(Config, RefusesWhatItCannotBuild) {
   EXPECT_ERROR(with("architectures", "BertModel"), "architectures: expected an array");
   Json json = base();
   json.erase("hidden_size");
-  EXPECT_ERROR(BertConfig::from(json), "hidden_size: this key is missing");
+  EXPECT_ERROR(ModelConfig::from(json), "hidden_size: this key is missing");
 }
 
 }  // namespace

@@ -54,7 +54,7 @@ TEST(Heads, SpanLossIsASoftmaxOverEachSequence) {
 
 TEST(Heads, PositionLossIsASoftmaxOverTheSequence) {
   Parameters parameters;
-  BertConfig config = testing::small_config();
+  ModelConfig config = testing::small_config();
   config.initializer_range = 0.2;
   PositionHead head(Scope(parameters, random_values(Random(1))), config);
   head.factor = 0.1;
@@ -81,7 +81,7 @@ TEST(Heads, ClassificationChoosesItsLoss) {
   EXPECT_EQ(problem_from("multi_label_classification", 3), Problem::multi_label);
   EXPECT_EQ(problem_from("regression", 3), Problem::regression);
   EXPECT_ERROR(problem_from("ranking", 2), "problem_type: expected single_label_classification");
-  BertConfig config = testing::small_config();
+  ModelConfig config = testing::small_config();
   config.labels = {"a", "b", "c"};
   const Tensor logits = randn({4, 3}, 4, Dtype::f32),
                targets = rand_uniform({4, 3}, 5, 0, 1, Dtype::f32);
@@ -110,7 +110,7 @@ TEST(Heads, MaskedLmLossIsThatOfItsLogits) {
 }
 
 TEST(Heads, DropoutOnlyWhileTraining) {
-  BertConfig config = testing::small_config();
+  ModelConfig config = testing::small_config();
   config.classifier_dropout = 0.5;
   Parameters parameters;
   const TaggingHead head(Scope(parameters, random_values(Random(1))), config);

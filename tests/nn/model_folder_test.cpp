@@ -15,7 +15,7 @@ namespace {
 using testing::small_config;
 using testing::TemporaryFolder;
 
-Model model_with(const Heads& heads, const BertConfig& config = small_config()) {
+Model model_with(const Heads& heads, const ModelConfig& config = small_config()) {
   return Model(config, heads, random_values(Random(3)));
 }
 
@@ -53,7 +53,7 @@ TEST(ModelFolder, EveryCombinationOfHeadsComesBack) {
     save_model(model, folder / "m");
     const Model read =
         load_model(folder / "m", heads == Heads{} ? LoadOptions{.heads = heads} : LoadOptions{});
-    EXPECT_EQ(read.heads, model.heads) << architectures_of(heads).front();
+    EXPECT_EQ(read.heads, model.heads) << architectures_of(bert_family(), heads).front();
     expect_equal(model.parameters, read.parameters);
     EXPECT_EQ(read.config.heads_per_layer, model.config.heads_per_layer);
   }
@@ -89,7 +89,7 @@ TEST(ModelFolder, ABodyAloneIsWrittenWithoutPrefix) {
   save_model(model_with({.pooler = true}), folder.path());
   EXPECT_NE(SafeTensors(folder / "model.safetensors").find("embeddings.word_embeddings.weight"),
             nullptr);
-  EXPECT_EQ(BertConfig::read(folder / "config.json").architectures,
+  EXPECT_EQ(ModelConfig::read(folder / "config.json").architectures,
             (std::vector<std::string>{"BertModel"}));
 }
 
@@ -108,7 +108,7 @@ TEST(ModelFolder, ReadsOldNamesAndRedundantTensors) {
   std::vector<NamedTensor> tensors;
   for (const auto& entry : file.entries()) tensors.push_back({entry.name, file.tensor(entry)});
   tensors.push_back({"bert.embeddings.position_ids", arange(40)});
-  tensors.push_back({"cls.predictions.decoder.weight", model.bert.word.table.value});
+  tensors.push_back({"cls.predictions.decoder.weight", model.body.words().value});
   write_safetensors(folder / "model.safetensors", tensors);
   expect_equal(model.parameters, load_model(folder.path()).parameters);
 
@@ -141,7 +141,7 @@ TEST(ModelFolder, NamesEverythingThatDoesNotFit) {
     if (name == "bert.encoder.layer.1.output.dense.bias") return std::string();
     return name == "classifier.bias" ? "classifier.extra" : name;
   });
-  BertConfig config = BertConfig::read(folder / "config.json");
+  ModelConfig config = ModelConfig::read(folder / "config.json");
   config.type_vocab_size = 3;
   write_file(folder / "config.json", config.to_json().to_string());
   const LoadOptions none;
@@ -164,10 +164,10 @@ TEST(ModelFolder, MakesNewHeadsOnlyWhenAsked) {
   options.ignore_other_heads = true;
   options.random = Random(5);
   const Model tuned = load_model(folder.path(), options);
-  EXPECT_EQ(tuned.classification->classifier.weight.value.shape(), (Shape{3, 60}));
-  EXPECT_TRUE(equal_bits(tuned.bert.word.table.value, model.bert.word.table.value));
+  EXPECT_EQ(tuned.classification->classes.weight.value.shape(), (Shape{3, 60}));
+  EXPECT_TRUE(equal_bits(tuned.body.words().value, model.body.words().value));
   EXPECT_TRUE(
-      equal_bits(tuned.classification->classifier.weight.value,
+      equal_bits(tuned.classification->classes.weight.value,
                  random_values(Random(5))("classifier.weight", {3, 60}, Initial::normal())));
   save_model(tuned, folder.path());
   EXPECT_EQ(load_model(folder.path()).config.labels, labels);
@@ -200,14 +200,14 @@ TEST(ModelFolder, SaysWhatIsMissing) {
   EXPECT_ERROR(load_model(folder.path()), "config.json: No such file");
   write_file(folder / "config.json", "{\"vocab_size\": ");
   EXPECT_ERROR(load_model(folder.path()), "config.json:1:");
-  EXPECT_ERROR(heads_from({"GPT2Model"}), "'GPT2Model' is unknown");
+  EXPECT_ERROR(heads_from(bert_family(), {"GPT2Model"}), "'GPT2Model' is unknown");
 }
 
 // A small file with a huge config must not make us allocate what the config says.
 TEST(ModelFolder, AHugeConfigIsRefusedWithoutAllocating) {
   const TemporaryFolder folder;
   save_model(model_with({}), folder.path());
-  BertConfig config = BertConfig::read(folder / "config.json");
+  ModelConfig config = ModelConfig::read(folder / "config.json");
   config.vocab_size = 10'000'000;
   config.hidden_size = 1 << 20;
   config.set_layers(1000, 1024, 1 << 20);

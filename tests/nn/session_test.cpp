@@ -26,7 +26,7 @@ TEST(Session, LoadsAFolderAndEmbeds) {
   save_model(model, folder.path());
   const Session session(folder.path());
   const Packed batch = pack(sequences({7, 1, 13}, 1, 199));
-  const Tensor hidden = model.bert(batch).hidden;
+  const Tensor hidden = model.body(batch).hidden;
   EXPECT_TRUE(equal_bits(session.encode(batch).hidden, hidden));
   EXPECT_TRUE(equal_bits(session.embed(batch, Pooling::first),
                          gather_rows(hidden, first_rows(batch.offsets))));

@@ -8,8 +8,8 @@
 namespace ink::testing {
 
 // 3 layers of 60 channels, 5 heads, width 97, 199 words; without dropout.
-inline BertConfig small_config() {
-  BertConfig c;
+inline ModelConfig small_config() {
+  ModelConfig c;
   c.vocab_size = 199;
   c.hidden_size = 60;
   c.max_position_embeddings = 40;
@@ -18,8 +18,8 @@ inline BertConfig small_config() {
   return c;
 }
 
-inline BertConfig uneven_config() {
-  BertConfig c = small_config();
+inline ModelConfig uneven_config() {
+  ModelConfig c = small_config();
   c.heads_per_layer = {5, 2, 3};
   c.ffn_per_layer = {97, 31, 64};
   return c;

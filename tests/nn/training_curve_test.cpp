@@ -25,10 +25,10 @@ TEST(TrainingCurve, IsPyTorchs) {
     const testing::GoldenBatch& batch = batches[step % batches.size()];
     Tape tape;
     tape.watch(model.parameters);
-    const Tensor hidden = model.bert(batch.packed).hidden;
+    const Tensor hidden = model.body(batch.packed).hidden;
     const Tensor loss =
         add(model.masked_lm->loss(hidden, batch.rows, batch.labels),
-            model.pair->loss(model.bert.pool(hidden, batch.packed.offsets), batch.pairs));
+            model.pair->loss(model.body.pool(hidden, batch.packed.offsets), batch.pairs));
     EXPECT_NEAR(loss.item(), expected[step], 1e-5) << "step " << step;
     const Gradients all = tape.backward(loss);
     std::vector<Tensor> gradients;

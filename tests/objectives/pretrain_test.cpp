@@ -25,8 +25,8 @@ class PretrainTest : public testing::Test {
   }
   ~PretrainTest() override { fs::remove_all(folder_); }
 
-  BertConfig config() const {
-    BertConfig c;
+  ModelConfig config() const {
+    ModelConfig c;
     c.vocab_size = tokenizer_.vocabulary().size();
     c.hidden_size = 32;
     c.head_size = 16;
@@ -132,7 +132,7 @@ TEST_F(PretrainTest, ResumingAnywhereEndsWithTheSameBits) {
 }
 
 TEST_F(PretrainTest, TheLossOfAStepIsTheMeanOverAllItsMicroBatches) {
-  BertConfig c = config();
+  ModelConfig c = config();
   c.hidden_dropout_prob = c.attention_probs_dropout_prob = 0;
   PretrainOptions o = options("one");
   o.steps = 1;
@@ -175,7 +175,7 @@ TEST_F(PretrainTest, GoesOnFromAnotherModel) {
 }
 
 TEST_F(PretrainTest, WhatDoesNotFitIsRefused) {
-  BertConfig c = config();
+  ModelConfig c = config();
   c.vocab_size += 1;
   EXPECT_THROW(pretrain(c, tokenizer_, &segmenter_, options("bad"), {}), Error);
   PretrainOptions o = options("bad");

@@ -32,7 +32,7 @@ constexpr const char* kFolderVariable = "INK_TEST_KILL_FOLDER";
 void train_in(const fs::path& folder) {
   const Tokenizer tokenizer = toy_tokenizer();
   const Segmenter segmenter = toy_segmenter(folder / "dictionary");
-  BertConfig config;
+  ModelConfig config;
   config.vocab_size = tokenizer.vocabulary().size();
   config.hidden_size = 32;
   config.head_size = 16;

@@ -25,7 +25,7 @@ struct ToyTask {
     create_folders(folder);
     std::vector<std::string> tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
     for (int i = 0; i < kCharacters + kClasses; ++i) tokens.push_back(character(i));
-    BertConfig c;
+    ModelConfig c;
     c.vocab_size = static_cast<int64_t>(tokens.size());
     c.hidden_size = 32;
     c.max_position_embeddings = 16;

@@ -1,0 +1,63 @@
+// XLNet (Yang et al. 2019): names and config keys; the body is nn/xlnet.h.
+//
+// A sequence ends with <cls>, whose state is what a classifier reads.
+#include "nn/config.h"
+
+namespace ink {
+namespace {
+
+void expect_value(const Json& json, const char* key, const char* value) {
+  const std::string given = json.string(key, value);
+  if (given != value)
+    fail("", json.where(key), ": expected \"", value, "\", got ", Json(given).to_string());
+}
+
+void read_config(const Json& json, ModelConfig& config) {
+  expect_value(json, "attn_type", "bi");
+  expect_value(json, "summary_type", "last");
+  expect_value(json, "summary_activation", "tanh");
+  config.pad_token_id = 5;
+  config.max_position_embeddings = 1 << 20;  // no limit of its own
+  config.relative.clamp_len = json.integer("clamp_len", -1);
+  config.classifier_dropout = json.real("summary_last_dropout", 0.1);
+  config.tagging_dropout = 0;
+}
+
+void write_config(const ModelConfig& config, Json& json) {
+  for (const char* key : {"max_position_embeddings", "type_vocab_size"}) json.erase(key);
+  json.set("d_head", config.head_size).set("clamp_len", config.relative.clamp_len);
+}
+
+}  // namespace
+
+const Family& xlnet_family() {
+  static const Family family{
+      .model_type = "xlnet",
+      .prefix = "transformer",
+      .body = "XLNetModel",
+      .architectures = {{"XLNetLMHeadModel", {.masked_lm = true}},
+                        {"XLNetForSequenceClassification", {.classification = true}},
+                        {"XLNetForTokenClassification", {.tagging = true}},
+                        {"XLNetForQuestionAnsweringSimple", {.span = true}}},
+      .keys = {.hidden_size = "d_model",
+               .layers = "n_layer",
+               .heads = "n_head",
+               .ffn = "d_inner",
+               .activation = "ff_activation",
+               .dropout = "dropout",
+               .attention_dropout = "dropout",
+               .classifier_dropout = "summary_last_dropout"},
+      .embeddings = {.word = "word_embedding"},
+      .layers = "layer",
+      .masked_lm = {.dense = nullptr, .norm = nullptr, .bias = "lm_loss", .decoder = "lm_loss"},
+      .classifier = {.summary = Summary::last_token,
+                     .dense = "sequence_summary.summary",
+                     .activation = Activation::tanh,
+                     .classes = "logits_proj"},
+      .read_config = read_config,
+      .write_config = write_config,
+  };
+  return family;
+}
+
+}  // namespace ink

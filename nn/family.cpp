@@ -1,0 +1,74 @@
+// Finding families by name, and the names of their combinations of heads.
+#include "nn/family.h"
+
+#include <algorithm>
+#include <array>
+
+#include "tensor/error.h"
+
+namespace ink {
+namespace {
+
+constexpr std::array kFlags{&Heads::masked_lm,      &Heads::pair,    &Heads::replaced,
+                            &Heads::classification, &Heads::tagging, &Heads::span,
+                            &Heads::position};
+
+// "a, b or c"
+template <class Range, class Name>
+std::string listed(const Range& all, const Name& name) {
+  std::string text;
+  for (size_t i = 0; i < all.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == all.size() ? " or " : ", ") + std::string(name(all[i]));
+  return text;
+}
+
+}  // namespace
+
+std::span<const Family* const> families() {
+  static const std::array all{&bert_family(),       &roberta_family(), &xlm_roberta_family(),
+                              &electra_family(),    &albert_family(),  &distilbert_family(),
+                              &mobilebert_family(), &xlnet_family()};
+  return all;
+}
+
+const Family& family_of(const std::string& model_type) {
+  for (const Family* family : families())
+    if (model_type == family->model_type) return *family;
+  fail("expected ", listed(families(), [](const Family* f) { return f->model_type; }), ", got '",
+       model_type, "'");
+}
+
+Heads heads_from(const Family& family, const std::vector<std::string>& architectures) {
+  Heads all;
+  for (const std::string& name : architectures) {
+    if (name == family.body) {
+      all.pooler = family.pooler != nullptr;
+      continue;
+    }
+    const auto known = std::ranges::find_if(family.architectures,
+                                            [&](const Architecture& a) { return name == a.name; });
+    check(known != family.architectures.end(), "config: architectures: '", name,
+          "' is unknown; expected ", family.body, ", ",
+          listed(family.architectures, [](const Architecture& a) { return a.name; }));
+    for (const auto flag : kFlags) all.*flag |= known->heads.*flag;
+    all.pooler |= known->heads.pooler;
+  }
+  if (architectures.empty()) all.pooler = family.pooler != nullptr;
+  return all;
+}
+
+std::vector<std::string> architectures_of(const Family& family, const Heads& heads) {
+  std::vector<std::string> names;
+  Heads rest = heads;
+  for (const Architecture& a : family.architectures) {
+    bool fits = true;
+    for (const auto flag : kFlags) fits &= rest.*flag || !(a.heads.*flag);
+    if (!fits) continue;
+    names.emplace_back(a.name);
+    for (const auto flag : kFlags) rest.*flag &= !(a.heads.*flag);
+  }
+  if (names.empty()) names.emplace_back(family.body);
+  return names;
+}
+
+}  // namespace ink
