@@ -74,6 +74,7 @@ peers:
 
 golden:
 	$(PYTHON) tools/golden/bert.py
+	$(PYTHON) tools/golden/families.py
 	$(PYTHON) tools/golden/compress.py
 	$(PYTHON) tools/golden/optimizer.py
 	$(PYTHON) tools/golden/text.py "$(INK_DATA)" >tests/golden/text.json.new

@@ -19,10 +19,12 @@ namespace ink::cli {
 namespace {
 
 // The part that a parameter belongs to, from its name.
-std::string part_of(const std::string& name) {
-  std::string rest = name.starts_with("bert.") ? name.substr(5) : name;
-  if (rest.starts_with("encoder.layer.")) {
-    rest = rest.substr(14);
+std::string part_of(const Family& family, const std::string& name) {
+  const std::string prefix = std::string(family.prefix) + '.',
+                    layers = family.layers + std::string(".");
+  std::string rest = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+  if (rest.starts_with(layers)) {
+    rest = rest.substr(layers.size());
     return "layer " + rest.substr(0, rest.find('.'));
   }
   return rest.substr(0, rest.find('.'));
@@ -30,10 +32,10 @@ std::string part_of(const std::string& name) {
 
 }  // namespace
 
-std::vector<Part> parts_of(const Parameters& parameters) {
+std::vector<Part> parts_of(const Family& family, const Parameters& parameters) {
   std::vector<Part> parts;
   for (const Parameter& p : parameters) {
-    const std::string name = part_of(p.name);
+    const std::string name = part_of(family, p.name);
     auto part = std::ranges::find(parts, name, &Part::name);
     if (part == parts.end()) part = parts.insert(parts.end(), {name});
     part->parameters += p.value.size();
@@ -50,9 +52,10 @@ struct Options {
 
 Json print_sizes(const Model& model) {
   const ModelConfig& c = model.config;
-  std::printf("%s: BERT, %ld layers, hidden %ld, vocabulary %ld, %ld positions, %s\n",
-              c.architectures.empty() ? "model" : c.architectures.front().c_str(), c.layers(),
-              c.hidden_size, c.vocab_size, c.longest(), name_of(c.hidden_act));
+  std::printf("%s: %s, %ld layers, hidden %ld, vocabulary %ld, %ld positions, %s\n",
+              c.architectures.empty() ? "model" : c.architectures.front().c_str(),
+              c.family->model_type, c.layers(), c.hidden_size, c.vocab_size, c.longest(),
+              name_of(c.hidden_act));
   if (!c.labels.empty()) {
     std::printf("labels:");
     for (const std::string& label : c.labels) std::printf(" %s", label.c_str());
@@ -63,7 +66,7 @@ Json print_sizes(const Model& model) {
   const int64_t total = model.parameters.elements();
   Json parts = Json::make_array();
   size_t layer = 0;
-  for (const Part& part : parts_of(model.parameters)) {
+  for (const Part& part : parts_of(*model.config.family, model.parameters)) {
     std::string heads, ffn;
     if (part.name.starts_with("layer ") && layer < c.heads_per_layer.size()) {
       heads = std::to_string(c.heads_per_layer[layer]);

@@ -12,7 +12,7 @@ struct Part {
   int64_t parameters = 0;
 };
 // In the order of the parameters. A tied parameter counts once.
-std::vector<Part> parts_of(const Parameters& parameters);
+std::vector<Part> parts_of(const Family& family, const Parameters& parameters);
 
 inline double megabytes(int64_t parameters) { return 4.0 * static_cast<double>(parameters) / 1e6; }
 

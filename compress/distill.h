@@ -18,7 +18,7 @@ namespace ink {
 
 // Where the student comes from; exactly one of the three. Labels and vocabulary are the teacher's.
 struct StudentOptions {
-  std::filesystem::path folder = {};            // a model, pre-trained or pruned
+  std::filesystem::path folder = {};             // a model, pre-trained or pruned
   std::optional<ModelConfig> architecture = {};  // new, with random weights
   // The teacher's embeddings, head, and these of its layers, from 0.
   std::vector<int64_t> layers_from_teacher = {};

@@ -1,4 +1,4 @@
-// Model: a body with the heads it needs, its parameters in one store, ready to train, save or prune.
+// Model: a body with the heads it needs, its parameters in one store, to train, save or prune.
 //
 //   Model model(config, {.masked_lm = true}, random_values(Random(1)));   // newly initialised
 //   const Encoded e = model.body(batch, {.random = &random});

@@ -62,9 +62,8 @@ class Job {
         held_out_(data_.held_out()) {
     check(model_.config.vocab_size == tokenizer.vocabulary().size(), "pre-training: the model has ",
           model_.config.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
-    check(model_.config.longest() >= options.max_tokens,
-          "pre-training: the model reads at most ", model_.config.longest(),
-          " tokens, got max_tokens ", options.max_tokens);
+    check(model_.config.longest() >= options.max_tokens, "pre-training: the model reads at most ",
+          model_.config.longest(), " tokens, got max_tokens ", options.max_tokens);
   }
 
   PretrainResult run();

@@ -83,10 +83,12 @@ TEST(Config, RefusesWhatItCannotBuild) {
   EXPECT_ERROR(with("intermediate_size", 2.5), "intermediate_size: expected an integer, got 2.5");
   EXPECT_ERROR(with("hidden_act", "swish"), "config.json: hidden_act: ");
   EXPECT_ERROR(with("hidden_dropout_prob", 1.5), "hidden_dropout_prob: expected a number from 0");
-  EXPECT_ERROR(with("model_type", "albert"), R"(model_type: expected "bert", got "albert")");
+  EXPECT_ERROR(with("model_type", "gpt2"),
+               "config.json: model_type: expected bert, roberta, xlm-roberta, electra, albert, "
+               "distilbert, mobilebert or xlnet, got 'gpt2'");
   EXPECT_ERROR(with("position_embedding_type", "relative_key"), "expected \"absolute\"");
   EXPECT_ERROR(with("is_decoder", true), "only encoders");
-  EXPECT_ERROR(with("tie_word_embeddings", false), "tie_word_embeddings");
+  EXPECT_ERROR(with("tie_word_embeddings", 1), "tie_word_embeddings: expected true or false");
   EXPECT_ERROR(with("heads_per_layer", Json::make_array({1, 2})),
                "expected 3 numbers, one a layer, got 2");
   EXPECT_ERROR(with("ffn_per_layer", Json::make_array({1, 2, -3})), "expected an integer from 0");

@@ -67,19 +67,23 @@ struct GoldenBatch {
   }
 };
 
+inline std::vector<double> doubles(const Tensor& x) {
+  return to_vector<double>(converted(x, Dtype::f64));
+}
+
 inline double largest(const Tensor& x) {
   double most = 0;
-  for (const float v : to_vector<float>(x)) most = std::max(most, std::abs(double{v}));
+  for (const double v : doubles(x)) most = std::max(most, std::abs(v));
   return most;
 }
 
 // Largest difference; infinite where the shapes differ or a number is NaN.
 inline double difference(const Tensor& x, const Tensor& reference) {
   if (x.shape() != reference.shape()) return INFINITY;
-  const std::vector<float> a = to_vector<float>(x), b = to_vector<float>(reference);
+  const std::vector<double> a = doubles(x), b = doubles(reference);
   double most = 0;
   for (size_t i = 0; i < a.size(); ++i) {
-    const double d = std::abs(double{a[i]} - double{b[i]});
+    const double d = std::abs(a[i] - b[i]);
     most = std::isnan(d) ? INFINITY : std::max(most, d);
   }
   return most;
