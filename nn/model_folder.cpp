@@ -67,14 +67,18 @@ std::string listed(const std::vector<std::string>& names) {
 // Gives parameters their values from a file and keeps account of what did not fit.
 class Checkpoint {
  public:
-  Checkpoint(const fs::path& path, const Family& family, const LoadOptions& options)
-      : file_(path), names_(family), options_(options), fresh_(random_values(options.random)) {
+  Checkpoint(const fs::path& path, const ModelConfig& config, const LoadOptions& options)
+      : file_(path),
+        names_(*config.family),
+        options_(options),
+        fresh_(random_values(options.random)) {
     names_.look_at(file_.entries());
     for (const SafeTensors::Entry& entry : file_.entries()) {
       const bool added = entries_.emplace(names_.canonical(entry.name), &entry).second;
       check(added, "", path.string(), ": ", entry.name,
             " is there twice, under an old and a new name");
     }
+    if (!config.tie_word_embeddings) use_untied_bias(config.family->masked_lm);
   }
 
   Tensor value(const std::string& name, const Shape& shape, const Initial& initial) {
@@ -116,6 +120,13 @@ class Checkpoint {
   }
 
  private:
+  // The bias of an untied decoder is stored with the decoder (transformers 5), with the head
+  // (4), or with both, of which the decoder's counts.
+  void use_untied_bias(const MaskedLmNames& names) {
+    const auto found = entries_.find(std::string(names.decoder) + ".bias");
+    if (found != entries_.end()) entries_[std::string(names.bias) + ".bias"] = found->second;
+  }
+
   // Stands in until finish() reports the error: the right shape without the memory, which a hostile
   // file could ask for.
   static Tensor placeholder(const Shape& shape) {
@@ -148,7 +159,7 @@ Model load_model(const fs::path& folder, const LoadOptions& options) {
   }
   const Heads heads =
       options.heads ? *options.heads : heads_from(*config.family, config.architectures);
-  Checkpoint checkpoint(weights, *config.family, options);
+  Checkpoint checkpoint(weights, config, options);
   Model model(std::move(config), heads,
               [&](const std::string& name, const Shape& shape, const Initial& initial) {
                 return checkpoint.value(name, shape, initial);
@@ -156,6 +167,17 @@ Model load_model(const fs::path& folder, const LoadOptions& options) {
   checkpoint.finish();
   return model;
 }
+
+namespace {
+
+// Once more under the name of the decoder: transformers 5 reads that one.
+void add_untied_bias(const Model& model, std::vector<NamedTensor>& tensors) {
+  const MaskedLmNames& names = model.config.family->masked_lm;
+  if (std::string_view(names.bias) != names.decoder)
+    tensors.push_back({std::string(names.decoder) + ".bias", model.masked_lm->bias.value});
+}
+
+}  // namespace
 
 void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from) {
   create_folders(folder);
@@ -167,6 +189,7 @@ void save_model(const Model& model, const fs::path& folder, const fs::path& voca
   std::vector<NamedTensor> tensors;
   for (const Parameter& p : model.parameters)
     tensors.push_back({body_alone ? p.name.substr(prefix) : p.name, p.value});
+  if (model.masked_lm && !model.config.tie_word_embeddings) add_untied_bias(model, tensors);
   write_safetensors(folder / "model.safetensors", tensors);
 
   ModelConfig config = model.config;

@@ -231,7 +231,8 @@ def write(folder, family, head, sizes=SMALL, extra=None, seed=1, spread=0.1, hal
         for name, p in model.named_parameters(remove_duplicate=False):
             if p.grad is not None and (id(p) not in names or "embedding" in name or "decoder" in names[id(p)][0]):
                 names[id(p)] = (name, p)
-        expected |= {"grad." + name: f32(p.grad) for name, p in names.values()}
+        # An untied decoder has the bias that is used; ours goes by its usual name.
+        expected |= {"grad." + name.replace(".decoder.bias", ".bias"): f32(p.grad) for name, p in names.values()}
     if family == "xlnet" and head == "MaskedLM":
         expected |= {k: f32(v) for k, v in two_streams(model, batch).items()}
     save_file(expected, folder / "expected.safetensors", metadata={"made by": "tools/golden/families.py"})
@@ -279,6 +280,8 @@ def full(root):
                 arguments = dict(sizes=dict(SMALL, hidden_size=10))  # an even number
             if arguments.get("extra", {}).get("tie_word_embeddings") is False and family in ("xlnet", "mobilebert"):
                 continue
+            if family == "mobilebert" and arguments.get("sizes", {}).get("hidden_size") == 5:
+                continue  # narrower than its embeddings
             head = "MaskedLM" if "tie_word_embeddings" in arguments.get("extra", {}) else heads[i % len(heads)]
             for each in {head, "MaskedLM"}:
                 write(root / f"{family}-{i:02d}-{each}", family, each, seed=i, **arguments)
