@@ -177,9 +177,19 @@ void add_untied_bias(const Model& model, std::vector<NamedTensor>& tensors) {
     tensors.push_back({std::string(names.decoder) + ".bias", model.masked_lm->bias.value});
 }
 
+const char* name_in_torch(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f32: return "float32";
+    case Dtype::f16: return "float16";
+    case Dtype::bf16: return "bfloat16";
+    default: fail("cannot store weights as ", name_of(dtype), "; expected f32, f16 or bf16");
+  }
+}
+
 }  // namespace
 
-void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from) {
+void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from,
+                Dtype dtype) {
   create_folders(folder);
   remove_stale_temporaries(folder);
   const std::vector<std::string> architectures =
@@ -190,12 +200,13 @@ void save_model(const Model& model, const fs::path& folder, const fs::path& voca
   for (const Parameter& p : model.parameters)
     tensors.push_back({body_alone ? p.name.substr(prefix) : p.name, p.value});
   if (model.masked_lm && !model.config.tie_word_embeddings) add_untied_bias(model, tensors);
-  write_safetensors(folder / "model.safetensors", tensors);
+  for (NamedTensor& t : tensors) t.value = converted(t.value, dtype);
+  write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
 
   ModelConfig config = model.config;
   config.architectures = architectures;
   Json json = config.to_json();
-  json.set(json.has("dtype") ? "dtype" : "torch_dtype", "float32");
+  json.set(json.has("dtype") ? "dtype" : "torch_dtype", name_in_torch(dtype));
   write_file(folder / "config.json", json.to_string(2) + '\n');
   if (!vocabulary_from.empty()) copy_vocabulary(vocabulary_from, folder);
 }

@@ -28,9 +28,9 @@ Model load_model(const std::filesystem::path& folder, const LoadOptions& options
 
 // Writes config.json and model.safetensors, each completely or not at all; creates the folder. A
 // body without heads is written without `bert.`, as transformers does. Vocabulary files are copied
-// from `vocabulary_from` unless it is empty.
+// from `vocabulary_from` unless it is empty. Weights are stored as `dtype`: f32, f16 or bf16.
 void save_model(const Model& model, const std::filesystem::path& folder,
-                const std::filesystem::path& vocabulary_from = {});
+                const std::filesystem::path& vocabulary_from = {}, Dtype dtype = Dtype::f32);
 
 // Copies vocab.txt, tokenizer.json and their like where they exist; returns how many.
 int copy_vocabulary(const std::filesystem::path& from, const std::filesystem::path& to);
