@@ -1,5 +1,4 @@
-// The products: cutting C into tasks, packing what a task needs, and running the micro-kernels over
-// it.
+// The products: cutting C into tasks, packing what a task needs, running the micro-kernels over it.
 #include "tensor/gemm.h"
 
 #include <algorithm>
