@@ -32,26 +32,35 @@ T row_sum(int64_t n, const Term& term) {
   return part[0];
 }
 
+// The largest of 0 < W ≤ n numbers x[0..n) in blocks of W, of which the last may overlap the one
+// before: a maximum may be met twice.
+template <int W, class T>
+T maximum_in_blocks(int64_t n, const T* x) {
+  T part[W];
+  std::fill_n(part, W, -std::numeric_limits<T>::infinity());
+  int64_t i = 0;
+  for (; i + W <= n; i += W) {
+#pragma omp simd
+    for (int l = 0; l < W; ++l) part[l] = x[i + l] > part[l] ? x[i + l] : part[l];
+  }
+  if (i < n) {
+    const T* last = x + n - W;
+#pragma omp simd
+    for (int l = 0; l < W; ++l) part[l] = last[l] > part[l] ? last[l] : part[l];
+  }
+  for (int width = W / 2; width > 0; width /= 2) {
+    for (int l = 0; l < width; ++l) part[l] = part[l + width] > part[l] ? part[l + width] : part[l];
+  }
+  return part[0];
+}
+
 // The largest of x[0..n); −∞ for n = 0. NaN is skipped here: whoever uses the maximum meets it
 // again in x.
 template <class T>
 T row_maximum(int64_t n, const T* x) {
-  T part[kPartials];
-  std::fill_n(part, kPartials, -std::numeric_limits<T>::infinity());
-  const auto meet = [&](const T* block) {
-#pragma omp simd
-    for (int l = 0; l < kPartials; ++l) part[l] = block[l] > part[l] ? block[l] : part[l];
-  };
-  for (int64_t i = 0; i + kPartials <= n; i += kPartials) meet(x + i);
-  if (n >= kPartials) {
-    meet(x + n - kPartials);  // a block that overlaps the others: a maximum may be met twice
-  } else {
-    for (int64_t l = 0; l < n; ++l) part[l] = x[l] > part[l] ? x[l] : part[l];
-  }
-  for (int width = kPartials / 2; width > 0; width /= 2) {
-    for (int l = 0; l < width; ++l) part[l] = part[l + width] > part[l] ? part[l + width] : part[l];
-  }
-  return part[0];
+  if (n >= kPartials) return maximum_in_blocks<kPartials>(n, x);
+  if (n >= 8) return maximum_in_blocks<8>(n, x);
+  return n > 0 ? maximum_in_blocks<1>(n, x) : -std::numeric_limits<T>::infinity();
 }
 
 inline constexpr int64_t kColumns = 128, kRowBlock = 64;  // of column_sums
