@@ -30,6 +30,7 @@ namespace {
 
 constexpr size_t kAlignment = 64, kSlack = 64, kHugePage = size_t{2} << 20;
 constexpr size_t kClasses = 64 * 8, kClassesToDouble = 8;
+constexpr size_t kMapped = size_t{1} << 20;  // blocks from here on are whole pages
 constexpr double kSpare = 1.25;
 constexpr size_t kSmall = size_t{8} << 20;  // bytes that may always be kept
 
@@ -41,6 +42,8 @@ size_t class_of(size_t bytes) {
   const auto octave = static_cast<size_t>(std::bit_width(units)) - 4;
   return octave * 8 + (units >> octave) - 8 + 1;
 }
+
+size_t rounded_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
 class Pool final : public Allocator {
  public:
@@ -145,12 +148,30 @@ class Pool final : public Allocator {
     return p;
   }
 
+  // Large blocks are mappings of their own: what is given back then leaves the process at once, and
+  // no hole stays in the heap.
   static void* map(size_t block) {
+    if (block < kMapped) return std::aligned_alloc(kAlignment, rounded_up(block, kAlignment));
     const bool huge = block >= 2 * kHugePage;  // fewer address translations for large matrices
-    const size_t alignment = huge ? kHugePage : kAlignment;
-    void* p = std::aligned_alloc(alignment, (block + alignment - 1) / alignment * alignment);
-    if (p && huge) madvise(p, block, MADV_HUGEPAGE);
+    const size_t surplus = huge ? kHugePage : 0;
+    void* start = ::mmap(nullptr, block + surplus, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) return nullptr;
+    if (!huge) return start;
+    const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(start) % kHugePage) % kHugePage;
+    char* const p = static_cast<char*>(start) + before;
+    if (before > 0) ::munmap(start, before);
+    if (before < surplus) ::munmap(p + block, surplus - before);
+    ::madvise(p, block, MADV_HUGEPAGE);
     return p;
+  }
+
+  static void unmap(void* p, size_t block) {
+    if (block < kMapped) {
+      std::free(p);
+    } else {
+      ::munmap(p, block);
+    }
   }
 
   // Gives free blocks back, the largest first, until no more than `keep` bytes are left.
@@ -159,7 +180,7 @@ class Pool final : public Allocator {
       while (statistics_.cached > keep) {
         void* p = take(c);
         if (!p) break;
-        std::free(p);
+        unmap(p, bytes_of(c));
       }
     }
   }
