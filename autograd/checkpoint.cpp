@@ -212,7 +212,10 @@ void CheckpointFolder::write(int64_t step, const Json& state,
     write_file(partial / kState, state.to_string(2) + '\n');
     write_file(partial / kManifest, manifest_of(partial).to_string(2) + '\n');
     sync_folder(partial);
-    if (fs::exists(folder)) fs::rename(folder, replaced);
+    if (fs::exists(folder)) {
+      fs::remove_all(replaced);
+      fs::rename(folder, replaced);
+    }
     fs::rename(partial, folder);
     sync_folder(root_);
     fs::remove_all(replaced);
