@@ -1,7 +1,7 @@
 // Filling an unevenly pruned model up with zeros, for programs that know only layers of one size.
 //
-// A head whose values are 0 and a neuron whose output weights are 0 add nothing, so the padded model
-// computes the same numbers.
+// A head whose values are 0 and a neuron whose output weights are 0 add nothing, so the padded
+// model computes the same numbers.
 #pragma once
 #include "nn/model.h"
 

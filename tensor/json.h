@@ -25,8 +25,7 @@
 
 namespace ink {
 
-// A key and its value, in an object. (A template, so that Json may name it before Json is
-// complete.)
+// A key and its value, in an object. (A template, so that Json may name it while incomplete.)
 template <class Value>
 struct JsonMember {
   std::string key;
@@ -113,8 +112,7 @@ class Json {
   Json& append(Json value);
   bool erase(std::string_view key);  // whether it was there
 
-  // JSON text; indent < 0 gives one line. Raises Error for NaN and infinity, which JSON cannot
-  // express.
+  // JSON text; indent < 0 gives one line. NaN and infinity, which JSON cannot express, raise Error.
   std::string to_string(int indent = -1) const;
 
   bool operator==(const Json& other) const;  // values alone, not where they came from

@@ -1,10 +1,9 @@
-// What an op is. Everything the tape, the tests and the benches need is checked here, at compile
-// time.
+// What an op is. All that the tape, the tests and the benches need is checked here, when compiling.
 //
 // An op is a struct with a name, `Saved` (what backward needs), `forward(Saved*, args…)`,
-// `backward(saved, dy)` and `samples()`. apply<Op>(args…) runs forward, and records a step when a
-// tape watches one of the tensors. A fused op also names `reference(args…)`, its composition of
-// primitives.
+// `backward(saved, dy)` and `samples()`. apply<Op>(args…) runs forward, and records a step
+// when a tape watches one of the tensors. A fused op also names `reference(args…)`, its
+// composition of primitives.
 #pragma once
 #include <concepts>
 #include <functional>
@@ -24,6 +23,7 @@ struct Cpu {};
 // Calls f(device, T{}) for the tensor's device and arithmetic type, f32 or f64.
 template <class F>
 void on(const char* name, const Tensor& x, F&& f) {
+  check(static_cast<bool>(x), "", name, ": expected a tensor, got an undefined one");
   switch (x.dtype()) {
     case Dtype::f32: return f(Cpu{}, float{});
     case Dtype::f64: return f(Cpu{}, double{});
@@ -31,8 +31,7 @@ void on(const char* name, const Tensor& x, F&& f) {
   }
 }
 
-// One gradient for each tensor argument, in order; an undefined Tensor where there is none (ids,
-// labels).
+// One gradient for each tensor argument, in order; undefined where there is none (ids, labels).
 using Grads = std::vector<Tensor, PoolAllocator<Tensor>>;
 
 // One recorded op, ready to run backwards. Lives in pool memory.
@@ -121,8 +120,7 @@ struct Sample {
   Call call;
   double flops = 0;         // of the forward call, for the bench; 0: only GB/s is printed
   double tolerance = 1e-6;  // of the gradient against central differences, relative
-  // a large sample: timed by the bench, checked in f32 (threads, bits), not differenced
-  bool bench = false;
+  bool bench = false;       // large: timed, checked in f32 (threads, bits), not differenced
 };
 
 // A line of the table that tests and benches read. Nothing in the library refers to it, so the
@@ -143,11 +141,10 @@ constexpr OpEntry describe() {
   [[gnu::used, gnu::section("ink_ops"), \
     gnu::aligned(alignof(OpEntry))]] static const constinit OpEntry
 
-// Reproducible inputs for samples and tests; beyond 65,536 elements the values repeat.
-// N(0, 1)
+// Reproducible inputs for samples and tests, N(0, 1) or in [low, high), of integers as i32. Beyond
+// 65,536 elements the values repeat.
 Tensor randn(Shape shape, uint64_t seed, Dtype dtype = Dtype::f64);
 Tensor rand_uniform(Shape shape, uint64_t seed, double low, double high, Dtype dtype = Dtype::f64);
-// i32 in [low, high)
 Tensor randint(Shape shape, uint64_t seed, int64_t low, int64_t high);
 
 }  // namespace ink

@@ -91,21 +91,21 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor
 
 // ── losses: scalars, means over the counted rows ────────────────────────────────────────────────
 inline constexpr int32_t kIgnore = -100;  // label of a row that does not count
-// −log softmax(logits)[label], mean over rows with label ≠ kIgnore (0 when there is none). logits
-// (N, V), labels i32 (N)
+// −log softmax(logits)[label], mean over rows with label ≠ kIgnore (0 when there is none).
+// logits (N, V), labels i32 (N)
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
 // −Σ p·log softmax(logits), mean over rows. probabilities (N, V) are constants.
 Tensor soft_cross_entropy(const Tensor& logits, const Tensor& probabilities);
-// Σ p·(log p − log softmax(logits)), mean over rows (Hinton et al. 2015). probabilities (N, V) are
-// constants.
+// Σ p·(log p − log softmax(logits)), mean over rows (Hinton et al. 2015). The probabilities p,
+// (N, V), are constants.
 Tensor kl_divergence(const Tensor& logits, const Tensor& probabilities);
 Tensor mse_loss(const Tensor& x, const Tensor& y);  // mean of (x − y)²
 // mean over rows of 1 − cos(x, y); x, y (…, C)
 Tensor cosine_loss(const Tensor& x, const Tensor& y);
 // mean; targets in [0, 1] are constants
 Tensor binary_cross_entropy(const Tensor& logits, const Tensor& targets);
-// cross_entropy(x Wᵀ + b, labels) without keeping the logits twice: the masked-LM head. x (M, C), W
-// (V, C), b (V)
+// cross_entropy(x Wᵀ + b, labels) without keeping the logits twice: the masked-LM head.
+// x (M, C), W (V, C), b (V)
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias,
                             const Tensor& labels);
 

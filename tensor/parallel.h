@@ -28,8 +28,8 @@ void parallel_for(int64_t n, int64_t grain, const F& f) {
       &f);
 }
 
-// Chunk size for rows of `cost` elements each, so that a chunk is worth a hand-out (about 16 k
-// elements).
+// Chunk size for rows of `cost` elements each, so that a chunk is worth a hand-out (about
+// 16 k elements).
 inline int64_t grain_for(int64_t cost) { return cost >= 16384 ? 1 : 16384 / (cost > 0 ? cost : 1); }
 
 }  // namespace ink

@@ -18,8 +18,8 @@ namespace {
 
 constexpr uint64_t kLengthBytes = 8, kLongestHeader = 100'000'000;
 constexpr std::string_view kMetadata = "__metadata__";
-// A tensor is {name: value, shape: [a few numbers]}: two levels below the header. The fourth is for
-// unknown fields.
+// A tensor is {name: value, shape: [a few numbers]}: two levels below the header. The fourth is
+// for unknown fields.
 constexpr JsonLimits kLimits{.depth = 4, .values = 65536};
 
 struct FileType {
@@ -47,7 +47,7 @@ Dtype dtype_from(const Json& fields) {
 Shape shape_from(const Json& fields) {
   const Json& list = fields.array("shape");
   check(list.size() <= kMaxRank, "", fields.where("shape"), ": expected at most ", kMaxRank,
-        " dimensions, got ", list.size());
+        " dimensions, got ", list.size(), "; inkstone's tensors have no more");
   Shape shape;
   for (size_t axis = 0; axis < list.size(); ++axis)
     shape.append(list.integer_between(axis, 0, INT64_MAX));
@@ -193,8 +193,8 @@ Json describe(const Tensor& x, uint64_t begin) {
 
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                        const Metadata& metadata) {
-  // The format allows no gaps, so the widest types go first: then every tensor is aligned to its
-  // own type.
+  // The format allows no gaps, so the widest types go first: then every tensor is aligned to
+  // its own type.
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& t : tensors) {
     check_name(path.string(), t.name);

@@ -1,5 +1,5 @@
-// safetensors files: [8 bytes N] [N bytes of JSON: name → dtype, shape, data_offsets] [the numbers,
-// without gaps].
+// safetensors files: [8 bytes N] [N bytes of JSON: name → dtype, shape,
+// data_offsets] [the numbers].
 //
 // Reading maps the file: opening checks everything but copies nothing, and tensors borrow the
 // mapping. The reader is strict: whatever the format's text forbids, whatever two readers could

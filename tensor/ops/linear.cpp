@@ -49,9 +49,9 @@ struct Linear {
   static void check_packed(const PackedMatrix& packed, const Tensor& weight, int64_t N, int64_t K) {
     check(packed.n() == N && packed.k() == K, "linear: the packed weight should be (", N, ", ", K,
           "), got (", packed.n(), ", ", packed.k(), "); pack the weight of this layer");
-    check(packed.source_version == weight.storage()->version(),
-          "linear: the weight has changed since it was packed (version ", packed.source_version,
-          ", now ", weight.storage()->version(), "); pack it again");
+    check(packed.source_version() == weight.storage()->version(),
+          "linear: this weight is not the one that was packed, or has changed since (version ",
+          packed.source_version(), ", now ", weight.storage()->version(), "); pack it again");
   }
 
   // x (…, K) → (…, N); M is the number of rows.
