@@ -27,6 +27,17 @@ Tensor unsqueezed(const Tensor& dy, Shape shape, int first, int last) {
   return view(packed, shape, row_major(shape), packed.offset());
 }
 
+// A sample of a reduction over one axis, whose backward writes dx once.
+Sample over_axis(const char* label, Shape shape, int axis, Sample::Call call, bool bench) {
+  Sample s{.label = label,
+           .in = {randn(shape, 1)},
+           .call = std::move(call),
+           .bench = bench,
+           .backward = moves(1, shape.size())};
+  if (axis_of("sample", axis, shape.rank()) > 0) s.by_row = {0};
+  return s;
+}
+
 // ── sum and mean ────────────────────────────────────────────────────────────────────────────────
 
 std::vector<Sample> samples_of(Tensor (*all)(const Tensor&),
@@ -35,13 +46,12 @@ std::vector<Sample> samples_of(Tensor (*all)(const Tensor&),
     return Sample{.label = label,
                   .in = {randn(shape, 1)},
                   .call = [all](auto in) { return all(in[0]); },
-                  .bench = bench};
+                  .bench = bench,
+                  .backward = moves(1, shape.size())};
   };
   const auto axis = [over](const char* label, Shape shape, int a, bool keep, bool bench = false) {
-    return Sample{.label = label,
-                  .in = {randn(shape, 1)},
-                  .call = [=](auto in) { return over(in[0], a, keep); },
-                  .bench = bench};
+    return over_axis(
+        label, shape, a, [=](auto in) { return over(in[0], a, keep); }, bench);
   };
   return {whole("all of a scalar", {}),
           whole("all of 3x1x5", {3, 1, 5}),
@@ -84,7 +94,9 @@ struct Sum {
   static Tensor forward(Saved* saved, const Tensor& x, int first, int last, bool keep) {
     return sum_forward(name, saved, x, first, last, keep, 1);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) { return sum_backward(name, s, dy); }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    return sum_backward(name, s, dy);
+  }
   static std::vector<Sample> samples() { return samples_of(&sum, &sum); }
 };
 
@@ -96,15 +108,15 @@ struct Mean {
     check(R > 0, "mean: nothing to average in shape ", x.shape());
     return sum_forward(name, saved, x, first, last, keep, 1 / static_cast<double>(R));
   }
-  static Grads backward(const Saved& s, const Tensor& dy) { return sum_backward(name, s, dy); }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    return sum_backward(name, s, dy);
+  }
   static std::vector<Sample> samples() { return samples_of(&mean, &mean); }
 };
 
 // ── maximum ─────────────────────────────────────────────────────────────────────────────────────
 
 // A NaN counts as larger than any number, so that it is not lost.
-
-// The position of the first largest of x[0..n), n > 0.
 template <class T>
 int64_t first_largest(const T* x, int64_t n) {
   T best = x[0], nan_seen = 0;
@@ -215,7 +227,7 @@ struct Maximum {
     if (saved) *saved = {index, x.shape(), axis};
     return keep ? y : squeezed(y, axis, axis + 1);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     Tensor dx(s.shape, dy.dtype());
     on(name, dy, [&](auto device, auto t) {
       using T = decltype(t);
@@ -227,10 +239,8 @@ struct Maximum {
   }
   static std::vector<Sample> samples() {
     const auto over = [](const char* label, Shape shape, int axis, bool keep, bool bench = false) {
-      return Sample{.label = label,
-                    .in = {randn(shape, 1)},
-                    .call = [=](auto in) { return maximum(in[0], axis, keep); },
-                    .bench = bench};
+      return over_axis(
+          label, shape, axis, [=](auto in) { return maximum(in[0], axis, keep); }, bench);
     };
     return {over("0x3 over -1", {0, 3}, -1, false),
             over("3x0 over 0", {3, 0}, 0, true),

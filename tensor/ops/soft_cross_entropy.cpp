@@ -5,6 +5,7 @@
 // is 0.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tensor/expect.h"
 #include "tensor/op.h"
@@ -106,7 +107,7 @@ struct SoftCrossEntropy {
   static Tensor forward(Saved* saved, const Tensor& logits, const Tensor& probabilities) {
     return soft_loss(name, saved, logits, probabilities, false);
   }
-  static Grads backward(const Saved& saved, const Tensor& dy) {
+  static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
     return soft_gradient(name, saved, dy);
   }
   static Tensor reference(const Tensor& logits, const Tensor& probabilities) {
@@ -126,7 +127,7 @@ struct KlDivergence {
   static Tensor forward(Saved* saved, const Tensor& logits, const Tensor& probabilities) {
     return soft_loss(name, saved, logits, probabilities, true);
   }
-  static Grads backward(const Saved& saved, const Tensor& dy) {
+  static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
     return soft_gradient(name, saved, dy);
   }
   static Tensor reference(const Tensor& logits, const Tensor& probabilities) {
@@ -142,10 +143,14 @@ struct KlDivergence {
 template <class Loss>
 std::vector<Sample> soft_samples(Loss loss) {
   std::vector<Sample> all;
-  const auto sample = [&](const char* label, Shape shape, Tensor p) {
-    all.push_back({label, {randn(shape, 1)}, [=](auto in) {
-                     return loss(in[0], converted(p, in[0].dtype()));
-                   }});
+  const auto sample = [&](const char* label, Shape shape, Tensor p64) {
+    const Tensor p32 = converted(p64, Dtype::f32);
+    all.push_back(
+        {.label = label,
+         .in = {randn(shape, 1)},
+         .call = [=](auto in) { return loss(in[0], in[0].dtype() == Dtype::f32 ? p32 : p64); },
+         .forward = moves(2, shape.size()),
+         .backward = moves(3, shape.size())});
   };
   const auto softmax_of = [](Shape shape) { return softmax(randn(shape, 2)); };
   sample("4x6", {4, 6}, softmax_of({4, 6}));

@@ -130,9 +130,22 @@ TEST(CosineLoss, AZeroVectorHasNoDirectionAndNoGradient) {
   EXPECT_NEAR(cosine_loss(zeros({2, 2}), zeros({2, 2})).item(), 1, 0);
 }
 
-TEST(CosineLoss, LengthsDoNotOverflow) {
-  const Tensor x = matrix({1e18, 0}, {2}, Dtype::f32), y = matrix({1e18, 1e18}, {2}, Dtype::f32);
-  EXPECT_NEAR(cosine_loss(x, y).item(), 1 - std::sqrt(0.5), 1e-6);
+// Squares of these lengths have no place in f32.
+TEST(CosineLoss, TakesVeryLongAndVeryShortVectors) {
+  const auto loss = [](std::span<const Tensor> in) { return cosine_loss(in[0], in[1]); };
+  const Tensor direction = randn({2, 768}, 1, Dtype::f32), other = randn({2, 768}, 2, Dtype::f32);
+  const double expected = cosine_loss(direction, other).item();
+  const auto gradients = gradients_of(loss, {direction, other});
+  for (const double size : {1e30, 1e20, 1e-25, 1e-30}) {
+    const Tensor x = scale(direction, size), y = scale(other, size);
+    EXPECT_NEAR(cosine_loss(x, y).item(), expected, 1e-6) << size;
+    EXPECT_NEAR(cosine_loss(x, x).item(), 0, 1e-6) << size;
+    const auto g = gradients_of(loss, {x, y});
+    for (size_t k = 0; k < 2; ++k) {
+      expect_close(scale(g[k], size), numbers(gradients[k]), 1e-7);
+      EXPECT_GT(maximum(reshape(scale(g[k], size), {-1}), 0).item(), 1e-3) << size;
+    }
+  }
 }
 
 TEST(BinaryCrossEntropy, EqualsHandWorkedNumbersAlsoFarOut) {
