@@ -3,6 +3,8 @@
 // That is −t·log σ(x) − (1 − t)·log σ(−x), written so that nothing overflows. The loss of no
 // elements is 0.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "tensor/expect.h"
 #include "tensor/op.h"
@@ -21,6 +23,15 @@ T log_one_plus_exp(T x) {
   return u == 1 ? e : vmath::log(u) * (e / (u - 1));
 }
 
+// Raises Error naming the first target outside [0, 1], if there is one.
+template <class T>
+void check_targets(const T* target, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    check(target[i] >= 0 && target[i] <= 1, "binary_cross_entropy: target ", target[i], " at ", i,
+          " should lie in [0, 1]");
+  }
+}
+
 struct BinaryCrossEntropy {
   static constexpr const char* name = "binary_cross_entropy";
   struct Saved {
@@ -37,8 +48,11 @@ struct BinaryCrossEntropy {
       using T = decltype(t);
       const T *in = x.data<T>(), *target = targets.data<T>();
       sum = sum_in_f64(n, [=](int64_t i) {
-        return (in[i] > 0 ? in[i] : T{0}) - in[i] * target[i] + log_one_plus_exp(in[i]);
+        const T loss = (in[i] > 0 ? in[i] : T{0}) - in[i] * target[i] + log_one_plus_exp(in[i]);
+        const bool valid = target[i] >= 0 && target[i] <= 1;
+        return valid ? loss : std::numeric_limits<T>::quiet_NaN();
       });
+      if (std::isnan(sum)) check_targets(target, n);
     });
     if (saved) *saved = {x, targets};
     return full({}, n ? sum / static_cast<double>(n) : 0, x.dtype());

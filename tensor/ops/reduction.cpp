@@ -118,23 +118,11 @@ struct Mean {
 
 // A NaN counts as larger than any number, so that it is not lost.
 template <class T>
-int64_t first_largest(const T* x, int64_t n) {
-  T best = x[0], nan_seen = 0;
-#pragma omp simd reduction(max : best, nan_seen)
-  for (int64_t i = 0; i < n; ++i) {
-    best = x[i] > best ? x[i] : best;
-    nan_seen = std::isnan(x[i]) ? T(1) : nan_seen;
-  }
-  int64_t at = 0;
-  if (nan_seen > 0) {
-    while (!std::isnan(x[at])) ++at;
-  } else {
-    while (x[at] != best) ++at;
-  }
-  return at;
+bool larger(T x, T best) {
+  return !(x <= best) && !std::isnan(best);
 }
 
-// The same for n columns of x (R, I).
+// The largest of each of n columns of x (R, I), R > 0, and the first row that has it.
 template <class T>
 void first_largest_columns(const T* x, int64_t R, int64_t I, int64_t n, T* best, int32_t* index) {
   std::copy_n(x, n, best);
@@ -143,11 +131,31 @@ void first_largest_columns(const T* x, int64_t R, int64_t I, int64_t n, T* best,
     const T* row = x + r * I;
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) {
-      const bool larger = row[i] > best[i] || (std::isnan(row[i]) && !std::isnan(best[i]));
-      best[i] = larger ? row[i] : best[i];
-      index[i] = larger ? r : index[i];
+      const bool better = larger(row[i], best[i]);
+      best[i] = better ? row[i] : best[i];
+      index[i] = better ? r : index[i];
     }
   }
+}
+
+// The position of the first largest of x[0..n), n > 0: a long row is cut into kLanes columns.
+template <class T>
+int64_t first_largest(const T* x, int64_t n) {
+  constexpr int64_t kLanes = 32;
+  const int64_t rows = n / kLanes;
+  int64_t at = 0;
+  if (rows > 0) {
+    T best[kLanes];
+    int32_t index[kLanes];
+    first_largest_columns(x, rows, kLanes, kLanes, best, index);
+    at = index[0] * kLanes;
+    for (int64_t l = 1; l < kLanes; ++l) {
+      const int64_t here = index[l] * kLanes + l;
+      if (larger(x[here], x[at]) || (!larger(x[at], x[here]) && here < at)) at = here;
+    }
+  }
+  for (int64_t i = rows * kLanes; i < n; ++i) at = larger(x[i], x[at]) ? i : at;
+  return at;
 }
 
 // x (O, R, I) → y, index (O, I)

@@ -85,8 +85,8 @@ struct Range {
 Tensor sliced(const Tensor& x, const Range& r) {
   Shape shape = x.shape();
   Strides strides = x.strides();
-  shape[r.axis] = (r.end - r.begin + r.step - 1) / r.step;
-  strides[r.axis] *= r.step;
+  shape[r.axis] = r.begin < r.end ? (r.end - r.begin - 1) / r.step + 1 : 0;
+  if (shape[r.axis] > 1) strides[r.axis] *= r.step;  // a longer step could overflow
   return view(x, shape, strides, x.offset() + r.begin * x.strides()[r.axis]);
 }
 

@@ -105,6 +105,22 @@ TEST(SoftCrossEntropy, ErrorsNameTheOp) {
                "kl_divergence: probabilities should be f32 (2, 3), got an undef");
 }
 
+TEST(SoftCrossEntropy, ErrorsNameTheProbability) {
+  const Tensor x = zeros({2, 2}), p = matrix({0.5, 0.5, 1.25, -0.25}, {2, 2}, Dtype::f32);
+  EXPECT_ERROR(soft_cross_entropy(x, p),
+               "soft_cross_entropy: probability -0.25 at (1, 1) should not be negative");
+  EXPECT_ERROR(kl_divergence(x, p), "kl_divergence: probability -0.25 at (1, 1)");
+  EXPECT_ERROR(soft_cross_entropy(x, matrix({NAN, 0, 0, 1}, {2, 2}, Dtype::f32)),
+               "soft_cross_entropy: probability nan at (0, 0)");
+}
+
+// NaN logits are the caller's to find in the loss; the probabilities are not blamed.
+TEST(SoftCrossEntropy, PassesNaNOn) {
+  const Tensor x = matrix({NAN, 0}, {1, 2}), p = matrix({0.5, 0.5}, {1, 2});
+  EXPECT_TRUE(std::isnan(soft_cross_entropy(x, p).item()));
+  EXPECT_TRUE(std::isnan(binary_cross_entropy(x, p).item()));
+}
+
 TEST(MseLoss, EqualsHandWorkedNumbers) {
   const Tensor x = matrix({1, 2, 3, 4}, {2, 2}), y = matrix({1, 0, 0, 8}, {2, 2});
   EXPECT_EQ(mse_loss(x, y).item(), (4 + 9 + 16) / 4.0);
@@ -162,6 +178,9 @@ TEST(BinaryCrossEntropy, ErrorsNameTheTarget) {
                "binary_cross_entropy: target 1.5 at 1 should lie in [0, 1]");
   EXPECT_ERROR(binary_cross_entropy(zeros({2}), matrix({NAN, 1}, {2}, Dtype::f32)),
                "target nan at 0");
+  Tensor t = full({40000}, 0.5);
+  t.data<float>()[30000] = t.data<float>()[35000] = -1;
+  EXPECT_ERROR(binary_cross_entropy(zeros({40000}), t), "target -1 at 30000 should lie in [0, 1]");
 }
 
 TEST(LinearCrossEntropy, EqualsItsPartsInF32) {
