@@ -1,10 +1,11 @@
 // What an op is. Everything the tape, the tests and the benches need is checked at compile time.
 //
 // An op is a struct with a name, `Saved` (what backward needs), `forward(Saved*, args…)`,
-// `backward(saved, dy, wanted)` and `samples()`. apply<Op>(args…) runs forward, and records a step
-// when a tape watches one of the tensors. A fused op also names `reference(args…)`, its composition
-// of primitives.
+// `backward(saved, dy, wanted)` and `samples()`. A fused op also names `reference(args…)`, its
+// composition of primitives. apply<Op>(args…) runs forward, and records a step when a tape watches
+// one of the tensors.
 #pragma once
+#include <algorithm>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -31,8 +32,8 @@ void on(const char* name, const Tensor& x, F&& f) {
   }
 }
 
-// One gradient for each tensor argument, in order; an undefined Tensor where there is none (ids,
-// labels) or nobody wants it.
+// One gradient for each tensor argument, in order.
+// An undefined Tensor where there is none (ids, labels) or nobody wants it.
 using Grads = std::vector<Tensor, PoolAllocator<Tensor>>;
 
 // Which tensor arguments some tape watches, in order: wanted[k] says whether backward has to
@@ -92,20 +93,16 @@ class StepOf final : public Step {
 };
 
 namespace detail {
-inline bool note(std::vector<GradId, PoolAllocator<GradId>>& into, const Tensor& t) {
+using Inputs = std::vector<GradId, PoolAllocator<GradId>>;
+
+inline void note(Inputs& into, const Tensor& t) {
   into.push_back(Recorder::current->resolve(t.grad_id));
-  return into.back().tape != 0;
 }
-inline bool note(std::vector<GradId, PoolAllocator<GradId>>& into,
-                 const std::vector<Tensor>& list) {
-  bool any = false;
-  for (const Tensor& t : list) any |= note(into, t);
-  return any;
+inline void note(Inputs& into, const std::vector<Tensor>& list) {
+  for (const Tensor& t : list) note(into, t);
 }
 template <class A>
-bool note(std::vector<GradId, PoolAllocator<GradId>>&, const A&) {
-  return false;
-}
+void note(Inputs&, const A&) {}
 }  // namespace detail
 
 template <Op T, class... Args>
@@ -115,8 +112,9 @@ Tensor apply(const Args&... args) {
   }
   if (!Recorder::current) return T::forward(nullptr, args...);
   auto step = std::make_unique<StepOf<T>>();
-  const bool watched = (detail::note(step->inputs, args) | ... | false);
-  if (!watched) return T::forward(nullptr, args...);
+  (detail::note(step->inputs, args), ...);
+  const auto watched = [](const GradId& id) { return id.tape != 0; };
+  if (std::ranges::none_of(step->inputs, watched)) return T::forward(nullptr, args...);
   Tensor y = T::forward(&step->saved, args...);
   y.grad_id = Recorder::current->record(std::move(step));
   return y;
@@ -148,8 +146,8 @@ struct Sample {
   Work forward = {}, backward = {};
 };
 
-// A line of the table that tests and benches read. Nothing in the library refers to it, so the
-// linker drops it there.
+// A line of the table that tests and benches read.
+// Nothing in the library refers to it, so the linker drops it there.
 struct OpEntry {
   const char* name;
   std::vector<Sample> (*samples)();

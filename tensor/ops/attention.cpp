@@ -14,8 +14,8 @@
 namespace ink {
 namespace {
 
-// x itself when its rows are arrays, however far apart, as in a slice of q, k and v side by side;
-// else a copy.
+// x itself when its rows are arrays, however far apart, as in a slice of q, k and v side by side.
+// Else a copy.
 Tensor with_dense_rows(const Tensor& x) {
   return x.strides()[1] == 1 && x.strides()[0] >= x.dim(1) ? x : contiguous(x);
 }

@@ -1,7 +1,7 @@
 // L = mean of max(x, 0) − x·t + log(1 + e^−|x|) over logits x, targets t;   dx = (σ(x) − t)/n
 //
-// That is −t·log σ(x) − (1 − t)·log σ(−x), written so that nothing overflows. The loss of no
-// elements is 0.
+// That is −t·log σ(x) − (1 − t)·log σ(−x), written so that nothing overflows.
+// The loss of no elements is 0. A target outside [0, 1] makes the sum NaN, and only then is sought.
 #include <algorithm>
 #include <cmath>
 #include <limits>

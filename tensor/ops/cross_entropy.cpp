@@ -126,7 +126,7 @@ struct CrossEntropy {
 
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
-    const auto sample = [&](const char* label, Shape shape, std::vector<int32_t> labels) {
+    const auto sample = [&](const char* label, Shape shape, const std::vector<int32_t>& labels) {
       all.push_back({.label = label,
                      .in = {randn(shape, 1), from(labels)},
                      .call = [](auto in) { return cross_entropy(in[0], in[1]); },

@@ -1,8 +1,8 @@
 // y = x·m/(1 − p), m = 1 with probability 1 − p, else 0;   dx = dy·m/(1 − p)
 //
 // Srivastava et al. 2014. Element i (in row-major order) is kept when word i of the stream is at
-// least p·2³². The mask is drawn anew in backward rather than stored, and depends neither on
-// strides nor on threads.
+// least p·2³². The mask is drawn anew in backward rather than stored; it depends on neither strides
+// nor threads.
 #include <algorithm>
 
 #include "tensor/expect.h"

@@ -55,8 +55,8 @@ void scatter(Cpu, const T* dy, const int32_t* start, const int32_t* order, T* dx
   });
 }
 
-// Counting sort: the positions n of ids (N) in order of ids[n], equal ones in order of n; those of
-// id v begin at start[v].
+// Counting sort: the positions n of ids (N) in order of ids[n], equal ones in order of n.
+// Those of id v begin at start[v].
 void sort_positions(const int32_t* ids, int64_t N, int64_t V, int32_t* start, int32_t* order) {
   std::fill_n(start, V + 1, 0);
   for (int64_t n = 0; n < N; ++n) ++start[ids[n] + 1];

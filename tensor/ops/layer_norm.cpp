@@ -27,8 +27,8 @@ const T* row_with_residual(const T* x, const T* residual, T* sum, int64_t C) {
   return sum;
 }
 
-// N rows of C. residual, mean and rstd may be null. Two passes for the variance: subtracting
-// squares would cancel.
+// N rows of C. residual, mean and rstd may be null.
+// Two passes for the variance: subtracting squares would cancel.
 template <class T>
 void layer_norm_forward(Cpu, const T* x, const T* residual, const T* gamma, const T* beta, T* y,
                         T* mean, T* rstd, int64_t N, int64_t C, T epsilon) {
@@ -142,6 +142,7 @@ struct LayerNorm {
                         double epsilon) {
     return normalize(name, saved, x, {}, gamma, beta, epsilon);
   }
+  // One pass gives all three, so it does not ask which are wanted.
   static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
     const auto [dx, dgamma, dbeta] = normalize_backward(name, saved, dy);
     return {dx, dgamma, dbeta};

@@ -34,8 +34,8 @@ void map(Cpu, const F& f, int64_t n, T* y, const X*... x) {
   });
 }
 
-// A fresh tensor of f(x, more…), for tensors of one shape and type; f takes and returns one
-// element. Not recorded.
+// A fresh tensor of f(x, more…), for tensors of one shape and type, not recorded.
+// f takes and returns one element.
 template <class F, class... Tensors>
 Tensor map(const char* name, const F& f, const Tensor& x, const Tensors&... more) {
   Tensor y = empty_like(x);

@@ -1,8 +1,8 @@
 // L = mean over rows of −Σ p·log softmax(x);   dx = (softmax(x)·Σp − p) / rows
 //
 // kl_divergence is Σ p·(log p − log softmax(x)), which differs by a constant and has the same
-// derivative. The probabilities p are constants and not negative; where p = 0, so is its term. The
-// loss of no rows is 0.
+// derivative. The probabilities p are constants and not negative; where p = 0, so is its term.
+// The loss of no rows is 0.
 #include <algorithm>
 #include <cmath>
 #include <limits>
