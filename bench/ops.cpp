@@ -46,11 +46,11 @@ struct Line {
 };
 
 // Bytes a second that this machine reads from as much memory as a line touches: from a cache where
-// it fits into one. Measured for every power of two, and `again` on demand; the best counts.
+// it fits into one. Measured at the power of two below, and `again` on demand; the best counts.
 double read_rate(double bytes, bool again = false) {
   static std::map<int64_t, double> known;
   int64_t size = int64_t{64} << 10;
-  while (static_cast<double>(size) < bytes && size < int64_t{256} << 20) size *= 2;
+  while (static_cast<double>(2 * size) <= bytes && size < int64_t{256} << 20) size *= 2;
   double& rate = known[size];
   if (rate == 0 || again) rate = std::max(rate, 1e9 * bench::read_limit(size));
   return rate;
