@@ -55,7 +55,7 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
     return hooks.loss(batch, random, micro_batch / options.accumulate, steps);
   };
   const Json made_of = fingerprint_of(train, options, hooks);
-  training.data_state = [&] { return made_of; };
+  training.data_state = [&] { return Json(made_of); };
   training.restore_data = [&](const Json& before) {
     check_same_run(options.folder.string(), before, made_of);
   };

@@ -1,4 +1,4 @@
-// Fingerprint: what a run is made of, as JSON of names and values, so that only the same run resumes.
+// Fingerprint: what a run is made of, as names and values, so that only the same run is resumed.
 //
 // Small things are stated as they are, large ones (a vocabulary, a data file) by their digest:
 //
