@@ -7,6 +7,8 @@
 #include "compress/values.h"
 #include "nn/session.h"
 #include "tensor/error.h"
+#include "tensor/file.h"
+#include "tensor/fingerprint.h"
 #include "tensor/ops.h"
 
 namespace ink {
@@ -153,6 +155,11 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
       Scope(student.parameters, random_values(Random(options.fit.seed).split(kProjectionStream))));
 
   FitHooks fit_hooks;
+  fit_hooks.fingerprint = fingerprint_of("distill", student.config, tokenizer, options.max_length);
+  const auto weights = MappedFile::open(options.teacher / "model.safetensors");
+  fit_hooks.fingerprint.set("dev", dev.digest())
+      .set("teacher", Digest().add(weights->text()).to_string())
+      .set("distillation", config.to_json());
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t step,
                        int64_t steps) -> MicroLoss {
     const ModelOutputs wanted = teacher.outputs(batch);

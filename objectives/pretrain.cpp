@@ -8,10 +8,12 @@
 #include <utility>
 
 #include "autograd/tape.h"
+#include "nn/fingerprint.h"
 #include "nn/model_folder.h"
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
+#include "tensor/fingerprint.h"
 #include "text/prefetch.h"
 
 namespace ink {
@@ -49,6 +51,14 @@ Corruption corruption_of(const PretrainOptions& options, const Tokenizer& tokeni
                                 .tokens = objective_tokens(tokenizer.vocabulary())});
 }
 
+Json fingerprint_of(const PretrainOptions& o) {
+  return Json::make_object({{"whole_words", o.whole_words},
+                            {"mask_fraction", o.mask_fraction},
+                            {"max_predictions", o.max_predictions},
+                            {"mask_share", o.mask_share},
+                            {"keep_share", o.keep_share}});
+}
+
 class Job {
  public:
   Job(const ModelConfig& config, const Tokenizer& tokenizer, const Segmenter* segmenter,
@@ -64,6 +74,10 @@ class Job {
           model_.config.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
     check(model_.config.longest() >= options.max_tokens, "pre-training: the model reads at most ",
           model_.config.longest(), " tokens, got max_tokens ", options.max_tokens);
+    made_of_ = Json::make_object({{"job", "pretrain"},
+                                  {"objective", fingerprint_of(options)},
+                                  {"data", data_.fingerprint()},
+                                  {"architecture", fingerprint_of(model_.config)}});
   }
 
   PretrainResult run();
@@ -84,6 +98,7 @@ class Job {
   TrainingHooks hooks();
   MicroLoss loss(int64_t micro_batch, const Random& random);
   void take_step_data();
+  void restore(const Json& state);
   void save(const fs::path& folder) const;
   void notice(const std::string& sentence) const {
     if (callbacks_.notice) callbacks_.notice(sentence);
@@ -97,6 +112,8 @@ class Job {
   std::vector<PretrainBatch> held_out_;
   std::optional<StepData> current_;
   int64_t predictions_ = 0, pairs_ = 0;  // in current_
+  int64_t step_ = 0;                     // steps begun
+  Json made_of_;
   double waited_ = 0;
   std::unique_ptr<Prefetch<StepData>> ahead_;  // last: its thread ends first
 };
@@ -116,6 +133,7 @@ void Job::take_step_data() {
   }
   const Clock::time_point begin = Clock::now();
   current_ = ahead_->next();
+  ++step_;
   waited_ += std::chrono::duration<double>(Clock::now() - begin).count();
   predictions_ = pairs_ = 0;
   for (const PretrainBatch& batch : current_->micro_batches) {
@@ -172,11 +190,23 @@ TrainerOptions Job::trainer_options() const {
           .stop = options_.stop};
 }
 
+void Job::restore(const Json& state) {
+  check_same_run(options_.out.string(), state.object("made_of"), made_of_);
+  step_ = state.integer("step");
+  check(step_ <= options_.steps, "resume: the run in ", options_.out.string(), " has done ", step_,
+        " steps, got steps ", options_.steps, "; expected as many or more");
+  data_.seek(state.object("position"));
+}
+
 TrainingHooks Job::hooks() {
   TrainingHooks h;
   h.loss = [this](int64_t micro_batch, const Random& random) { return loss(micro_batch, random); };
-  h.data_state = [this] { return current_ ? current_->next : data_.position(); };
-  h.restore_data = [this](const Json& state) { data_.seek(state); };
+  h.data_state = [this] {
+    return Json::make_object({{"step", step_},
+                              {"made_of", made_of_},
+                              {"position", current_ ? current_->next : data_.position()}});
+  };
+  h.restore_data = [this](const Json& state) { restore(state); };
   if (!held_out_.empty()) {
     h.evaluate = [this](int64_t) { return evaluate_pretraining(model_, held_out_); };
     h.keep_best = [this](int64_t, const Evaluation&) { save(options_.out / "best"); };

@@ -48,10 +48,12 @@ class PretrainData {
 
   // Without end, epoch after epoch. Sequences in which there is nothing to predict are left out.
   PretrainBatch next();
-  // Of the batch that next() will return; seek() raises Error when the corpus is not the one the
-  // position is from.
+  // Of the batch that next() will return. A position means the same batch only where the
+  // fingerprint is the same.
   Json position() const;
   void seek(const Json& position);
+  // What decides the batches: options, tokenizer, words and corpus (tensor/fingerprint.h).
+  Json fingerprint() const;
 
   // Sequences of held-out documents under one fixed corruption; empty when no document fell among
   // them.

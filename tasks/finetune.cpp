@@ -1,9 +1,11 @@
 // One fine-tuning run, from folder to folder.
 #include "tasks/finetune.h"
 
+#include "nn/fingerprint.h"
 #include "nn/session.h"
 #include "tasks/split.h"
 #include "tensor/error.h"
+#include "text/fingerprint.h"
 
 namespace ink {
 namespace {
@@ -46,6 +48,14 @@ Evaluation evaluation_of(const Evaluated& evaluated) {
           {"accuracy", c.accuracy()}, {"macro_f1", c.macro_f1()}, {"dev_loss", evaluated.loss}}};
 }
 
+Json fingerprint_of(const char* job, const ModelConfig& config, const Tokenizer& tokenizer,
+                    int64_t max_length) {
+  return Json::make_object({{"job", job},
+                            {"architecture", fingerprint_of(config)},
+                            {"tokenizer", fingerprint_of(tokenizer)},
+                            {"max_length", max_length}});
+}
+
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) {
   const ModelConfig config = ModelConfig::read(options.model / "config.json");
   check_length(config, options.max_length);
@@ -58,6 +68,8 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   Model model = load_for_training(options, data.train.labels);
 
   FitHooks fit_hooks;
+  fit_hooks.fingerprint = fingerprint_of("finetune", model.config, tokenizer, options.max_length);
+  fit_hooks.fingerprint.set("dev", dev.digest());
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t,
                        int64_t) -> MicroLoss {
     return {

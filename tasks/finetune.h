@@ -50,6 +50,10 @@ struct FinetuneResult {
 // head is made for the labels of the data.
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks = {});
 
+// What every job on a task states of itself in FitHooks::fingerprint.
+Json fingerprint_of(const char* job, const ModelConfig& config, const Tokenizer& tokenizer,
+                    int64_t max_length);
+
 // What the trainer compares and logs: accuracy as the score, and macro F1 and loss.
 Evaluation evaluation_of(const Evaluated& evaluated);
 

@@ -30,6 +30,9 @@ struct FitOptions {
 };
 
 struct FitHooks {
+  // What the job is made of beside `train` and the options of fit: a run is resumed only when it
+  // is the same (tensor/fingerprint.h).
+  Json fingerprint = {};
   // The loss of a batch at step `step` of `steps`; recorded.
   std::function<MicroLoss(const FeatureBatch& batch, const Random& random, int64_t step,
                           int64_t steps)>

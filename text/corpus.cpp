@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tensor/error.h"
+#include "tensor/fingerprint.h"
 #include "tensor/philox.h"
 #include "text/utf8.h"
 
@@ -115,6 +116,7 @@ Corpus Corpus::open(const std::vector<fs::path>& paths, const CorpusOptions& opt
 void Corpus::index(std::shared_ptr<const MappedFile> file) {
   check_utf8(*file);
   const std::string_view text = file->text();
+  digest_ = Digest().add(digest_).add(text).value();
   const auto limit = static_cast<size_t>(options_.block_bytes);
   size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   bool full = true;

@@ -50,6 +50,7 @@ class Corpus {
 
   int64_t documents(Split split) const;
   int64_t bytes() const;
+  uint64_t digest() const { return digest_; }  // of the files in order (tensor/fingerprint.h)
   int64_t blocks() const { return static_cast<int64_t>(blocks_.size()); }
   int64_t block_documents(int64_t block, Split split) const;
   std::vector<Document> read_block(int64_t block, Split split) const;
@@ -66,6 +67,7 @@ class Corpus {
   CorpusOptions options_;
   std::vector<std::shared_ptr<const MappedFile>> files_;
   std::vector<Block> blocks_;
+  uint64_t digest_ = 0;
 };
 
 // Where a reader stands: the next document is number `document` of `epoch`.

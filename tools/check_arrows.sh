@@ -10,9 +10,9 @@ tensor/ops:  tensor
 tensor:
 autograd:    tensor
 nn:          tensor
-text:        tensor/error.h tensor/dtype.h tensor/shape.h tensor/tensor.h tensor/packed.h tensor/json.h tensor/file.h tensor/philox.h tensor/parallel.h tensor/simd.h
+text:        tensor/error.h tensor/dtype.h tensor/shape.h tensor/tensor.h tensor/packed.h tensor/json.h tensor/file.h tensor/philox.h tensor/parallel.h tensor/simd.h tensor/fingerprint.h
 objectives:  tensor autograd nn text
-tasks:       tensor autograd nn text objectives
+tasks:       tensor autograd nn text
 compress:    tensor autograd nn text objectives tasks
 cli:         tensor autograd nn text objectives tasks compress
 bench:       tensor autograd nn text objectives tasks compress

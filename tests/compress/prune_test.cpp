@@ -154,10 +154,10 @@ TEST(PruningConfig, KeysOfTextPruner) {
 // ── TextPruner's own runs ───────────────────────────────────────────────────────────────────────
 
 struct Golden {
-  std::filesystem::path folder = reference_folder();
-  SafeTensors tensors{folder / "textpruner.safetensors"};
-  Json json = parse_json(read_file(folder / "textpruner.json", 1 << 24), "textpruner.json");
-  Model model = load_model(folder / "bert-tiny");
+  std::filesystem::path folder = runs_of("textpruner");
+  SafeTensors tensors{folder / "runs.safetensors"};
+  Json json = parse_json(read_file(folder / "runs.json", 1 << 24), "runs.json");
+  Model model = load_model(folder);
 
   std::vector<FeatureBatch> batches() const {
     std::vector<FeatureBatch> all;
@@ -201,8 +201,6 @@ void expect_scores(const Importance& got, const Tensor& wanted, const std::strin
 }
 
 TEST(TextPruner, ScoresMasksAndLogitsOfItsRuns) {
-  if (!std::filesystem::exists(reference_folder() / "textpruner.json"))
-    GTEST_SKIP() << "no goldens in " << reference_folder();
   const Golden golden;
   const std::vector<FeatureBatch> batches = golden.batches();
   for (size_t i = 0; i < batches.size(); ++i)

@@ -65,6 +65,34 @@ TEST(Finetune, StoppedAndResumedEndsWithTheSameBits) {
     EXPECT_TRUE(equal_bits(p.value, parts.parameters.at(p.name).value)) << p.name;
 }
 
+TEST(Finetune, AnotherJobIsNotResumed) {
+  const ToyTask task("resume_other");
+  FinetuneOptions first = task.options("out");
+  first.fit.epochs = 1;
+  finetune(first);
+  first.fit.resume = true;
+  finetune(first);  // the same job: it has finished
+  const auto refused = [&](const char* message, const auto& change) {
+    FinetuneOptions o = first;
+    change(o);
+    EXPECT_ERROR(finetune(o), message);
+  };
+  refused("max_length 16, got 15", [](auto& o) { o.max_length = 15; });
+  refused("epochs 1, got 2", [](auto& o) { o.fit.epochs = 2; });
+  refused("batch_size 16, got 8", [](auto& o) { o.fit.batch_size = 8; });
+  refused("architecture.classifier_dropout", [](auto& o) { o.dropout = 0.4; });
+
+  std::string text = read_file(task.folder / "train.tsv", 1 << 20), reversed;
+  while (!text.empty()) {
+    const size_t line = text.rfind('\n', text.size() - 2) + 1;  // 0 at the first
+    if (line == 0) break;
+    reversed += text.substr(line);
+    text.resize(line);
+  }
+  write_file(task.folder / "train.tsv", text + reversed);
+  refused("has train ", [](auto&) {});
+}
+
 TEST(Finetune, ErrorsBeforeAnythingIsTrained) {
   const ToyTask task("finetune_errors");
   FinetuneOptions options = task.options("out");
