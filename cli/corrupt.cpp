@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <iostream>
 #include <memory>
 #include <optional>
 
@@ -121,14 +120,13 @@ Json run(const Options& o, int64_t seed) {
       masked_language_model({.select = {.whole_words = objective.whole_words}, .tokens = tokens});
   const bool colour = isatty(STDOUT_FILENO) == 1;
   if (colour)
-    std::cout << "\033[7mmasked\033[0m \033[31mrandom/original\033[0m \033[33mkept\033[0m\n\n";
+    write_line("\033[7mmasked\033[0m \033[31mrandom/original\033[0m \033[33mkept\033[0m\n");
   int64_t sequences = 0, selected = 0, all = 0;
   for (const Instance& instance : instances) {
     if (o.limit && sequences == o.limit) break;
     const Corrupted c = corrupt(instance, draws);
-    std::cout << (colour ? in_colour(instance, c, tokenizer.vocabulary())
-                         : as_json(instance, c, tokenizer.vocabulary()).to_string())
-              << '\n';
+    write_line(colour ? in_colour(instance, c, tokenizer.vocabulary())
+                      : as_json(instance, c, tokenizer.vocabulary()).to_string());
     ++sequences;
     selected += static_cast<int64_t>(c.positions.size());
     all += static_cast<int64_t>(instance.ids.size());

@@ -1,11 +1,31 @@
-// Reading standard input line by line.
+// Reading standard input and writing standard output line by line.
 #include "cli/lines.h"
 
+#include <cerrno>
+#include <cstdio>
 #include <iostream>
+#include <system_error>
 
 #include "cli/command.h"
 
 namespace ink::cli {
+namespace {
+
+[[noreturn]] void fail_to_write() {
+  if (errno == EPIPE) throw ClosedOutput();
+  fail("cannot write to standard output: ", std::generic_category().message(errno));
+}
+
+}  // namespace
+
+void write_line(const std::string& line) {
+  const bool whole = std::fwrite(line.data(), 1, line.size(), stdout) == line.size();
+  if (!whole || std::fputc('\n', stdout) == EOF) fail_to_write();
+}
+
+void flush_output() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout)) fail_to_write();
+}
 
 void for_each_input_line(const std::function<void(const std::string& line)>& f) {
   std::string line;

@@ -1,4 +1,4 @@
-// Lines of standard input, and how verbs find a tokenizer.
+// Lines of standard input and output, and how verbs find a tokenizer.
 #pragma once
 #include <functional>
 #include <string>
@@ -14,6 +14,15 @@ void for_each_input_line(const std::function<void(const std::string& line)>& f);
 // The same in blocks, for work that is done on several lines at once.
 void for_each_input_block(size_t lines,
                           const std::function<void(std::vector<std::string>& block)>& f);
+
+// Whoever read standard output has gone: nothing is left to do, and nothing to say.
+class ClosedOutput {};
+
+// Writes a line to stdout. Raises ClosedOutput or Error once stdout takes no more, so that a filter
+// ends with its reader and not with its input.
+void write_line(const std::string& line);
+// The same for all that is still on its way to stdout.
+void flush_output();
 
 // A line split at its first tab: the members of a text pair; the second is empty without a tab.
 std::pair<std::string, std::string> split_pair(const std::string& line);

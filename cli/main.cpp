@@ -7,10 +7,9 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
-#include <iostream>
 #include <new>
 
-#include "cli/terminal.h"
+#include "cli/lines.h"
 #include "cli/verbs.h"
 #include "tensor/simd.h"
 
@@ -59,19 +58,22 @@ int run(const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" ||
       arguments[0] == "help") {
     print_usage();
+    flush_output();
     return arguments.empty() ? 2 : 0;
   }
   if (arguments[0] == "--version") {
     std::printf("inkstone %s\n", INK_VERSION);
+    flush_output();
     return 0;
   }
   const Verb& verb = find_verb(arguments[0]);
   Command command(verb.name, verb.summary);
   const Action action = verb.declare(command);
-  if (!command.parse({arguments.begin() + 1, arguments.end()})) return 0;
-  const Json result = action();
-  if (command.json) std::cout << result.to_string() << std::endl;
-  check(std::cout.flush().good() && std::fflush(stdout) == 0, "cannot write the result to stdout");
+  if (command.parse({arguments.begin() + 1, arguments.end()})) {
+    const Json result = action();
+    if (command.json) write_line(result.to_string());
+  }
+  flush_output();
   return 0;
 }
 
@@ -84,12 +86,15 @@ std::span<const Verb> verbs() { return kVerbs; }
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   const std::string verb = arguments.empty() ? "" : arguments[0] + ": ";
-  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);  // a training goes on when nobody watches it any more
 #ifdef SIGXFSZ
   std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit becomes an error message
 #endif
   try {
     return ink::cli::run(arguments);
+  } catch (const ink::cli::ClosedOutput&) {
+    std::signal(SIGPIPE, SIG_DFL);  // ends as every filter does
+    std::raise(SIGPIPE);
   } catch (const ink::cli::UsageError& error) {
     std::fprintf(stderr, "inkstone: %s%s\n", verb.c_str(), error.what());
     return 2;

@@ -1,6 +1,5 @@
 // inkstone predict: lines of text (a tab between the members of a pair) → labels and probabilities
 // as JSON lines.
-#include <iostream>
 #include <memory>
 
 #include "cli/lines.h"
@@ -41,7 +40,7 @@ Json run(const Options& o) {
     const Predictions p =
         predict(session.model(), Features(examples, tokenizer, o.task.max_length));
     for (size_t i = 0; i < block.size(); ++i) {
-      std::cout << as_json(labels, p.labels[i], p.of(static_cast<int64_t>(i))).to_string() << '\n';
+      write_line(as_json(labels, p.labels[i], p.of(static_cast<int64_t>(i))).to_string());
     }
     lines += static_cast<int64_t>(block.size());
   });

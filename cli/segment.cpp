@@ -1,5 +1,4 @@
 // inkstone segment: lines of Chinese text → words separated by spaces.
-#include <iostream>
 #include <memory>
 
 #include "cli/lines.h"
@@ -41,7 +40,7 @@ Json run(const Options& o) {
         out[i] = joined(segmenter.words(block[i], !o.no_hmm));
       }
     });
-    for (const std::string& line : out) std::cout << line << '\n';
+    for (const std::string& line : out) write_line(line);
     lines += static_cast<int64_t>(block.size());
   });
   return Json::make_object({{"lines", lines}});

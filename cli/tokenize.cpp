@@ -1,5 +1,4 @@
 // inkstone tokenize: lines of text (a tab between the members of a pair) → JSON lines.
-#include <iostream>
 #include <memory>
 
 #include "cli/lines.h"
@@ -44,7 +43,7 @@ Json run(const Options& o) {
       }
     });
     for (size_t i = 0; i < block.size(); ++i) {
-      std::cout << out[i] << '\n';
+      write_line(out[i]);
       tokens += counts[i];
     }
     lines += static_cast<int64_t>(block.size());

@@ -1,81 +1,13 @@
 // The program as its users meet it: results on stdout, one clear line and a status for everything
 // that goes wrong.
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "tests/cli/program.h"
 
-#include <array>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 
-#include "nn/model_folder.h"
-#include "tensor/file.h"
-#include "tensor/safetensors.h"
-#include "text/tokenizer.h"
+#include "tensor/json.h"
 
 namespace ink {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Finished {
-  int status = 0;
-  std::string out, error;
-};
-
-class Cli : public testing::Test {
- protected:
-  void SetUp() override {
-    create_folders(folder_);
-    write_file(folder_ / "vocab.txt",
-               "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n砚\n台\n墨\n纸\n好\n坏\n。\nink\n##stone\n");
-    write_file(folder_ / "text.txt",
-               "砚台好。墨好。\n纸坏。砚坏。\n\n墨台纸砚。\n好纸好墨。\n\n坏砚坏台。好砚好台。\n");
-    write_file(folder_ / "words.txt", "砚台 10\n好纸 5\n好墨 5\n");
-    write_file(folder_ / "train.tsv",
-               "good\t砚台好\nbad\t砚台坏\ngood\t墨好\nbad\t纸坏\ngood\t好纸\nbad\t坏墨\n");
-    write_file(
-        folder_ / "small.json",
-        R"({"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":2,"intermediate_size":32,)"
-        R"("max_position_embeddings":32})");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  // Runs `inkstone arguments` with `input` as its standard input, inside the folder.
-  Finished run(const std::string& arguments, const std::string& input = "") const {
-    write_file(folder_ / "stdin", input);
-    const std::string command = "cd '" + folder_.string() + "' && " + INK_PROGRAM + " " +
-                                arguments + " <stdin >stdout 2>stderr";
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder_ / "stdout", 1 << 24),
-            read_file(folder_ / "stderr", 1 << 24)};
-  }
-
-  // The run fails with `status`, and its last line of stderr is "inkstone: …" with every part.
-  void expect_failure(const std::string& arguments, int status,
-                      const std::vector<std::string>& parts, const std::string& input = "") const {
-    const Finished f = run(arguments, input);
-    EXPECT_EQ(f.status, status) << arguments << "\n" << f.error;
-    EXPECT_TRUE(f.error.starts_with("inkstone: ")) << f.error;
-    EXPECT_EQ(std::count(f.error.begin(), f.error.end(), '\n'), 1) << "more than one line:\n"
-                                                                   << f.error;
-    for (const std::string& part : parts) {
-      EXPECT_NE(f.error.find(part), std::string::npos) << arguments << ": no '" << part << "' in\n"
-                                                       << f.error;
-    }
-  }
-
-  Finished pretrain(const std::string& more = "") const {
-    return run(
-        "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
-        "--out base --steps 6 "
-        "--held-out 0 --batch-tokens 64 --max-length 32 " +
-        more);
-  }
-
-  const fs::path folder_ = fs::temp_directory_path() / ("ink_cli_" + std::to_string(getpid()));
-};
 
 TEST_F(Cli, HelpNamesEveryVerbAndOption) {
   const Finished all = run("--help");
