@@ -313,6 +313,8 @@ void Training::write_checkpoint() {
 
 void Training::restore(const CheckpointFolder::Found& found) {
   const Json& state = found.state;
+  // First: what made the data also makes the settings, and is what the user knows by name.
+  if (hooks_.restore_data) hooks_.restore_data(state["data"]);
   const Json &was = state.object("settings"), expected = settings();
   for (const auto& [name, now] : expected.members()) {
     check(was.has(name), "training: the run in ", options_.folder.string(), " does not state its ",
@@ -347,7 +349,6 @@ void Training::restore(const CheckpointFolder::Found& found) {
     result_.best = evaluation_of(state.object("best"));
     result_.best_step = state.integer("best_step");
   }
-  if (hooks_.restore_data) hooks_.restore_data(state["data"]);
 }
 
 }  // namespace

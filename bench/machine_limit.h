@@ -51,10 +51,10 @@ namespace detail {
     return static_cast<double>(steps) * 12 * width * 2;                                   \
   }
 
-INK_BEGIN_AVX2
+INK_BEGIN_TARGET(INK_TARGET_AVX2)
 INK_BURN(burn_avx2, __m256, _mm256_set1_ps, _mm256_fmadd_ps, 8)
 INK_END_TARGET
-INK_BEGIN_AVX512
+INK_BEGIN_TARGET(INK_TARGET_AVX512)
 INK_BURN(burn_avx512, __m512, _mm512_set1_ps, _mm512_fmadd_ps, 16)
 INK_END_TARGET
 #undef INK_BURN

@@ -16,6 +16,7 @@
 #include "bench/machine_limit.h"
 #include "tensor/op_table.h"
 #include "tensor/parallel.h"
+#include "tensor/optimizer_steps.h"
 #include "tensor/update.h"
 
 namespace ink {
