@@ -5,6 +5,7 @@
 
 #include "autograd/tape.h"
 #include "compress/values.h"
+#include "nn/parameter_count.h"
 #include "nn/session.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
@@ -41,6 +42,7 @@ Model make_student(const DistillOptions& options, const Session& teacher) {
   ModelConfig config = *from.architecture;
   config.labels = labels;
   config.problem_type = "single_label_classification";
+  check_trainable_here(config, heads);
   return Model(config, heads, random_values(random));
 }
 
