@@ -10,6 +10,7 @@
 #include "cli/objective_names.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
+#include "tasks/architecture.h"
 
 namespace ink::cli {
 namespace {
@@ -31,12 +32,9 @@ Decay decay_from(const std::string& name) {
                    suggestion(name, {"linear", "cosine", "constant"}));
 }
 
-// The architecture file, with the vocabulary's size where it names none.
-ModelConfig read_architecture(const Options& o, const Tokenizer& tokenizer) {
+ModelConfig config_of(const Options& o, const Tokenizer& tokenizer) {
   if (!o.model.empty()) return ModelConfig::read(std::filesystem::path(o.model) / "config.json");
-  Json json = parse_json(read_file(o.architecture, size_t{1} << 24), o.architecture);
-  if (!json.has("vocab_size")) json.set("vocab_size", tokenizer.vocabulary().size());
-  return ModelConfig::from(json);
+  return read_architecture(o.architecture, tokenizer.vocabulary().size());
 }
 
 PretrainOptions job_of(const Options& o, int64_t seed) {
@@ -67,7 +65,7 @@ Json run(const Options& o, int64_t seed) {
   catch_interrupts();
   ProgressDisplay display("pretrain");
   const PretrainResult result =
-      pretrain(read_architecture(o, tokenizer), tokenizer, segmenter ? &*segmenter : nullptr, job,
+      pretrain(config_of(o, tokenizer), tokenizer, segmenter ? &*segmenter : nullptr, job,
                {.progress = [&](const Progress& p) { display.show(p); },
                 .notice = [&](const std::string& sentence) { display.say(sentence); }});
   const bool finished = result.training.status == TrainingResult::Status::finished;

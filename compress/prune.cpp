@@ -53,7 +53,7 @@ std::vector<FeatureBatch> scoring_batches(const PruneOptions& options, const Mod
   Examples examples = read_examples(options.data, options.read, &labels);
   if (options.max_examples > 0 && examples.items.size() > static_cast<size_t>(options.max_examples))
     examples.items.resize(static_cast<size_t>(options.max_examples));
-  const Features features(examples, Tokenizer::load(options.model), options.max_length);
+  const Features features(examples, load_tokenizer(options.model, config), options.max_length);
   std::vector<FeatureBatch> batches;
   for (const std::vector<int64_t>& rows :
        features.plan({.sequences = options.batch_size, .max_tokens = int64_t{1} << 40}))

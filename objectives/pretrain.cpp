@@ -10,6 +10,7 @@
 #include "autograd/tape.h"
 #include "nn/fingerprint.h"
 #include "nn/model_folder.h"
+#include "nn/parameter_count.h"
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
@@ -36,7 +37,10 @@ Model make_model(const ModelConfig& config, const PretrainOptions& options) {
   const bool pairs = options.pair_task != PairTask::none;
   const Heads heads{.masked_lm = true, .pair = pairs};
   const Random random = Random(options.seed).split(kWeights);
-  if (options.start_from.empty()) return Model(config, heads, random_values(random));
+  if (options.start_from.empty()) {
+    check_trainable_here(config, heads);
+    return Model(config, heads, random_values(random));
+  }
   return load_model(
       options.start_from,
       {.heads = heads, .new_heads = true, .ignore_other_heads = true, .random = random});

@@ -31,6 +31,10 @@ PretrainData::PretrainData(const std::vector<std::filesystem::path>& corpus,
         options_.duplicates);
   check(documents() > 0, "pre-training: expected documents to train on, found none beside ",
         corpus_.documents(Split::held_out), " held out");
+  check(options_.pair_task == PairTask::none || corpus_.whole_documents(Split::train) > 1,
+        "pre-training: next-sentence prediction takes half of its sentences from another document; "
+        "expected two documents to train on or more, got ",
+        corpus_.whole_documents(Split::train), "; put a blank line between documents");
 }
 
 std::vector<TokenDocument> PretrainData::read(int64_t block, Split split) const {

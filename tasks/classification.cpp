@@ -26,6 +26,21 @@ void check_length(const ModelConfig& config, int64_t max_length) {
         ", the positions of this model, got ", max_length);
 }
 
+void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
+                      const std::filesystem::path& folder) {
+  constexpr int64_t kPadding = 128;
+  const int64_t tokens = tokenizer.vocabulary().size(), rows = config.vocab_size;
+  const bool padded = rows % 8 == 0 && rows > tokens && rows < tokens + kPadding;
+  check(rows == tokens || padded, "", folder.string(), ": vocab.txt has ", tokens,
+        " tokens, config.json says ", rows, "; expected both of one model");
+}
+
+Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config) {
+  Tokenizer tokenizer = Tokenizer::load(folder);
+  check_vocabulary(config, tokenizer, folder);
+  return tokenizer;
+}
+
 Tensor classify(const Model& model, const Packed& batch, const Random* random) {
   check(model.classification.has_value(),
         "classify: this model has no classification head; fine-tune it first");

@@ -62,7 +62,7 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   const std::optional<Labels> known =
       classifies(config) ? std::optional(labels_of(config)) : std::nullopt;
   const TaskExamples data = read_task(options.data, known ? &*known : nullptr, options.fit.seed);
-  const Tokenizer tokenizer = Tokenizer::load(options.model);
+  const Tokenizer tokenizer = load_tokenizer(options.model, config);
   const Features train(data.train, tokenizer, options.max_length),
       dev(data.dev, tokenizer, options.max_length);
   Model model = load_for_training(options, data.train.labels);

@@ -27,6 +27,8 @@ namespace {
 namespace fs = std::filesystem;
 using ink::check;
 
+constexpr std::array kParts = {"train.tsv", "dev.tsv", "test.tsv"};
+
 struct Document {
   std::string name, label;  // no label: pre-training only
   std::vector<std::string> paragraphs;
@@ -235,9 +237,10 @@ void write_corpus(const fs::path& out, const std::vector<Document>& documents) {
   }
   check(!text.empty(), "demo_corpus: no text found");
   ink::write_file(out / "text.txt", text);
+  for (const char* name : kParts) fs::remove(out / name);  // of another text, perhaps
   const bool task = labels.size() > 1 && counts[0] && counts[1] && counts[2];
   for (size_t i = 0; i < 3 && task; ++i) {
-    ink::write_file(out / std::array{"train.tsv", "dev.tsv", "test.tsv"}[i], parts[i]);
+    ink::write_file(out / kParts[i], parts[i]);
   }
   std::printf("%zu documents, %.2f MB of text for pre-training\n", documents.size(),
               static_cast<double>(text.size()) / 1e6);

@@ -112,6 +112,12 @@ TEST_F(Compressed, DistillationErrors) {
   options.config.intermediate_matches.clear();
   options.student.architecture->vocab_size += 1;
   EXPECT_ERROR(distill(options), "share a vocabulary");
+  options.student = {.folder = task->folder / "other"};
+  save_model(load_model(task->folder / "model"), task->folder / "other", task->folder / "model");
+  std::vector<std::string> tokens = Tokenizer::load(task->folder / "model").vocabulary().tokens();
+  std::swap(tokens[10], tokens[11]);
+  Vocabulary(tokens).save(task->folder / "other" / "vocab.txt");
+  EXPECT_ERROR(distill(options), "share a vocabulary; that of");
   options.teacher = task->folder / "model";
   EXPECT_ERROR(distill(options), "this model does not classify");
 }
