@@ -1,10 +1,10 @@
 // Byte-level BPE: words as bytes, neighbours merged by learned rules, the earliest rule first.
 //
-// Text is cut in words by the pattern of GPT-2 (Radford et al. 2019): contractions, letters, numbers
-// and the rest, each with one space before it. A word's bytes are its first symbols, so nothing is
-// unknown; then the pair of neighbours whose rule was learned first is merged, the leftmost of
-// equals, until no rule applies (Sennrich et al. 2016). In the vocabulary a byte is written as a
-// visible character: "Ġ" is the space.
+// Text is cut in words by the pattern of GPT-2 (Radford et al. 2019): contractions, letters,
+// numbers and the rest, each with one space before it. A word's bytes are its first symbols, so
+// nothing is unknown; then the pair of neighbours whose rule was learned first is merged, the
+// leftmost of equals, until no rule applies (Sennrich et al. 2016). In the vocabulary a byte is
+// written as a visible character: "Ġ" is the space.
 #pragma once
 #include <array>
 #include <cstdint>

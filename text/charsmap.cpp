@@ -38,8 +38,9 @@ bool joins_hangul(char32_t left, char32_t right) {
   return b == Hangul::trail;
 }
 
-// Whether both are of one grapheme cluster (UAX #29). The rules for emoji, flags and Indic conjuncts
-// are left out: what they join is 6 bytes or longer before and after, and so taken singly anyway.
+// Whether both are of one grapheme cluster (UAX #29). The rules for emoji, flags and Indic
+// conjuncts are left out: what they join is 6 bytes or longer before and after, and so taken singly
+// anyway.
 bool joins(char32_t left, char32_t right) {
   if (left < 0x80 && right < 0x80) return left == '\r' && right == '\n';
   const uint16_t a = character_classes(left), b = character_classes(right);

@@ -1,9 +1,10 @@
 // Charsmap: the normalization that a SentencePiece model carries, as the fast tokenizers apply it.
 //
 // A table from short strings to strings, mostly NFKC with blanks unified ("ﬁ" → "fi", "　" → " ").
-// It is a double-array trie over UTF-8 (Yata et al. 2007), read where it is and never trusted: every
-// step is checked against its end. A grapheme cluster of fewer than 6 bytes is looked up as a whole,
-// and if any prefix of it is a key, the shortest decides; other characters are looked up singly.
+// It is a double-array trie over UTF-8 (Yata et al. 2007), read where it is and never trusted:
+// every step is checked against its end. A grapheme cluster of fewer than 6 bytes is looked up as a
+// whole, and if any prefix of it is a key, the shortest decides; other characters are looked up
+// singly.
 #pragma once
 #include <cstdint>
 #include <optional>

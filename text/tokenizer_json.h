@@ -1,7 +1,7 @@
 // tokenizer.json ⇄ the parts of a tokenizer.
 //
-// The file describes a chain (normalizer, pre-tokenizer, model, post-processor); read is what BERT's
-// kin use, and any other link is an Error that names it and what is known instead.
+// The file describes a chain (normalizer, pre-tokenizer, model, post-processor); read is what
+// BERT's kin use, and any other link is an Error that names it and what is known instead.
 #pragma once
 #include <optional>
 #include <string>
@@ -21,7 +21,7 @@ struct KnownNames {
 // `text` is the file's content; `source` names it in messages.
 TokenizerParts parse_tokenizer_json(std::string_view text, const std::string& source,
                                     const KnownNames& names = {});
-// `prefix` of pieces inside words etc. as the parts say; null members are written for what is absent.
+// The whole file, with null where the parts have nothing.
 Json tokenizer_json(const TokenizerParts& parts);
 
 }  // namespace ink

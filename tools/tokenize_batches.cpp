@@ -1,4 +1,4 @@
-// Tokenizes batches of texts for tools/compare_tokenizers.py: binary requests in, ids and places out.
+// Batches of texts for tools/compare_tokenizers.py: binary requests in, ids and places out.
 //
 //   tokenize_batches FOLDER    a model folder; one thread
 //
