@@ -49,8 +49,10 @@ inline Json tiny_bpe() {
 inline Json tiny_unigram() {
   return parse_json(R"({
     "added_tokens": [
-      {"id": 0, "content": "<unk>", "special": true}, {"id": 1, "content": "<cls>", "special": true},
-      {"id": 2, "content": "<sep>", "special": true}, {"id": 3, "content": "<pad>", "special": true},
+      {"id": 0, "content": "<unk>", "special": true},
+      {"id": 1, "content": "<cls>", "special": true},
+      {"id": 2, "content": "<sep>", "special": true},
+      {"id": 3, "content": "<pad>", "special": true},
       {"id": 4, "content": "<mask>", "special": true, "lstrip": true},
       {"id": 15, "content": "磨墨", "special": false, "normalized": true, "single_word": true}],
     "normalizer": {"type": "Sequence", "normalizers": [
@@ -59,10 +61,13 @@ inline Json tiny_unigram() {
     "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"},
       {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true}]},
     "post_processor": {"type": "TemplateProcessing",
-      "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "<sep>", "type_id": 0}},
+      "single": [{"Sequence": {"id": "A", "type_id": 0}},
+                 {"SpecialToken": {"id": "<sep>", "type_id": 0}},
                  {"SpecialToken": {"id": "<cls>", "type_id": 2}}],
-      "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "<sep>", "type_id": 0}},
-               {"Sequence": {"id": "B", "type_id": 1}}, {"SpecialToken": {"id": "<sep>", "type_id": 1}},
+      "pair": [{"Sequence": {"id": "A", "type_id": 0}},
+               {"SpecialToken": {"id": "<sep>", "type_id": 0}},
+               {"Sequence": {"id": "B", "type_id": 1}},
+               {"SpecialToken": {"id": "<sep>", "type_id": 1}},
                {"SpecialToken": {"id": "<cls>", "type_id": 2}}],
       "special_tokens": {"<sep>": {"id": "<sep>", "ids": [2], "tokens": ["<sep>"]},
                          "<cls>": {"id": "<cls>", "ids": [1], "tokens": ["<cls>"]}}},
