@@ -136,6 +136,16 @@ def silence():
         os.close(null)
 
 
+def same_window(ours, theirs, number):
+    """All rows; but in later windows the reference numbers the second text's segments 1 whatever the template says (it
+    sets them in the first alone), which models with one segment have no embedding for: ours follow the template."""
+    theirs = rows(theirs)
+    if ours.shape != theirs.shape:
+        return False
+    compared = [0, 2, 3, 4] if number > 0 and not ours[1].any() else [0, 1, 2, 3, 4]
+    return numpy.array_equal(ours[compared], theirs[compared])
+
+
 def compare_sequences(name, ours, tokenizer, texts, pairs):
     """Framing, truncation and windows, singly and in pairs."""
     count = differ = 0
@@ -161,7 +171,7 @@ def compare_sequences(name, ours, tokenizer, texts, pairs):
         _, own = ours.ask([one for one, _ in kept], WINDOWS | FRAMED | (PAIRS if pair else 0), length, stride, strategy)
         for (one, theirs), mine in zip(kept, own):
             count += 1
-            if len(mine) != len(theirs) or any(not numpy.array_equal(a, rows(b)) for a, b in zip(mine, theirs)):
+            if len(mine) != len(theirs) or not all(map(same_window, mine, theirs, itertools.count())):
                 differ += 1
                 if differ <= 2:
                     print(f"  {one!r} {strategy} {length} {stride}\n    ours   {[m.tolist() for m in mine]}"
@@ -284,7 +294,8 @@ def main():
             for older in (folder, f"{folder}-json"):
                 differ += compare(f"{name}: reads {'tokenizer.json' if older.endswith('json') else 'older files'}",
                                   Ours(args.build, older), tokenizer, texts)
-            subset = [t[:120] for t in itertools.islice(lines_of_data(args.data), 400) if t][:60]
+            # Short, as the reference's windows of windows of pairs grow without bounds.
+            subset = [t[:40] for t in itertools.islice(lines_of_data(args.data), 400) if t][:60]
             differ += compare_sequences(f"{name}: sequences", ours, tokenizer, subset + texts[:60],
                                         list(zip(texts[:60] + subset, texts[60:120] + subset[::-1])))
             differ += compare(f"{name}: random strings", ours, tokenizer, random_texts(args.random))
