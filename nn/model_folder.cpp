@@ -212,8 +212,15 @@ void save_model(const Model& model, const fs::path& folder, const fs::path& voca
 }
 
 int copy_vocabulary(const fs::path& from, const fs::path& to) {
-  constexpr std::array kNames{"vocab.txt", "tokenizer.json", "tokenizer_config.json",
-                              "special_tokens_map.json", "added_tokens.json"};
+  constexpr std::array kNames{"vocab.txt",
+                              "vocab.json",
+                              "merges.txt",
+                              "sentencepiece.bpe.model",
+                              "spiece.model",
+                              "tokenizer.json",
+                              "tokenizer_config.json",
+                              "special_tokens_map.json",
+                              "added_tokens.json"};
   constexpr size_t kLongest = size_t{1} << 30;
   std::error_code ignored;
   if (fs::equivalent(from, to, ignored)) return 0;

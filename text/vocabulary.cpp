@@ -28,8 +28,16 @@ std::vector<std::string> lines_of(std::string_view text) {
 }  // namespace
 
 Vocabulary Vocabulary::load(const std::filesystem::path& vocab_txt, SpecialTokens names) {
-  return Vocabulary(lines_of(read_file(vocab_txt, kMaxFileBytes)), std::move(names),
-                    vocab_txt.string());
+  return parse(read_file(vocab_txt, kMaxFileBytes), vocab_txt.string(), std::move(names));
+}
+
+Vocabulary Vocabulary::parse(std::string_view text, const std::string& source,
+                             SpecialTokens names) {
+  std::vector<std::string> tokens = lines_of(text);
+  for (size_t i = 0; i < tokens.size(); ++i)
+    check(!tokens[i].empty(), "vocabulary: ", source, ":", i + 1,
+          ": expected a token, got an empty line");
+  return Vocabulary(std::move(tokens), std::move(names), source);
 }
 
 Vocabulary::Vocabulary(std::vector<std::string> tokens, SpecialTokens names,
@@ -42,12 +50,8 @@ Vocabulary::Vocabulary(std::vector<std::string> tokens, SpecialTokens names,
   ids_.reserve(tokens_.size());
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const std::string& token = tokens_[i];
-    check(!token.empty(), "vocabulary: ", source, ":", i + 1,
-          ": expected a token, got an empty line");
     check(first_invalid_utf8(token) == token.size(), "vocabulary: ", source, ":", i + 1,
           ": expected valid UTF-8, got other bytes");
-    check(token.find('\n') == std::string::npos, "vocabulary: ", source, ":", i + 1,
-          ": expected a token without line breaks");
     const auto [earlier, is_new] = ids_.try_emplace(token, static_cast<int32_t>(i));
     check(is_new, "vocabulary: ", source, ":", i + 1, ": '", token, "' is already on line ",
           earlier->second + 1, "; each token may stand once");
@@ -77,7 +81,12 @@ bool Vocabulary::is_special(int32_t id) const {
 
 void Vocabulary::save(const std::filesystem::path& vocab_txt) const {
   std::string text;
-  for (const std::string& token : tokens_) text += token + '\n';
+  for (const std::string& token : tokens_) {
+    check(token.find('\n') == std::string::npos,
+          "vocabulary: expected tokens without line breaks to write ", vocab_txt.string(),
+          ", got one");
+    text += token + '\n';
+  }
   write_file(vocab_txt, text);
 }
 

@@ -28,7 +28,11 @@ struct SpecialTokens {
 class Vocabulary {
  public:
   static Vocabulary load(const std::filesystem::path& vocab_txt, SpecialTokens names = {});
-  // `source` stands in error messages for where the tokens are from.
+  // The same from the content of such a file.
+  static Vocabulary parse(std::string_view text, const std::string& source,
+                          SpecialTokens names = {});
+  // `source` stands in error messages for where the tokens are from. One token may be empty: other
+  // programs make that of a token that is a line separator. No model ever gives it.
   explicit Vocabulary(std::vector<std::string> tokens, SpecialTokens names = {},
                       const std::string& source = "vocabulary");
 
@@ -46,6 +50,7 @@ class Vocabulary {
   bool is_special(int32_t id) const;
   const SpecialTokens& special_tokens() const { return names_; }
 
+  // Raises Error where a token holds a line break, which vocab.txt cannot express.
   void save(const std::filesystem::path& vocab_txt) const;
   bool operator==(const Vocabulary& other) const {
     return tokens_ == other.tokens_ && names_ == other.names_;

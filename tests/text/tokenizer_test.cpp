@@ -169,8 +169,12 @@ TEST(TokenizerFolder, ReadsTokenizerJsonWhereThereIsNoVocabTxt) {
   write_file(folder / "tokenizer.json",
              R"({"normalizer": {"type": "BertNormalizer", "clean_text": true, "lowercase": false,
                  "handle_chinese_chars": true, "strip_accents": null},
-                 "model": {"type": "WordPiece", "vocab": {"[UNK]": 1, "[PAD]": 0, "[CLS]": 2,
-                 "[SEP]": 3, "[MASK]": 4, "砚": 5}}})");
+                 "pre_tokenizer": {"type": "BertPreTokenizer"},
+                 "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3],
+                 "cls": ["[CLS]", 2]}, "added_tokens": [{"id": 4, "content": "[MASK]",
+                 "special": true}, {"id": 0, "content": "[PAD]", "special": true}],
+                 "model": {"unk_token": "[UNK]", "type": "WordPiece", "vocab": {"[UNK]": 1,
+                 "[PAD]": 0, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "砚": 5}}})");
   const Tokenizer tokenizer = Tokenizer::load(folder.path());
   EXPECT_EQ(tokenizer.pieces("砚台").ids, (std::vector<int32_t>{5, 1}));
   EXPECT_FALSE(tokenizer.options().do_lower_case);
@@ -189,6 +193,7 @@ TEST(TokenizerFolder, RefusesOtherTokenizersAndMissingFiles) {
   EXPECT_ERROR(Tokenizer::load(folder / "none"), "vocab.txt");
   write_file(folder / "tokenizer_config.json", R"({"tokenizer_class": "T5Tokenizer"})");
   EXPECT_ERROR(Tokenizer::load(folder.path()), "got T5Tokenizer");
+  Vocabulary(kTokens).save(folder / "vocab.txt");
   write_file(folder / "tokenizer_config.json", R"({"do_lower_case": "yes"})");
   EXPECT_ERROR(Tokenizer::load(folder.path()), "do_lower_case");
 }
