@@ -35,6 +35,13 @@ void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
         " tokens, config.json says ", rows, "; expected both of one model");
 }
 
+void check_other_folder(const char* job, const std::filesystem::path& model,
+                        const std::filesystem::path& out) {
+  std::error_code ignored;
+  check(!std::filesystem::equivalent(model, out, ignored), "", job,
+        ": expected another folder for the ", "result than that of the model, ", model.string());
+}
+
 Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config) {
   Tokenizer tokenizer = Tokenizer::load(folder);
   check_vocabulary(config, tokenizer, folder);

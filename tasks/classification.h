@@ -26,6 +26,9 @@ void check_length(const ModelConfig& config, int64_t max_length);
 // some trainers add.
 void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
                       const std::filesystem::path& folder);
+// Raises Error when a job called `job` would write its result over the model it reads.
+void check_other_folder(const char* job, const std::filesystem::path& model,
+                        const std::filesystem::path& out);
 // The tokenizer of a model folder, checked against the model.
 Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config);
 
