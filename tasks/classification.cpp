@@ -18,6 +18,12 @@ Labels labels_of(const ModelConfig& config) {
   check(classifies(config) && !config.labels.empty(),
         "labels: this model does not classify; its config.json should have architectures "
         "[\"BertForSequenceClassification\"] and id2label");
+  const std::string& type = config.problem_type;
+  const bool single =
+      type == "single_label_classification" || (type.empty() && config.labels.size() > 1);
+  check(single,
+        "labels: expected a model that gives each text one of its labels, got problem_type ",
+        type.empty() ? "regression (one label)" : type);
   return Labels(config.labels);
 }
 

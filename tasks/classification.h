@@ -17,7 +17,8 @@
 namespace ink {
 
 bool classifies(const ModelConfig& config);  // whether its architectures name a classification head
-// The labels of such a model; raises Error for another.
+// The labels of such a model; raises Error for another, also for regression and for several labels
+// of one text.
 Labels labels_of(const ModelConfig& config);
 // Raises Error when sequences of `max_length` tokens are too long for the model.
 void check_length(const ModelConfig& config, int64_t max_length);
