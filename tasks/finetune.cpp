@@ -70,6 +70,22 @@ Json fingerprint_of(const char* job, const ModelConfig& config, const Tokenizer&
                             {"max_length", max_length}});
 }
 
+FinetuneResult fit_task(Model& model, const Features& train, const Features& dev,
+                        const Labels& labels, const std::filesystem::path& out, FitOptions fit,
+                        FitHooks fit_hooks, const TaskHooks& hooks) {
+  fit.folder = out / "training";
+  fit_hooks.fingerprint.set("dev", dev.digest());
+  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(evaluate(model, dev)); };
+  fit_hooks.progress = hooks.progress;
+  fit_hooks.notice = hooks.notice;
+  FinetuneResult result{.training = ink::fit(model.parameters, train, fit, fit_hooks),
+                        .labels = labels,
+                        .train_examples = train.size(),
+                        .dev_examples = dev.size()};
+  if (result.training.best_step >= 0) result.dev = evaluate(Session(out).model(), dev);
+  return result;
+}
+
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) {
   const ModelConfig config = ModelConfig::read(options.model / "config.json");
   check_length(config, options.max_length);
@@ -86,7 +102,6 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
 
   FitHooks fit_hooks;
   fit_hooks.fingerprint = fingerprint_of("finetune", model.config, tokenizer, options.max_length);
-  fit_hooks.fingerprint.set("dev", dev.digest());
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t,
                        int64_t) -> MicroLoss {
     return {
@@ -94,21 +109,11 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
         .weight = static_cast<double>(batch.rows.size()),
         .tokens = batch.inputs.tokens()};
   };
-  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(evaluate(model, dev)); };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     save_model(model, options.out, options.model);
   };
-  fit_hooks.progress = hooks.progress;
-  fit_hooks.notice = hooks.notice;
-  FitOptions fit_options = options.fit;
-  fit_options.folder = options.out / "training";
-
-  FinetuneResult result{.training = fit(model.parameters, train, fit_options, fit_hooks),
-                        .labels = data.train.labels,
-                        .train_examples = train.size(),
-                        .dev_examples = dev.size()};
-  if (result.training.best_step >= 0) result.dev = evaluate(Session(options.out).model(), dev);
-  return result;
+  return fit_task(model, train, dev, data.train.labels, options.out, options.fit,
+                  std::move(fit_hooks), hooks);
 }
 
 }  // namespace ink
