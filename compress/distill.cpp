@@ -144,6 +144,7 @@ Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers
 }
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
+  check_other_folder("distill", options.teacher, options.out);
   const Session session(options.teacher);
   const ModelConfig& teacher_config = session.model().config;
   const Labels labels = labels_of(teacher_config);
@@ -168,8 +169,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   FitHooks fit_hooks;
   fit_hooks.fingerprint = fingerprint_of("distill", student.config, tokenizer, options.max_length);
   const auto weights = MappedFile::open(options.teacher / "model.safetensors");
-  fit_hooks.fingerprint.set("dev", dev.digest())
-      .set("teacher", Digest().add(weights->text()).to_string())
+  fit_hooks.fingerprint.set("teacher", Digest().add(weights->text()).to_string())
       .set("distillation", config.to_json());
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t step,
                        int64_t steps) -> MicroLoss {
@@ -182,25 +182,13 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
             .tokens = batch.inputs.tokens(),
             .metrics = std::move(result.parts)};
   };
-  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(evaluate(student, dev)); };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     const Model without_projections(student.config, student.heads, values_of(student.parameters));
     save_model(without_projections, options.out, options.teacher);
   };
-  fit_hooks.progress = hooks.progress;
-  fit_hooks.notice = hooks.notice;
-  FitOptions fit_options = options.fit;
-  fit_options.folder = options.out / "training";
-
-  DistillResult result{
-      .student = {.training = fit(student.parameters, train, fit_options, fit_hooks),
-                  .labels = labels,
-                  .train_examples = train.size(),
-                  .dev_examples = dev.size()},
-      .teacher_accuracy = teacher_accuracy};
-  if (result.student.training.best_step >= 0)
-    result.student.dev = evaluate(Session(options.out).model(), dev);
-  return result;
+  return {.student = fit_task(student, train, dev, labels, options.out, options.fit,
+                              std::move(fit_hooks), hooks),
+          .teacher_accuracy = teacher_accuracy};
 }
 
 }  // namespace ink

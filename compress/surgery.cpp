@@ -161,14 +161,4 @@ void zero_masked(const ModelConfig& config, Parameters& parameters, const Masks&
   }
 }
 
-Parameters clone(const Parameters& parameters) {
-  Parameters copy;
-  for (const Parameter& p : parameters) {
-    Parameter& q = copy.add(p.name, clone(p.value));
-    q.trainable = p.trainable;
-    q.decay = p.decay;
-  }
-  return copy;
-}
-
 }  // namespace ink

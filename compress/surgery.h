@@ -45,7 +45,4 @@ PrunedModel prune_with_masks(const ModelConfig& config, const Parameters& parame
 // Writes zeros where the masks drop, in place.
 void zero_masked(const ModelConfig& config, Parameters& parameters, const Masks& masks);
 
-// A copy of every parameter in memory of its own.
-Parameters clone(const Parameters& parameters);
-
 }  // namespace ink

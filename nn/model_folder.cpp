@@ -186,12 +186,9 @@ const char* name_in_torch(Dtype dtype) {
   }
 }
 
-}  // namespace
+constexpr const char* kWeights = "model.safetensors";
 
-void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from,
-                Dtype dtype) {
-  create_folders(folder);
-  remove_stale_temporaries(folder);
+void write_model(const Model& model, const fs::path& folder, Dtype dtype) {
   const std::vector<std::string> architectures =
       architectures_of(*model.config.family, model.heads);
   const bool body_alone = architectures.front() == model.config.family->body;
@@ -201,14 +198,47 @@ void save_model(const Model& model, const fs::path& folder, const fs::path& voca
     tensors.push_back({body_alone ? p.name.substr(prefix) : p.name, p.value});
   if (model.masked_lm && !model.config.tie_word_embeddings) add_untied_bias(model, tensors);
   for (NamedTensor& t : tensors) t.value = converted(t.value, dtype);
-  write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+  write_safetensors(folder / kWeights, tensors);
 
   ModelConfig config = model.config;
   config.architectures = architectures;
   Json json = config.to_json();
   json.set(json.has("dtype") ? "dtype" : "torch_dtype", name_in_torch(dtype));
   write_file(folder / "config.json", json.to_string(2) + '\n');
-  if (!vocabulary_from.empty()) copy_vocabulary(vocabulary_from, folder);
+}
+
+void move_file(const fs::path& from, const fs::path& to) {
+  std::error_code code;
+  fs::rename(from, to, code);
+  check(!code, "cannot move ", from.string(), " to ", to.string(), ": ", code.message());
+}
+
+}  // namespace
+
+// Everything lies on the disk before the first old file is replaced; then only renames are left.
+void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from,
+                Dtype dtype) {
+  create_folders(folder);
+  remove_stale_temporaries(folder);
+  const fs::path aside = folder / ".saving";
+  std::error_code ignored;
+  fs::remove_all(aside, ignored);
+  create_folders(aside);
+  try {
+    write_model(model, aside, dtype);
+    if (!vocabulary_from.empty() && !fs::equivalent(vocabulary_from, folder, ignored))
+      copy_vocabulary(vocabulary_from, aside);
+    for (const fs::directory_entry& file : fs::directory_iterator(aside)) {
+      const fs::path name = file.path().filename();
+      if (name != kWeights) move_file(file.path(), folder / name);
+    }
+    move_file(aside / kWeights, folder / kWeights);
+  } catch (...) {
+    fs::remove_all(aside, ignored);
+    throw;
+  }
+  fs::remove_all(aside, ignored);
+  sync_folder(folder);
 }
 
 int copy_vocabulary(const fs::path& from, const fs::path& to) {

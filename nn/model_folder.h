@@ -26,9 +26,10 @@ struct LoadOptions {
 
 Model load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
 
-// Writes config.json and model.safetensors, each completely or not at all; creates the folder. A
-// body without heads is written without `bert.`, as transformers does. Vocabulary files are copied
-// from `vocabulary_from` unless it is empty. Weights are stored as `dtype`: f32, f16 or bf16.
+// Writes config.json and model.safetensors; creates the folder. An earlier model in it stays whole
+// until everything is on the disk, and is then replaced by renames, the weights last. A body
+// without heads is written without `bert.`, as transformers does. Vocabulary files are copied from
+// `vocabulary_from` unless it is empty. Weights are stored as `dtype`: f32, f16 or bf16.
 void save_model(const Model& model, const std::filesystem::path& folder,
                 const std::filesystem::path& vocabulary_from = {}, Dtype dtype = Dtype::f32);
 

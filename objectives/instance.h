@@ -17,6 +17,10 @@ struct TokenSentence {
 };
 using TokenDocument = std::vector<TokenSentence>;
 
+// Puts tokens [begin, end) of `from` behind those of `to`.
+void append(TokenSentence& to, const TokenSentence& from, size_t begin, size_t end);
+void append(TokenSentence& to, const TokenSentence& from);
+
 // Ids that an objective must know.
 struct ObjectiveTokens {
   int32_t cls = 101, sep = 102, mask = 103;

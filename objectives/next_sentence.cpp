@@ -13,11 +13,6 @@ size_t draw_between(size_t first, size_t last, Draws& draws) {
   return first + static_cast<size_t>(draws.below(last - first + 1));
 }
 
-void append(TokenSentence& to, const TokenSentence& from) {
-  to.ids.insert(to.ids.end(), from.ids.begin(), from.ids.end());
-  to.continues.insert(to.continues.end(), from.continues.begin(), from.continues.end());
-}
-
 // Sentences [begin, end) as one.
 TokenSentence concatenated(const TokenDocument& document, size_t begin, size_t end) {
   TokenSentence all;

@@ -14,6 +14,7 @@
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
+#include "tensor/file.h"
 #include "tensor/fingerprint.h"
 #include "text/prefetch.h"
 
@@ -176,8 +177,9 @@ MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
 }
 
 void Job::save(const fs::path& folder) const {
-  save_model(model_, folder);
+  create_folders(folder);
   tokenizer_.save(folder);
+  save_model(model_, folder);
 }
 
 TrainerOptions Job::trainer_options() const {

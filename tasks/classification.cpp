@@ -18,6 +18,12 @@ Labels labels_of(const ModelConfig& config) {
   check(classifies(config) && !config.labels.empty(),
         "labels: this model does not classify; its config.json should have architectures "
         "[\"BertForSequenceClassification\"] and id2label");
+  const std::string& type = config.problem_type;
+  const bool single =
+      type == "single_label_classification" || (type.empty() && config.labels.size() > 1);
+  check(single,
+        "labels: expected a model that gives each text one of its labels, got problem_type ",
+        type.empty() ? "regression (one label)" : type);
   return Labels(config.labels);
 }
 
@@ -33,6 +39,13 @@ void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
   const bool padded = rows % 8 == 0 && rows > tokens && rows < tokens + kPadding;
   check(rows == tokens || padded, "", folder.string(), ": vocab.txt has ", tokens,
         " tokens, config.json says ", rows, "; expected both of one model");
+}
+
+void check_other_folder(const char* job, const std::filesystem::path& model,
+                        const std::filesystem::path& out) {
+  std::error_code ignored;
+  check(!std::filesystem::equivalent(model, out, ignored), "", job,
+        ": expected another folder for the ", "result than that of the model, ", model.string());
 }
 
 Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config) {

@@ -17,7 +17,8 @@
 namespace ink {
 
 bool classifies(const ModelConfig& config);  // whether its architectures name a classification head
-// The labels of such a model; raises Error for another.
+// The labels of such a model; raises Error for another, also for regression and for several labels
+// of one text.
 Labels labels_of(const ModelConfig& config);
 // Raises Error when sequences of `max_length` tokens are too long for the model.
 void check_length(const ModelConfig& config, int64_t max_length);
@@ -26,6 +27,9 @@ void check_length(const ModelConfig& config, int64_t max_length);
 // some trainers add.
 void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
                       const std::filesystem::path& folder);
+// Raises Error when a job called `job` would write its result over the model it reads.
+void check_other_folder(const char* job, const std::filesystem::path& model,
+                        const std::filesystem::path& out);
 // The tokenizer of a model folder, checked against the model.
 Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config);
 

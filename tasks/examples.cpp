@@ -243,8 +243,8 @@ Examples parse_examples(std::string_view text, const std::string& source, bool j
   examples.labels = labels ? *labels : labels_of(read);
   for (size_t i = 0; i < examples.size(); ++i) {
     if (!read.labels[i].empty())
-      examples.items[i].label =
-          examples.labels.id_of(read.labels[i], place(source, examples.items[i].line));
+      examples.items[i].label = examples.labels.id_of(
+          read.labels[i], place(source, examples.items[i].line), options.advice);
   }
   return std::move(examples);
 }

@@ -50,7 +50,8 @@ struct ReadOptions {
   std::string text = {}, pair = {}, label = {}, group = {};
   // Examples with such a label are left out: {"-"} for OCNLI.
   std::vector<std::string> skip_labels = {};
-  bool labelled = true;  // false: a label is optional and an example may lack one
+  bool labelled = true;     // false: a label is optional and an example may lack one
+  std::string advice = {};  // what to do about an unknown label, for the message
 };
 
 // Reads .json and .jsonl files as JSON lines, others as TSV. With `labels` a label must be one of

@@ -13,7 +13,7 @@ nn:          tensor
 text:        tensor/error.h tensor/dtype.h tensor/shape.h tensor/tensor.h tensor/packed.h tensor/json.h tensor/file.h tensor/philox.h tensor/parallel.h tensor/simd.h tensor/fingerprint.h
 objectives:  tensor autograd nn text
 tasks:       tensor autograd nn text
-compress:    tensor autograd nn text objectives tasks
+compress:    tensor autograd nn text tasks
 cli:         tensor autograd nn text objectives tasks compress
 bench:       tensor autograd nn text objectives tasks compress
 tools:       tensor autograd nn text objectives tasks compress

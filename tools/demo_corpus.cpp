@@ -20,6 +20,7 @@
 
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "text/normalize.h"
 #include "text/utf8.h"
 
 namespace {
@@ -33,8 +34,6 @@ struct Document {
   std::string name, label;  // no label: pre-training only
   std::vector<std::string> paragraphs;
 };
-
-bool is_han(char32_t c) { return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf); }
 
 std::string squeezed(std::string_view text) {
   std::string out;
@@ -55,7 +54,7 @@ bool is_prose(const std::string& paragraph) {
   int han = 0, visible = 0;
   bool punctuated = false;
   for (const char32_t c : ink::decode_utf8(paragraph)) {
-    han += is_han(c);
+    han += ink::is_han(c);
     visible += c != ' ';
     punctuated |= std::u32string_view(U"。！？；，：").find(c) != std::u32string_view::npos;
   }

@@ -43,7 +43,47 @@ TEST(Finetune, LearnsSavesAndTrainsOn) {
   again.fit.learning_rate = 1e-4;
   EXPECT_GT(finetune(again).dev.confusion.accuracy(), 0.95);
   write_file(task.folder / "train.tsv", "c1\tx\nc9\ty\n");
-  EXPECT_ERROR(finetune(again), "train.tsv:2: unknown label 'c9'; known labels: c0, c1, c2");
+  EXPECT_ERROR(finetune(again),
+               "train.tsv:2: unknown label 'c9'; known labels: c0, c1, c2; to train this model for "
+               "other labels, ask for new ones");
+}
+
+TEST(Finetune, NewLabelsGetANewHead) {
+  const ToyTask task("new_labels");
+  FinetuneOptions options = task.options("first");
+  options.fit.epochs = 1;
+  finetune(options);
+  options.model = task.folder / "first";
+  options.out = task.folder / "second";
+  options.new_labels = true;
+  options.fit.learning_rate = 0;                       // weights stay what they are at the start
+  for (const char* name : {"train.tsv", "dev.tsv"}) {  // "c0" → "d0"
+    std::string text = read_file(task.folder / name, 1 << 20);
+    for (size_t at = 0; (at = text.find("\nc", at)) != std::string::npos;) text[at + 1] = 'd';
+    write_file(task.folder / name, text);
+  }
+  EXPECT_EQ(finetune(options).labels.names(), (std::vector<std::string>{"d0", "d1", "d2"}));
+  const Model first = load_model(task.folder / "first"), second = load_model(options.out);
+  for (const Parameter& p : second.parameters)
+    EXPECT_NE(equal_bits(p.value, first.parameters.at(p.name).value),
+              p.name.starts_with("classifier."))
+        << p.name;
+}
+
+TEST(Classification, OneLabelOfATextIsExpected) {
+  ModelConfig c;
+  c.architectures = {"BertForSequenceClassification"};
+  c.labels = {"a", "b"};
+  EXPECT_EQ(labels_of(c).size(), 2);
+  c.problem_type = "single_label_classification";
+  EXPECT_EQ(labels_of(c).size(), 2);
+  for (const char* type : {"regression", "multi_label_classification"}) {
+    c.problem_type = type;
+    EXPECT_ERROR(labels_of(c), std::string("got problem_type ") + type);
+  }
+  c.problem_type = "";
+  c.labels = {"score"};
+  EXPECT_ERROR(labels_of(c), "got problem_type regression (one label)");
 }
 
 TEST(Finetune, StoppedAndResumedEndsWithTheSameBits) {
