@@ -78,8 +78,8 @@ golden:
 	$(PYTHON) tools/golden/optimizer.py
 	$(PYTHON) tools/golden/text.py "$(INK_DATA)" >tests/golden/text.json.new
 	mv tests/golden/text.json.new tests/golden/text.json
-	$(PYTHON) tools/golden/families.py "$(INK_DATA)" >tests/golden/families.json.new
-	mv tests/golden/families.json.new tests/golden/families.json
+	$(PYTHON) tools/golden/family_tokenizers.py "$(INK_DATA)" >tests/golden/family_tokenizers.json.new
+	mv tests/golden/family_tokenizers.json.new tests/golden/family_tokenizers.json
 
 docs:
 	tools/setup.sh docs

@@ -11,7 +11,7 @@ namespace {
 
 const Json& golden_file() {
   static const Json json = [] {
-    const auto path = golden::source_folder() / "tests/golden/families.json";
+    const auto path = golden::source_folder() / "tests/golden/family_tokenizers.json";
     return parse_json(golden::read(path), path.string());
   }();
   return json;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/families.json: hashes of what the fast tokenizers of RoBERTa, XLM-R, ALBERT and XLNet say.
+"""Writes tests/golden/family_tokenizers.json: hashes of what the fast tokenizers of RoBERTa, XLM-R, ALBERT and XLNet say.
 
-    python3 tools/golden/families.py DATA > tests/golden/families.json
+    python3 tools/golden/family_tokenizers.py DATA > tests/golden/family_tokenizers.json
 
 DATA is the folder of real data that INK_DATA names; its vocabularies are read as the older files of each family. One
 hash for each block of 65,536 code points in three contexts, for random strings, and for whole files. The full
@@ -60,7 +60,7 @@ def family(kind, cls, options):
 
 
 def main():
-    print(json.dumps({"made_by": "tools/golden/families.py", "tokenizers": tokenizers.__version__,
+    print(json.dumps({"made_by": "tools/golden/family_tokenizers.py", "tokenizers": tokenizers.__version__,
                       "transformers": transformers.__version__,
                       "families": [family(*one) for one in FAMILIES]}, indent=1))
 
