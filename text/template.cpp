@@ -33,8 +33,8 @@ void append_text(Encoding& out, const Encoding& from, int64_t count, int32_t seg
 }
 
 TemplatePart token(int32_t id, int32_t segment) { return {Kind::token, id, segment}; }
-TemplatePart first(int32_t segment) { return {Kind::first, 0, segment}; }
-TemplatePart second(int32_t segment) { return {Kind::second, 0, segment}; }
+TemplatePart text_a(int32_t segment) { return {Kind::first, 0, segment}; }
+TemplatePart text_b(int32_t segment) { return {Kind::second, 0, segment}; }
 
 }  // namespace
 
@@ -43,14 +43,14 @@ int64_t Template::added(const std::vector<TemplatePart>& parts) {
                        [](const TemplatePart& p) { return p.kind == Kind::token; });
 }
 
-Encoding Template::join(const Encoding& one, int64_t n_first, const Encoding* two,
+Encoding Template::join(const Encoding& first, int64_t n_first, const Encoding* second,
                         int64_t n_second) const {
   Encoding out;
-  for (const TemplatePart& part : two ? pair : single) {
+  for (const TemplatePart& part : second ? pair : single) {
     switch (part.kind) {
       case Kind::token: append_token(out, part.id, part.segment); break;
-      case Kind::first: append_text(out, one, n_first, part.segment, 0); break;
-      case Kind::second: append_text(out, *two, n_second, part.segment, 1); break;
+      case Kind::first: append_text(out, first, n_first, part.segment, 0); break;
+      case Kind::second: append_text(out, *second, n_second, part.segment, 1); break;
     }
   }
   return out;
@@ -58,23 +58,24 @@ Encoding Template::join(const Encoding& one, int64_t n_first, const Encoding* tw
 
 Template Template::bert(const Vocabulary& v) {
   const int32_t cls = v.cls(), sep = v.sep();
-  return {{token(cls, 0), first(0), token(sep, 0)},
-          {token(cls, 0), first(0), token(sep, 0), second(1), token(sep, 1)}};
+  return {{token(cls, 0), text_a(0), token(sep, 0)},
+          {token(cls, 0), text_a(0), token(sep, 0), text_b(1), token(sep, 1)}};
 }
 
 Template Template::roberta(const Vocabulary& v) {
   const int32_t cls = v.cls(), sep = v.sep();
-  return {{token(cls, 0), first(0), token(sep, 0)},
-          {token(cls, 0), first(0), token(sep, 0), token(sep, 0), second(0), token(sep, 0)}};
+  return {{token(cls, 0), text_a(0), token(sep, 0)},
+          {token(cls, 0), text_a(0), token(sep, 0), token(sep, 0), text_b(0), token(sep, 0)}};
 }
 
 Template Template::xlnet(const Vocabulary& v) {
   const int32_t cls = v.cls(), sep = v.sep();
-  return {{first(0), token(sep, 0), token(cls, 2)},
-          {first(0), token(sep, 0), second(1), token(sep, 1), token(cls, 2)}};
+  return {{text_a(0), token(sep, 0), token(cls, 2)},
+          {text_a(0), token(sep, 0), text_b(1), token(sep, 1), token(cls, 2)}};
 }
 
-Lengths truncated(Lengths n, int64_t room, Truncation truncation) {
+Lengths truncated(Lengths lengths, int64_t room, Truncation truncation) {
+  Lengths n = lengths;
   const int64_t excess = n.first + n.second - room;
   if (excess <= 0) return n;
   if (truncation != Truncation::longest_first) {

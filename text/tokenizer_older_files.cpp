@@ -325,7 +325,8 @@ void write_bpe(const fs::path& folder, const ByteBpe& model, const Vocabulary& v
   for (int32_t id = 0; id < vocabulary.size(); ++id) tokens.push_back({vocabulary.token(id), id});
   write_file(folder / "vocab.json", Json::make_object(std::move(tokens)).to_string() + '\n');
   std::string lines = "#version: 0.2\n";
-  for (const auto& [left, right] : model.merges()) lines += left + ' ' + right + '\n';
+  for (const auto& [left, right] : model.merges())
+    lines.append(left).append(1, ' ').append(right).append(1, '\n');
   write_file(folder / "merges.txt", lines);
 }
 

@@ -34,9 +34,9 @@ TRUNCATION = {"longest_first": 0, "only_first": 1, "only_second": 2}
 class Ours:
     """build/tools/tokenize_batches on a folder."""
 
-    def __init__(self, build, folder):
-        self.process = subprocess.Popen([f"{build}/tools/tokenize_batches", folder], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE)
+    def __init__(self, build, folder, copy=None):
+        self.process = subprocess.Popen([f"{build}/tools/tokenize_batches", folder, *([copy] if copy else [])],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, texts, flags=0, max_length=0, stride=0, truncation="longest_first"):
         """Seconds, and for each text its windows as arrays of 5 rows: ids, segments, words, begins, ends."""
@@ -180,6 +180,19 @@ def compare_sequences(name, ours, tokenizer, texts, pairs):
     return differ
 
 
+def compare_saved(name, build, folder, texts):
+    """What ours writes is read by transformers alike, with tokenizer.json and with the older files alone."""
+    differ, copy = 0, f"{folder}-saved"
+    ours = Ours(build, f"{folder}-json", copy)
+    ours.ask([])
+    shutil.copyfile(f"{folder}/config.json", f"{copy}/config.json")
+    differ += compare(f"{name}: transformers reads what is saved", ours,
+                      transformers.AutoTokenizer.from_pretrained(copy), texts)
+    os.remove(f"{copy}/tokenizer.json")
+    return differ + compare(f"{name}: transformers reads older files", ours,
+                            transformers.AutoTokenizer.from_pretrained(copy), texts)
+
+
 def measure(name, ours, tokenizer, texts, rounds=7):
     """Seconds of both in turns, one thread each; theirs is encode_batch_fast or encode_batch, whichever is quicker."""
     encode = {f: getattr(tokenizer._tokenizer, f) for f in ("encode_batch", "encode_batch_fast")
@@ -294,6 +307,7 @@ def main():
             for older in (folder, f"{folder}-json"):
                 differ += compare(f"{name}: reads {'tokenizer.json' if older.endswith('json') else 'older files'}",
                                   Ours(args.build, older), tokenizer, texts)
+            differ += compare_saved(name, args.build, folder, texts)
             # Short, as the reference's windows of windows of pairs grow without bounds.
             subset = [t[:40] for t in itertools.islice(lines_of_data(args.data), 400) if t][:60]
             differ += compare_sequences(f"{name}: sequences", ours, tokenizer, subset + texts[:60],

@@ -1,6 +1,6 @@
 // Batches of texts for tools/compare_tokenizers.py: binary requests in, ids and places out.
 //
-//   tokenize_batches FOLDER    a model folder; one thread
+//   tokenize_batches FOLDER [COPY]    a model folder, saved as COPY where that is given; one thread
 //
 // A request is u32 flags, u32 max_length, u32 stride, u32 truncation, u32 count, then for each text
 // u32 bytes and the bytes, twice for pairs. The answer is f64 seconds of encoding alone, then for
@@ -89,8 +89,10 @@ void serve(const ink::Tokenizer& tokenizer) {
 
 int main(int argc, char** argv) {
   try {
-    ink::check(argc == 2, "tokenize_batches: expected a model folder");
-    serve(ink::Tokenizer::load(argv[1]));
+    ink::check(argc == 2 || argc == 3, "tokenize_batches: expected a model folder");
+    const ink::Tokenizer tokenizer = ink::Tokenizer::load(argv[1]);
+    if (argc == 3) tokenizer.save(argv[2]);
+    serve(tokenizer);
   } catch (const ink::Error& e) {
     std::cerr << e.what() << '\n';
     return 1;
