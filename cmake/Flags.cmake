@@ -25,3 +25,9 @@ if(INK_SANITIZE)
     -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(ink_flags INTERFACE "-fsanitize=${INK_SANITIZE}")
 endif()
+
+if(INK_FUZZ)
+  target_compile_options(ink_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+    -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  target_link_options(ink_flags INTERFACE -fsanitize=address,undefined)
+endif()

@@ -28,8 +28,12 @@ std::vector<std::string> lines_of(std::string_view text) {
 }  // namespace
 
 Vocabulary Vocabulary::load(const std::filesystem::path& vocab_txt, SpecialTokens names) {
-  return Vocabulary(lines_of(read_file(vocab_txt, kMaxFileBytes)), std::move(names),
-                    vocab_txt.string());
+  return parse(read_file(vocab_txt, kMaxFileBytes), vocab_txt.string(), std::move(names));
+}
+
+Vocabulary Vocabulary::parse(std::string_view text, const std::string& source,
+                             SpecialTokens names) {
+  return Vocabulary(lines_of(text), std::move(names), source);
 }
 
 Vocabulary::Vocabulary(std::vector<std::string> tokens, SpecialTokens names,

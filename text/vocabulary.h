@@ -28,6 +28,9 @@ struct SpecialTokens {
 class Vocabulary {
  public:
   static Vocabulary load(const std::filesystem::path& vocab_txt, SpecialTokens names = {});
+  // The same from the content of such a file.
+  static Vocabulary parse(std::string_view text, const std::string& source,
+                          SpecialTokens names = {});
   // `source` stands in error messages for where the tokens are from.
   explicit Vocabulary(std::vector<std::string> tokens, SpecialTokens names = {},
                       const std::string& source = "vocabulary");
