@@ -18,6 +18,7 @@
 #include "tensor/philox.h"
 #include "tensor/safetensors.h"
 #include "tensor/tensor.h"
+#include "tensor/torch_file.h"
 #include "tensor/update.h"
 
 // autograd: gradients and training
