@@ -38,6 +38,7 @@
 #include "nn/model_folder.h"
 #include "nn/scope.h"
 #include "nn/session.h"
+#include "nn/weights.h"
 
 // text: from characters to batches
 #include "text/batch.h"
