@@ -33,6 +33,7 @@
 // nn: models
 #include "nn/bert.h"
 #include "nn/heads.h"
+#include "nn/hub.h"
 #include "nn/layers.h"
 #include "nn/model.h"
 #include "nn/model_folder.h"
