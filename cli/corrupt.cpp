@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "cli/lines.h"
+#include "cli/model_option.h"
 #include "cli/objective_names.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -141,14 +142,15 @@ Action declare_corrupt(Command& command) {
   command.option("--objective", o->objective, kObjectiveHelp);
   command.option("--text", o->text,
                  "text files, a blank line between documents; - = standard input");
-  command.option("--model", o->model, "model folder whose tokenizer is used");
+  command.option("--model", o->model,
+                 "model whose tokenizer is used: a folder, or a name such as hfl/rbt3");
   command.option("--vocab", o->vocab, "or a vocab.txt alone");
   command.option("--dictionary", o->dictionary,
                  "words for wwm; default $INK_DICTIONARY, else python3-jieba's");
   command.option("--max-length", o->max_length, "longest sequence in tokens");
   command.option("--limit", o->limit, "sequences to show; 0 = all");
   command.require("--text");
-  return [o, &command] { return run(*o, command.seed); };
+  return with_model(command, o->model, [o, &command] { return run(*o, command.seed); });
 }
 
 }  // namespace ink::cli

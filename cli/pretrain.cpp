@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/lines.h"
+#include "cli/model_option.h"
 #include "cli/objective_names.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -97,7 +98,7 @@ Action declare_pretrain(Command& command) {
   command.option("--text", o->text,
                  "text files, or folders of .txt files; a blank line between documents");
   command.option("--out", o->out, "model folder to write");
-  command.option("--model", o->model, "model folder to start from");
+  command.option("--model", o->model, "model to start from: a folder, or a name such as hfl/rbt3");
   command.option("--architecture", o->architecture,
                  "or a config.json of sizes, for random weights");
   command.option("--vocab", o->vocab, "with --architecture: the vocab.txt");
@@ -138,7 +139,7 @@ Action declare_pretrain(Command& command) {
   command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");
   command.require("--text");
   command.require("--out");
-  return [o, &command] { return run(*o, command.seed); };
+  return with_model(command, o->model, [o, &command] { return run(*o, command.seed); });
 }
 
 }  // namespace ink::cli

@@ -7,7 +7,7 @@
 add_library(ink_flags INTERFACE)
 target_compile_features(ink_flags INTERFACE cxx_std_20)
 target_include_directories(ink_flags INTERFACE "${PROJECT_SOURCE_DIR}")
-target_link_libraries(ink_flags INTERFACE Threads::Threads OpenBLAS::OpenBLAS)
+target_link_libraries(ink_flags INTERFACE Threads::Threads OpenBLAS::OpenBLAS $<$<BOOL:${CURL_FOUND}>:CURL::libcurl>)
 target_compile_options(ink_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion
   -fopenmp-simd -ffp-contract=off -fno-math-errno -fno-trapping-math
