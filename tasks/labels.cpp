@@ -39,7 +39,7 @@ Labels Labels::of_data(std::vector<std::string> names) {
     if (numbers && *integer_in(a) != *integer_in(b)) return *integer_in(a) < *integer_in(b);
     return a < b;
   });
-  names.erase(std::ranges::unique(names).begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return Labels(std::move(names));
 }
 

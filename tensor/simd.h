@@ -33,13 +33,13 @@ const char* name_of(Level l);
 // Everything defined between BEGIN and END, templates included, is compiled for that level: for
 // code in intrinsics.
 #if defined(__clang__)
+#define INK_PRAGMA(...) _Pragma(#__VA_ARGS__)
 #define INK_BEGIN_AVX2 \
-  _Pragma("clang attribute push(__attribute__((target(\"avx2,fma,f16c\"))), apply_to = function)")
-#define INK_BEGIN_AVX512                                                                     \
-  _Pragma(                                                                                   \
-      "clang attribute "                                                                     \
-      "push(__attribute__((target(\"avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c\"))), " \
-      "apply_to = function)")
+  INK_PRAGMA(clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function))
+#define INK_BEGIN_AVX512                                                           \
+  INK_PRAGMA(clang attribute push(                                                 \
+      __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c"))), \
+      apply_to = function))
 #define INK_END_TARGET _Pragma("clang attribute pop")
 #else
 #define INK_BEGIN_AVX2 _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma,f16c\")")
