@@ -11,8 +11,8 @@
 namespace ink {
 namespace {
 
-// Elements of one layer from the most important to the least; what was masked before comes last
-// among equals.
+// Elements of one layer from the most important to the least; what was masked before
+// comes last among equals.
 std::vector<size_t> ranked(const std::vector<double>& importance,
                            const std::vector<uint8_t>& before) {
   std::vector<size_t> order(importance.size());

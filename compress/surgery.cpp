@@ -91,8 +91,8 @@ std::map<std::string, Cut> cuts(const ModelConfig& config, const Parameters& par
   return all;
 }
 
-// Calls f(first byte, byte count) for every run of kept (or dropped) rows, or pieces of rows, of
-// contiguous x.
+// Calls f(first byte, byte count) for every run of kept (or dropped) rows, or pieces of
+// rows, of contiguous x.
 template <class F>
 void for_each_run(const Tensor& x, const Cut& cut, bool kept, const F& f) {
   const int64_t outer = cut.axis == 0 ? 1 : x.dim(0);

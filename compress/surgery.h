@@ -37,8 +37,8 @@ struct PrunedModel {
   Parameters parameters;  // own memory: nothing is shared with the original
 };
 
-// Empty masks prune nothing. Raises Error for masks that do not fit the config and for a layer left
-// empty.
+// Empty masks prune nothing. Raises Error for masks that do not fit the config and
+// for a layer left empty.
 PrunedModel prune_with_masks(const ModelConfig& config, const Parameters& parameters,
                              const Masks& masks);
 

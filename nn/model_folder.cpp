@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
+#include "nn/weights.h"
 #include "tensor/file.h"
-#include "tensor/safetensors.h"
 
 namespace ink {
 namespace {
@@ -26,7 +26,7 @@ class Names {
   }
 
   // A file of a body alone has no prefix on any name.
-  void look_at(std::span<const SafeTensors::Entry> entries) {
+  void look_at(std::span<const Weights::Entry> entries) {
     body_alone_ = std::ranges::none_of(
         entries, [&](const auto& entry) { return entry.name.starts_with(prefix_); });
   }
@@ -67,15 +67,15 @@ std::string listed(const std::vector<std::string>& names) {
 // Gives parameters their values from a file and keeps account of what did not fit.
 class Checkpoint {
  public:
-  Checkpoint(const fs::path& path, const ModelConfig& config, const LoadOptions& options)
-      : file_(path),
+  Checkpoint(const fs::path& folder, const ModelConfig& config, const LoadOptions& options)
+      : weights_(Weights::open(folder)),
         names_(*config.family),
         options_(options),
         fresh_(random_values(options.random)) {
-    names_.look_at(file_.entries());
-    for (const SafeTensors::Entry& entry : file_.entries()) {
+    names_.look_at(weights_.entries());
+    for (const Weights::Entry& entry : weights_.entries()) {
       const bool added = entries_.emplace(names_.canonical(entry.name), &entry).second;
-      check(added, "", path.string(), ": ", entry.name,
+      check(added, "", weights_.path_of(entry).string(), ": ", entry.name,
             " is there twice, under an old and a new name");
     }
     if (!config.tie_word_embeddings) use_untied_bias(config.family->masked_lm);
@@ -89,7 +89,7 @@ class Checkpoint {
       return placeholder(shape);
     }
     used_.insert(name);
-    const SafeTensors::Entry& entry = *found->second;
+    const Weights::Entry& entry = *found->second;
     if (entry.shape != shape || !is_float(entry.dtype)) {
       std::ostringstream text;
       text << name << ' ' << entry.shape << " of " << name_of(entry.dtype) << " instead of "
@@ -97,7 +97,7 @@ class Checkpoint {
       wrong_.push_back(text.str());
       return placeholder(shape);
     }
-    return converted(file_.tensor(entry), Dtype::f32);
+    return converted(weights_.tensor(entry), Dtype::f32);
   }
 
   // Raises Error unless file and model agree.
@@ -115,7 +115,7 @@ class Checkpoint {
     add("missing", missing_);
     add("unexpected", unexpected);
     add("of the wrong shape or type", wrong_);
-    check(complaint.empty(), "", file_.path().string(), ": the tensors do not fit the model",
+    check(complaint.empty(), "", weights_.path().string(), ": the tensors do not fit the model",
           complaint);
   }
 
@@ -135,11 +135,11 @@ class Checkpoint {
     return view(zeros({1}), shape, none, 0);
   }
 
-  SafeTensors file_;
+  Weights weights_;
   Names names_;
   const LoadOptions& options_;
   ValueSource fresh_;
-  std::map<std::string, const SafeTensors::Entry*> entries_;  // by canonical name
+  std::map<std::string, const Weights::Entry*> entries_;  // by canonical name
   std::set<std::string> used_;
   std::vector<std::string> missing_, wrong_;
 };
@@ -149,9 +149,6 @@ class Checkpoint {
 Model load_model(const fs::path& folder, const LoadOptions& options) {
   check(fs::is_directory(folder), "cannot load a model from ", folder.string(),
         ": there is no such folder");
-  const fs::path weights = folder / "model.safetensors";
-  check(fs::exists(weights), "cannot load a model from ", folder.string(),
-        ": it holds no model.safetensors");
   ModelConfig config = ModelConfig::read(folder / "config.json");
   if (options.labels) {
     config.labels = *options.labels;
@@ -159,13 +156,18 @@ Model load_model(const fs::path& folder, const LoadOptions& options) {
   }
   const Heads heads =
       options.heads ? *options.heads : heads_from(*config.family, config.architectures);
-  Checkpoint checkpoint(weights, config, options);
+  Checkpoint checkpoint(folder, config, options);
   Model model(std::move(config), heads,
               [&](const std::string& name, const Shape& shape, const Initial& initial) {
                 return checkpoint.value(name, shape, initial);
               });
   checkpoint.finish();
   return model;
+}
+
+Model from_pretrained(const std::string& name_or_folder, const LoadOptions& options,
+                      const HubOptions& hub) {
+  return load_model(resolve_model(name_or_folder, hub), options);
 }
 
 namespace {
@@ -197,8 +199,7 @@ void write_model(const Model& model, const fs::path& folder, Dtype dtype) {
   for (const Parameter& p : model.parameters)
     tensors.push_back({body_alone ? p.name.substr(prefix) : p.name, p.value});
   if (model.masked_lm && !model.config.tie_word_embeddings) add_untied_bias(model, tensors);
-  for (NamedTensor& t : tensors) t.value = converted(t.value, dtype);
-  write_safetensors(folder / kWeights, tensors);
+  save_weights(folder, tensors, {.dtype = dtype});
 
   ModelConfig config = model.config;
   config.architectures = architectures;

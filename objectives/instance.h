@@ -1,8 +1,8 @@
 // What pre-training reads: documents of tokenized sentences, and the sequences cut from them.
 //
-// A token may continue the word of the token before it: a piece "##ing", or the second character of
-// a Chinese word. That one bit per token is all that whole-word objectives need to know about
-// words.
+// A token may continue the word of the token before it: a piece "##ing", or the second
+// character of a Chinese word. That one bit per token is all that whole-word objectives
+// need to know about words.
 #pragma once
 #include <cstdint>
 #include <vector>

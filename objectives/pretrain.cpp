@@ -1,5 +1,4 @@
-// The job: data on its own thread → model → losses → the training loop → model
-// folders.
+// The job: data on its own thread → model → losses → the training loop → model folders.
 #include "objectives/pretrain.h"
 
 #include <chrono>

@@ -69,8 +69,8 @@ std::vector<std::vector<int64_t>> PretrainData::batches_of(const std::vector<Ins
   return batches(lengths, {.max_tokens = options_.batch_tokens, .shuffle = shuffle});
 }
 
-// Instance i is corrupted with random.split(i). Nothing when there is nothing to predict in any of
-// them.
+// Instance i is corrupted with random.split(i). Nothing when there is nothing to
+// predict in any of them.
 std::optional<PretrainBatch> PretrainData::corrupted(const std::vector<Instance>& instances,
                                                      const std::vector<int64_t>& members,
                                                      const Random& random) const {

@@ -55,8 +55,8 @@ class PretrainData {
   // What decides the batches: options, tokenizer, words and corpus (tensor/fingerprint.h).
   Json fingerprint() const;
 
-  // Sequences of held-out documents under one fixed corruption; empty when no document fell among
-  // them.
+  // Sequences of held-out documents under one fixed corruption; empty when no
+  // document fell among them.
   std::vector<PretrainBatch> held_out() const;
   int64_t documents() const { return corpus_.documents(Split::train); }  // to train on
   int64_t blocks() const { return corpus_.blocks(); }

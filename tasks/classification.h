@@ -17,8 +17,8 @@
 namespace ink {
 
 bool classifies(const ModelConfig& config);  // whether its architectures name a classification head
-// The labels of such a model; raises Error for another, also for regression and for several labels
-// of one text.
+// The labels of such a model; raises Error for another, also for regression and for
+// several labels of one text.
 Labels labels_of(const ModelConfig& config);
 // Raises Error when sequences of `max_length` tokens are too long for the model.
 void check_length(const ModelConfig& config, int64_t max_length);
@@ -33,8 +33,8 @@ void check_other_folder(const char* job, const std::filesystem::path& model,
 // The tokenizer of a model folder, checked against the model.
 Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config);
 
-// (B, classes) of a batch; with `random` in training, dropout drawn from it. Raises Error without
-// the head.
+// (B, classes) of a batch; with `random` in training, dropout drawn from it.
+// Raises Error without the head.
 Tensor classify(const Model& model, const Packed& batch, const Random* random = nullptr);
 
 struct Predictions {

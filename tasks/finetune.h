@@ -51,9 +51,9 @@ struct FinetuneResult {
 // is set; otherwise a new head is made for the labels of the data.
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks = {});
 
-// What fine-tuning and distillation share: fits `model` with the loss, fingerprint and keep_best of
-// `fit_hooks`, evaluates it on dev after each epoch by accuracy, and evaluates what is in `out` at
-// the end.
+// What fine-tuning and distillation share: fits `model` with the loss, fingerprint
+// and keep_best of `fit_hooks`, evaluates it on dev after each epoch by accuracy,
+// and evaluates what is in `out` at the end.
 FinetuneResult fit_task(Model& model, const Features& train, const Features& dev,
                         const Labels& labels, const std::filesystem::path& out, FitOptions fit,
                         FitHooks fit_hooks, const TaskHooks& hooks);

@@ -1,8 +1,8 @@
 // fit: AdamW over epochs of features, linear warm-up and decay, an evaluation after each epoch.
 //
-// Fine-tuning and distillation differ in their loss only. Every epoch is a new random order of the
-// examples, a function of (seed, epoch), so a resumed training goes on exactly where it was
-// (autograd/trainer.h).
+// Fine-tuning and distillation differ in their loss only. Every epoch is a new random order
+// of the examples, a function of (seed, epoch), so a resumed training goes on exactly where
+// it was (autograd/trainer.h).
 #pragma once
 #include <cstdint>
 #include <filesystem>

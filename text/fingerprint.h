@@ -5,8 +5,8 @@
 
 namespace ink {
 
-// {"vocabulary": "0f…", "lower_case": true, …}: equal for tokenizers that cut and number alike
-// (tensor/fingerprint.h).
+// {"vocabulary": "0f…", "lower_case": true, …}: equal for tokenizers that cut and
+// number alike (tensor/fingerprint.h).
 Json fingerprint_of(const Tokenizer& tokenizer);
 
 }  // namespace ink

@@ -1,5 +1,4 @@
-// Turns pages of documentation, or any folder of text, into the demo's corpus and its
-// classification task.
+// Turns documentation, or any folder of text, into the demo's corpus and classification task.
 //
 //   demo_corpus OUT --html FOLDER --roff FOLDER     LibreOffice help pages and manual pages
 //   demo_corpus OUT --folder FOLDER                 text files; classes are the entries of FOLDER
@@ -192,8 +191,8 @@ std::string module_of(const fs::path& relative) {
 
 using Blocks = std::vector<std::string> (*)(std::string_view);
 
-// Reads every file below `folder`; keeps paragraphs that `wanted` accepts and that were not seen
-// before.
+// Reads every file below `folder`; keeps paragraphs that `wanted` accepts and
+// that were not seen before.
 void read_documents(const fs::path& folder, Blocks blocks, bool (*wanted)(const std::string&),
                     std::string (*label)(const fs::path&), std::set<std::string>& seen,
                     std::vector<Document>& out) {

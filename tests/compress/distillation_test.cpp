@@ -97,8 +97,8 @@ TEST(DistillationLoss, ValuesOfTextBrewer) {
   EXPECT_NEAR(kd(KdLoss::mse, 1), 0.174849087, 1e-9);
   EXPECT_NEAR(kd(KdLoss::mse, 4), 0.010928068, 1e-9);
   EXPECT_NEAR(kd(KdLoss::mse, 8), 0.002732017, 1e-9);
-  // two sequences of three tokens; with the mask [[1,1,1],[1,1,0]] the last token is simply not
-  // there
+  // two sequences of three tokens; with the mask [[1,1,1],[1,1,0]] the last
+  // token is simply not there
   const Tensor hs = waves({6, 4}, false), ht = waves({6, 4}, true);
   const auto match = [&](MatchLoss loss, int64_t tokens) {
     return match_loss(slice(hs, 0, 0, tokens), slice(ht, 0, 0, tokens), loss).item();
@@ -212,8 +212,8 @@ TEST(DistillationLoss, OneStepEqualsTorch) {
   EXPECT_EQ(compared, 5u + 16 + 4 + 4);  // embeddings, layer, pooler and classifier, projections
 }
 
-// TextBrewer's whole step also has losses that are compared above only by name; its parts are
-// compared here.
+// TextBrewer's whole step also has losses that are compared above only by name;
+// its parts are compared here.
 TEST(DistillationLoss, PartsOfTextBrewersStep) {
   const std::filesystem::path folder = runs_of("textbrewer");
   const SafeTensors tensors(folder / "runs.safetensors");

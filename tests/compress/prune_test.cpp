@@ -56,8 +56,8 @@ TEST(Surgery, PrunedModelsCanBeSavedLoadedAndPrunedAgain) {
   const Masks again{{{0, 1}, {1}}, {{1, 0, 0, 1, 1}, {1}}};
   const Model twice = pruned_model(loaded, again);
   EXPECT_EQ(twice.config.heads_per_layer, (std::vector<int64_t>{1, 1}));
-  // the same heads and neurons in one cut: the second of {0, 2}; the first, fourth and fifth of {0,
-  // 1, 4, 6, 7}
+  // the same heads and neurons in one cut: the second of {0, 2};
+  // the first, fourth and fifth of {0, 1, 4, 6, 7}
   const Masks both{{{0, 0, 1, 0}, {0, 0, 0, 1}},
                    {{1, 0, 0, 0, 0, 0, 1, 1}, {0, 0, 1, 0, 0, 0, 0, 0}}};
   EXPECT_TRUE(equal_bits(logits(twice, batch),
@@ -75,8 +75,8 @@ TEST(Surgery, BadMasks) {
                "leaves layer 1 without heads");
 }
 
-// The scores are derivatives by gates that do not exist: compare with a model whose weights are
-// really scaled.
+// The scores are derivatives by gates that do not exist: compare with a model whose
+// weights are really scaled.
 TEST(Importance, EqualsCentralDifferencesOfGates) {
   Model model = tiny_model(tiny_config(2, 4, 8), 3);
   for (Parameter& p : model.parameters) p.value = converted(p.value, Dtype::f64);

@@ -7,14 +7,14 @@
 #include "tensor/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  ink::BertConfig config;
+  ink::ModelConfig config;
   try {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
-    config = ink::BertConfig::from(ink::parse_json(text, "config.json"));
+    config = ink::ModelConfig::from(ink::parse_json(text, "config.json"));
   } catch (const ink::Error&) {  // the expected answer to damage
     return 0;
   }
-  const ink::BertConfig again = ink::BertConfig::from(config.to_json());
+  const ink::ModelConfig again = ink::ModelConfig::from(config.to_json());
   if (again.heads_per_layer != config.heads_per_layer || again.labels != config.labels)
     __builtin_trap();
   return 0;

@@ -116,6 +116,11 @@ inline std::vector<TorchFileCase> torch_file_formats() {
     changed[i] = entry;
     return zip_of(changed);
   };
+  // A number of 2 or 4 bytes at a place behind the last `signature`.
+  const auto patched = [&](const std::string& signature, size_t at, const std::string& number) {
+    std::string file = good;
+    return file.replace(file.rfind(signature) + at, number.size(), number);
+  };
   std::string wrong_sum = good;
   wrong_sum[wrong_sum.find(two)] ^= 1;
   const std::string legacy_numbers = raw(uint64_t{2}) + two;
@@ -136,6 +141,22 @@ inline std::vector<TorchFileCase> torch_file_formats() {
       {"two pickles", zip_of({parts[0], {"y/data.pkl", pickle(one)}}), "two state dicts"},
       {"entry twice", zip_of({parts[0], parts[2], parts[2]}), "x/data/0 appears twice"},
       {"compressed", with(2, {"x/data/0", two, 8}), "x/data/0 is compressed"},
+      {"overlapping entries", patched("PK\x01\x02", 42, raw(uint32_t{0})),
+       "lies within another entry"},
+      {"entry that reaches the directory", patched("PK\x01\x02", 24, raw(uint32_t{9})),
+       "x/data/0 is compressed"},
+      {"longer entry", patched("PK\x01\x02", 20, raw(uint32_t{9}) + raw(uint32_t{9})),
+       "they do not fit before the directory"},
+      {"encrypted", patched("PK\x01\x02", 8, raw(uint16_t{1})), "is encrypted"},
+      {"header disagrees", patched("PK\x03\x04", 8, raw(uint16_t{8})),
+       "disagrees with the directory"},
+      {"header elsewhere", patched("PK\x01\x02", 42, raw(uint32_t{0x7FFFFFFF})),
+       "lies within another entry or the directory"},
+      {"two disks", patched("PK\x05\x06", 8, raw(uint16_t{2})), "in several parts"},
+      {"many entries", patched("PK\x05\x06", 8, raw(uint16_t{999}) + raw(uint16_t{999})),
+       "999 entries do not fit"},
+      {"directory elsewhere", patched("PK\x05\x06", 16, raw(uint32_t{7})),
+       "expected the directory of the archive"},
       {"big-endian", torch_zip(one, two, "big"), "the byte order 'little', got 'big'"},
       {"no numbers", zip_of({parts[0], parts[1]}), "x/data/0 is missing"},
       {"few numbers", torch_zip(one, "1234"), "expected 2 elements of 4 bytes, it has 4 bytes"},

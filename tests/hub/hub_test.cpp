@@ -28,7 +28,8 @@ using testing::TemporaryFolder;
 void clear_environment() {
   for (const char* name :
        {"HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN",
-        "HF_TOKEN_PATH", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "XDG_CACHE_HOME", "http_proxy"})
+        "HF_TOKEN_PATH", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "XDG_CACHE_HOME", "http_proxy",
+        "all_proxy", "ALL_PROXY"})
     ::unsetenv(name);
 }
 

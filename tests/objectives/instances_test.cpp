@@ -1,5 +1,4 @@
-// Cutting documents into sequences: next-sentence pairs and full sentences, on documents whose
-// every token is unique.
+// Next-sentence pairs and full sentences, cut from documents in which every token is unique.
 #include <gtest/gtest.h>
 
 #include <algorithm>

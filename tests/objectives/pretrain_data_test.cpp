@@ -1,5 +1,4 @@
-// The data of pre-training: a function of (seed, position), every sequence once an epoch, held-out
-// documents apart.
+// Data of pre-training follow from (seed, position): each sequence once an epoch, held-out apart.
 #include "objectives/pretrain_data.h"
 
 #include <gtest/gtest.h>
