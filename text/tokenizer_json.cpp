@@ -44,7 +44,7 @@ struct Lists {
 
 Lists read_lists(std::string_view text, const std::string& source) {
   Lists out;
-  const auto visit = [&](size_t path, std::string key, Json value) {
+  const auto visit = [&](size_t path, std::string key, const Json& value) {
     if (path == 1) return out.merges.push_back(read_merge(value, source));
     if (path == 2) return out.added.push_back(read_added_token(value));
     if (value.is_array()) {  // a piece and its score; its place is its id
