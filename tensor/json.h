@@ -136,6 +136,13 @@ struct JsonLimits {
 // integers within int64. Raises Error "source:line:column: …".
 Json parse_json(std::string_view text, const std::string& source, const JsonLimits& limits = {});
 
+// The same, but the elements of the containers at `paths` ("model.vocab", keys joined by dots) are
+// not kept: visit(number of the path, key, value) is called for each, with an empty key in arrays,
+// and the containers are empty in the result. limits.values counts what is kept, or one element.
+using JsonVisit = std::function<void(size_t path, std::string key, Json value)>;
+Json parse_json(std::string_view text, const std::string& source, const JsonLimits& limits,
+                const std::vector<std::string>& paths, const JsonVisit& visit);
+
 // Calls visit(key, value) for each member of the object that `text` is, in order, without holding
 // more than one of them: for headers of unbounded size. Duplicate keys of the outermost object are
 // left to `visit`.

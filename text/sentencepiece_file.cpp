@@ -121,7 +121,10 @@ void put_bytes(std::string& out, uint32_t number, std::string_view bytes) {
 
 SentencePieceFile parse_sentencepiece(std::string_view bytes, const std::string& source) {
   SentencePieceFile out;
-  Fields model(bytes, bytes, source);
+  Fields counted(bytes, bytes, source), model(bytes, bytes, source);
+  size_t pieces = 0;
+  for (Field f{}; counted.next(f);) pieces += f.number == kPieces && f.wire == Wire::bytes;
+  out.pieces.reserve(pieces);      // exactly, as small pieces are smaller than what holds them
   uint64_t model_type = kUnigram;  // the proto's default
   for (Field f{}; model.next(f);) {
     if (f.wire != Wire::bytes) continue;

@@ -2,6 +2,7 @@
 #include "text/tokenizer_json.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "tensor/error.h"
 #include "text/tokenizer_json_chain.h"
@@ -10,55 +11,78 @@ namespace ink {
 namespace {
 
 constexpr int64_t kMostTokens = 1 << 24;
+constexpr size_t kMostOtherValues = 1 << 16;  // that are no token, merge or added token
 
-std::vector<AddedToken> read_added_tokens(const Json& file) {
-  std::vector<AddedToken> out;
-  if (!file.has("added_tokens")) return out;
-  for (const Json& item : file.array("added_tokens").items())
-    out.push_back({.content = item.string("content"),
-                   .id = static_cast<int32_t>(item.integer_between("id", 0, kMostTokens)),
-                   .single_word = item.boolean("single_word", false),
-                   .lstrip = item.boolean("lstrip", false),
-                   .rstrip = item.boolean("rstrip", false),
-                   .normalized = item.boolean("normalized", false),
-                   .special = item.boolean("special", false)});
+AddedToken read_added_token(const Json& item) {
+  return {.content = item.string("content"),
+          .id = static_cast<int32_t>(item.integer_between("id", 0, kMostTokens)),
+          .single_word = item.boolean("single_word", false),
+          .lstrip = item.boolean("lstrip", false),
+          .rstrip = item.boolean("rstrip", false),
+          .normalized = item.boolean("normalized", false),
+          .special = item.boolean("special", false)};
+}
+
+ByteBpe::Merge read_merge(const Json& item, const std::string& source) {
+  if (item.is_array()) return {item.string(0), item.string(1)};
+  const std::string& line = item.as_string(source + ": model: merges");
+  const size_t space = line.find(' ');
+  check(space != std::string::npos, "tokenizer: ", source,
+        ": model: merges: expected two tokens and a space between them, got '", line, "'");
+  return {line.substr(0, space), line.substr(space + 1)};
+}
+
+// The lists of the file, which make up nearly all of it, taken as they are read, so that no more
+// than their content is in memory; `rest` is the file without them.
+struct Lists {
+  std::vector<std::pair<int32_t, std::string>> vocabulary;  // ids and tokens
+  std::vector<double> scores;                               // of a Unigram model's, in order
+  std::vector<ByteBpe::Merge> merges;
+  std::vector<AddedToken> added;
+  Json rest;
+};
+
+Lists read_lists(std::string_view text, const std::string& source) {
+  Lists out;
+  const auto visit = [&](size_t path, std::string key, const Json& value) {
+    if (path == 1) return out.merges.push_back(read_merge(value, source));
+    if (path == 2) return out.added.push_back(read_added_token(value));
+    if (value.is_array()) {  // a piece and its score; its place is its id
+      out.vocabulary.emplace_back(static_cast<int32_t>(out.scores.size()), value.string(0));
+      return out.scores.push_back(value.real(1));
+    }
+    const int64_t id = value.as_integer(source + ": model: vocab: " + key);
+    check(id >= 0 && id <= kMostTokens, "tokenizer: expected ids from 0 to ", kMostTokens, " in ",
+          source, ", got ", id, " for '", key, "'");
+    out.vocabulary.emplace_back(static_cast<int32_t>(id), std::move(key));
+  };
+  out.rest = parse_json(text, source, {.values = kMostOtherValues, .long_integers = true},
+                        {"model.vocab", "model.merges", "added_tokens"}, visit);
   return out;
 }
 
-// The tokens by id, without gaps: those of the model (an object token → id, or an array of pairs in
-// order of ids) and the added ones.
-class TokenList {
- public:
-  explicit TokenList(const std::string& source) : source_(source) {}
-
-  void put(int64_t id, const std::string& token) {
-    check(id >= 0 && id <= kMostTokens, "tokenizer: expected ids from 0 to ", kMostTokens, " in ",
-          source_, ", got ", id, " for '", token, "'");
-    const auto at = static_cast<size_t>(id);
-    waiting_.emplace_back(at, token);
-  }
-
-  std::vector<std::string> take() {
-    std::vector<std::string> tokens;
-    std::stable_sort(waiting_.begin(), waiting_.end(),
-                     [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (auto& [id, token] : waiting_) {
-      if (id < tokens.size()) {
-        check(tokens[id] == token, "tokenizer: '", tokens[id], "' and '", token,
-              "' have the same id ", id, " in ", source_);
-        continue;
-      }
-      check(id == tokens.size(), "tokenizer: expected ids without gaps in ", source_,
-            ", got none of ", tokens.size(), " but ", id, " for '", token, "'");
-      tokens.push_back(std::move(token));
+// The tokens by id, without gaps: those of the model and the added ones.
+std::vector<std::string> tokens_by_id(Lists& lists, const std::string& source) {
+  auto& all = lists.vocabulary;
+  for (const AddedToken& token : lists.added) all.emplace_back(token.id, token.content);
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> tokens;
+  tokens.reserve(all.size());
+  for (auto& [number, token] : all) {
+    const auto id = static_cast<size_t>(number);
+    if (id < tokens.size()) {
+      check(tokens[id] == token, "tokenizer: '", tokens[id], "' and '", token,
+            "' have the same id ", id, " in ", source);
+      continue;
     }
-    return tokens;
+    check(id == tokens.size(), "tokenizer: expected ids without gaps in ", source, ", got none of ",
+          tokens.size(), " but ", id, " for '", token, "'");
+    tokens.push_back(std::move(token));
   }
-
- private:
-  const std::string& source_;
-  std::vector<std::pair<size_t, std::string>> waiting_;
-};
+  std::exchange(all, {});
+  return tokens;
+}
 
 // The one added token with `part` in its name, in any case: [PAD], <pad>.
 std::optional<std::string> named_like(const std::vector<AddedToken>& added, std::string_view part) {
@@ -95,22 +119,6 @@ SpecialTokens special_tokens(const KnownNames& known, const std::optional<std::s
           .pad = choose("pad_token", known.pad, named_like(added, "pad"))};
 }
 
-std::vector<ByteBpe::Merge> read_merges(const Json& model) {
-  std::vector<ByteBpe::Merge> out;
-  for (const Json& item : model.array("merges").items()) {
-    if (item.is_array()) {
-      out.emplace_back(item.string(0), item.string(1));
-      continue;
-    }
-    const std::string& line = item.as_string(model.where("merges"));
-    const size_t space = line.find(' ');
-    check(space != std::string::npos, "tokenizer: ", model.where("merges"),
-          ": expected two tokens and a space between them, got '", line, "'");
-    out.emplace_back(line.substr(0, space), line.substr(space + 1));
-  }
-  return out;
-}
-
 void refuse(const Json& model, const char* key) {
   const Json* value = model.find(key);
   const bool is_off = !value || value->is_null() ||
@@ -127,65 +135,62 @@ WordPiece read_wordpiece(const Json& model, const Vocabulary& vocabulary) {
                                 .longest_word = static_cast<size_t>(longest)});
 }
 
-ByteBpe read_bpe(const Json& file, const Json& model, const Vocabulary& vocabulary) {
+ByteBpe read_bpe(const Json& model, Lists& lists, const Vocabulary& vocabulary) {
   for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix",
                           "byte_fallback", "ignore_merges"})
     refuse(model, key);
-  return ByteBpe(vocabulary, read_merges(model), read_byte_level(file), model.where("merges"));
+  return ByteBpe(vocabulary, std::move(lists.merges), read_byte_level(lists.rest),
+                 model.where("merges"));
 }
 
-Unigram read_unigram(const Json& file, const Json& model, const Vocabulary& vocabulary) {
+Unigram read_unigram(const Json& model, Lists& lists, const Vocabulary& vocabulary) {
   refuse(model, "byte_fallback");
-  std::vector<double> scores;
-  for (const Json& item : model.array("vocab").items()) scores.push_back(item.real(1));
-  const auto unknown = model.integer_between("unk_id", 0, static_cast<int64_t>(scores.size()) - 1);
-  return Unigram(vocabulary, std::move(scores), static_cast<int32_t>(unknown),
-                 read_metaspace(file));
+  const auto unknown = static_cast<int32_t>(model.integer("unk_id"));
+  return Unigram(vocabulary, std::move(lists.scores), unknown, read_metaspace(lists.rest));
 }
 
-std::variant<WordPiece, ByteBpe, Unigram> read_model(const Json& file, const Json& model,
+std::variant<WordPiece, ByteBpe, Unigram> read_model(const Json& model, Lists& lists,
                                                      const Vocabulary& vocabulary) {
   const std::string type = model.string("type", "");
   if (type == "WordPiece") {
-    check_bert_pre_tokenizer(file);
+    check_bert_pre_tokenizer(lists.rest);
     return read_wordpiece(model, vocabulary);
   }
-  if (type == "BPE") return read_bpe(file, model, vocabulary);
-  return read_unigram(file, model, vocabulary);
+  if (type == "BPE") return read_bpe(model, lists, vocabulary);
+  return read_unigram(model, lists, vocabulary);
+}
+
+// The name of the unknown token, where the model has one.
+std::optional<std::string> unknown_name(const Json& model, const Lists& lists) {
+  if (model.string("type") == "Unigram") {
+    check(lists.scores.size() == lists.vocabulary.size(), "tokenizer: ", model.where("vocab"),
+          ": expected pairs of a piece and its score");
+    const auto last = static_cast<int64_t>(lists.scores.size()) - 1;
+    return lists.vocabulary[static_cast<size_t>(model.integer_between("unk_id", 0, last))].second;
+  }
+  check(lists.scores.empty(), "tokenizer: ", model.where("vocab"), ": expected ids by token");
+  const Json* name = model.find("unk_token");
+  return name && name->is_string() ? std::optional(name->as_string()) : std::nullopt;
 }
 
 }  // namespace
 
 TokenizerParts parse_tokenizer_json(std::string_view text, const std::string& source,
                                     const KnownNames& names) {
-  const Json file = parse_json(text, source, {.long_integers = true});
-  const Json& model = file.object("model");
+  Lists lists = read_lists(text, source);
+  const Json& model = lists.rest.object("model");
   const std::string type = model.string("type", "");
   check(type == "WordPiece" || type == "BPE" || type == "Unigram",
         "tokenizer: ", model.where("type"), ": expected WordPiece, BPE or Unigram, got '", type,
         "'");
-  TokenList list(source);
-  std::optional<std::string> unknown;
-  if (type == "Unigram") {
-    int64_t id = 0;
-    for (const Json& item : model.array("vocab").items()) list.put(id++, item.string(0));
-    const int64_t unk = model.integer_between("unk_id", 0, id - 1);
-    unknown = model.array("vocab")[unk].string(0);
-  } else {
-    for (const auto& [token, id] : model.object("vocab").members())
-      list.put(id.as_integer(token), token);
-    if (const Json* name = model.find("unk_token"); name && name->is_string())
-      unknown = name->as_string();
-  }
-  std::vector<AddedToken> added = read_added_tokens(file);
-  for (const AddedToken& token : added) list.put(token.id, token.content);
-  std::vector<std::string> tokens = list.take();
-  Template frame = read_post_processor(file, static_cast<int64_t>(tokens.size()));
-  SpecialTokens special = special_tokens(names, unknown, frame, added, tokens, source);
+  const std::optional<std::string> unknown = unknown_name(model, lists);
+  std::vector<std::string> tokens = tokens_by_id(lists, source);
+  Template frame = read_post_processor(lists.rest, static_cast<int64_t>(tokens.size()));
+  SpecialTokens special = special_tokens(names, unknown, frame, lists.added, tokens, source);
   Vocabulary vocabulary(std::move(tokens), std::move(special), source);
-  auto read = read_model(file, model, vocabulary);
-  return {std::move(vocabulary), read_normalizer(file), std::move(read), std::move(frame),
-          std::move(added)};
+  auto read = read_model(model, lists, vocabulary);
+  return {std::move(vocabulary), read_normalizer(lists.rest), std::move(read), std::move(frame),
+          std::move(lists.added)};
 }
 
 // ── writing ─────────────────────────────────────────────────────────────────────────────────────

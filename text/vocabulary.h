@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace ink {
@@ -57,12 +56,10 @@ class Vocabulary {
   }
 
  private:
-  struct Hash {
-    using is_transparent = void;  // NOLINT: the name is the standard library's
-    size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-  };
+  size_t slot(std::string_view token) const;
+
   std::vector<std::string> tokens_;
-  std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> ids_;
+  std::vector<int32_t> index_;  // ids by their token's hash, probed linearly; at most half in use
   SpecialTokens names_;
   std::array<int32_t, 5> special_ids_{};  // unk, cls, sep, mask, pad
 };

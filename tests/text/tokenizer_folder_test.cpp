@@ -107,6 +107,9 @@ TEST(TokenizerJson, NamesWhatItDoesNotKnow) {
       with("added_tokens", Json::make_array({Json::make_object({{"id", 99}, {"content", "x"}})})),
       "without gaps");
   EXPECT_ERROR(parse_tokenizer_json("{", "t.json"), "t.json:1:2");
+  std::string empty = "{\"model\": [[]";
+  for (int i = 0; i < 1 << 17; ++i) empty += ",[]";
+  EXPECT_ERROR(parse_tokenizer_json(empty + "]}", "t.json"), "more than 65536 values");
 }
 
 }  // namespace
