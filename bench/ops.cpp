@@ -15,8 +15,8 @@
 #include "autograd/tape.h"
 #include "bench/machine_limit.h"
 #include "tensor/op_table.h"
-#include "tensor/parallel.h"
 #include "tensor/optimizer_steps.h"
+#include "tensor/parallel.h"
 #include "tensor/update.h"
 
 namespace ink {

@@ -25,7 +25,7 @@ PartialFile::PartialFile(const fs::path& path)
     : path_(path),
       descriptor_(
           ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666)) {
-  check(descriptor_ >= 0, "cannot create ", path.string(), ": ", reason(errno));
+  if (descriptor_ < 0) fail("cannot create ", path.string(), ": ", reason(errno));
   const off_t end = ::lseek(descriptor_, 0, SEEK_END);
   size_ = end > 0 ? static_cast<uint64_t>(end) : 0;
 }
@@ -54,14 +54,15 @@ void PartialFile::append(std::span<const std::byte> bytes, uint64_t missing) {
 }
 
 void PartialFile::clear() {
-  check(::ftruncate(descriptor_, 0) == 0, "cannot write ", path_.string(), ": ", reason(errno));
+  if (::ftruncate(descriptor_, 0) != 0)
+    fail("cannot write ", path_.string(), ": ", reason(errno));
   size_ = 0;
 }
 
 void PartialFile::commit(const fs::path& name) {
-  check(::fsync(descriptor_) == 0, "cannot write ", path_.string(), ": ", reason(errno));
-  check(::rename(path_.c_str(), name.c_str()) == 0, "cannot rename ", path_.string(), ": ",
-        reason(errno));
+  if (::fsync(descriptor_) != 0) fail("cannot write ", path_.string(), ": ", reason(errno));
+  if (::rename(path_.c_str(), name.c_str()) != 0)
+    fail("cannot rename ", path_.string(), ": ", reason(errno));
   sync_folder(name.parent_path());
 }
 

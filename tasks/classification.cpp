@@ -37,7 +37,7 @@ void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
   constexpr int64_t kPadding = 128;
   const int64_t tokens = tokenizer.vocabulary().size(), rows = config.vocab_size;
   const bool padded = rows % 8 == 0 && rows > tokens && rows < tokens + kPadding;
-  check(rows == tokens || padded, "", folder.string(), ": vocab.txt has ", tokens,
+  check(rows == tokens || padded, "", folder.string(), ": its tokenizer has ", tokens,
         " tokens, config.json says ", rows, "; expected both of one model");
 }
 

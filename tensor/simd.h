@@ -34,21 +34,10 @@ const char* name_of(Level l);
 // INK_BEGIN_TARGET(t): everything from here to INK_END_TARGET, templates included, is compiled for
 // that level: for code in intrinsics.
 #if defined(__clang__)
-<<<<<<< .merge_file_vnllEO
 #define INK_TARGET_AVX512 INK_FEATURES_AVX512
 #define INK_BEGIN_TARGET(t) \
   INK_PRAGMA(clang attribute push(__attribute__((target(t))), apply_to = function))
 #define INK_END_TARGET INK_PRAGMA(clang attribute pop)
-=======
-#define INK_PRAGMA(...) _Pragma(#__VA_ARGS__)
-#define INK_BEGIN_AVX2 \
-  INK_PRAGMA(clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function))
-#define INK_BEGIN_AVX512                                                           \
-  INK_PRAGMA(clang attribute push(                                                 \
-      __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c"))), \
-      apply_to = function))
-#define INK_END_TARGET _Pragma("clang attribute pop")
->>>>>>> .merge_file_HRnUOY
 #else
 #define INK_TARGET_AVX512 INK_FEATURES_AVX512 ",prefer-vector-width=512"
 #define INK_BEGIN_TARGET(t) INK_PRAGMA(GCC push_options) INK_PRAGMA(GCC target(t))

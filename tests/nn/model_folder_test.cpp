@@ -220,7 +220,7 @@ TEST(ModelFolder, WeightsAreReplacedLast) {
 TEST(ModelFolder, SaysWhatIsMissing) {
   const TemporaryFolder folder;
   EXPECT_ERROR(load_model(folder / "none"), "there is no such folder");
-  EXPECT_ERROR(load_model(folder.path()), "it holds no model.safetensors");
+  EXPECT_ERROR(load_model(folder.path()), "config.json: No such file");
   save_model(model_with({}), folder.path());
   std::filesystem::remove(folder / "config.json");
   EXPECT_ERROR(load_model(folder.path()), "config.json: No such file");

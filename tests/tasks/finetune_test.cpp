@@ -158,9 +158,10 @@ TEST(Finetune, AVocabularyOfAnotherModelIsRefused) {
   const ToyTask task("vocabulary");
   const std::filesystem::path model = task.folder / "model";
   const ModelConfig config = ModelConfig::read(model / "config.json");
+  std::filesystem::remove(model / "tokenizer.json");
   write_file(model / "vocab.txt", read_file(model / "vocab.txt", 1 << 20) + "more\n");
   EXPECT_ERROR(finetune(task.options("out")),
-               "vocab.txt has 33 tokens, config.json says 32; expected both of one model");
+               "its tokenizer has 33 tokens, config.json says 32; expected both of one model");
   EXPECT_FALSE(std::filesystem::exists(task.folder / "out"));
 
   std::vector<std::string> tokens = Tokenizer::load(model).vocabulary().tokens();
@@ -171,7 +172,7 @@ TEST(Finetune, AVocabularyOfAnotherModelIsRefused) {
   };
   with(33);
   with(40);  // padded
-  EXPECT_ERROR(with(34), "vocab.txt has 33 tokens, config.json says 34");
+  EXPECT_ERROR(with(34), "its tokenizer has 33 tokens, config.json says 34");
   EXPECT_ERROR(with(32), "config.json says 32");
   EXPECT_ERROR(with(4096), "config.json says 4096");
 }
