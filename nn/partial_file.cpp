@@ -54,8 +54,7 @@ void PartialFile::append(std::span<const std::byte> bytes, uint64_t missing) {
 }
 
 void PartialFile::clear() {
-  if (::ftruncate(descriptor_, 0) != 0)
-    fail("cannot write ", path_.string(), ": ", reason(errno));
+  if (::ftruncate(descriptor_, 0) != 0) fail("cannot write ", path_.string(), ": ", reason(errno));
   size_ = 0;
 }
 
