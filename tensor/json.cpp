@@ -373,21 +373,30 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
     return top.is_object() ? top.where(open_.back().key) : top.where(open_.back().elements);
   }
 
-  // The number of the path that leads to the container about to be opened, or kKept.
-  size_t stream() const {
-    std::string path;
-    for (const Open& each : open_) {
-      if (!each.value.is_object()) return kKept;
-      path += (path.empty() ? "" : ".") + each.key;
+  // Whether a path leads to the container about to be opened. Keys may be long and come again for
+  // each of many containers: no more of them is read than the path has.
+  bool leads_here(std::string_view path) const {
+    for (size_t i = 0; i < open_.size(); ++i) {
+      if (!open_[i].value.is_object()) return false;
+      if (i > 0 && !path.starts_with('.')) return false;
+      path.remove_prefix(i > 0 ? 1 : 0);
+      if (!path.starts_with(open_[i].key)) return false;
+      path.remove_prefix(open_[i].key.size());
     }
-    const auto at = std::find(paths_.begin(), paths_.end(), path);
-    return at == paths_.end() ? kKept : static_cast<size_t>(at - paths_.begin());
+    return path.empty();
+  }
+
+  // The number of the path that leads here, or kKept.
+  size_t stream() const {
+    for (size_t k = 0; k < paths_.size(); ++k)
+      if (leads_here(paths_[k])) return k;
+    return kKept;
   }
 
   bool open(Json container) {
     check(open_.size() < static_cast<size_t>(limits_.depth), "", source_, ": nested deeper than ",
           limits_.depth, " levels");
-    const size_t number = paths_.empty() ? kKept : stream();
+    const size_t number = stream();
     container.where_ = std::make_shared<const std::string>(place());
     Open& top = open_.emplace_back();
     top.value = std::move(container);
