@@ -1,8 +1,8 @@
 // inkstone VERB [options]: finds the verb, parses its options, runs it, turns errors into one line
 // and a status.
 //
-// Status 0: done; 1: the work failed; 2: wrong usage. Results go to stdout, everything else to
-// stderr.
+// Status 0: done; 1: the work failed; 2: wrong usage; 130 or 143: a training that a signal stopped
+// behind a checkpoint. Results go to stdout, everything else to stderr.
 #include <algorithm>
 #include <array>
 #include <csignal>
@@ -73,7 +73,7 @@ int run(const std::vector<std::string>& arguments) {
     if (command.json) write_line(result.to_string());
   }
   flush_output();
-  return 0;
+  return command.status;
 }
 
 }  // namespace

@@ -14,7 +14,10 @@ std::atomic<bool> interrupted{false};
 
 namespace {
 
+std::atomic<int> interrupting_signal{SIGINT};
+
 extern "C" void on_interrupt(int signal) {
+  interrupting_signal = signal;
   if (interrupted.exchange(true)) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
@@ -92,6 +95,11 @@ void ProgressDisplay::say(const std::string& sentence) {
   if (drawn_) std::fputs("\r\033[K", stderr);
   drawn_ = false;
   notice(title_ + ": " + sentence);
+}
+
+int say_stopped(ProgressDisplay& display) {
+  display.say("stopped after a checkpoint; the same command with --resume goes on");
+  return 128 + interrupting_signal;
 }
 
 }  // namespace ink::cli

@@ -174,17 +174,5 @@ TEST_F(Cli, AFullDiskLeavesTheOldFile) {
   EXPECT_EQ(read_file(folder_ / "v.txt", 1 << 20), before);
 }
 
-TEST_F(Cli, ResumesWhereItStopped) {
-  ASSERT_EQ(pretrain().status, 0);
-  const std::string whole = read_file(folder_ / "base" / "model.safetensors", 1 << 26);
-  fs::remove_all(folder_ / "base");
-  ASSERT_EQ(pretrain("--checkpoint-every 2").status, 0);
-  EXPECT_EQ(read_file(folder_ / "base" / "model.safetensors", 1 << 26), whole)
-      << "checkpoints change nothing";
-  const Finished again = pretrain();
-  EXPECT_EQ(again.status, 1) << "a finished run is not overwritten silently";
-  EXPECT_NE(again.error.find("resume it"), std::string::npos) << again.error;
-}
-
 }  // namespace
 }  // namespace ink
