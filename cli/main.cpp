@@ -7,6 +7,7 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <new>
 
 #include "cli/lines.h"
@@ -48,7 +49,7 @@ const Verb& find_verb(const std::string& name) {
   const auto found = std::ranges::find(kVerbs, name, &Verb::name);
   if (found != kVerbs.end()) return *found;
   std::vector<std::string> names;
-  for (const Verb& v : kVerbs) names.emplace_back(v.name);
+  std::ranges::transform(kVerbs, std::back_inserter(names), &Verb::name);
   throw UsageError("'" + name + "' is no verb" + suggestion(name, names) +
                    " (see inkstone --help)");
 }

@@ -96,6 +96,7 @@ std::shared_ptr<const Features> features_for(const Candidate& model, const Optio
 // Median milliseconds of classifying `size` examples, the models in turns.
 std::vector<double> latency_of(const std::vector<Candidate>& models, int64_t size) {
   std::vector<std::function<void(int64_t)>> calls;
+  calls.reserve(models.size());
   for (const Candidate& model : models) {
     calls.emplace_back([&model, size](int64_t round) {
       std::vector<int64_t> rows;

@@ -58,7 +58,7 @@ std::string with_unit(double value) {
 }
 
 std::string as_duration(double seconds) {
-  const auto s = static_cast<long>(seconds + 0.5);
+  const long s = std::lround(seconds);
   if (s >= 3600) return formatted("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
   return formatted("%ld:%02ld", s / 60, s % 60);
 }
