@@ -77,8 +77,11 @@ golden:
 	$(PYTHON) tools/golden/families.py
 	$(PYTHON) tools/golden/compress.py
 	$(PYTHON) tools/golden/optimizer.py
+	$(PYTHON) tools/golden/torch_files.py
 	$(PYTHON) tools/golden/text.py "$(INK_DATA)" >tests/golden/text.json.new
 	mv tests/golden/text.json.new tests/golden/text.json
+	$(PYTHON) tools/golden/family_tokenizers.py "$(INK_DATA)" >tests/golden/family_tokenizers.json.new
+	mv tests/golden/family_tokenizers.json.new tests/golden/family_tokenizers.json
 
 docs:
 	tools/setup.sh docs

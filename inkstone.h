@@ -18,6 +18,7 @@
 #include "tensor/philox.h"
 #include "tensor/safetensors.h"
 #include "tensor/tensor.h"
+#include "tensor/torch_file.h"
 #include "tensor/update.h"
 
 // autograd: gradients and training
@@ -32,11 +33,13 @@
 // nn: models
 #include "nn/body.h"
 #include "nn/heads.h"
+#include "nn/hub.h"
 #include "nn/layers.h"
 #include "nn/model.h"
 #include "nn/model_folder.h"
 #include "nn/scope.h"
 #include "nn/session.h"
+#include "nn/weights.h"
 
 // text: from characters to batches
 #include "text/batch.h"

@@ -24,7 +24,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int64_t kFormat = 1;
-constexpr std::string_view kPrefix = "checkpoint-", kPartial = ".partial", kDamaged = ".damaged";
+constexpr std::string_view kPrefix = "checkpoint-", kPartial = ".partial", kDamaged = ".damaged",
+                           kReplaced = ".replaced";
 constexpr const char *kState = "trainer.json", *kManifest = "manifest.json";
 constexpr size_t kLongestJson = size_t{1} << 28;
 
@@ -100,6 +101,23 @@ Json verified_state(const fs::path& folder) {
   return parse_json(read_file(folder / kState, kLongestJson), (folder / kState).string());
 }
 
+// Where a checkpoint waits, whole, while another of the same step takes its name.
+fs::path replaced_name(const fs::path& folder) {
+  return folder.parent_path() / ('.' + folder.filename().string() + std::string(kReplaced));
+}
+
+// Undoes a replacement that did not come to its end, or finishes it.
+void settle(const fs::path& replaced) {
+  std::string name = replaced.filename().string();
+  name = name.substr(1, name.size() - 1 - kReplaced.size());
+  const fs::path folder = replaced.parent_path() / name;
+  if (fs::exists(folder)) {
+    fs::remove_all(replaced);
+  } else {
+    fs::rename(replaced, folder);
+  }
+}
+
 // Takes the folder out of sight in one step, so that nobody sees half of it, then removes it.
 void remove_folder(const fs::path& folder) {
   fs::path gone = folder.parent_path() / ('.' + folder.filename().string() + ".old");
@@ -127,8 +145,8 @@ CheckpointFolder::CheckpointFolder(fs::path root, int64_t keep, Notice notice)
   if (!notice_) notice_ = [](const std::string&) {};
   create_folders(root_);
   lock_ = ::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  check(lock_ >= 0, "cannot open the folder ", root_.string(), ": ",
-        std::generic_category().message(errno));
+  if (lock_ < 0)
+    fail("cannot open the folder ", root_.string(), ": ", std::generic_category().message(errno));
   try {
     const bool busy = ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     check(!busy, "checkpoints: another process is training in ", root_.string(),
@@ -144,17 +162,19 @@ CheckpointFolder::~CheckpointFolder() { ::close(lock_); }
 
 // Safe because of the lock: nobody else can be writing them.
 void CheckpointFolder::remove_leftovers() const {
-  std::vector<fs::path> leftovers;
-  std::error_code code;
-  for (const fs::directory_entry& entry : fs::directory_iterator(root_, code)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with('.' + std::string(kPrefix)) && name.ends_with(kPartial))
-      leftovers.push_back(entry.path());
+  try {
+    std::vector<fs::path> partial, replaced;
+    for (const fs::directory_entry& entry : fs::directory_iterator(root_)) {
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with('.' + std::string(kPrefix))) continue;
+      if (name.ends_with(kPartial)) partial.push_back(entry.path());
+      if (name.ends_with(kReplaced)) replaced.push_back(entry.path());
+    }
+    for (const fs::path& each : partial) fs::remove_all(each);
+    for (const fs::path& each : replaced) settle(each);
+  } catch (const fs::filesystem_error& error) {
+    fail("checkpoints: cannot clean up ", root_.string(), ": ", error.code().message());
   }
-  for (const fs::path& each : leftovers) {
-    if (!code) fs::remove_all(each, code);
-  }
-  check(!code, "checkpoints: cannot clean up ", root_.string(), ": ", code.message());
   remove_stale_temporaries(root_);
 }
 
@@ -182,6 +202,7 @@ std::optional<CheckpointFolder::Found> CheckpointFolder::newest() const {
 void CheckpointFolder::write(int64_t step, const Json& state,
                              const std::function<void(const fs::path&)>& write_files) const {
   const fs::path folder = root_ / name_of_step(step);
+  const fs::path replaced = replaced_name(folder);
   fs::path partial = root_ / ('.' + name_of_step(step));
   partial += kPartial;
   try {
@@ -191,12 +212,17 @@ void CheckpointFolder::write(int64_t step, const Json& state,
     write_file(partial / kState, state.to_string(2) + '\n');
     write_file(partial / kManifest, manifest_of(partial).to_string(2) + '\n');
     sync_folder(partial);
-    if (fs::exists(folder)) remove_folder(folder);
+    if (fs::exists(folder)) {
+      fs::remove_all(replaced);
+      fs::rename(folder, replaced);
+    }
     fs::rename(partial, folder);
     sync_folder(root_);
+    fs::remove_all(replaced);
   } catch (const std::exception& error) {
     std::error_code ignored;
     fs::remove_all(partial, ignored);
+    if (!fs::exists(folder)) fs::rename(replaced, folder, ignored);
     const auto* known = dynamic_cast<const Error*>(&error);
     fail("cannot write the checkpoint of step ", step,
          " (earlier ones are intact): ", known ? known->message() : std::string(error.what()));

@@ -5,10 +5,11 @@
 //     trainer.json    the caller's state and the step
 //     manifest.json   name, size and checksum of every other file, written last
 //
-// A checkpoint is written under a temporary name, flushed to the disk and renamed; older ones are
-// removed only after that. A process that is killed at any moment therefore costs the checkpoint it
-// was writing and no other. newest() verifies every byte and falls back to an earlier checkpoint,
-// saying so, when the newest is damaged.
+// A checkpoint is written under a temporary name, flushed to the disk and renamed; older ones
+// are removed only after that, and one of the same step steps aside until then. A process
+// that is killed at any moment therefore costs the checkpoint it was writing and no other.
+// newest() verifies every byte and falls back to an earlier checkpoint, saying so, when the
+// newest is damaged.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -24,9 +25,9 @@ class CheckpointFolder {
  public:
   using Notice = std::function<void(const std::string& sentence)>;
 
-  // Creates `root` if needed, locks it for this object's life (raises Error when another process
-  // trains there) and removes what killed writers left. `keep`: how many checkpoints stay, at
-  // least 1.
+  // Creates `root` if needed, locks it for this object's life (raises Error when another
+  // process trains there) and removes what killed writers left. `keep`: how many checkpoints
+  // stay, at least 1.
   CheckpointFolder(std::filesystem::path root, int64_t keep, Notice notice = {});
   ~CheckpointFolder();
   CheckpointFolder(const CheckpointFolder&) = delete;

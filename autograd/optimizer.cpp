@@ -6,7 +6,7 @@
 #include <unordered_map>
 
 #include "tensor/expect.h"
-#include "tensor/update.h"
+#include "tensor/optimizer_steps.h"
 
 namespace ink {
 
@@ -24,6 +24,19 @@ const char* name_of(OptimizerKind kind) {
     case OptimizerKind::sgd: return "sgd";
   }
   fail("optimizer: unknown kind ", static_cast<int>(kind));
+}
+
+Json OptimizerOptions::to_json() const {
+  Json all = Json::make_object({{"optimizer", name_of(kind)}, {"weight_decay", weight_decay}});
+  if (kind == OptimizerKind::sgd) {
+    all.set("momentum", momentum);
+    return all;
+  }
+  all.set("beta1", beta1);
+  all.set("beta2", beta2);
+  all.set("epsilon", epsilon);
+  all.set("bias_correction", bias_correction);
+  return all;
 }
 
 Optimizer::Optimizer(const Parameters& parameters, const OptimizerOptions& options)
@@ -103,6 +116,8 @@ void Optimizer::update(Slot& slot, Parameter& p, const Tensor& gradient, double 
 
 namespace {
 
+constexpr const char* kKindKey = "optimizer";  // of the file's metadata
+
 Tensor number(int64_t n) { return from(std::span<const int64_t>(&n, 1), {}); }
 
 }  // namespace
@@ -156,11 +171,16 @@ void Optimizer::restore(std::span<const NamedTensor> state) {
 }
 
 void Optimizer::save(const std::filesystem::path& path) const {
-  write_safetensors(path, state(), {{"optimizer", name_of(options_.kind)}});
+  write_safetensors(path, state(), {{kKindKey, name_of(options_.kind)}});
 }
 
 void Optimizer::load(const std::filesystem::path& path) {
   const SafeTensors file(path);
+  const auto kind = std::ranges::find(file.metadata(), kKindKey, &Metadata::value_type::first);
+  check(kind == file.metadata().end() || kind->second == name_of(options_.kind),
+        "optimizer: ", path.string(), " is the state of ",
+        kind == file.metadata().end() ? "" : kind->second, ", expected that of ",
+        name_of(options_.kind));
   std::vector<NamedTensor> all;
   for (const SafeTensors::Entry& entry : file.entries())
     all.push_back({entry.name, file.tensor(entry)});

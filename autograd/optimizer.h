@@ -6,7 +6,8 @@
 // It owns the moments, one or two tensors for each parameter, made when the parameter gets its
 // first gradient. Parameters that are not trainable, or have no gradient, stay as they are. Weight
 // decay (and LAMB's trust ratio) apply where Parameter::decay says so: to matrices, not to biases
-// and layer norms. After the first step nothing is allocated. The formulas are in tensor/update.h.
+// and layer norms. After the first step nothing is allocated. The formulas are in
+// tensor/optimizer_steps.h.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/json.h"
 #include "tensor/parameters.h"
 #include "tensor/safetensors.h"
 
@@ -31,6 +33,9 @@ struct OptimizerOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-6;  // AdamW, LAMB
   bool bias_correction = true;                        // AdamW, LAMB; false: Google BERT's variant
   double momentum = 0.9;                              // SGD
+
+  // Those that the kind uses, by name: "optimizer", "weight_decay", …
+  Json to_json() const;
 };
 
 class Optimizer {
@@ -52,7 +57,7 @@ class Optimizer {
   // The way back, bit for bit. Raises Error when something is missing, unknown or of another shape;
   // the optimizer is then as it was.
   void restore(std::span<const NamedTensor> state);
-  // The same as a safetensors file.
+  // The same as a safetensors file that names the kind; loading another kind's is an Error.
   void save(const std::filesystem::path& path) const;
   void load(const std::filesystem::path& path);
 

@@ -24,4 +24,14 @@ double Schedule::at(int64_t step) const {
                                 : peak * 0.5 * (1 + std::cos(std::numbers::pi * x));
 }
 
+Json Schedule::to_json() const {
+  constexpr const char* kNames[] = {"constant", "linear", "cosine"};
+  Json all = Json::make_object(
+      {{"learning_rate", peak}, {"warmup", warmup}, {"decay", kNames[static_cast<int>(decay)]}});
+  if (decay == Decay::constant) return all;
+  all.set("schedule_steps", steps);
+  all.set("decay_from_zero", decay_from_zero);
+  return all;
+}
+
 }  // namespace ink

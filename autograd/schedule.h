@@ -8,6 +8,8 @@
 #pragma once
 #include <cstdint>
 
+#include "tensor/json.h"
+
 namespace ink {
 
 enum class Decay : uint8_t { constant, linear, cosine };
@@ -24,6 +26,8 @@ struct Schedule {
   // The rate of a step; 0 from `steps` on unless constant. Raises Error for negative numbers and
   // for a warm-up that is longer than the training.
   double at(int64_t step) const;
+  // What the rate depends on, by name: "learning_rate", "warmup", "decay", …
+  Json to_json() const;
 };
 
 }  // namespace ink

@@ -27,7 +27,12 @@ Tensor Gradients::take(const Tensor& x) {
 Tape::Tape() : outer_(std::exchange(current, this)), id_(++tapes_made) {}
 Tape::~Tape() { current = outer_; }
 
+void Tape::expect_unused() const {
+  check(!used_, "tape: this tape was used up by backward; make a new one");
+}
+
 void Tape::watch(Tensor& x) {
+  expect_unused();
   check(x && (x.dtype() == Dtype::f32 || x.dtype() == Dtype::f64),
         "tape: only f32 and f64 tensors can be watched");
   x.grad_id = record(nullptr);
@@ -40,6 +45,7 @@ void Tape::watch(Parameters& parameters) {
 }
 
 GradId Tape::resolve(GradId id) {
+  if (used_) return {};
   if (id.tape == id_) return id;
   const auto alias = std::ranges::find(aliases_, id, &std::pair<GradId, GradId>::first);
   return id.tape && alias != aliases_.end() ? alias->second : GradId{};
@@ -62,9 +68,11 @@ Gradients Tape::backward(const Tensor& scalar) {
 }
 
 Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
+  expect_unused();
   check(dy.shape() == y.shape(), "backward: dy should be ", y.shape(), ", got ", dy.shape());
   const GradId start = resolve(y.grad_id);
   check(start.tape != 0, "backward: the result does not depend on any watched tensor of this tape");
+  used_ = true;
   const Pause pause;
   std::vector<Tensor, PoolAllocator<Tensor>> gradient(steps_.size());
   gradient[start.step] = dy;
@@ -119,7 +127,9 @@ class Recomputed final : public Step {
     Tape inner;
     std::vector<GradId> leaves;
     for (const GradId id : reads_) leaves.push_back(inner.watch_as(id));
-    Gradients gradients = inner.backward(f_(), dy);
+    const Tensor y = f_();
+    if (!inner.resolve(y.grad_id).tape) return Grads(leaves.size());  // read, but without influence
+    Gradients gradients = inner.backward(y, dy);
     Grads out;
     for (const GradId leaf : leaves) out.push_back(std::move(gradients.by_step_[leaf.step]));
     return out;

@@ -1,15 +1,14 @@
 // A tape is a vector of steps; backward is a loop over it in reverse.
 //
-//   Tape tape;                         // from here on ops on watched tensors are recorded (in this
-// thread)
+//   Tape tape;                          // from here on, ops on watched tensors are recorded
 //   tape.watch(w);
 //   Tensor loss = mse_loss(linear(x, w, b), y);
-//   Gradients g = tape.backward(loss); // frees every step as it is passed
-//   g[w]                               // dloss/dw, same shape as w; undefined if the loss does not
-// depend on w
+//   Gradients g = tape.backward(loss);  // frees every step as it is passed
+//   g[w]                                // dloss/dw, shaped like w; undefined without influence
 //
-// Tapes nest: the innermost records. A tensor remembers the tape that knows it by number, so one
-// that outlives its tape is simply no longer watched.
+// A tape records what its own thread computes. Tapes nest: the innermost records. A
+// tensor remembers the tape that knows it by number, so one that outlives its tape is
+// simply no longer watched.
 #pragma once
 #include <functional>
 #include <memory>
@@ -48,7 +47,8 @@ class Tape final : public Recorder {
   void watch(Parameters& parameters);  // every trainable one
   size_t steps() const { return steps_.size(); }
 
-  // Gradients of a scalar, or of Σ y·dy. Uses the tape up.
+  // Gradients of a scalar, or of Σ y·dy. Uses the tape up: afterwards it records nothing, and
+  // watching or a second backward raises Error.
   Gradients backward(const Tensor& scalar);
   Gradients backward(const Tensor& y, const Tensor& dy);
 
@@ -58,10 +58,11 @@ class Tape final : public Recorder {
  private:
   friend class Recomputed;
   GradId watch_as(GradId outer);  // a leaf that stands for a tensor of an outer tape
+  void expect_unused() const;
   Recorder* outer_;
   uint32_t id_;
-  // null for leaves
-  std::vector<std::unique_ptr<Step>, PoolAllocator<std::unique_ptr<Step>>> steps_;
+  bool used_ = false;
+  std::vector<std::unique_ptr<Step>, PoolAllocator<std::unique_ptr<Step>>> steps_;  // null: leaves
   std::vector<std::pair<GradId, GradId>> aliases_;
 };
 
@@ -77,10 +78,10 @@ class Pause {
   Recorder* paused_;
 };
 
-// Runs f without keeping anything it computes except its result; backward runs f again to get the
-// derivatives (Chen et al. 2016). f is called twice and must give the same result: it may read
-// watched tensors by capture and must draw random numbers from a Random value, which starts anew
-// each time.
+// Runs f without keeping anything it computes except its result; backward runs f again to get
+// the derivatives (Chen et al. 2016). f is called twice and must give the same result: it may
+// read watched tensors by capture and must draw random numbers from a Random value, which starts
+// anew each time.
 Tensor recompute(std::function<Tensor()> f);
 
 }  // namespace ink

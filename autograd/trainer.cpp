@@ -1,5 +1,4 @@
-// The loop: micro-batches → gradient sums → clip → optimizer → log, evaluation,
-// checkpoint.
+// The loop: micro-batches → gradient sums → clip → optimizer → log, evaluation, checkpoint.
 #include "autograd/trainer.h"
 
 #include <algorithm>
@@ -132,6 +131,7 @@ class Training {
   }
 
   void open_folder();
+  Json settings() const;
   void restore(const CheckpointFolder::Found& found);
   void write_checkpoint();
   void take_step();
@@ -246,7 +246,11 @@ void Training::evaluate() {
     line.set("score", number(result_.last.score));
     log_->append(line);
   }
-  if (result_.best_step >= 0 && !(result_.last.score > result_.best.score)) return;
+  // A number beats NaN, which no comparison would.
+  const bool beats_nan = std::isnan(result_.best.score) && !std::isnan(result_.last.score);
+  const bool is_best =
+      result_.best_step < 0 || beats_nan || result_.last.score > result_.best.score;
+  if (!is_best) return;
   result_.best = result_.last;
   result_.best_step = result_.step;
   if (hooks_.keep_best) hooks_.keep_best(result_.step, result_.best);
@@ -270,11 +274,22 @@ void Training::open_folder() {
   log_ = std::make_unique<TrainingLog>(options_.folder / kLogFile, log_length);
 }
 
+// What a resumed run must have in common with the run before, for the same bits.
+Json Training::settings() const {
+  Json all = Json::make_object({{"seed", std::to_string(options_.seed)},
+                                {"accumulate", options_.accumulate},
+                                {"clip_norm", number(options_.clip_norm)}});
+  const Json optimizer = optimizer_.options().to_json(), schedule = schedule_.to_json();
+  for (const Json* part : {&optimizer, &schedule}) {
+    for (const auto& [name, value] : part->members()) all.set(name, value);
+  }
+  return all;
+}
+
 void Training::write_checkpoint() {
   log_->sync();
   Json state = Json::make_object({{"step", result_.step},
-                                  {"seed", std::to_string(options_.seed)},
-                                  {"accumulate", options_.accumulate},
+                                  {"settings", settings()},
                                   {"tokens", tokens_},
                                   {"seconds", earlier_seconds_ + seconds_since(start_)},
                                   {"log_length", log_->length()},
@@ -298,23 +313,29 @@ void Training::write_checkpoint() {
 
 void Training::restore(const CheckpointFolder::Found& found) {
   const Json& state = found.state;
-  check(state.string("seed") == std::to_string(options_.seed), "training: the run in ",
-        options_.folder.string(), " has seed ", state.string("seed"), ", got ", options_.seed);
-  check(state.integer("accumulate") == options_.accumulate, "training: the run in ",
-        options_.folder.string(), " accumulates ", state.integer("accumulate"),
-        " micro-batches, got ", options_.accumulate);
+  // First: what made the data also makes the settings, and is what the user knows by name.
+  if (hooks_.restore_data) hooks_.restore_data(state["data"]);
+  const Json &was = state.object("settings"), expected = settings();
+  for (const auto& [name, now] : expected.members()) {
+    check(was.has(name), "training: the run in ", options_.folder.string(), " does not state its ",
+          name);
+    const std::string before = was[name].to_string();
+    check(before == now.to_string(), "training: the run in ", options_.folder.string(), " has ",
+          name, ' ', before, ", got ", now.to_string(),
+          "; resume with the same settings or choose another folder");
+  }
   const SafeTensors model(found.folder / kModelFile);
-  for (Parameter& p : parameters_) {
+  for (const Parameter& p : parameters_) {  // all checks before the first write
     const SafeTensors::Entry* entry = model.find(p.name);
     check(entry && entry->shape == p.value.shape() && entry->dtype == p.value.dtype(),
           "training: ", found.folder.string(), " is of another model: expected ", p.name, ' ',
           p.value.shape());
-    copy_into(p.value, model.tensor(*entry));
   }
   check(model.entries().size() == parameters_.size(), "training: ", found.folder.string(),
         " is of another model: expected ", parameters_.size(), " parameters, found ",
         model.entries().size());
   optimizer_.load(found.folder / kOptimizerFile);
+  for (Parameter& p : parameters_) copy_into(p.value, model.tensor(p.name));
 
   result_.step = found.step;
   result_.loss = state.real("loss");
@@ -328,7 +349,6 @@ void Training::restore(const CheckpointFolder::Found& found) {
     result_.best = evaluation_of(state.object("best"));
     result_.best_step = state.integer("best_step");
   }
-  if (hooks_.restore_data) hooks_.restore_data(state["data"]);
 }
 
 }  // namespace

@@ -19,9 +19,9 @@
 // `resume` it continues from the newest valid checkpoint, and ends with the same bits as a run that
 // was never interrupted. Without `resume`, a folder that already holds checkpoints is an Error.
 //
-// Errors: a loss or gradient that is not finite raises Error naming the step (and the parameter);
-// parameters are those before the step, checkpoints are untouched. Exceptions of hooks pass
-// through.
+// Errors: a loss or gradient that is not finite raises Error naming the step (and the
+// parameter); parameters are those before the step, checkpoints are untouched. Exceptions of
+// hooks pass through.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -52,9 +52,11 @@ struct TrainerOptions {
   std::filesystem::path folder = {};  // of log and checkpoints; empty = neither
   int64_t checkpoint_every = 0;       // steps; 0 = only at the end and when stopped
   int64_t keep_checkpoints = 2;       // newest ones kept
-  bool resume = false;  // continue from the newest valid checkpoint in `folder`, if any
-  const std::atomic<bool>* stop =
-      nullptr;  // set by another thread or a signal handler: checkpoint, then return
+  // Continue from the newest valid checkpoint in `folder`, if any. It must have been written with
+  // the same seed, accumulation, clipping, optimizer and schedule; the Error says which differs.
+  bool resume = false;
+  // Set by another thread or a signal handler: checkpoint, then return.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 // What the loss function returns for one micro-batch. With weight = rows that count in the mean
@@ -78,8 +80,8 @@ struct Progress {
 };
 
 struct TrainingHooks {
-  // The loss of a micro-batch; they are numbered from 0 through the whole training: step ·
-  // accumulate + i. Required.
+  // Required: the loss of a micro-batch. They are numbered from 0 through the whole training, by
+  // step · accumulate + i.
   std::function<MicroLoss(int64_t micro_batch, const Random& random)> loss;
   // Where the data stands after the steps done so far, kept in checkpoints; and the way back there.
   // Both or neither: a loss that is a function of the micro-batch number needs none.
@@ -90,8 +92,8 @@ struct TrainingHooks {
   std::function<Evaluation(int64_t step)> evaluate;
   std::function<void(int64_t step, const Evaluation& best)> keep_best;
   std::function<void(const Progress& progress)> progress;  // after every step
-  std::function<void(const std::string& sentence)>
-      notice;  // "resumed at step 120", "checkpoint … is damaged: …"
+  // "resumed at step 120", "checkpoint … is damaged: …"
+  std::function<void(const std::string& sentence)> notice;
 };
 
 struct TrainingResult {

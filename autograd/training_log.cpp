@@ -30,11 +30,11 @@ uint64_t end_of_lines(const std::filesystem::path& path, uint64_t limit) {
 
 TrainingLog::TrainingLog(const std::filesystem::path& path, uint64_t length) : path_(path) {
   descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  check(descriptor_ >= 0, "cannot open the log ", path.string(), ": ", reason(errno));
+  if (descriptor_ < 0) fail("cannot open the log ", path.string(), ": ", reason(errno));
   try {
     if (length > 0) length_ = end_of_lines(path, length);
-    check(::ftruncate(descriptor_, static_cast<off_t>(length_)) == 0, "cannot cut the log ",
-          path.string(), " to ", length_, " bytes: ", reason(errno));
+    if (::ftruncate(descriptor_, static_cast<off_t>(length_)) != 0)
+      fail("cannot cut the log ", path.string(), " to ", length_, " bytes: ", reason(errno));
   } catch (...) {
     ::close(descriptor_);
     throw;
@@ -61,7 +61,7 @@ void TrainingLog::append(const Json& line) {
 }
 
 void TrainingLog::sync() {
-  check(::fsync(descriptor_) == 0, "cannot flush the log ", path_.string(), ": ", reason(errno));
+  if (::fsync(descriptor_) != 0) fail("cannot flush the log ", path_.string(), ": ", reason(errno));
 }
 
 std::vector<Json> read_training_log(const std::filesystem::path& path) {

@@ -39,8 +39,8 @@ namespace detail {
 // `steps` multiply-adds on each of 12 vectors: enough to hide their latency. Chains start and end
 // apart, else the compiler would run one of them for all. Returns operations done.
 #if defined(__x86_64__)
-#define INK_BURN(name, begin, Vector, set1, fmadd, width)                                 \
-  begin inline double name(int64_t steps, float* out) {                                   \
+#define INK_BURN(name, Vector, set1, fmadd, width)                                        \
+  inline double name(int64_t steps, float* out) {                                         \
     Vector sum[12];                                                                       \
     const Vector a = set1(0.9999f), b = set1(1e-9f);                                      \
     _Pragma("GCC unroll 12") for (int i = 0; i < 12; ++i) sum[i] = set1(out[i]);          \
@@ -49,11 +49,14 @@ namespace detail {
     }                                                                                     \
     _Pragma("GCC unroll 12") for (int i = 0; i < 12; ++i) out[i] = sum[i][0] + sum[i][1]; \
     return static_cast<double>(steps) * 12 * width * 2;                                   \
-  }                                                                                       \
-  INK_END_TARGET
+  }
 
-INK_BURN(burn_avx2, INK_BEGIN_AVX2, __m256, _mm256_set1_ps, _mm256_fmadd_ps, 8)
-INK_BURN(burn_avx512, INK_BEGIN_AVX512, __m512, _mm512_set1_ps, _mm512_fmadd_ps, 16)
+INK_BEGIN_TARGET(INK_TARGET_AVX2)
+INK_BURN(burn_avx2, __m256, _mm256_set1_ps, _mm256_fmadd_ps, 8)
+INK_END_TARGET
+INK_BEGIN_TARGET(INK_TARGET_AVX512)
+INK_BURN(burn_avx512, __m512, _mm512_set1_ps, _mm512_fmadd_ps, 16)
+INK_END_TARGET
 #undef INK_BURN
 #endif
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/lines.h"
+#include "cli/model_option.h"
 #include "cli/objective_names.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -157,7 +158,8 @@ Action declare_corrupt(Command& command) {
   command.option("--text", o->text,
                  "text files, or folders of .txt files; a blank line between documents; - alone = "
                  "standard input");
-  command.option("--model", o->model, "model folder whose tokenizer is used");
+  command.option("--model", o->model,
+                 "model whose tokenizer is used: a folder, or a name such as hfl/rbt3");
   command.option("--vocab", o->vocab, "or a vocab.txt alone");
   command.flag("--cased", o->cased, "with --vocab: keep capitals and accents");
   command.option("--dictionary", o->dictionary,
@@ -165,7 +167,7 @@ Action declare_corrupt(Command& command) {
   command.option("--max-length", o->max_length, "longest sequence in tokens");
   command.option("--limit", o->limit, "sequences to show; 0 = all");
   command.require("--text");
-  return [o, &command] { return run(*o, command.seed); };
+  return with_model(command, o->model, [o, &command] { return run(*o, command.seed); });
 }
 
 }  // namespace ink::cli

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
 #include "tensor/file.h"
@@ -55,13 +56,13 @@ Action declare_distill(Command& command) {
   auto o = std::make_shared<Options>();
   command.own_config(o->config,
                      "JSON file: teacher, student, data, TrainingConfig, DistillationConfig");
-  command.option("--teacher", o->teacher, "model folder, instead of the file's");
+  command.option("--teacher", o->teacher, "model folder or name, instead of the file's");
   command.option("--train", o->train, "labelled examples, instead of the file's");
   command.option("--dev", o->dev, "examples that choose the best epoch, instead of the file's");
   command.option("--out", o->out, "model folder to write, instead of output_dir");
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
   command.require("--config");
-  return [o, &command] { return run(*o, command); };
+  return with_model(command, o->teacher, [o, &command] { return run(*o, command); });
 }
 
 }  // namespace ink::cli

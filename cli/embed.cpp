@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cli/lines.h"
+#include "cli/model_option.h"
 #include "cli/verbs.h"
 #include "tasks/classification.h"
 
@@ -37,13 +38,13 @@ Json run(const Options& o) {
 
 Action declare_embed(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model, "model folder");
+  command.option("--model", o->model, kModelHelp);
   command.option("--pooling", o->pooling, "mean over the tokens, cls (the first) or tokens (each)");
   command.option("--out", o->out, "safetensors file to write");
   command.option("--max-length", o->max_length, "longest sequence in tokens");
   command.flag("--normalize", o->normalize, "give every vector the length 1");
   command.require("--model");
-  return [o] { return run(*o); };
+  return with_model(command, o->model, [o] { return run(*o); });
 }
 
 }  // namespace ink::cli

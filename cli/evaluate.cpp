@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
 #include "nn/session.h"
@@ -58,14 +59,14 @@ Json run(const Options& o) {
 
 Action declare_evaluate(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model, "fine-tuned model folder");
+  command.option("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
   command.option("--data", o->data, "labelled examples: TSV or JSON lines");
   command.option("--predictions", o->predictions,
                  "also write a JSON line for each example to this file");
   declare_task(command, o->task);
   command.require("--model");
   command.require("--data");
-  return [o] { return run(*o); };
+  return with_model(command, o->model, [o] { return run(*o); });
 }
 
 }  // namespace ink::cli

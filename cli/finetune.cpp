@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
 
@@ -48,7 +49,7 @@ Json run(const Options& o, Command& command) {
 
 Action declare_finetune(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model, "model folder to start from");
+  command.option("--model", o->model, "model to start from: a folder, or a name such as hfl/rbt3");
   command.option("--train", o->train, "labelled examples: TSV or JSON lines");
   command.option("--dev", o->dev,
                  "examples that choose the best epoch; default: a part of --train");
@@ -58,7 +59,7 @@ Action declare_finetune(Command& command) {
   command.option("--dropout", o->dropout, "of the classifier; negative: as config.json says");
   declare_fit(command, o->job.fit);
   for (const char* name : {"--model", "--train", "--out"}) command.require(name);
-  return [o, &command] { return run(*o, command); };
+  return with_model(command, o->model, [o, &command] { return run(*o, command); });
 }
 
 }  // namespace ink::cli

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/model_option.h"
 #include "cli/model_size.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -136,10 +137,10 @@ Json run(const Options& o) {
 
 Action declare_info(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("model", o->model, "model folder");
+  command.option("model", o->model, kModelHelp);
   command.flag("--latency", o->latency, "also measure how fast it encodes on this machine");
   command.require("model");
-  return [o] { return run(*o); };
+  return with_model(command, o->model, [o] { return run(*o); });
 }
 
 }  // namespace ink::cli

@@ -32,6 +32,7 @@ constexpr std::array kVerbs = {
     Verb{"embed", "turns lines of text into vectors", declare_embed},
     Verb{"distill", "trains a small student to imitate a teacher", declare_distill},
     Verb{"prune", "removes the least important heads and FFN neurons", declare_prune},
+    Verb{"convert", "writes a model folder in another form", declare_convert},
     Verb{"report", "writes one HTML page about finished runs", declare_report},
 };
 

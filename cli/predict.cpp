@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/lines.h"
+#include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
 #include "nn/session.h"
@@ -48,10 +49,10 @@ Json run(const Options& o) {
 
 Action declare_predict(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model, "fine-tuned model folder");
+  command.option("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
   declare_task(command, o->task);
   command.require("--model");
-  return [o] { return run(*o); };
+  return with_model(command, o->model, [o] { return run(*o); });
 }
 
 }  // namespace ink::cli

@@ -7,9 +7,11 @@
 #include <optional>
 
 #include "cli/lines.h"
+#include "cli/model_option.h"
 #include "cli/objective_names.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
+#include "tasks/architecture.h"
 
 namespace ink::cli {
 namespace {
@@ -31,12 +33,9 @@ Decay decay_from(const std::string& name) {
                    suggestion(name, {"linear", "cosine", "constant"}));
 }
 
-// The architecture file, with the vocabulary's size where it names none.
-ModelConfig read_architecture(const Options& o, const Tokenizer& tokenizer) {
+ModelConfig config_of(const Options& o, const Tokenizer& tokenizer) {
   if (!o.model.empty()) return ModelConfig::read(std::filesystem::path(o.model) / "config.json");
-  Json json = parse_json(read_file(o.architecture, size_t{1} << 24), o.architecture);
-  if (!json.has("vocab_size")) json.set("vocab_size", tokenizer.vocabulary().size());
-  return ModelConfig::from(json);
+  return read_architecture(o.architecture, tokenizer.vocabulary().size());
 }
 
 PretrainOptions job_of(const Options& o, int64_t seed) {
@@ -67,7 +66,7 @@ Json run(const Options& o, Command& command) {
   catch_interrupts();
   ProgressDisplay display("pretrain");
   const PretrainResult result =
-      pretrain(read_architecture(o, tokenizer), tokenizer, segmenter ? &*segmenter : nullptr, job,
+      pretrain(config_of(o, tokenizer), tokenizer, segmenter ? &*segmenter : nullptr, job,
                {.progress = [&](const Progress& p) { display.show(p); },
                 .notice = [&](const std::string& sentence) { display.say(sentence); }});
   const bool finished = result.training.status == TrainingResult::Status::finished;
@@ -99,7 +98,7 @@ Action declare_pretrain(Command& command) {
   command.option("--text", o->text,
                  "text files, or folders of .txt files; a blank line between documents");
   command.option("--out", o->out, "model folder to write");
-  command.option("--model", o->model, "model folder to start from");
+  command.option("--model", o->model, "model to start from: a folder, or a name such as hfl/rbt3");
   command.option("--architecture", o->architecture,
                  "or a config.json of sizes, for random weights");
   command.option("--vocab", o->vocab, "with --architecture: the vocab.txt");
@@ -140,7 +139,7 @@ Action declare_pretrain(Command& command) {
   command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");
   command.require("--text");
   command.require("--out");
-  return [o, &command] { return run(*o, command); };
+  return with_model(command, o->model, [o, &command] { return run(*o, command); });
 }
 
 }  // namespace ink::cli

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
 #include "tensor/file.h"
@@ -59,7 +60,7 @@ Json run(const Options& o) {
 Action declare_prune(Command& command) {
   auto o = std::make_shared<Options>();
   command.option("--mode", o->mode, "transformer (heads and FFN neurons)");
-  command.option("--model", o->model, "fine-tuned model folder");
+  command.option("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
   command.option("--configurations", o->configurations,
                  "JSON file with the keys of TransformerPruningConfig");
   command.option("--data", o->data, "labelled examples that importance is measured on");
@@ -70,7 +71,7 @@ Action declare_prune(Command& command) {
   command.option("--batch-size", o->job.batch_size, "examples of a batch of measuring");
   command.option("--max-examples", o->job.max_examples, "examples measured on; 0 = all");
   for (const char* name : {"--model", "--configurations", "--out"}) command.require(name);
-  return [o] { return run(*o); };
+  return with_model(command, o->model, [o] { return run(*o); });
 }
 
 }  // namespace ink::cli

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/lines.h"
+#include "cli/model_option.h"
 #include "cli/verbs.h"
 #include "tensor/parallel.h"
 
@@ -52,11 +53,12 @@ Json run(const Options& o) {
 
 Action declare_tokenize(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model, "model folder whose tokenizer is used");
+  command.option("--model", o->model,
+                 "model whose tokenizer is used: a folder, or a name such as hfl/rbt3");
   command.option("--vocab", o->vocab, "or a vocab.txt alone");
   command.flag("--cased", o->cased, "with --vocab: keep capitals and accents");
   command.option("--max-length", o->max_length, "longest sequence in tokens; 0 = unlimited");
-  return [o] { return run(*o); };
+  return with_model(command, o->model, [o] { return run(*o); });
 }
 
 }  // namespace ink::cli

@@ -7,7 +7,7 @@
 add_library(ink_flags INTERFACE)
 target_compile_features(ink_flags INTERFACE cxx_std_20)
 target_include_directories(ink_flags INTERFACE "${PROJECT_SOURCE_DIR}")
-target_link_libraries(ink_flags INTERFACE Threads::Threads OpenBLAS::OpenBLAS)
+target_link_libraries(ink_flags INTERFACE Threads::Threads OpenBLAS::OpenBLAS $<$<BOOL:${CURL_FOUND}>:CURL::libcurl>)
 target_compile_options(ink_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion
   -fopenmp-simd -ffp-contract=off -fno-math-errno -fno-trapping-math
@@ -24,4 +24,10 @@ if(INK_SANITIZE)
   target_compile_options(ink_flags INTERFACE -O1 "-fsanitize=${INK_SANITIZE}"
     -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
   target_link_options(ink_flags INTERFACE "-fsanitize=${INK_SANITIZE}")
+endif()
+
+if(INK_FUZZ)
+  target_compile_options(ink_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+    -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+  target_link_options(ink_flags INTERFACE -fsanitize=address,undefined)
 endif()

@@ -24,5 +24,9 @@ install(FILES "${PROJECT_BINARY_DIR}/inkstoneConfig.cmake" "${PROJECT_BINARY_DIR
 
 # The .pc file finds its prefix from its own place, so an installed tree can be moved.
 file(RELATIVE_PATH INK_PC_TO_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+set(INK_PC_CURL "")
+if(CURL_FOUND)
+  set(INK_PC_CURL " -lcurl")
+endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/inkstone.pc.in" "${PROJECT_BINARY_DIR}/inkstone.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/inkstone.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

@@ -1,12 +1,17 @@
 # One test program per folder of tests/: test_tensor, test_text, … Each is linked with the objects themselves, so that the
 # linker keeps every op's samples, and only with those of the folders that its own folder may use.
 find_package(GTest REQUIRED)
+find_package(PkgConfig)
+if(PkgConfig_FOUND AND CURL_FOUND)
+  pkg_check_modules(HTTPLIB IMPORTED_TARGET cpp-httplib)  # the hub of tests/hub
+endif()
 
 set(seen_by_tensor tensor)
 set(seen_by_text tensor text)
 set(seen_by_autograd tensor autograd)
 set(seen_by_ops tensor autograd)
 set(seen_by_nn tensor autograd nn)  # its tests differentiate
+set(seen_by_hub tensor nn)
 set(seen_by_objectives tensor autograd nn text objectives)
 set(seen_by_tasks tensor autograd nn text objectives tasks)
 
@@ -38,6 +43,10 @@ foreach(path IN LISTS test_folders)
   if(folder STREQUAL "cli" AND TARGET inkstone_cli)
     add_dependencies(${program} inkstone_cli)
     target_compile_definitions(${program} PRIVATE INK_PROGRAM="$<TARGET_FILE:inkstone_cli>")
+  endif()
+  if(folder STREQUAL "hub" AND HTTPLIB_FOUND)
+    target_compile_definitions(${program} PRIVATE INK_TEST_HUB)
+    target_link_libraries(${program} PRIVATE PkgConfig::HTTPLIB)
   endif()
   add_test(NAME ${program} COMMAND ${program} --gtest_brief=1 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
 endforeach()

@@ -5,8 +5,11 @@
 
 #include "autograd/tape.h"
 #include "compress/values.h"
+#include "nn/parameter_count.h"
 #include "nn/session.h"
 #include "tensor/error.h"
+#include "tensor/file.h"
+#include "tensor/fingerprint.h"
 #include "tensor/ops.h"
 
 namespace ink {
@@ -39,13 +42,22 @@ Model make_student(const DistillOptions& options, const Session& teacher) {
   ModelConfig config = *from.architecture;
   config.labels = labels;
   config.problem_type = "single_label_classification";
+  check_trainable_here(config, heads);
   return Model(config, heads, random_values(random));
 }
 
-void check_vocabulary(const ModelConfig& teacher, const ModelConfig& student) {
+void check_vocabulary_size(const ModelConfig& teacher, const ModelConfig& student) {
   check(teacher.vocab_size == student.vocab_size,
         "distill: teacher and student should share a vocabulary; they have ", teacher.vocab_size,
         " and ", student.vocab_size, " tokens");
+}
+
+// As many tokens are not yet the same tokens.
+void check_shared_vocabulary(const Tokenizer& teacher, const std::filesystem::path& student) {
+  if (student.empty() || !std::filesystem::exists(student / "vocab.txt")) return;
+  check(Tokenizer::load(student).vocabulary() == teacher.vocabulary(),
+        "distill: teacher and student should share a vocabulary; that of ", student.string(),
+        " is another");
 }
 
 ModelOutputs outputs_of(const Model& model, const Packed& batch, const Random* random,
@@ -132,18 +144,20 @@ Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers
 }
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
+  check_other_folder("distill", options.teacher, options.out);
   const Session session(options.teacher);
   const ModelConfig& teacher_config = session.model().config;
   const Labels labels = labels_of(teacher_config);
   Model student = make_student(options, session);
   student.parameters.own();
-  check_vocabulary(teacher_config, student.config);
+  check_vocabulary_size(teacher_config, student.config);
   check_length(teacher_config, options.max_length);
   check_length(student.config, options.max_length);
   const DistillationConfig config = settled_config(options, teacher_config, student.config);
 
   const TaskExamples data = read_task(options.data, &labels, options.fit.seed);
-  const Tokenizer tokenizer = Tokenizer::load(options.teacher);
+  const Tokenizer tokenizer = load_tokenizer(options.teacher, teacher_config);
+  check_shared_vocabulary(tokenizer, options.student.folder);
   const Features train(data.train, tokenizer, options.max_length),
       dev(data.dev, tokenizer, options.max_length);
   const double teacher_accuracy = evaluate(session.model(), dev).confusion.accuracy();
@@ -153,6 +167,10 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
       Scope(student.parameters, random_values(Random(options.fit.seed).split(kProjectionStream))));
 
   FitHooks fit_hooks;
+  fit_hooks.fingerprint = fingerprint_of("distill", student.config, tokenizer, options.max_length);
+  const auto weights = MappedFile::open(options.teacher / "model.safetensors");
+  fit_hooks.fingerprint.set("teacher", Digest().add(weights->text()).to_string())
+      .set("distillation", config.to_json());
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t step,
                        int64_t steps) -> MicroLoss {
     const ModelOutputs wanted = teacher.outputs(batch);
@@ -164,25 +182,13 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
             .tokens = batch.inputs.tokens(),
             .metrics = std::move(result.parts)};
   };
-  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(evaluate(student, dev)); };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     const Model without_projections(student.config, student.heads, values_of(student.parameters));
     save_model(without_projections, options.out, options.teacher);
   };
-  fit_hooks.progress = hooks.progress;
-  fit_hooks.notice = hooks.notice;
-  FitOptions fit_options = options.fit;
-  fit_options.folder = options.out / "training";
-
-  DistillResult result{
-      .student = {.training = fit(student.parameters, train, fit_options, fit_hooks),
-                  .labels = labels,
-                  .train_examples = train.size(),
-                  .dev_examples = dev.size()},
-      .teacher_accuracy = teacher_accuracy};
-  if (result.student.training.best_step >= 0)
-    result.student.dev = evaluate(Session(options.out).model(), dev);
-  return result;
+  return {.student = fit_task(student, train, dev, labels, options.out, options.fit,
+                              std::move(fit_hooks), hooks),
+          .teacher_accuracy = teacher_accuracy};
 }
 
 }  // namespace ink

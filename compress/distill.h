@@ -44,8 +44,8 @@ struct DistillResult {
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks = {});
 
-// A model of the same sizes with some of another's layers, in the order given; everything else is
-// copied.
+// A model of the same sizes with some of another's layers, in the order given;
+// everything else is copied.
 Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers);
 
 // Options from a file as `inkstone distill --config` reads it:

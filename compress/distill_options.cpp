@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include "compress/distill.h"
+#include "tasks/architecture.h"
 #include "tasks/keys.h"
 #include "tensor/error.h"
-#include "tensor/file.h"
 
 namespace ink {
 namespace {
@@ -31,15 +31,6 @@ void read_training(const Json& json, DistillOptions& options) {
   fit.seed = static_cast<uint64_t>(json.integer("seed", static_cast<int64_t>(fit.seed)));
 }
 
-// The sizes of a new student; its vocabulary is as large as the teacher's where the file names
-// none.
-ModelConfig read_architecture(const std::string& file, const std::filesystem::path& teacher) {
-  Json json = parse_json(read_file(file, size_t{1} << 24), file);
-  if (json.is_object() && !json.has("vocab_size"))
-    json.set("vocab_size", ModelConfig::read(teacher / "config.json").vocab_size);
-  return ModelConfig::from(json);
-}
-
 StudentOptions read_student(const Json& json) {
   const Json& student = json["student"];
   StudentOptions options;
@@ -49,8 +40,10 @@ StudentOptions read_student(const Json& json) {
   }
   check_keys(json.object("student"), {"architecture", "layers_from_teacher"});
   if (student.has("architecture"))
-    options.architecture =
-        read_architecture(student.string("architecture"), json.string("teacher"));
+    options.architecture = read_architecture(
+        student.string("architecture"),
+        ModelConfig::read(std::filesystem::path(json.string("teacher")) / "config.json")
+            .vocab_size);
   if (student.has("layers_from_teacher")) {
     const Json& layers = student.array("layers_from_teacher");
     for (size_t i = 0; i < layers.size(); ++i)

@@ -4,8 +4,8 @@
 //    "intermediate_matches": [{"layer_T": 4, "layer_S": 2, "feature": "hidden",
 //                              "loss": "hidden_mse", "weight": 1, "proj": ["linear", 128, 256]}]}
 //
-// Hidden layers are counted as transformers counts them: 0 is the output of the embeddings, i that
-// of layer i.
+// Hidden layers are counted as transformers counts them: 0 is the output of the
+// embeddings, i that of layer i.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -47,8 +47,8 @@ struct DistillationConfig {
   double kd_loss_weight = 1;
   WeightSchedule kd_loss_weight_scheduler = WeightSchedule::none;
   std::vector<IntermediateMatch> intermediate_matches = {};
-  // The teacher's logits of all examples are computed once, before training; not together with
-  // matches.
+  // The teacher's logits of all examples are computed once, before training;
+  // not together with matches.
   bool is_caching_logits = false;
 
   // Raises Error for unknown keys and values, naming the file and the nearest known one.
@@ -65,8 +65,8 @@ struct ModelSize {
 void check_matches(const DistillationConfig& config, const ModelSize& teacher,
                    const ModelSize& student);
 
-// Every student layer j, from 0, with teacher layer j·T/S (rounded down); linear projections where
-// widths differ.
+// Every student layer j, from 0, with teacher layer j·T/S (rounded down);
+// linear projections where widths differ.
 std::vector<IntermediateMatch> even_matches(const ModelSize& teacher, const ModelSize& student,
                                             MatchLoss loss = MatchLoss::hidden_mse,
                                             double weight = 1);

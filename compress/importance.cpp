@@ -10,8 +10,8 @@
 namespace ink {
 namespace {
 
-// w ⊙ g of a matrix or vector, as f64 sums over columns (one for each row) or over rows (one for
-// each column).
+// w ⊙ g of a matrix or vector, as f64 sums over columns (one for each row) or over rows
+// (one for each column).
 std::vector<double> products(const Parameter& parameter, const Gradients& gradients,
                              int kept_axis) {
   const Tensor& gradient = gradients[parameter.value];

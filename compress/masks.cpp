@@ -11,8 +11,8 @@
 namespace ink {
 namespace {
 
-// Elements of one layer from the most important to the least; what was masked before comes last
-// among equals.
+// Elements of one layer from the most important to the least; what was masked before
+// comes last among equals.
 std::vector<size_t> ranked(const std::vector<double>& importance,
                            const std::vector<uint8_t>& before) {
   std::vector<size_t> order(importance.size());
@@ -100,19 +100,19 @@ Mask choose_mask(const Importance& importance, const Mask& before, int64_t total
   }
 
   Mask mask = nothing(before);
-  for (const Group& g : groups)
-    for (size_t i = g.rank; i < g.rank + m; ++i)
-      mask[g.layer][order[g.layer][i]] = before[g.layer][order[g.layer][i]];
-  for (size_t l = 0; l < layers; ++l) {
-    int64_t missing =
-        options.at_least - std::accumulate(mask[l].begin(), mask[l].end(), int64_t{0});
-    for (size_t i = 0; i < order[l].size() && missing > 0; ++i) {
+  std::vector<int64_t> left(layers);
+  const auto keep_group = [&](size_t l, size_t rank) {
+    for (size_t i = rank; i < rank + m; ++i) {
       uint8_t& keep = mask[l][order[l][i]];
-      if (keep || !before[l][order[l][i]]) continue;
-      keep = 1;
-      --missing;
+      const uint8_t wanted = before[l][order[l][i]];
+      left[l] += wanted - keep;
+      keep = wanted;
     }
-  }
+  };
+  for (const Group& g : groups) keep_group(g.layer, g.rank);
+  for (size_t l = 0; l < layers; ++l)
+    for (size_t rank = 0; rank < order[l].size() && left[l] < options.at_least; rank += m)
+      keep_group(l, rank);
   return mask;
 }
 

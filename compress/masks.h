@@ -26,8 +26,9 @@ struct KeepOptions {
 //   even     the total/layers (rounded down) most important of every layer;
 //   uneven   the `total` most important of all layers; with multiple_of m > 1 each layer is
 //            sorted and cut in groups of m, and the total/m groups with the largest sums stay.
-// A layer left with fewer than `at_least` keeps its most important ones, so the result can exceed
-// `total`. Raises Error for shapes that do not fit and for layers that m does not divide.
+// A layer left with fewer than `at_least` keeps its most important ones too, in groups of m,
+// so the result can exceed `total`. Raises Error for shapes that do not fit and for layers
+// that m does not divide.
 Mask choose_mask(const Importance& importance, const Mask& before, int64_t total,
                  const KeepOptions& options);
 

@@ -53,7 +53,7 @@ std::vector<FeatureBatch> scoring_batches(const PruneOptions& options, const Mod
   Examples examples = read_examples(options.data, options.read, &labels);
   if (options.max_examples > 0 && examples.items.size() > static_cast<size_t>(options.max_examples))
     examples.items.resize(static_cast<size_t>(options.max_examples));
-  const Features features(examples, Tokenizer::load(options.model), options.max_length);
+  const Features features(examples, load_tokenizer(options.model, config), options.max_length);
   std::vector<FeatureBatch> batches;
   for (const std::vector<int64_t>& rows :
        features.plan({.sequences = options.batch_size, .max_tokens = int64_t{1} << 40}))
@@ -139,6 +139,7 @@ Model pruned_model(const Model& model, const Masks& masks) {
 
 PruneResult prune(const PruneOptions& options,
                   const std::function<void(const std::string& sentence)>& notice) {
+  check_other_folder("prune", options.model, options.out);
   const Model model = load_model(options.model, {.ignore_other_heads = true});
   check_length(model.config, options.max_length);
   Pruning pruning;

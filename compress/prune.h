@@ -4,8 +4,8 @@
 //          .config = {.target_ffn_size = 512, .target_num_of_heads = 2,
 //                     .pruning_method = PruningMethod::iterative, .n_iters = 4}});
 //
-// The pruned model is an ordinary one: finetune() recovers what was lost, prune() makes it smaller
-// still.
+// The pruned model is an ordinary one: finetune() recovers what was lost, prune()
+// makes it smaller still.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -21,8 +21,8 @@
 
 namespace ink {
 
-// What a step of pruning measured and decided; heads or FFNs are empty in steps that concern the
-// other alone.
+// What a step of pruning measured and decided; heads or FFNs are empty in steps that
+// concern the other alone.
 struct PruningStep {
   ImportanceScores importance = {};
   Masks masks = {};  // of everything kept so far

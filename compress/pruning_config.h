@@ -1,5 +1,4 @@
-// PruningConfig: how far and in which steps a transformer is pruned, with the keys of TextPruner's
-// TransformerPruningConfig.
+// PruningConfig: how far and in which steps to prune, as TextPruner's TransformerPruningConfig.
 //
 //   {"target_ffn_size": 512, "target_num_of_heads": 2, "pruning_method": "iterative", "n_iters": 4}
 #pragma once
@@ -10,11 +9,8 @@
 namespace ink {
 
 enum class PruningMethod : uint8_t { masks, iterative };  // given masks; by importance
-enum class PruningOrder : uint8_t {
-  together,
-  head_first,
-  ffn_first
-};  // null, "head-first", "ffn-first"
+// null, "head-first", "ffn-first"
+enum class PruningOrder : uint8_t { together, head_first, ffn_first };
 
 struct PruningConfig {
   int64_t target_ffn_size = 0;      // neurons a layer, on average; 0 (null): FFNs stay as they are

@@ -91,8 +91,8 @@ std::map<std::string, Cut> cuts(const ModelConfig& config, const Parameters& par
   return all;
 }
 
-// Calls f(first byte, byte count) for every run of kept (or dropped) rows, or pieces of rows, of
-// contiguous x.
+// Calls f(first byte, byte count) for every run of kept (or dropped) rows, or pieces of
+// rows, of contiguous x.
 template <class F>
 void for_each_run(const Tensor& x, const Cut& cut, bool kept, const F& f) {
   const int64_t outer = cut.axis == 0 ? 1 : x.dim(0);
@@ -159,16 +159,6 @@ void zero_masked(const ModelConfig& config, Parameters& parameters, const Masks&
                  [&](size_t first, size_t count) { std::memset(bytes_of(x) + first, 0, count); });
     x.touch();
   }
-}
-
-Parameters clone(const Parameters& parameters) {
-  Parameters copy;
-  for (const Parameter& p : parameters) {
-    Parameter& q = copy.add(p.name, clone(p.value));
-    q.trainable = p.trainable;
-    q.decay = p.decay;
-  }
-  return copy;
 }
 
 }  // namespace ink

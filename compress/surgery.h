@@ -37,15 +37,12 @@ struct PrunedModel {
   Parameters parameters;  // own memory: nothing is shared with the original
 };
 
-// Empty masks prune nothing. Raises Error for masks that do not fit the config and for a layer left
-// empty.
+// Empty masks prune nothing. Raises Error for masks that do not fit the config and
+// for a layer left empty.
 PrunedModel prune_with_masks(const ModelConfig& config, const Parameters& parameters,
                              const Masks& masks);
 
 // Writes zeros where the masks drop, in place.
 void zero_masked(const ModelConfig& config, Parameters& parameters, const Masks& masks);
-
-// A copy of every parameter in memory of its own.
-Parameters clone(const Parameters& parameters);
 
 }  // namespace ink

@@ -5,16 +5,13 @@ namespace ink {
 
 void PackedWeight::pack(const Parameter& weight) {
   const Tensor w = contiguous(weight.value);
-  auto matrix = std::make_shared<PackedMatrix>(w.data<float>(), w.dim(1), true, w.dim(0), w.dim(1));
-  matrix->source_version = weight.value.storage()->version();
-  matrix_ = std::move(matrix);
-  source_ = weight.value.storage();
+  matrix_ = std::make_shared<PackedMatrix>(w.data<float>(), w.dim(1), true, w.dim(0), w.dim(1),
+                                           weight.value.storage()->version());
 }
 
 const PackedMatrix* PackedWeight::get(const Parameter& weight) const {
   if (!matrix_) return nullptr;
-  const Storage* now = weight.value.storage().get();
-  check(now == source_.get() && now->version() == matrix_->source_version, "linear: ", weight.name,
+  check(weight.value.storage()->version() == matrix_->source_version(), "linear: ", weight.name,
         " has changed since it was packed; call pack() again");
   return matrix_.get();
 }

@@ -19,7 +19,6 @@ class PackedWeight {
 
  private:
   std::shared_ptr<const PackedMatrix> matrix_;
-  StorageRef source_;
 };
 
 // f(x Wᵀ + b): x (…, in) → (…, out)

@@ -6,8 +6,8 @@
 #include <map>
 #include <set>
 
+#include "nn/weights.h"
 #include "tensor/file.h"
-#include "tensor/safetensors.h"
 
 namespace ink {
 namespace {
@@ -26,7 +26,7 @@ class Names {
   }
 
   // A file of a body alone has no prefix on any name.
-  void look_at(std::span<const SafeTensors::Entry> entries) {
+  void look_at(std::span<const Weights::Entry> entries) {
     body_alone_ = std::ranges::none_of(
         entries, [&](const auto& entry) { return entry.name.starts_with(prefix_); });
   }
@@ -67,14 +67,18 @@ std::string listed(const std::vector<std::string>& names) {
 // Gives parameters their values from a file and keeps account of what did not fit.
 class Checkpoint {
  public:
-  Checkpoint(const fs::path& path, const Family& family, const LoadOptions& options)
-      : file_(path), names_(family), options_(options), fresh_(random_values(options.random)) {
-    names_.look_at(file_.entries());
-    for (const SafeTensors::Entry& entry : file_.entries()) {
+  Checkpoint(const fs::path& folder, const ModelConfig& config, const LoadOptions& options)
+      : weights_(Weights::open(folder)),
+        names_(*config.family),
+        options_(options),
+        fresh_(random_values(options.random)) {
+    names_.look_at(weights_.entries());
+    for (const Weights::Entry& entry : weights_.entries()) {
       const bool added = entries_.emplace(names_.canonical(entry.name), &entry).second;
-      check(added, "", path.string(), ": ", entry.name,
+      check(added, "", weights_.path_of(entry).string(), ": ", entry.name,
             " is there twice, under an old and a new name");
     }
+    if (!config.tie_word_embeddings) use_untied_bias(config.family->masked_lm);
   }
 
   Tensor value(const std::string& name, const Shape& shape, const Initial& initial) {
@@ -85,7 +89,7 @@ class Checkpoint {
       return placeholder(shape);
     }
     used_.insert(name);
-    const SafeTensors::Entry& entry = *found->second;
+    const Weights::Entry& entry = *found->second;
     if (entry.shape != shape || !is_float(entry.dtype)) {
       std::ostringstream text;
       text << name << ' ' << entry.shape << " of " << name_of(entry.dtype) << " instead of "
@@ -93,7 +97,7 @@ class Checkpoint {
       wrong_.push_back(text.str());
       return placeholder(shape);
     }
-    return converted(file_.tensor(entry), Dtype::f32);
+    return converted(weights_.tensor(entry), Dtype::f32);
   }
 
   // Raises Error unless file and model agree.
@@ -111,11 +115,18 @@ class Checkpoint {
     add("missing", missing_);
     add("unexpected", unexpected);
     add("of the wrong shape or type", wrong_);
-    check(complaint.empty(), "", file_.path().string(), ": the tensors do not fit the model",
+    check(complaint.empty(), "", weights_.path().string(), ": the tensors do not fit the model",
           complaint);
   }
 
  private:
+  // The bias of an untied decoder is stored with the decoder (transformers 5), with the head
+  // (4), or with both, of which the decoder's counts.
+  void use_untied_bias(const MaskedLmNames& names) {
+    const auto found = entries_.find(std::string(names.decoder) + ".bias");
+    if (found != entries_.end()) entries_[std::string(names.bias) + ".bias"] = found->second;
+  }
+
   // Stands in until finish() reports the error: the right shape without the memory, which a hostile
   // file could ask for.
   static Tensor placeholder(const Shape& shape) {
@@ -124,11 +135,11 @@ class Checkpoint {
     return view(zeros({1}), shape, none, 0);
   }
 
-  SafeTensors file_;
+  Weights weights_;
   Names names_;
   const LoadOptions& options_;
   ValueSource fresh_;
-  std::map<std::string, const SafeTensors::Entry*> entries_;  // by canonical name
+  std::map<std::string, const Weights::Entry*> entries_;  // by canonical name
   std::set<std::string> used_;
   std::vector<std::string> missing_, wrong_;
 };
@@ -138,9 +149,6 @@ class Checkpoint {
 Model load_model(const fs::path& folder, const LoadOptions& options) {
   check(fs::is_directory(folder), "cannot load a model from ", folder.string(),
         ": there is no such folder");
-  const fs::path weights = folder / "model.safetensors";
-  check(fs::exists(weights), "cannot load a model from ", folder.string(),
-        ": it holds no model.safetensors");
   ModelConfig config = ModelConfig::read(folder / "config.json");
   if (options.labels) {
     config.labels = *options.labels;
@@ -148,7 +156,7 @@ Model load_model(const fs::path& folder, const LoadOptions& options) {
   }
   const Heads heads =
       options.heads ? *options.heads : heads_from(*config.family, config.architectures);
-  Checkpoint checkpoint(weights, *config.family, options);
+  Checkpoint checkpoint(folder, config, options);
   Model model(std::move(config), heads,
               [&](const std::string& name, const Shape& shape, const Initial& initial) {
                 return checkpoint.value(name, shape, initial);
@@ -157,9 +165,32 @@ Model load_model(const fs::path& folder, const LoadOptions& options) {
   return model;
 }
 
-void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from) {
-  create_folders(folder);
-  remove_stale_temporaries(folder);
+Model from_pretrained(const std::string& name_or_folder, const LoadOptions& options,
+                      const HubOptions& hub) {
+  return load_model(resolve_model(name_or_folder, hub), options);
+}
+
+namespace {
+
+// Once more under the name of the decoder: transformers 5 reads that one.
+void add_untied_bias(const Model& model, std::vector<NamedTensor>& tensors) {
+  const MaskedLmNames& names = model.config.family->masked_lm;
+  if (std::string_view(names.bias) != names.decoder)
+    tensors.push_back({std::string(names.decoder) + ".bias", model.masked_lm->bias.value});
+}
+
+const char* name_in_torch(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f32: return "float32";
+    case Dtype::f16: return "float16";
+    case Dtype::bf16: return "bfloat16";
+    default: fail("cannot store weights as ", name_of(dtype), "; expected f32, f16 or bf16");
+  }
+}
+
+constexpr const char* kWeights = "model.safetensors";
+
+void write_model(const Model& model, const fs::path& folder, Dtype dtype) {
   const std::vector<std::string> architectures =
       architectures_of(*model.config.family, model.heads);
   const bool body_alone = architectures.front() == model.config.family->body;
@@ -167,19 +198,60 @@ void save_model(const Model& model, const fs::path& folder, const fs::path& voca
   std::vector<NamedTensor> tensors;
   for (const Parameter& p : model.parameters)
     tensors.push_back({body_alone ? p.name.substr(prefix) : p.name, p.value});
-  write_safetensors(folder / "model.safetensors", tensors);
+  if (model.masked_lm && !model.config.tie_word_embeddings) add_untied_bias(model, tensors);
+  save_weights(folder, tensors, {.dtype = dtype});
 
   ModelConfig config = model.config;
   config.architectures = architectures;
   Json json = config.to_json();
-  json.set(json.has("dtype") ? "dtype" : "torch_dtype", "float32");
+  json.set(json.has("dtype") ? "dtype" : "torch_dtype", name_in_torch(dtype));
   write_file(folder / "config.json", json.to_string(2) + '\n');
-  if (!vocabulary_from.empty()) copy_vocabulary(vocabulary_from, folder);
+}
+
+void move_file(const fs::path& from, const fs::path& to) {
+  std::error_code code;
+  fs::rename(from, to, code);
+  check(!code, "cannot move ", from.string(), " to ", to.string(), ": ", code.message());
+}
+
+}  // namespace
+
+// Everything lies on the disk before the first old file is replaced; then only renames are left.
+void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from,
+                Dtype dtype) {
+  create_folders(folder);
+  remove_stale_temporaries(folder);
+  const fs::path aside = folder / ".saving";
+  std::error_code ignored;
+  fs::remove_all(aside, ignored);
+  create_folders(aside);
+  try {
+    write_model(model, aside, dtype);
+    if (!vocabulary_from.empty() && !fs::equivalent(vocabulary_from, folder, ignored))
+      copy_vocabulary(vocabulary_from, aside);
+    for (const fs::directory_entry& file : fs::directory_iterator(aside)) {
+      const fs::path name = file.path().filename();
+      if (name != kWeights) move_file(file.path(), folder / name);
+    }
+    move_file(aside / kWeights, folder / kWeights);
+  } catch (...) {
+    fs::remove_all(aside, ignored);
+    throw;
+  }
+  fs::remove_all(aside, ignored);
+  sync_folder(folder);
 }
 
 int copy_vocabulary(const fs::path& from, const fs::path& to) {
-  constexpr std::array kNames{"vocab.txt", "tokenizer.json", "tokenizer_config.json",
-                              "special_tokens_map.json", "added_tokens.json"};
+  constexpr std::array kNames{"vocab.txt",
+                              "vocab.json",
+                              "merges.txt",
+                              "sentencepiece.bpe.model",
+                              "spiece.model",
+                              "tokenizer.json",
+                              "tokenizer_config.json",
+                              "special_tokens_map.json",
+                              "added_tokens.json"};
   constexpr size_t kLongest = size_t{1} << 30;
   std::error_code ignored;
   if (fs::equivalent(from, to, ignored)) return 0;

@@ -1,6 +1,6 @@
-// Model folders as Hugging Face writes them: config.json, model.safetensors, vocabulary. Tensors go
-// by name.
+// Model folders as Hugging Face writes them: config.json, weights, vocabulary. Tensors go by name.
 //
+// Weights are read from any of the files in nn/weights.h, and written to model.safetensors.
 // Reading maps the weights: values borrow the file until Parameters::own() or pack(). f16 and bf16
 // become f32. Names may come with or without `bert.`, and with the old `gamma` and `beta` for layer
 // norms. Tensors that are missing, that nobody asked for, or that have the wrong shape are named
@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "nn/hub.h"
 #include "nn/model.h"
 
 namespace ink {
@@ -25,12 +26,17 @@ struct LoadOptions {
 };
 
 Model load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
+// The same of a folder or the name of a model, "hfl/chinese-bert-wwm": from the local cache, or
+// else downloaded (nn/hub.h).
+Model from_pretrained(const std::string& name_or_folder, const LoadOptions& options = {},
+                      const HubOptions& hub = {});
 
-// Writes config.json and model.safetensors, each completely or not at all; creates the folder. A
-// body without heads is written without `bert.`, as transformers does. Vocabulary files are copied
-// from `vocabulary_from` unless it is empty.
+// Writes config.json and model.safetensors; creates the folder. An earlier model in it stays whole
+// until everything is on the disk, and is then replaced by renames, the weights last. A body
+// without heads is written without `bert.`, as transformers does. Vocabulary files are copied from
+// `vocabulary_from` unless it is empty. Weights are stored as `dtype`: f32, f16 or bf16.
 void save_model(const Model& model, const std::filesystem::path& folder,
-                const std::filesystem::path& vocabulary_from = {});
+                const std::filesystem::path& vocabulary_from = {}, Dtype dtype = Dtype::f32);
 
 // Copies vocab.txt, tokenizer.json and their like where they exist; returns how many.
 int copy_vocabulary(const std::filesystem::path& from, const std::filesystem::path& to);

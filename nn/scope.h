@@ -4,8 +4,8 @@
 //   const Scope root(parameters, random_values(Random(7)));
 //   Linear query(root / "bert" / "encoder" / "layer" / 0 / "attention" / "self" / "query", C, C);
 //
-// A Scope also knows where first values come from: drawn at random, or read from a checkpoint
-// (nn/checkpoint.h). Modules do not care: they ask for a name, a shape and how the value would
+// A Scope also knows where first values come from: drawn at random, or read from a file
+// (nn/model_folder.h). Modules do not care: they ask for a name, a shape and how the value would
 // start in training.
 #pragma once
 #include <functional>

@@ -8,16 +8,6 @@
 namespace ink {
 namespace {
 
-// Moves [begin, end) of `from` to the end of `to`.
-void append(TokenSentence& to, const TokenSentence& from, size_t begin, size_t end) {
-  const auto copy = [&](auto& target, const auto& source) {
-    target.insert(target.end(), source.begin() + static_cast<std::ptrdiff_t>(begin),
-                  source.begin() + static_cast<std::ptrdiff_t>(end));
-  };
-  copy(to.ids, from.ids);
-  copy(to.continues, from.continues);
-}
-
 // Where a piece of at most `most` tokens from `begin` ends: before a word, unless one word is
 // longer than that.
 size_t end_of_piece(const TokenSentence& sentence, size_t begin, size_t most) {

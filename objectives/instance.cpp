@@ -3,6 +3,17 @@
 
 namespace ink {
 
+void append(TokenSentence& to, const TokenSentence& from, size_t begin, size_t end) {
+  const auto copy = [&](auto& target, const auto& source) {
+    target.insert(target.end(), source.begin() + static_cast<std::ptrdiff_t>(begin),
+                  source.begin() + static_cast<std::ptrdiff_t>(end));
+  };
+  copy(to.ids, from.ids);
+  copy(to.continues, from.continues);
+}
+
+void append(TokenSentence& to, const TokenSentence& from) { append(to, from, 0, from.ids.size()); }
+
 Instance make_instance(const TokenSentence& a, const TokenSentence* b,
                        const ObjectiveTokens& tokens) {
   Instance out;
@@ -13,16 +24,16 @@ Instance make_instance(const TokenSentence& a, const TokenSentence* b,
     out.ids.push_back(id);
     out.continues.push_back(0);
   };
-  const auto append = [&](const TokenSentence& s) {
+  const auto append_all = [&](const TokenSentence& s) {
     out.ids.insert(out.ids.end(), s.ids.begin(), s.ids.end());
     out.continues.insert(out.continues.end(), s.continues.begin(), s.continues.end());
   };
   append_special(tokens.cls);
-  append(a);
+  append_all(a);
   append_special(tokens.sep);
   out.segments.assign(out.ids.size(), 0);
   if (b) {
-    append(*b);
+    append_all(*b);
     append_special(tokens.sep);
     out.segments.resize(out.ids.size(), 1);
   }

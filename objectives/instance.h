@@ -1,8 +1,8 @@
 // What pre-training reads: documents of tokenized sentences, and the sequences cut from them.
 //
-// A token may continue the word of the token before it: a piece "##ing", or the second character of
-// a Chinese word. That one bit per token is all that whole-word objectives need to know about
-// words.
+// A token may continue the word of the token before it: a piece "##ing", or the second
+// character of a Chinese word. That one bit per token is all that whole-word objectives
+// need to know about words.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -16,6 +16,10 @@ struct TokenSentence {
   std::vector<uint8_t> continues;  // 1: token i belongs to the word of token i−1
 };
 using TokenDocument = std::vector<TokenSentence>;
+
+// Puts tokens [begin, end) of `from` behind those of `to`.
+void append(TokenSentence& to, const TokenSentence& from, size_t begin, size_t end);
+void append(TokenSentence& to, const TokenSentence& from);
 
 // Ids that an objective must know.
 struct ObjectiveTokens {

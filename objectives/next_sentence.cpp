@@ -13,11 +13,6 @@ size_t draw_between(size_t first, size_t last, Draws& draws) {
   return first + static_cast<size_t>(draws.below(last - first + 1));
 }
 
-void append(TokenSentence& to, const TokenSentence& from) {
-  to.ids.insert(to.ids.end(), from.ids.begin(), from.ids.end());
-  to.continues.insert(to.continues.end(), from.continues.begin(), from.continues.end());
-}
-
 // Sentences [begin, end) as one.
 TokenSentence concatenated(const TokenDocument& document, size_t begin, size_t end) {
   TokenSentence all;
@@ -25,14 +20,11 @@ TokenSentence concatenated(const TokenDocument& document, size_t begin, size_t e
   return all;
 }
 
-// B when it is not the continuation: sentences of another document until `wanted` tokens. With ten
-// failed tries to find another document (there may be only one) it comes from the same.
+// B when it is not the continuation: sentences of another document until `wanted` tokens.
 TokenSentence random_next(std::span<const TokenDocument> documents, size_t self, size_t wanted,
                           Draws& draws) {
-  size_t other = self;
-  for (int attempt = 0; attempt < 10 && other == self; ++attempt) {
-    other = draw_between(0, documents.size() - 1, draws);
-  }
+  size_t other = draw_between(0, documents.size() - 2, draws);
+  if (other >= self) ++other;
   const TokenDocument& document = documents[other];
   TokenSentence b;
   for (size_t i = draw_between(0, document.size() - 1, draws); i < document.size(); ++i) {
@@ -81,7 +73,8 @@ void pairs_of_document(std::span<const TokenDocument> documents, size_t self,
     const size_t sentences = i + 1 - first;
     const size_t split = sentences == 1 ? 1 : draw_between(1, sentences - 1, draws);
     TokenSentence a = concatenated(document, first, first + split), b;
-    const bool random = sentences == 1 || draws.uniform() < 0.5;
+    const bool alone = documents.size() == 1;  // there is no B but the one that follows
+    const bool random = !alone && (sentences == 1 || draws.uniform() < 0.5);
     if (random) {
       const size_t wanted = target > a.ids.size() ? target - a.ids.size() : 0;
       b = random_next(documents, self, wanted, draws);
@@ -89,11 +82,12 @@ void pairs_of_document(std::span<const TokenDocument> documents, size_t self,
     } else {
       b = concatenated(document, first + split, i + 1);
     }
+    first = i + 1;
+    tokens = 0;
+    if (b.ids.empty()) continue;
     truncate_pair(a, b, most, draws);
     out.push_back(make_instance(a, &b, options.tokens));
     out.back().pair_label = random ? 1 : 0;
-    first = i + 1;
-    tokens = 0;
   }
 }
 

@@ -1,5 +1,4 @@
-// The job: data on its own thread → model → losses → the training loop → model
-// folders.
+// The job: data on its own thread → model → losses → the training loop → model folders.
 #include "objectives/pretrain.h"
 
 #include <chrono>
@@ -8,10 +7,14 @@
 #include <utility>
 
 #include "autograd/tape.h"
+#include "nn/fingerprint.h"
 #include "nn/model_folder.h"
+#include "nn/parameter_count.h"
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
+#include "tensor/file.h"
+#include "tensor/fingerprint.h"
 #include "text/prefetch.h"
 
 namespace ink {
@@ -34,7 +37,10 @@ Model make_model(const ModelConfig& config, const PretrainOptions& options) {
   const bool pairs = options.pair_task != PairTask::none;
   const Heads heads{.masked_lm = true, .pair = pairs};
   const Random random = Random(options.seed).split(kWeights);
-  if (options.start_from.empty()) return Model(config, heads, random_values(random));
+  if (options.start_from.empty()) {
+    check_trainable_here(config, heads);
+    return Model(config, heads, random_values(random));
+  }
   return load_model(
       options.start_from,
       {.heads = heads, .new_heads = true, .ignore_other_heads = true, .random = random});
@@ -47,6 +53,14 @@ Corruption corruption_of(const PretrainOptions& options, const Tokenizer& tokeni
                                 .mask_share = options.mask_share,
                                 .keep_share = options.keep_share,
                                 .tokens = objective_tokens(tokenizer.vocabulary())});
+}
+
+Json fingerprint_of(const PretrainOptions& o) {
+  return Json::make_object({{"whole_words", o.whole_words},
+                            {"mask_fraction", o.mask_fraction},
+                            {"max_predictions", o.max_predictions},
+                            {"mask_share", o.mask_share},
+                            {"keep_share", o.keep_share}});
 }
 
 class Job {
@@ -64,6 +78,10 @@ class Job {
           model_.config.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
     check(model_.config.longest() >= options.max_tokens, "pre-training: the model reads at most ",
           model_.config.longest(), " tokens, got max_tokens ", options.max_tokens);
+    made_of_ = Json::make_object({{"job", "pretrain"},
+                                  {"objective", fingerprint_of(options)},
+                                  {"data", data_.fingerprint()},
+                                  {"architecture", fingerprint_of(model_.config)}});
   }
 
   PretrainResult run();
@@ -84,6 +102,7 @@ class Job {
   TrainingHooks hooks();
   MicroLoss loss(int64_t micro_batch, const Random& random);
   void take_step_data();
+  void restore(const Json& state);
   void save(const fs::path& folder) const;
   void notice(const std::string& sentence) const {
     if (callbacks_.notice) callbacks_.notice(sentence);
@@ -97,6 +116,8 @@ class Job {
   std::vector<PretrainBatch> held_out_;
   std::optional<StepData> current_;
   int64_t predictions_ = 0, pairs_ = 0;  // in current_
+  int64_t step_ = 0;                     // steps begun
+  Json made_of_;
   double waited_ = 0;
   std::unique_ptr<Prefetch<StepData>> ahead_;  // last: its thread ends first
 };
@@ -116,6 +137,7 @@ void Job::take_step_data() {
   }
   const Clock::time_point begin = Clock::now();
   current_ = ahead_->next();
+  ++step_;
   waited_ += std::chrono::duration<double>(Clock::now() - begin).count();
   predictions_ = pairs_ = 0;
   for (const PretrainBatch& batch : current_->micro_batches) {
@@ -154,8 +176,9 @@ MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
 }
 
 void Job::save(const fs::path& folder) const {
-  save_model(model_, folder);
+  create_folders(folder);
   tokenizer_.save(folder);
+  save_model(model_, folder);
 }
 
 TrainerOptions Job::trainer_options() const {
@@ -172,11 +195,23 @@ TrainerOptions Job::trainer_options() const {
           .stop = options_.stop};
 }
 
+void Job::restore(const Json& state) {
+  check_same_run(options_.out.string(), state.object("made_of"), made_of_);
+  step_ = state.integer("step");
+  check(step_ <= options_.steps, "resume: the run in ", options_.out.string(), " has done ", step_,
+        " steps, got steps ", options_.steps, "; expected as many or more");
+  data_.seek(state.object("position"));
+}
+
 TrainingHooks Job::hooks() {
   TrainingHooks h;
   h.loss = [this](int64_t micro_batch, const Random& random) { return loss(micro_batch, random); };
-  h.data_state = [this] { return current_ ? current_->next : data_.position(); };
-  h.restore_data = [this](const Json& state) { data_.seek(state); };
+  h.data_state = [this] {
+    return Json::make_object({{"step", step_},
+                              {"made_of", made_of_},
+                              {"position", current_ ? current_->next : data_.position()}});
+  };
+  h.restore_data = [this](const Json& state) { restore(state); };
   if (!held_out_.empty()) {
     h.evaluate = [this](int64_t) { return evaluate_pretraining(model_, held_out_); };
     h.keep_best = [this](int64_t, const Evaluation&) { save(options_.out / "best"); };

@@ -29,8 +29,7 @@ struct PretrainOptions {
   // ── what is read and written ──
   std::vector<std::filesystem::path> corpus = {};  // text files and folders of them (text/corpus.h)
   std::filesystem::path out = {};                  // model folder to write
-  std::filesystem::path start_from =
-      {};  // model folder whose weights are the start; empty = random
+  std::filesystem::path start_from = {};  // model folder whose weights are the start; empty: random
 
   // ── the objective (15 %, 80/10/10: Devlin et al. 2019) ──
   bool whole_words = true;      // select words rather than single tokens
@@ -75,8 +74,8 @@ struct PretrainCallbacks {
 };
 
 struct PretrainResult {
-  TrainingResult
-      training;           // evaluations: loss, accuracy, perplexity, with a pair task pair_accuracy
+  // Its evaluations are loss, accuracy, perplexity and, with a pair task, pair_accuracy.
+  TrainingResult training;
   int64_t documents = 0;  // trained on
   int64_t epochs = 0;     // begun
   int64_t parameters = 0;

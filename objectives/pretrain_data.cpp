@@ -8,7 +8,10 @@
 #include "objectives/next_sentence.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
+#include "tensor/fingerprint.h"
 #include "text/batch.h"
+#include "text/fingerprint.h"
+#include "text/utf8.h"
 
 namespace ink {
 PretrainData::PretrainData(const std::vector<std::filesystem::path>& corpus,
@@ -28,6 +31,10 @@ PretrainData::PretrainData(const std::vector<std::filesystem::path>& corpus,
         options_.duplicates);
   check(documents() > 0, "pre-training: expected documents to train on, found none beside ",
         corpus_.documents(Split::held_out), " held out");
+  check(options_.pair_task == PairTask::none || corpus_.whole_documents(Split::train) > 1,
+        "pre-training: next-sentence prediction takes half of its sentences from another document; "
+        "expected two documents to train on or more, got ",
+        corpus_.whole_documents(Split::train), "; put a blank line between documents");
 }
 
 std::vector<TokenDocument> PretrainData::read(int64_t block, Split split) const {
@@ -62,8 +69,8 @@ std::vector<std::vector<int64_t>> PretrainData::batches_of(const std::vector<Ins
   return batches(lengths, {.max_tokens = options_.batch_tokens, .shuffle = shuffle});
 }
 
-// Instance i is corrupted with random.split(i). Nothing when there is nothing to predict in any of
-// them.
+// Instance i is corrupted with random.split(i). Nothing when there is nothing to
+// predict in any of them.
 std::optional<PretrainBatch> PretrainData::corrupted(const std::vector<Instance>& instances,
                                                      const std::vector<int64_t>& members,
                                                      const Random& random) const {
@@ -156,22 +163,45 @@ std::vector<PretrainBatch> PretrainData::held_out() const {
 // ── position ────────────────────────────────────────────────────────────────────────────────────
 
 Json PretrainData::position() const {
-  return Json::make_object({{"epoch", epoch_},
-                            {"block", block_},
-                            {"batch", batch_},
-                            {"corpus_documents", documents()},
-                            {"corpus_bytes", corpus_.bytes()}});
+  return Json::make_object({{"epoch", epoch_}, {"block", block_}, {"batch", batch_}});
 }
 
 void PretrainData::seek(const Json& position) {
-  check(position.integer("corpus_documents") == documents() &&
-            position.integer("corpus_bytes") == corpus_.bytes(),
-        "pre-training: the corpus has changed since the checkpoint: expected ",
-        position.integer("corpus_documents"), " documents of ", position.integer("corpus_bytes"),
-        " bytes, found ", documents(), " of ", corpus_.bytes());
   epoch_ = position.integer_between("epoch", 0, INT64_MAX);
   block_ = position.integer_between("block", 0, blocks() - 1);
   batch_ = position.integer_between("batch", 0, INT64_MAX);
+}
+
+// The digest of the words is that of how they cut the beginning of the corpus.
+Json PretrainData::fingerprint() const {
+  Json words;
+  if (segmenter_) {
+    Digest digest;
+    int64_t left = 1 << 16;  // characters
+    for (const Document& document : corpus_.read_block(0, Split::train)) {
+      for (const std::string& line : document.lines) {
+        if (left <= 0) break;
+        const std::u32string text = decode_utf8(line);
+        for (const Span& word : segmenter_->cut(text)) digest.add(uint64_t(word.end));
+        left -= static_cast<int64_t>(text.size());
+      }
+    }
+    words = digest.add(uint64_t(segmenter_->dictionary_words())).to_string();
+  }
+  return Json::make_object(
+      {{"pair_task", options_.pair_task == PairTask::none ? "none" : "next_sentence"},
+       {"short_probability", options_.short_probability},
+       {"max_tokens", options_.max_tokens},
+       {"batch_tokens", options_.batch_tokens},
+       {"duplicates", options_.duplicates},
+       {"block_bytes", options_.block_bytes},
+       {"held_out", options_.held_out},
+       {"held_out_tokens", options_.held_out_tokens},
+       {"tokenizer", fingerprint_of(tokenizer_)},
+       {"dictionary", words},
+       {"corpus_documents", documents()},
+       {"corpus_bytes", corpus_.bytes()},
+       {"corpus", Digest().add(corpus_.digest()).to_string()}});
 }
 
 }  // namespace ink

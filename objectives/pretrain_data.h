@@ -48,13 +48,15 @@ class PretrainData {
 
   // Without end, epoch after epoch. Sequences in which there is nothing to predict are left out.
   PretrainBatch next();
-  // Of the batch that next() will return; seek() raises Error when the corpus is not the one the
-  // position is from.
+  // Of the batch that next() will return. A position means the same batch only where the
+  // fingerprint is the same.
   Json position() const;
   void seek(const Json& position);
+  // What decides the batches: options, tokenizer, words and corpus (tensor/fingerprint.h).
+  Json fingerprint() const;
 
-  // Sequences of held-out documents under one fixed corruption; empty when no document fell among
-  // them.
+  // Sequences of held-out documents under one fixed corruption; empty when no
+  // document fell among them.
   std::vector<PretrainBatch> held_out() const;
   int64_t documents() const { return corpus_.documents(Split::train); }  // to train on
   int64_t blocks() const { return corpus_.blocks(); }

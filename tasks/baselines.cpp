@@ -23,8 +23,8 @@ std::vector<int64_t> count_classes(const Examples& train) {
   return count;
 }
 
-// Calls f(feature) for every code point c, as c, and every pair of neighbours b c, as (b + 1)·2²¹ +
-// c.
+// Calls f(feature) for every code point c, as c, and every pair of neighbours b c,
+// as (b + 1)·2²¹ + c.
 template <class F>
 void for_each_feature(const Example& example, const F& f) {
   for (const std::string* text : {&example.text, &example.pair}) {

@@ -10,15 +10,15 @@
 
 namespace ink {
 
-// The class with most examples, the smallest id among equals. Raises Error when nothing is
-// labelled.
+// The class with most examples, the smallest id among equals.
+// Raises Error when nothing is labelled.
 int32_t majority_class(const Examples& train);
 
-// Multinomial naive Bayes. The features f of a text are its code points and its pairs of
-// neighbouring code points, each counted as often as it stands there (the two texts of a pair are
-// counted one after the other, without a pair across). With n_c examples of class c among n, k(f,
-// c) the count of f in class c, k(c) = Σ_f k(f, c) and F the number of different features seen in
-// training:
+// Multinomial naive Bayes. The features f of a text are its code points and its pairs
+// of neighbouring code points, each counted as often as it stands there (the two
+// texts of a pair are counted one after the other, without a pair across). With n_c
+// examples of class c among n, k(f, c) the count of f in class c, k(c) = Σ_f k(f, c)
+// and F the number of different features seen in training:
 //   score(c) = log(n_c / n) + Σ_f log((k(f, c) + α) / (k(c) + α·F)),   α = 1 (Laplace);
 // features never seen in training are left out, classes never seen are not predicted, and the
 // smallest id wins a tie.

@@ -18,12 +18,40 @@ Labels labels_of(const ModelConfig& config) {
   check(classifies(config) && !config.labels.empty(),
         "labels: this model does not classify; its config.json should have architectures "
         "[\"BertForSequenceClassification\"] and id2label");
+  const std::string& type = config.problem_type;
+  const bool single =
+      type == "single_label_classification" || (type.empty() && config.labels.size() > 1);
+  check(single,
+        "labels: expected a model that gives each text one of its labels, got problem_type ",
+        type.empty() ? "regression (one label)" : type);
   return Labels(config.labels);
 }
 
 void check_length(const ModelConfig& config, int64_t max_length) {
   check(max_length <= config.longest(), "expected a max_length of at most ", config.longest(),
         ", the positions of this model, got ", max_length);
+}
+
+void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
+                      const std::filesystem::path& folder) {
+  constexpr int64_t kPadding = 128;
+  const int64_t tokens = tokenizer.vocabulary().size(), rows = config.vocab_size;
+  const bool padded = rows % 8 == 0 && rows > tokens && rows < tokens + kPadding;
+  check(rows == tokens || padded, "", folder.string(), ": its tokenizer has ", tokens,
+        " tokens, config.json says ", rows, "; expected both of one model");
+}
+
+void check_other_folder(const char* job, const std::filesystem::path& model,
+                        const std::filesystem::path& out) {
+  std::error_code ignored;
+  check(!std::filesystem::equivalent(model, out, ignored), "", job,
+        ": expected another folder for the ", "result than that of the model, ", model.string());
+}
+
+Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config) {
+  Tokenizer tokenizer = Tokenizer::load(folder);
+  check_vocabulary(config, tokenizer, folder);
+  return tokenizer;
 }
 
 Tensor classify(const Model& model, const Packed& batch, const Random* random) {

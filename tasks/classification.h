@@ -4,6 +4,7 @@
 // (session.model()) is laid out for inference; one that is being trained serves as well.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <vector>
 
@@ -11,17 +12,29 @@
 #include "tasks/features.h"
 #include "tasks/labels.h"
 #include "tasks/metrics.h"
+#include "text/tokenizer.h"
 
 namespace ink {
 
 bool classifies(const ModelConfig& config);  // whether its architectures name a classification head
-// The labels of such a model; raises Error for another.
+// The labels of such a model; raises Error for another, also for regression and for
+// several labels of one text.
 Labels labels_of(const ModelConfig& config);
 // Raises Error when sequences of `max_length` tokens are too long for the model.
 void check_length(const ModelConfig& config, int64_t max_length);
+// Raises Error when `folder` pairs a model with the vocabulary of another: "vocab.txt has 27
+// tokens, config.json says 30". A few rows more than tokens are the padding to a multiple of 8 that
+// some trainers add.
+void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
+                      const std::filesystem::path& folder);
+// Raises Error when a job called `job` would write its result over the model it reads.
+void check_other_folder(const char* job, const std::filesystem::path& model,
+                        const std::filesystem::path& out);
+// The tokenizer of a model folder, checked against the model.
+Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config);
 
-// (B, classes) of a batch; with `random` in training, dropout drawn from it. Raises Error without
-// the head.
+// (B, classes) of a batch; with `random` in training, dropout drawn from it.
+// Raises Error without the head.
 Tensor classify(const Model& model, const Packed& batch, const Random* random = nullptr);
 
 struct Predictions {

@@ -13,8 +13,8 @@ enum class EmbeddingOf : uint8_t {
   cls,     // its first token
   tokens,  // every token, special ones included
 };
-EmbeddingOf embedding_of(
-    const std::string& name);  // "mean", "cls", "tokens"; raises Error otherwise
+// "mean", "cls" or "tokens"; raises Error otherwise.
+EmbeddingOf embedding_of(const std::string& name);
 
 struct Embeddings {
   Tensor vectors;  // (texts, C) f32, or (tokens, C)

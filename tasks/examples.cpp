@@ -76,18 +76,11 @@ class TsvRows {
  private:
   // Decides from the first line which field plays which role; true when that line is a header.
   bool settle_roles(const std::vector<std::string_view>& fields, const std::string& where) {
-    const auto present = [&](const std::string& name) {
-      return std::ranges::find(fields, name) != fields.end();
-    };
-    using Header = ReadOptions::Header;
-    const bool names_text = options_.text.empty() ? std::ranges::any_of(kUsualNames[kText], present)
-                                                  : present(options_.text);
-    const bool header =
-        options_.header == Header::present || (options_.header == Header::detect && names_text);
+    const bool header = is_header(fields);
     if (!options_.columns.empty()) {
       by_position(options_.columns, where);
     } else if (header) {
-      by_name(fields, where, present);
+      by_name(fields, where);
     } else {
       constexpr std::array<const char*, 3> usual = {"text", "label,text", "text,pair,label"};
       check(fields.size() <= usual.size(), "", where, ": cannot tell the roles of ", fields.size(),
@@ -103,6 +96,26 @@ class TsvRows {
     return header;
   }
 
+  // A line that names a text or, with more than one field, a label.
+  bool is_header(const std::vector<std::string_view>& fields) const {
+    if (options_.header != ReadOptions::Header::detect)
+      return options_.header == ReadOptions::Header::present;
+    const auto names = [&](Role role, const std::string& wish) {
+      const auto present = [&](const std::string& name) { return position(fields, name) >= 0; };
+      return wish.empty() ? std::ranges::any_of(kUsualNames[role], present) : present(wish);
+    };
+    return names(kText, options_.text) || (fields.size() > 1 && names(kLabel, options_.label));
+  }
+
+  // Of the field with this name, in whatever case; −1 when absent.
+  static ptrdiff_t position(const std::vector<std::string_view>& fields, std::string_view name) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    const auto at = std::ranges::find_if(fields, [&](std::string_view field) {
+      return std::ranges::equal(field, name, {}, lower, lower);
+    });
+    return at == fields.end() ? -1 : at - fields.begin();
+  }
+
   void by_position(const std::string& columns, const std::string& where) {
     layout_ = columns;
     for (const std::string_view name : split(columns, ',')) {
@@ -113,14 +126,19 @@ class TsvRows {
     }
   }
 
-  void by_name(const std::vector<std::string_view>& fields, const std::string& where,
-               const std::function<bool(const std::string&)>& present) {
+  void by_name(const std::vector<std::string_view>& fields, const std::string& where) {
     roles_.assign(fields.size(), kSkip);
+    const auto present = [&](const std::string& name) { return position(fields, name) >= 0; };
     for (const Role role : {kText, kPair, kLabel, kGroup}) {
       const std::string name = name_for(role, options_, where, present);
-      if (!name.empty())
-        roles_[static_cast<size_t>(std::ranges::find(fields, name) - fields.begin())] = role;
+      if (!name.empty()) roles_[static_cast<size_t>(position(fields, name))] = role;
     }
+    // Beside a label there is one other field: that is the text, whatever its name.
+    if (std::ranges::count(roles_, kText) == 0 && fields.size() == 2)
+      std::ranges::replace(roles_, kSkip, kText);
+    check(std::ranges::count(roles_, kText) == 1, "", where,
+          ": this line looks like a header but names no text; say which field it is in `text`, or "
+          "all of them in `columns`, as in \"label,text\"");
     for (const std::string_view field : fields)
       layout_ += (layout_.empty() ? "" : ", ") + std::string(field);
   }
@@ -225,8 +243,8 @@ Examples parse_examples(std::string_view text, const std::string& source, bool j
   examples.labels = labels ? *labels : labels_of(read);
   for (size_t i = 0; i < examples.size(); ++i) {
     if (!read.labels[i].empty())
-      examples.items[i].label =
-          examples.labels.id_of(read.labels[i], place(source, examples.items[i].line));
+      examples.items[i].label = examples.labels.id_of(
+          read.labels[i], place(source, examples.items[i].line), options.advice);
   }
   return std::move(examples);
 }

@@ -34,8 +34,9 @@ struct Examples {
 
 struct ReadOptions {
   enum class Header : uint8_t { detect, present, absent };
-  // Whether the first line of a TSV file names its fields. detect: it does if one of them is a name
-  // of `text` below.
+  // Whether the first line of a TSV file names its fields, in capitals or not. detect: it does if
+  // one of them is a name of `text` or `label` below. Two fields of which one is named `label` need
+  // no name for the text; more of them do.
   Header header = Header::detect;
   // Roles of TSV fields by position, as "label,text" or "text,pair,label"; "-" skips a field.
   // Empty: from the header; without one "text", "label,text" or "text,pair,label" by the number of
@@ -49,7 +50,8 @@ struct ReadOptions {
   std::string text = {}, pair = {}, label = {}, group = {};
   // Examples with such a label are left out: {"-"} for OCNLI.
   std::vector<std::string> skip_labels = {};
-  bool labelled = true;  // false: a label is optional and an example may lack one
+  bool labelled = true;     // false: a label is optional and an example may lack one
+  std::string advice = {};  // what to do about an unknown label, for the message
 };
 
 // Reads .json and .jsonl files as JSON lines, others as TSV. With `labels` a label must be one of

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "tensor/error.h"
+#include "tensor/fingerprint.h"
 #include "tensor/ops.h"
 #include "tensor/parallel.h"
 #include "text/batch.h"
@@ -50,6 +51,14 @@ FeatureBatch Features::batch(std::span<const int64_t> rows) const {
     labels.push_back(labels_[static_cast<size_t>(row)]);
   }
   return {pack(chosen), from(labels), {rows.begin(), rows.end()}};
+}
+
+std::string Features::digest() const {
+  Digest digest;
+  for (const Encoding& e : encodings_) {
+    digest.add(std::span<const int32_t>(e.ids)).add(std::span<const int32_t>(e.segments));
+  }
+  return digest.add(std::span<const int32_t>(labels_)).to_string();
 }
 
 }  // namespace ink

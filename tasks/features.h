@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "tasks/examples.h"
@@ -42,6 +43,7 @@ class Features {
   // Rows of each batch of one pass over all examples; each example occurs once.
   std::vector<std::vector<int64_t>> plan(const BatchPlan& plan) const;
   FeatureBatch batch(std::span<const int64_t> rows) const;
+  std::string digest() const;  // of tokens and labels, in order (tensor/fingerprint.h)
 
  private:
   std::vector<Encoding> encodings_;

@@ -1,21 +1,37 @@
 // One fine-tuning run, from folder to folder.
 #include "tasks/finetune.h"
 
+#include "nn/fingerprint.h"
 #include "nn/session.h"
 #include "tasks/split.h"
 #include "tensor/error.h"
+#include "text/fingerprint.h"
 
 namespace ink {
 namespace {
 
+// The folder's body and pooler under a head that knows nothing yet.
+Model with_new_head(const std::filesystem::path& folder, LoadOptions load, const Heads& heads) {
+  load.heads = Heads{.pooler = true};
+  const Model body = load_model(folder, load);
+  return Model(body.config, heads,
+               [&, fresh = random_values(load.random)](const std::string& name, const Shape& shape,
+                                                       const Initial& initial) {
+                 const Parameter* known = body.parameters.find(name);
+                 return known ? known->value : fresh(name, shape, initial);
+               });
+}
+
 Model load_for_training(const FinetuneOptions& options, const Labels& labels) {
-  LoadOptions load{.heads = Heads{.pooler = true, .classification = true},
+  const Heads heads{.pooler = true, .classification = true};
+  LoadOptions load{.heads = heads,
                    .new_heads = true,
                    .ignore_other_heads = true,
                    .random = Random(options.fit.seed).split(0)};
   load.labels = labels.names();
   load.problem_type = "single_label_classification";
-  Model model = load_model(options.model, load);
+  Model model = options.new_labels ? with_new_head(options.model, load, heads)
+                                   : load_model(options.model, load);
   model.parameters.own();
   if (options.dropout) {
     check(*options.dropout >= 0 && *options.dropout < 1,
@@ -46,18 +62,46 @@ Evaluation evaluation_of(const Evaluated& evaluated) {
           {"accuracy", c.accuracy()}, {"macro_f1", c.macro_f1()}, {"dev_loss", evaluated.loss}}};
 }
 
+Json fingerprint_of(const char* job, const ModelConfig& config, const Tokenizer& tokenizer,
+                    int64_t max_length) {
+  return Json::make_object({{"job", job},
+                            {"architecture", fingerprint_of(config)},
+                            {"tokenizer", fingerprint_of(tokenizer)},
+                            {"max_length", max_length}});
+}
+
+FinetuneResult fit_task(Model& model, const Features& train, const Features& dev,
+                        const Labels& labels, const std::filesystem::path& out, FitOptions fit,
+                        FitHooks fit_hooks, const TaskHooks& hooks) {
+  fit.folder = out / "training";
+  fit_hooks.fingerprint.set("dev", dev.digest());
+  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(evaluate(model, dev)); };
+  fit_hooks.progress = hooks.progress;
+  fit_hooks.notice = hooks.notice;
+  FinetuneResult result{.training = ink::fit(model.parameters, train, fit, fit_hooks),
+                        .labels = labels,
+                        .train_examples = train.size(),
+                        .dev_examples = dev.size()};
+  if (result.training.best_step >= 0) result.dev = evaluate(Session(out).model(), dev);
+  return result;
+}
+
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) {
   const ModelConfig config = ModelConfig::read(options.model / "config.json");
   check_length(config, options.max_length);
-  const std::optional<Labels> known =
-      classifies(config) ? std::optional(labels_of(config)) : std::nullopt;
-  const TaskExamples data = read_task(options.data, known ? &*known : nullptr, options.fit.seed);
-  const Tokenizer tokenizer = Tokenizer::load(options.model);
+  std::optional<Labels> known;
+  if (classifies(config) && !options.new_labels) known = labels_of(config);
+  TaskData task = options.data;
+  if (known)
+    task.read.advice = "to train this model for other labels, ask for new ones (new_labels)";
+  const TaskExamples data = read_task(task, known ? &*known : nullptr, options.fit.seed);
+  const Tokenizer tokenizer = load_tokenizer(options.model, config);
   const Features train(data.train, tokenizer, options.max_length),
       dev(data.dev, tokenizer, options.max_length);
   Model model = load_for_training(options, data.train.labels);
 
   FitHooks fit_hooks;
+  fit_hooks.fingerprint = fingerprint_of("finetune", model.config, tokenizer, options.max_length);
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t,
                        int64_t) -> MicroLoss {
     return {
@@ -65,21 +109,11 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
         .weight = static_cast<double>(batch.rows.size()),
         .tokens = batch.inputs.tokens()};
   };
-  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(evaluate(model, dev)); };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     save_model(model, options.out, options.model);
   };
-  fit_hooks.progress = hooks.progress;
-  fit_hooks.notice = hooks.notice;
-  FitOptions fit_options = options.fit;
-  fit_options.folder = options.out / "training";
-
-  FinetuneResult result{.training = fit(model.parameters, train, fit_options, fit_hooks),
-                        .labels = data.train.labels,
-                        .train_examples = train.size(),
-                        .dev_examples = dev.size()};
-  if (result.training.best_step >= 0) result.dev = evaluate(Session(options.out).model(), dev);
-  return result;
+  return fit_task(model, train, dev, data.train.labels, options.out, options.fit,
+                  std::move(fit_hooks), hooks);
 }
 
 }  // namespace ink

@@ -30,7 +30,8 @@ struct FinetuneOptions {
   TaskData data;
   int64_t max_length = 128;            // tokens of a sequence
   std::optional<double> dropout = {};  // of the classifier; absent: as config.json says
-  FitOptions fit = {};                 // fit.folder is set here
+  bool new_labels = false;  // those of the data and a new head, also where the model classifies
+  FitOptions fit = {};      // fit.folder is set here
 };
 
 struct TaskHooks {
@@ -46,9 +47,20 @@ struct FinetuneResult {
 };
 
 // Trains, evaluates after each epoch by accuracy, and keeps the best in `out`. A model that already
-// classifies keeps its labels, so it can be trained further (after pruning, say); otherwise a new
-// head is made for the labels of the data.
+// classifies keeps its labels, so it can be trained further (after pruning, say), unless new_labels
+// is set; otherwise a new head is made for the labels of the data.
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks = {});
+
+// What fine-tuning and distillation share: fits `model` with the loss, fingerprint
+// and keep_best of `fit_hooks`, evaluates it on dev after each epoch by accuracy,
+// and evaluates what is in `out` at the end.
+FinetuneResult fit_task(Model& model, const Features& train, const Features& dev,
+                        const Labels& labels, const std::filesystem::path& out, FitOptions fit,
+                        FitHooks fit_hooks, const TaskHooks& hooks);
+
+// What every job on a task states of itself in FitHooks::fingerprint.
+Json fingerprint_of(const char* job, const ModelConfig& config, const Tokenizer& tokenizer,
+                    int64_t max_length);
 
 // What the trainer compares and logs: accuracy as the score, and macro F1 and loss.
 Evaluation evaluation_of(const Evaluated& evaluated);

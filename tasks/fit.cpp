@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tensor/error.h"
+#include "tensor/fingerprint.h"
 
 namespace ink {
 namespace {
@@ -22,6 +23,16 @@ std::vector<std::vector<int64_t>> all_batches(const Features& train, const FitOp
       batches.push_back(std::move(rows));
   }
   return batches;
+}
+
+// What decides the bits of a run, beside what the trainer compares itself.
+Json fingerprint_of(const Features& train, const FitOptions& options, const FitHooks& hooks) {
+  Json made_of = hooks.fingerprint;
+  made_of.set("epochs", options.epochs)
+      .set("batch_size", options.batch_size)
+      .set("max_tokens", options.max_tokens)
+      .set("train", train.digest());
+  return made_of;
 }
 
 }  // namespace
@@ -42,6 +53,11 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
     // The last step is filled up with the first batches.
     const FeatureBatch batch = train.batch(batches[static_cast<size_t>(micro_batch % count)]);
     return hooks.loss(batch, random, micro_batch / options.accumulate, steps);
+  };
+  const Json made_of = fingerprint_of(train, options, hooks);
+  training.data_state = [&] { return Json(made_of); };
+  training.restore_data = [&](const Json& before) {
+    check_same_run(options.folder.string(), before, made_of);
   };
   training.evaluate = hooks.evaluate;
   training.keep_best = hooks.keep_best;

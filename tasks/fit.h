@@ -1,8 +1,8 @@
 // fit: AdamW over epochs of features, linear warm-up and decay, an evaluation after each epoch.
 //
-// Fine-tuning and distillation differ in their loss only. Every epoch is a new random order of the
-// examples, a function of (seed, epoch), so a resumed training goes on exactly where it was
-// (autograd/trainer.h).
+// Fine-tuning and distillation differ in their loss only. Every epoch is a new random order
+// of the examples, a function of (seed, epoch), so a resumed training goes on exactly where
+// it was (autograd/trainer.h).
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -30,6 +30,9 @@ struct FitOptions {
 };
 
 struct FitHooks {
+  // What the job is made of beside `train` and the options of fit: a run is resumed only when it
+  // is the same (tensor/fingerprint.h).
+  Json fingerprint = {};
   // The loss of a batch at step `step` of `steps`; recorded.
   std::function<MicroLoss(const FeatureBatch& batch, const Random& random, int64_t step,
                           int64_t steps)>

@@ -45,12 +45,15 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
 }
 
 void check_keys(const Json& object, std::initializer_list<std::string_view> known) {
-  const std::span<const std::string_view> names(known.begin(), known.size());
+  check_keys(object, std::span(known.begin(), known.size()));
+}
+
+void check_keys(const Json& object, std::span<const std::string_view> known) {
   for (const Json::Member& member : object.members()) {
-    if (std::ranges::find(names, member.key) != names.end()) continue;
-    const std::string_view near = nearest_word(member.key, names);
+    if (std::ranges::find(known, member.key) != known.end()) continue;
+    const std::string_view near = nearest_word(member.key, known);
     fail("", object.where(), ": unknown key '", member.key, "'; ",
-         near.empty() ? "known keys: " + listed(names)
+         near.empty() ? "known keys: " + listed(known)
                       : "did you mean '" + std::string(near) + "'?");
   }
 }

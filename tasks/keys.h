@@ -15,6 +15,7 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
 
 // Raises Error unless `object` is an object whose keys are all known:
 // "distill.json: unknown key 'temprature'; did you mean 'temperature'?"
+void check_keys(const Json& object, std::span<const std::string_view> known);
 void check_keys(const Json& object, std::initializer_list<std::string_view> known);
 
 // The position of a string in `names`; raises Error "config.json: kd_loss_type: unknown value …"

@@ -39,7 +39,7 @@ Labels Labels::of_data(std::vector<std::string> names) {
     if (numbers && *integer_in(a) != *integer_in(b)) return *integer_in(a) < *integer_in(b);
     return a < b;
   });
-  names.erase(std::ranges::unique(names).begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return Labels(std::move(names));
 }
 
@@ -53,7 +53,8 @@ int32_t Labels::find(std::string_view name) const {
   return at == names_.end() ? -1 : static_cast<int32_t>(at - names_.begin());
 }
 
-int32_t Labels::id_of(std::string_view name, std::string_view where) const {
+int32_t Labels::id_of(std::string_view name, std::string_view where,
+                      std::string_view advice) const {
   if (const int32_t id = find(name); id >= 0) return id;
   size_t placeholders = 0;
   while (placeholders < names_.size() && is_placeholder(names_[placeholders], placeholders))
@@ -63,7 +64,8 @@ int32_t Labels::id_of(std::string_view name, std::string_view where) const {
           size() - 1);
     return static_cast<int32_t>(*id);
   }
-  fail("", where, ": unknown label '", name, "'; known labels: ", known());
+  fail("", where, ": unknown label '", name, "'; known labels: ", known(),
+       advice.empty() ? "" : "; ", advice);
 }
 
 std::string Labels::known() const {

@@ -21,8 +21,8 @@ class Labels {
   const std::string& name(int32_t id) const;
 
   // The id of a name as it stands in data. Where the names are the placeholders LABEL_0, LABEL_1, …
-  // a plain number is an id. Raises Error "where: …" with the known names.
-  int32_t id_of(std::string_view name, std::string_view where) const;
+  // a plain number is an id. Raises Error "where: …" with the known names, and `advice` behind.
+  int32_t id_of(std::string_view name, std::string_view where, std::string_view advice = {}) const;
   std::string known() const;  // "calc, chart, writer", shortened beyond 12, for messages
 
   bool operator==(const Labels&) const = default;

@@ -1,9 +1,15 @@
-// The pool: free lists by size class, eight classes to a doubling, so at most an eighth of a block
-// is wasted.
+// The pool: free lists by size class, eight classes to a doubling, so a block of its own class
+// wastes at most an eighth.
+//
+// Sizes that never come back would let the lists grow without end. So what is kept is bounded:
+// where a new block would lift the total over kSpare times the highest use, a request is served by
+// a free block of up to twice its size, and failing that, free blocks go back to the system first.
+// Sizes that repeat stay below the bound and always find blocks of their own class.
 #include "tensor/allocator.h"
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdlib>
@@ -23,7 +29,10 @@ namespace ink {
 namespace {
 
 constexpr size_t kAlignment = 64, kSlack = 64, kHugePage = size_t{2} << 20;
-constexpr size_t kClasses = 64 * 8;
+constexpr size_t kClasses = 64 * 8, kClassesToDouble = 8;
+constexpr size_t kMapped = size_t{1} << 20;  // blocks from here on are whole pages
+constexpr double kSpare = 1.25;
+constexpr size_t kSmall = size_t{8} << 20;  // bytes that may always be kept
 
 // Class c holds blocks of (8 + c % 8) · 2^(c / 8) units of 16 bytes: 128, 144, …, 240, 256, 288, …
 size_t bytes_of(size_t c) { return (8 + c % 8) << (c / 8 + 4); }
@@ -34,23 +43,29 @@ size_t class_of(size_t bytes) {
   return octave * 8 + (units >> octave) - 8 + 1;
 }
 
+size_t rounded_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
+
 class Pool final : public Allocator {
  public:
   void* allocate(size_t bytes) override {
     check(bytes < size_t{1} << 56, "pool: cannot allocate ", bytes, " bytes");
     const size_t c = class_of(bytes + kSlack), block = bytes_of(c);
     const std::lock_guard lock(mutex_);
+    size_t own = c;  // the class of the block that serves
     void* p = take(c);
+    if (!p) p = take_larger(c, own);
     if (!p) p = ask_system(bytes, block);
-    if (fill_) std::memset(p, 0xff, block);
-    statistics_.in_use += block;
+    if (fill_) std::memset(p, 0xff, bytes_of(own));
+    class_at(p, c) = own;
+    statistics_.in_use += bytes_of(own);
     if (statistics_.in_use > statistics_.peak) statistics_.peak = statistics_.in_use;
+    if (statistics_.in_use > highest_) highest_ = statistics_.in_use;
     return p;
   }
 
   void release(void* p, size_t bytes) noexcept override {
     if (!p) return;
-    const size_t c = class_of(bytes + kSlack);
+    const size_t c = class_at(p, class_of(bytes + kSlack));
     const std::lock_guard lock(mutex_);
     statistics_.in_use -= bytes_of(c);
     statistics_.cached += bytes_of(c);
@@ -70,7 +85,8 @@ class Pool final : public Allocator {
   }
   void release_cached() {
     const std::lock_guard lock(mutex_);
-    trim();
+    trim(0);
+    highest_ = statistics_.in_use;
   }
   void limit(size_t bytes) {
     const std::lock_guard lock(mutex_);
@@ -82,6 +98,17 @@ class Pool final : public Allocator {
   }
 
  private:
+  // Where a block in use notes its class: behind the bytes asked for, in the last of its slack.
+  static size_t& class_at(void* p, size_t asked) {
+    return *reinterpret_cast<size_t*>(static_cast<char*>(p) + bytes_of(asked) - sizeof(size_t));
+  }
+
+  // What may be in use and kept together once another block is.
+  size_t bound(size_t block) const {
+    const size_t most = std::max(highest_, statistics_.in_use + block);
+    return static_cast<size_t>(kSpare * static_cast<double>(most)) + kSmall;
+  }
+
   void* take(size_t c) {
     void* p = free_[c];
     if (!p) return nullptr;
@@ -91,12 +118,27 @@ class Pool final : public Allocator {
     return p;
   }
 
+  // A free block of up to twice the size, where a new one would exceed the bound; sets its class.
+  void* take_larger(size_t c, size_t& own) {
+    const size_t block = bytes_of(c);
+    if (statistics_.in_use + statistics_.cached + block <= bound(block)) return nullptr;
+    for (size_t larger = c + 1; larger <= std::min(c + kClassesToDouble, kClasses - 1); ++larger) {
+      if (void* p = take(larger)) {
+        own = larger;
+        return p;
+      }
+    }
+    return nullptr;
+  }
+
   void* ask_system(size_t bytes, size_t block) {
-    if (limit_ && statistics_.in_use + statistics_.cached + block > limit_) trim();
+    const size_t most = limit_ ? std::min(limit_, bound(block)) : bound(block);
+    if (statistics_.in_use + statistics_.cached + block > most)
+      trim(most - std::min(most, statistics_.in_use + block));
     void* p = nullptr;
     if (!limit_ || statistics_.in_use + block <= limit_) p = map(block);
     if (!p) {
-      trim();
+      trim(0);
       if (!limit_ || statistics_.in_use + block <= limit_) p = map(block);
     }
     check(p != nullptr, "out of memory: ", bytes, " bytes requested, ", statistics_.in_use,
@@ -106,23 +148,47 @@ class Pool final : public Allocator {
     return p;
   }
 
+  // Large blocks are mappings of their own: what is given back then leaves the process at once, and
+  // no hole stays in the heap.
   static void* map(size_t block) {
+    if (block < kMapped) return std::aligned_alloc(kAlignment, rounded_up(block, kAlignment));
     const bool huge = block >= 2 * kHugePage;  // fewer address translations for large matrices
-    const size_t alignment = huge ? kHugePage : kAlignment;
-    void* p = std::aligned_alloc(alignment, (block + alignment - 1) / alignment * alignment);
-    if (p && huge) madvise(p, block, MADV_HUGEPAGE);
+    const size_t surplus = huge ? kHugePage : 0;
+    void* start = ::mmap(nullptr, block + surplus, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (start == MAP_FAILED) return nullptr;
+    if (!huge) return start;
+    const size_t before = (kHugePage - reinterpret_cast<uintptr_t>(start) % kHugePage) % kHugePage;
+    char* const p = static_cast<char*>(start) + before;
+    if (before > 0) ::munmap(start, before);
+    if (before < surplus) ::munmap(p + block, surplus - before);
+    ::madvise(p, block, MADV_HUGEPAGE);
     return p;
   }
 
-  void trim() {
-    for (size_t c = 0; c < kClasses; ++c) {
-      while (void* p = take(c)) std::free(p);
+  static void unmap(void* p, size_t block) {
+    if (block < kMapped) {
+      std::free(p);
+    } else {
+      ::munmap(p, block);
+    }
+  }
+
+  // Gives free blocks back, the largest first, until no more than `keep` bytes are left.
+  void trim(size_t keep) {
+    for (size_t c = kClasses; c-- > 0 && statistics_.cached > keep;) {
+      while (statistics_.cached > keep) {
+        void* p = take(c);
+        if (!p) break;
+        unmap(p, bytes_of(c));
+      }
     }
   }
 
   std::mutex mutex_;
   std::array<void*, kClasses> free_{};
   AllocatorStatistics statistics_;
+  size_t highest_ = 0;  // in_use ever, since release_cached()
   size_t limit_ = 0;
   bool fill_ = false;
 };

@@ -1,8 +1,9 @@
 // Where tensors get their memory: a pool that keeps released blocks for the next step.
 //
 // A training step allocates the same sizes again and again; from the second step on nothing reaches
-// the system. Blocks are aligned to 64 bytes and may be read (never written) up to 64 bytes past
-// their end, so kernels can load whole vectors. All members may be called from any thread.
+// the system. Where sizes vary, at most a quarter of the highest use is kept beyond it (or 8 MiB).
+// Blocks are aligned to 64 bytes and may be read (never written) up to 64 bytes past their end, so
+// kernels can load whole vectors. All members may be called from any thread.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -26,20 +27,18 @@ struct AllocatorStatistics {
 Allocator& pool();  // the process-wide pool of host memory
 AllocatorStatistics pool_statistics();
 void reset_peak();
-void release_cached();          // gives what is kept back to the system
+void release_cached();          // gives what is kept back to the system, forgets the highest use
 void limit_pool(size_t bytes);  // allocations beyond it raise Error; 0 = no limit
-// test aid: hands out blocks full of NaN, so that an element nobody wrote shows
+// Test aid: hands out blocks full of NaN, so that an element nobody wrote shows.
 void fill_blocks(bool with_nan);
 
-// A standard-library allocator over the pool: containers inside ops use it, so a steady step never
-// calls malloc.
+// A standard allocator over the pool, for containers inside ops: a steady step never calls malloc.
 template <class T>
 struct PoolAllocator {
   using value_type = T;
   PoolAllocator() = default;
   template <class U>
-  // NOLINT: implicit conversion is required of allocators
-  PoolAllocator(const PoolAllocator<U>&) {}
+  PoolAllocator(const PoolAllocator<U>&) {}  // NOLINT: allocators must convert implicitly
   T* allocate(size_t n) { return static_cast<T*>(pool().allocate(n * sizeof(T))); }
   void deallocate(T* p, size_t n) noexcept { pool().release(p, n * sizeof(T)); }
   bool operator==(const PoolAllocator&) const = default;

@@ -22,8 +22,8 @@ namespace {
 constexpr int64_t kForwardQueries = 48, kForwardKeys = 512;
 constexpr int64_t kBackwardQueries = 96, kBackwardKeys = 256;
 
-// A row of scores is this long: an odd number of cache lines, so that rows fall into different
-// cache sets.
+// A row of scores is this long: an odd number of cache lines, so that rows fall into
+// different cache sets.
 int64_t score_ld(int64_t keys) { return (keys + 15) / 16 / 2 * 32 + 16; }
 
 // One head of one sequence, or some of its queries.
@@ -213,8 +213,8 @@ void forward(const AttentionInput<T>& in, const Task& task, Rows<T> out, T* log_
 
 // ── backward ────────────────────────────────────────────────────────────────────────────────────
 //
-// With S the scores, P = exp(S − log_sum), M the mask (ones without dropout) and d = rowsum(dout ∘
-// out):
+// With S the scores, P = exp(S − log_sum), M the mask (ones without dropout) and d =
+// rowsum(dout ∘ out):
 //   dv = (P ∘ M)ᵀ dout,   dS = P ∘ ((dout vᵀ) ∘ M − d),   dq = dS k·scale,   dk = dSᵀ q·scale
 
 // scores: S → P ∘ M;   products: dout vᵀ → dS

@@ -1,7 +1,8 @@
 // Self-attention inside every sequence of a packed batch, forward and backward, on plain pointers.
 //
-//   P = softmax(q kᵀ·scale),  out = drop(P) v,  for each head of each sequence        (Vaswani et
-//   al. 2017, eq. 1)
+//   P = softmax(q kᵀ·scale),  out = drop(P) v,  for each head of each sequence
+//
+// (Vaswani et al. 2017, eq. 1)
 //
 // Nothing of size T × T is ever stored: forward walks over blocks of keys with a running maximum
 // and sum (Milakov & Gimelshein 2018; Dao et al. 2022) and keeps one number per (token, head), log

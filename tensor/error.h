@@ -1,8 +1,8 @@
 // One error type, one way to raise it: check(condition, "op: what was expected, got ", value).
 //
-// A message says what was expected, what was found and, where we can guess, what to do. Errors
-// carry the place in the source that raised them; what() shows both, message() is the sentence
-// alone.
+// A message says what was expected, what was found and, where we can guess, what to do.
+// Errors carry the place in the source that raised them: what() shows both, message() is
+// the sentence alone.
 #pragma once
 #include <sstream>
 #include <stdexcept>
@@ -22,14 +22,12 @@ class Error : public std::runtime_error {
   std::string message_;
 };
 
-// A text that remembers where it was written. (std::source_location would do, but clang 14 lacks
-// it.)
+// A text that remembers where it was written (std::source_location, which clang 14 lacks).
 struct Message {
   const char* text;
   const char* file;
   int line;
-  // NOLINT: implicit on purpose
-  consteval Message(const char* text_, const char* file_ = __builtin_FILE(),
+  consteval Message(const char* text_, const char* file_ = __builtin_FILE(),  // NOLINT: implicit
                     int line_ = __builtin_LINE())
       : text(text_), file(file_), line(line_) {}
 };

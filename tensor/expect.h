@@ -9,8 +9,7 @@ void expect(const char* op, const char* argument, const Tensor& t, Dtype dtype, 
 // The same for the shape's rank alone.
 void expect_rank(const char* op, const char* argument, const Tensor& t, int rank);
 
-// How many rows x (…, C) has: the product of all extents but the last. Raises Error when x is a
-// scalar.
+// How many rows x (…, C) has: the product of all extents but the last. A scalar raises Error.
 int64_t rows_of(const char* op, const Tensor& x);
 
 }  // namespace ink

@@ -25,6 +25,18 @@ namespace {
 
 std::string reason(int code) { return std::generic_category().message(code); }
 
+std::string in_megabytes(uint64_t bytes) {
+  return bytes < 10'000'000 ? std::to_string(bytes) + " bytes"
+                            : std::to_string(bytes / 1'000'000) + " MB";
+}
+
+// The error of a system call that has just failed, with its errno.
+[[noreturn]] void fail_with_reason(const char* action, const fs::path& path, int code,
+                                   size_t bytes = 0) {
+  const std::string size = bytes > 0 ? " (" + in_megabytes(bytes) + ')' : "";
+  fail("", action, path.string(), size, ": ", reason(code));
+}
+
 // A descriptor that closes itself.
 struct Descriptor {
   int number;
@@ -35,7 +47,7 @@ struct Descriptor {
 
 struct stat status_of(const Descriptor& file, const fs::path& path) {
   struct stat status {};
-  check(::fstat(file.number, &status) == 0, "cannot examine ", path.string(), ": ", reason(errno));
+  if (::fstat(file.number, &status) != 0) fail_with_reason("cannot examine ", path, errno);
   check(!S_ISDIR(status.st_mode), "cannot read ", path.string(),
         ": it is a folder, expected a file");
   return status;
@@ -43,13 +55,8 @@ struct stat status_of(const Descriptor& file, const fs::path& path) {
 
 Descriptor open_to_read(const fs::path& path) {
   Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  check(file.number >= 0, "cannot open ", path.string(), ": ", reason(errno));
+  if (file.number < 0) fail_with_reason("cannot open ", path, errno);
   return file;
-}
-
-std::string in_megabytes(uint64_t bytes) {
-  return bytes < 10'000'000 ? std::to_string(bytes) + " bytes"
-                            : std::to_string(bytes / 1'000'000) + " MB";
 }
 
 }  // namespace
@@ -59,18 +66,16 @@ std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& path) {
   const struct stat status = status_of(file, path);
   check(S_ISREG(status.st_mode), "cannot map ", path.string(), ": expected a regular file");
   const auto size = static_cast<size_t>(status.st_size);
-  // Zeros first, the file over them: a file that ends with its last page still has readable bytes
-  // after it.
+  // Zeros first, the file over them: a file that ends with its last page still has readable
+  // bytes after it.
   const size_t reserved = size + kSlack;
   void* data = ::mmap(nullptr, reserved, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  check(data != MAP_FAILED, "cannot map ", path.string(), " (", in_megabytes(size),
-        "): ", reason(errno));
+  if (data == MAP_FAILED) fail_with_reason("cannot map ", path, errno, size);
   std::shared_ptr<const MappedFile> mapped(
       new MappedFile(path, static_cast<const std::byte*>(data), size));
-  if (size > 0) {
-    check(::mmap(data, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, file.number, 0) == data,
-          "cannot map ", path.string(), " (", in_megabytes(size), "): ", reason(errno));
-  }
+  if (size > 0 &&
+      ::mmap(data, size, PROT_READ, MAP_PRIVATE | MAP_FIXED, file.number, 0) == MAP_FAILED)
+    fail_with_reason("cannot map ", path, errno, size);
   return mapped;
 }
 
@@ -160,12 +165,18 @@ FileWriter::FileWriter(const fs::path& path, size_t expected_bytes)
         ": it is a folder, expected a file name");
   const bool direct = fs::exists(status) && !fs::is_regular_file(status);
   if (!direct) temporary_ = temporary_for(path_);
+  const bool replaces = !direct && fs::exists(status);
   const int flags = direct ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CLOEXEC | O_CREAT | O_EXCL;
-  descriptor_ = ::open(direct ? path_.c_str() : temporary_.c_str(), flags, 0666);
+  descriptor_ = ::open(direct ? path_.c_str() : temporary_.c_str(), flags, replaces ? 0600 : 0666);
   if (descriptor_ < 0) {
     const int code = errno;
     temporary_.clear();
     fail_with("create", code);
+  }
+  // The new file is as private as the old one; file systems without modes refuse, and need none.
+  if (replaces) {
+    const auto mode = static_cast<mode_t>(status.permissions() & fs::perms::all);
+    [[maybe_unused]] const int refused = ::fchmod(descriptor_, mode);
   }
 }
 
@@ -198,8 +209,8 @@ void FileWriter::fail_with(const char* action, int code) {
 
 void FileWriter::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    // A full disk or a size limit first shows as a short write without an error; the next call has
-    // the reason.
+    // A full disk or a size limit first shows as a short write without an error; the next call
+    // has the reason.
     const ssize_t done =
         ::write(descriptor_, bytes.data(), std::min(bytes.size(), size_t{1} << 30));
     if (done < 0) {
@@ -258,10 +269,10 @@ void create_folders(const fs::path& folder) {
 void sync_folder(const fs::path& folder) {
   const fs::path place = folder.empty() ? fs::path(".") : folder;
   const Descriptor file{::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  check(file.number >= 0, "cannot open the folder ", place.string(), ": ", reason(errno));
+  if (file.number < 0) fail_with_reason("cannot open the folder ", place, errno);
   // Some file systems cannot flush a folder and say EINVAL; there is nothing more to do on them.
-  check(::fsync(file.number) == 0 || errno == EINVAL, "cannot flush the folder ", place.string(),
-        ": ", reason(errno));
+  if (::fsync(file.number) != 0 && errno != EINVAL)
+    fail_with_reason("cannot flush the folder ", place, errno);
 }
 
 }  // namespace ink

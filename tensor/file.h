@@ -1,5 +1,4 @@
-// Files: mapped for reading, and written so that a crash or a full disk never costs what was there
-// before.
+// Files: mapped for reading, and written so that no crash or full disk costs what was there before.
 //
 // Writing goes to a temporary beside the target (".name.<process>.partial"), which is flushed to
 // the disk and then renamed over the target; readers see the old file or the new one, never a
@@ -45,12 +44,11 @@ class MappedFile {
 // The content of a file or pipe. Raises Error when it is longer than max_bytes.
 std::string read_file(const std::filesystem::path& path, size_t max_bytes);
 
-// A file that appears under its name only when commit() succeeds; otherwise the destructor removes
-// the temporary.
+// A file that appears under its name only when commit() succeeds, with the mode of the file that it
+// replaces; otherwise the destructor removes the temporary.
 class FileWriter {
  public:
-  // `expected_bytes`: the size of the whole file where known, for the message when the disk is
-  // full.
+  // `expected_bytes`: size of the whole file where known, for the message when the disk is full.
   explicit FileWriter(const std::filesystem::path& path, size_t expected_bytes = 0);
   ~FileWriter();
   FileWriter(const FileWriter&) = delete;
@@ -63,8 +61,8 @@ class FileWriter {
 
  private:
   [[noreturn]] void fail_with(const char* action, int code);
-  std::filesystem::path path_,
-      temporary_;  // temporary_ is empty when the target is written directly
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;  // empty when the target is written directly
   size_t expected_bytes_, written_ = 0;
   int descriptor_ = -1;
 };
@@ -74,8 +72,7 @@ void write_file(const std::filesystem::path& path, std::string_view text);
 void write_atomically(const std::filesystem::path& path,
                       const std::function<void(FileWriter&)>& write);
 
-// Removes temporaries in `folder` left by processes that no longer run on this machine; returns how
-// many.
+// Removes temporaries in `folder` that processes left which no longer run here; returns how many.
 int remove_stale_temporaries(const std::filesystem::path& folder);
 
 // Creates a folder and its parents; no error when it exists.

@@ -1,5 +1,4 @@
-// The products: cutting C into tasks, packing what a task needs, and running the micro-kernels over
-// it.
+// The products: cutting C into tasks, packing what a task needs, running the micro-kernels over it.
 #include "tensor/gemm.h"
 
 #include <algorithm>
@@ -7,7 +6,7 @@
 #include "tensor/allocator.h"
 #include "tensor/error.h"
 #include "tensor/gemm_kernel.h"
-#include "tensor/packing.h"
+#include "tensor/panels.h"
 #include "tensor/parallel.h"
 #include "tensor/scratch.h"
 #include "tensor/vector_math.h"
@@ -189,8 +188,9 @@ void finish(int64_t m, int64_t n, double* c, int64_t ldc, const Epilogue<double>
 
 }  // namespace
 
-PackedMatrix::PackedMatrix(const float* b, int64_t ldb, bool transposed, int64_t n, int64_t k)
-    : n_(n), k_(k) {
+PackedMatrix::PackedMatrix(const float* b, int64_t ldb, bool transposed, int64_t n, int64_t k,
+                           uint64_t source_version)
+    : n_(n), k_(k), source_version_(source_version) {
   check_sizes(1, n, k);
   const GemmKernel& kernel = gemm_kernel();
   width_ = kernel.panel_width;

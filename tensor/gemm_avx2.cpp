@@ -7,7 +7,7 @@
 
 #include <utility>
 
-INK_BEGIN_AVX2
+INK_BEGIN_TARGET(INK_TARGET_AVX2)
 #include "tensor/gemm_tile.h"
 
 namespace ink {
@@ -15,8 +15,8 @@ namespace {
 
 struct Avx2 {
   using Vector = __m256;
-  static constexpr int width = 8, rows = 6,
-                       vectors = 2;  // 12 sums + 2 of B + 1 of A: 15 of 16 registers
+  // 12 sums + 2 of B + 1 of A: 15 of 16 registers
+  static constexpr int width = 8, rows = 6, vectors = 2;
   static Vector zero() { return _mm256_setzero_ps(); }
   static Vector load(const float* p) { return _mm256_loadu_ps(p); }
   static void store(float* p, const Vector& x) { _mm256_storeu_ps(p, x); }

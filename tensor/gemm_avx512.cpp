@@ -7,7 +7,7 @@
 
 #include <utility>
 
-INK_BEGIN_AVX512
+INK_BEGIN_TARGET(INK_TARGET_AVX512)
 #include "tensor/gemm_tile.h"
 
 namespace ink {
@@ -15,8 +15,8 @@ namespace {
 
 struct Avx512 {
   using Vector = __m512;
-  static constexpr int width = 16, rows = 8,
-                       vectors = 3;  // 24 sums + 3 of B + 1 of A: 28 of 32 registers
+  // 24 sums + 3 of B + 1 of A: 28 of 32 registers
+  static constexpr int width = 16, rows = 8, vectors = 3;
   static Vector zero() { return _mm512_setzero_ps(); }
   static Vector load(const float* p) { return _mm512_loadu_ps(p); }
   static void store(float* p, const Vector& x) { _mm512_storeu_ps(p, x); }

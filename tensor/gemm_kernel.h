@@ -1,9 +1,8 @@
-// The micro-kernels of gemm and attention: a small tile of C stays in registers while A and B
-// stream past.
+// The micro-kernels of gemm and attention: a tile of C stays in registers, A and B stream past.
 //
 //   C[r][n] = start + Σ_k A[r][k]·B[k][n],   start = C[r][n] when continuing, else 0
 //
-// B lies in panels (packing.h): [depth][panel_width], the last panel cut to whole vectors and
+// B lies in panels (panels.h): [depth][panel_width], the last panel cut to whole vectors and
 // padded with zeros. A is read where it is, by rows or by columns. One template (gemm_tile.h) is
 // compiled for every instruction set; multiply-adds are fused wherever the set has them, so AVX2
 // and AVX-512 give the same bits.

@@ -1,5 +1,5 @@
-// Micro-kernels for any processor: 6×8 in vectors of four floats, and the choice between all
-// kernels.
+// Micro-kernels for any processor: 6×8 in vectors of four floats, and the choice
+// between all kernels.
 #include "tensor/error.h"
 #include "tensor/gemm_tile.h"
 

@@ -31,9 +31,9 @@ void finish_with(const TileCall& t, float* x, const F& activation) {
       for (int64_t i = 0; i < n; ++i) before[i] = x[r * S + i];
     }
   }
+  // One long loop; columns that do not exist are 0.
 #pragma omp simd
-  for (int64_t i = 0; i < R * S; ++i)
-    x[i] = activation(x[i]);  // one long loop; columns that do not exist are 0
+  for (int64_t i = 0; i < R * S; ++i) x[i] = activation(x[i]);
   for (int64_t r = 0; r < R; ++r) {
     float* c = t.c + r * t.ldc;
     if (e.residual) {
@@ -106,13 +106,11 @@ void tile(const TileCall& t) {
   } else {
     // Three row pointers and one stride reach all rows with x86's address modes.
     const float *a0 = t.a, *a3 = a0 + 3 * lda, *a6 = a0 + 6 * lda;
+    const auto row = [=](int r) { return (r < 3 ? a0 : r < 6 ? a3 : a6) + (r % 3) * lda; };
 #pragma GCC unroll 4
     for (int64_t k = 0; k < depth; ++k) {
       step<Isa, R, V>(
-          sum, [=](int r) { return (r < 3   ? a0
-                                    : r < 6 ? a3
-                                            : a6) +
-                                   (r % 3) * lda + k; }, b);
+          sum, [=](int r) { return row(r) + k; }, b);
       b += S;
     }
   }

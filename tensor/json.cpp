@@ -303,14 +303,13 @@ std::string Json::to_string(int indent) const {
 
 // ── parsing ─────────────────────────────────────────────────────────────────────────────────────
 
-// Receives the parser's events and builds values. With `visit`, members of the outermost object are
-// handed over and forgotten as soon as they are complete.
+// Receives the parser's events and builds values. With `visit`, elements of the containers at
+// `paths` are handed over and forgotten as soon as they are complete; the outermost is at "".
 class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  using Visit = std::function<void(std::string, Json)>;
   JsonBuilder(std::string_view text, const std::string& source, const JsonLimits& limits,
-              const Visit* visit)
-      : text_(text), source_(source), limits_(limits), visit_(visit) {}
+              const std::vector<std::string>& paths = {}, const JsonVisit& visit = {})
+      : text_(text), source_(source), limits_(limits), paths_(paths), visit_(visit) {}
 
   Json take() { return std::move(root_); }
 
@@ -337,8 +336,7 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override { return close(); }
   bool key(string_t& name) override {
     Open& top = open_.back();
-    const bool streamed = visit_ && open_.size() == 1;
-    if (!streamed && !top.keys.insert(name).second)
+    if (top.stream == kKept && !top.keys.insert(name).second)
       fail("", top.value.where(), ": the key ", Json(name).to_string(), " appears twice");
     top.key = std::move(name);
     return true;
@@ -359,26 +357,42 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
+  static constexpr size_t kKept = ~size_t{0};
   struct Open {
     Json value;
     std::string key;
     std::unordered_set<std::string> keys;
+    size_t stream = kKept;  // number of its path, where its elements are handed over
+    size_t elements = 0, values_before = 0;
   };
 
   // Where the value that comes next stands.
   std::string place() const {
     if (open_.empty()) return source_;
     const Json& top = open_.back().value;
-    return top.is_object() ? top.where(open_.back().key) : top.where(top.size());
+    return top.is_object() ? top.where(open_.back().key) : top.where(open_.back().elements);
+  }
+
+  // The number of the path that leads to the container about to be opened, or kKept.
+  size_t stream() const {
+    std::string path;
+    for (const Open& each : open_) {
+      if (!each.value.is_object()) return kKept;
+      path += (path.empty() ? "" : ".") + each.key;
+    }
+    const auto at = std::find(paths_.begin(), paths_.end(), path);
+    return at == paths_.end() ? kKept : static_cast<size_t>(at - paths_.begin());
   }
 
   bool open(Json container) {
     check(open_.size() < static_cast<size_t>(limits_.depth), "", source_, ": nested deeper than ",
           limits_.depth, " levels");
-    check(!visit_ || !open_.empty() || container.is_object(), "", source_,
-          ": expected an object, got an array");
+    const size_t number = paths_.empty() ? kKept : stream();
     container.where_ = std::make_shared<const std::string>(place());
-    open_.push_back({std::move(container), {}, {}});
+    Open& top = open_.emplace_back();
+    top.value = std::move(container);
+    top.stream = number;
+    top.values_before = values_;
     return true;
   }
 
@@ -390,14 +404,14 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
 
   bool add(Json value) {
     if (open_.empty()) {
-      if (visit_ && !value.is_object()) wrong(source_, "an object", value);
       root_ = std::move(value);
       return true;
     }
     Open& top = open_.back();
-    if (visit_ && open_.size() == 1) {
-      values_ = 0;
-      (*visit_)(std::move(top.key), std::move(value));
+    ++top.elements;
+    if (top.stream != kKept) {
+      values_ = top.values_before;
+      visit_(top.stream, std::move(top.key), std::move(value));
       return true;
     }
     if (++values_ > limits_.values) fail("", source_, ": more than ", limits_.values, " values");
@@ -411,22 +425,33 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
   std::string_view text_;
   const std::string& source_;
   JsonLimits limits_;
-  const Visit* visit_;
+  const std::vector<std::string> paths_;
+  const JsonVisit visit_;
   std::vector<Open> open_;
   size_t values_ = 0;
   Json root_;
 };
 
 Json parse_json(std::string_view text, const std::string& source, const JsonLimits& limits) {
-  JsonBuilder builder(text, source, limits, nullptr);
+  return parse_json(text, source, limits, {}, {});
+}
+
+Json parse_json(std::string_view text, const std::string& source, const JsonLimits& limits,
+                const std::vector<std::string>& paths, const JsonVisit& visit) {
+  JsonBuilder builder(text, source, limits, paths, visit);
   nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }
 
 void for_each_member(std::string_view text, const std::string& source, const JsonLimits& limits,
                      const std::function<void(std::string, Json)>& visit) {
-  JsonBuilder builder(text, source, limits, &visit);
-  nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  if (first < text.size() && text[first] == '[')
+    fail("", source, ": expected an object, got an array");
+  const Json rest = parse_json(
+      text, source, limits, {""},
+      [&](size_t, std::string key, Json value) { visit(std::move(key), std::move(value)); });
+  if (!rest.is_object()) wrong(source, "an object", rest);
 }
 
 }  // namespace ink

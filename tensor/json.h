@@ -25,8 +25,7 @@
 
 namespace ink {
 
-// A key and its value, in an object. (A template, so that Json may name it before Json is
-// complete.)
+// A key and its value, in an object. (A template, so that Json may name it while incomplete.)
 template <class Value>
 struct JsonMember {
   std::string key;
@@ -113,8 +112,7 @@ class Json {
   Json& append(Json value);
   bool erase(std::string_view key);  // whether it was there
 
-  // JSON text; indent < 0 gives one line. Raises Error for NaN and infinity, which JSON cannot
-  // express.
+  // JSON text; indent < 0 gives one line. NaN and infinity, which JSON cannot express, raise Error.
   std::string to_string(int indent = -1) const;
 
   bool operator==(const Json& other) const;  // values alone, not where they came from
@@ -137,6 +135,13 @@ struct JsonLimits {
 // The whole text as one value. Strict: UTF-8 only, no duplicate keys, nothing after the value,
 // integers within int64. Raises Error "source:line:column: …".
 Json parse_json(std::string_view text, const std::string& source, const JsonLimits& limits = {});
+
+// The same, but the elements of the containers at `paths` ("model.vocab", keys joined by dots) are
+// not kept: visit(number of the path, key, value) is called for each, with an empty key in arrays,
+// and the containers are empty in the result. limits.values counts what is kept, or one element.
+using JsonVisit = std::function<void(size_t path, std::string key, Json value)>;
+Json parse_json(std::string_view text, const std::string& source, const JsonLimits& limits,
+                const std::vector<std::string>& paths, const JsonVisit& visit);
 
 // Calls visit(key, value) for each member of the object that `text` is, in order, without holding
 // more than one of them: for headers of unbounded size. Duplicate keys of the outermost object are

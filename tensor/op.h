@@ -1,11 +1,11 @@
-// What an op is. Everything the tape, the tests and the benches need is checked here, at compile
-// time.
+// What an op is. Everything the tape, the tests and the benches need is checked at compile time.
 //
 // An op is a struct with a name, `Saved` (what backward needs), `forward(Saved*, args…)`,
-// `backward(saved, dy)` and `samples()`. apply<Op>(args…) runs forward, and records a step when a
-// tape watches one of the tensors. A fused op also names `reference(args…)`, its composition of
-// primitives.
+// `backward(saved, dy, wanted)` and `samples()`. A fused op also names `reference(args…)`, its
+// composition of primitives. apply<Op>(args…) runs forward, and records a step when a tape watches
+// one of the tensors.
 #pragma once
+#include <algorithm>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -24,6 +24,7 @@ struct Cpu {};
 // Calls f(device, T{}) for the tensor's device and arithmetic type, f32 or f64.
 template <class F>
 void on(const char* name, const Tensor& x, F&& f) {
+  check(static_cast<bool>(x), "", name, ": expected a tensor, got an undefined one");
   switch (x.dtype()) {
     case Dtype::f32: return f(Cpu{}, float{});
     case Dtype::f64: return f(Cpu{}, double{});
@@ -31,9 +32,20 @@ void on(const char* name, const Tensor& x, F&& f) {
   }
 }
 
-// One gradient for each tensor argument, in order; an undefined Tensor where there is none (ids,
-// labels).
+// One gradient for each tensor argument, in order.
+// An undefined Tensor where there is none (ids, labels) or nobody wants it.
 using Grads = std::vector<Tensor, PoolAllocator<Tensor>>;
+
+// Which tensor arguments some tape watches, in order: wanted[k] says whether backward has to
+// compute gradient k. At least one is wanted, so an op of one tensor need not ask.
+class Wanted {
+ public:
+  explicit Wanted(std::span<const GradId> inputs) : inputs_(inputs) {}
+  bool operator[](size_t k) const { return inputs_[k].tape != 0; }
+
+ private:
+  std::span<const GradId> inputs_;
+};
 
 // One recorded op, ready to run backwards. Lives in pool memory.
 class Step {
@@ -58,9 +70,9 @@ class Recorder {
 };
 
 template <class T>
-concept Op = requires(const typename T::Saved& saved, const Tensor& dy) {
+concept Op = requires(const typename T::Saved& saved, const Tensor& dy, Wanted wanted) {
   { T::name } -> std::convertible_to<const char*>;
-  { T::backward(saved, dy) } -> std::same_as<Grads>;
+  { T::backward(saved, dy, wanted) } -> std::same_as<Grads>;
   T::samples();
 };
 
@@ -77,24 +89,20 @@ class StepOf final : public Step {
  public:
   typename T::Saved saved;
   const char* name() const override { return T::name; }
-  Grads backward(const Tensor& dy) const override { return T::backward(saved, dy); }
+  Grads backward(const Tensor& dy) const override { return T::backward(saved, dy, Wanted(inputs)); }
 };
 
 namespace detail {
-inline bool note(std::vector<GradId, PoolAllocator<GradId>>& into, const Tensor& t) {
+using Inputs = std::vector<GradId, PoolAllocator<GradId>>;
+
+inline void note(Inputs& into, const Tensor& t) {
   into.push_back(Recorder::current->resolve(t.grad_id));
-  return into.back().tape != 0;
 }
-inline bool note(std::vector<GradId, PoolAllocator<GradId>>& into,
-                 const std::vector<Tensor>& list) {
-  bool any = false;
-  for (const Tensor& t : list) any |= note(into, t);
-  return any;
+inline void note(Inputs& into, const std::vector<Tensor>& list) {
+  for (const Tensor& t : list) note(into, t);
 }
 template <class A>
-bool note(std::vector<GradId, PoolAllocator<GradId>>&, const A&) {
-  return false;
-}
+void note(Inputs&, const A&) {}
 }  // namespace detail
 
 template <Op T, class... Args>
@@ -104,8 +112,9 @@ Tensor apply(const Args&... args) {
   }
   if (!Recorder::current) return T::forward(nullptr, args...);
   auto step = std::make_unique<StepOf<T>>();
-  const bool watched = (detail::note(step->inputs, args) | ... | false);
-  if (!watched) return T::forward(nullptr, args...);
+  (detail::note(step->inputs, args), ...);
+  const auto watched = [](const GradId& id) { return id.tape != 0; };
+  if (std::ranges::none_of(step->inputs, watched)) return T::forward(nullptr, args...);
   Tensor y = T::forward(&step->saved, args...);
   y.grad_id = Recorder::current->record(std::move(step));
   return y;
@@ -113,20 +122,32 @@ Tensor apply(const Args&... args) {
 
 // ── samples: written once per op; tests and benches come from them ──────────────────────────────
 
+// What a call has to do at least: operations, and elements read and written. 0 where not stated.
+struct Work {
+  double flops = 0, elements = 0;
+};
+inline Work moves(double times, int64_t elements) {
+  return {.elements = times * static_cast<double>(elements)};
+}
+
 // One call of the op on given inputs. Floating-point inputs are f64; tests also run them in f32.
 struct Sample {
   using Call = std::function<Tensor(std::span<const Tensor>)>;
   std::string label;       // "4x6", unique within the op
   std::vector<Tensor> in;  // tensors of integers are never differentiated
   Call call;
-  double flops = 0;         // of the forward call, for the bench; 0: only GB/s is printed
   double tolerance = 1e-6;  // of the gradient against central differences, relative
-  // a large sample: timed by the bench, checked in f32 (threads, bits), not differenced
+  // The inputs whose row n (of the first axis) alone, of all their rows, decides row n of the
+  // result. The tests then ask for the same bits when the row stands alone.
+  std::vector<size_t> by_row = {};
+  // A large sample: timed by the bench; its gradient is differenced in one direction only.
   bool bench = false;
+  // For the bench. Elements not stated: inputs and result, each once.
+  Work forward = {}, backward = {};
 };
 
-// A line of the table that tests and benches read. Nothing in the library refers to it, so the
-// linker drops it there.
+// A line of the table that tests and benches read.
+// Nothing in the library refers to it, so the linker drops it there.
 struct OpEntry {
   const char* name;
   std::vector<Sample> (*samples)();
@@ -144,10 +165,8 @@ constexpr OpEntry describe() {
     gnu::aligned(alignof(OpEntry))]] static const constinit OpEntry
 
 // Reproducible inputs for samples and tests; beyond 65,536 elements the values repeat.
-// N(0, 1)
-Tensor randn(Shape shape, uint64_t seed, Dtype dtype = Dtype::f64);
+Tensor randn(Shape shape, uint64_t seed, Dtype dtype = Dtype::f64);  // N(0, 1)
 Tensor rand_uniform(Shape shape, uint64_t seed, double low, double high, Dtype dtype = Dtype::f64);
-// i32 in [low, high)
-Tensor randint(Shape shape, uint64_t seed, int64_t low, int64_t high);
+Tensor randint(Shape shape, uint64_t seed, int64_t low, int64_t high);  // i32 in [low, high)
 
 }  // namespace ink

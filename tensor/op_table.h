@@ -7,9 +7,10 @@
 
 #include "tensor/op.h"
 
-// NOLINT(bugprone-reserved-identifier): named by the linker
+// Named by the linker. NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming)
 extern "C" const ink::OpEntry __start_ink_ops[];
-extern "C" const ink::OpEntry __stop_ink_ops[];  // NOLINT(bugprone-reserved-identifier)
+extern "C" const ink::OpEntry __stop_ink_ops[];
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
 namespace ink {
 

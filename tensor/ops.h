@@ -1,6 +1,7 @@
-// The menu: every differentiable op, one line each. Shapes: N tokens, C channels, H heads, D head
-// size, V vocabulary, B sequences. Ops accept any strides, f32 or f64, and raise Error with their
-// name when shapes do not fit.
+// The menu: every differentiable op, one line each.
+//
+// Shapes: N tokens, C channels, H heads, D head size, V vocabulary, B sequences. Ops accept any
+// strides, f32 or f64, and raise Error with their name when shapes do not fit.
 #pragma once
 #include <vector>
 
@@ -25,25 +26,21 @@ Tensor exp(const Tensor& x);
 Tensor log(const Tensor& x);
 Tensor sqrt(const Tensor& x);
 Tensor square(const Tensor& x);
-Tensor absolute(const Tensor& x);  // gradient 0 at 0
-Tensor relu(const Tensor& x);      // gradient 0 at 0
-Tensor gelu(const Tensor& x);      // x·Φ(x), exact (Hendrycks & Gimpel 2016)
-// ½x(1 + tanh(√(2/π)(x + 0.044715x³))), Google BERT's form
-Tensor gelu_tanh(const Tensor& x);
+Tensor absolute(const Tensor& x);   // gradient 0 at 0
+Tensor relu(const Tensor& x);       // gradient 0 at 0
+Tensor gelu(const Tensor& x);       // x·Φ(x), exact (Hendrycks & Gimpel 2016)
+Tensor gelu_tanh(const Tensor& x);  // ½x(1 + tanh(√(2/π)(x + 0.044715x³))), Google BERT's form
 Tensor tanh(const Tensor& x);
 Tensor sigmoid(const Tensor& x);
 Tensor activate(const Tensor& x, Activation f);
 
 // ── reductions (ops/reduction.cpp) ──────────────────────────────────────────────────────────────
-Tensor sum(const Tensor& x);  // ()
-// (); NaN of an empty tensor is an error
-Tensor mean(const Tensor& x);
+Tensor sum(const Tensor& x);   // ()
+Tensor mean(const Tensor& x);  // (); of an empty tensor it is an Error
 Tensor sum(const Tensor& x, int axis, bool keep = false);
 Tensor mean(const Tensor& x, int axis, bool keep = false);
-// gradient to the first largest element
-Tensor maximum(const Tensor& x, int axis, bool keep = false);
-// over the last axis, i32; not differentiable
-Tensor argmax(const Tensor& x);
+Tensor maximum(const Tensor& x, int axis, bool keep = false);  // gradient to the first largest
+Tensor argmax(const Tensor& x);  // over the last axis, i32; not differentiable
 
 // ── shape (ops/shape_ops.cpp) ───────────────────────────────────────────────────────────────────
 Tensor reshape(const Tensor& x, Shape shape);             // one extent may be -1
@@ -51,16 +48,14 @@ Tensor transpose(const Tensor& x, int axis1, int axis2);  // a view
 Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step = 1);  // a view
 Tensor expand(const Tensor& x, Shape shape);  // stretches extents of 1, a view
 Tensor concat(const std::vector<Tensor>& parts, int axis);
-// (R…, …) of x (N, …) and rows i32 (R…)
-Tensor gather_rows(const Tensor& x, const Tensor& rows);
-// between f32 and f64, differentiable
-Tensor cast(const Tensor& x, Dtype dtype);
+Tensor gather_rows(const Tensor& x, const Tensor& rows);  // (R…, …) of x (N, …), rows i32 (R…)
+Tensor cast(const Tensor& x, Dtype dtype);                // between f32 and f64, differentiable
 
 // ── products (ops/matmul.cpp, ops/linear.cpp) ───────────────────────────────────────────────────
 // (…, M, K) × (…, K, N) → (…, M, N); leading axes broadcast; transposed operands are read in place.
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool transpose_b = false);
-// f(x Wᵀ + b): x (…, K), W (N, K), b (N) or undefined. `packed` is W laid out beforehand
-// (inference); it must be current.
+// f(x Wᵀ + b): x (…, K), W (N, K), b (N) or undefined.
+// `packed` is W laid out beforehand (inference); it must be current.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
               Activation f = Activation::none, const PackedMatrix* packed = nullptr);
 
@@ -91,21 +86,20 @@ Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor
 
 // ── losses: scalars, means over the counted rows ────────────────────────────────────────────────
 inline constexpr int32_t kIgnore = -100;  // label of a row that does not count
-// −log softmax(logits)[label], mean over rows with label ≠ kIgnore (0 when there is none). logits
-// (N, V), labels i32 (N)
+// −log softmax(logits)[label], mean over rows with label ≠ kIgnore (0 when there is none).
+// logits (N, V), labels i32 (N)
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels);
-// −Σ p·log softmax(logits), mean over rows. probabilities (N, V) are constants.
+// −Σ p·log softmax(logits), mean over rows. Probabilities p ≥ 0 (N, V) are constants.
 Tensor soft_cross_entropy(const Tensor& logits, const Tensor& probabilities);
-// Σ p·(log p − log softmax(logits)), mean over rows (Hinton et al. 2015). probabilities (N, V) are
-// constants.
+// Σ p·(log p − log softmax(logits)), mean over rows (Hinton et al. 2015).
+// Probabilities p ≥ 0 (N, V) are constants.
 Tensor kl_divergence(const Tensor& logits, const Tensor& probabilities);
-Tensor mse_loss(const Tensor& x, const Tensor& y);  // mean of (x − y)²
-// mean over rows of 1 − cos(x, y); x, y (…, C)
-Tensor cosine_loss(const Tensor& x, const Tensor& y);
-// mean; targets in [0, 1] are constants
+Tensor mse_loss(const Tensor& x, const Tensor& y);     // mean of (x − y)²
+Tensor cosine_loss(const Tensor& x, const Tensor& y);  // mean over rows (…, C) of 1 − cos(x, y)
+// −t·log σ(logits) − (1 − t)·log σ(−logits), mean; targets t in [0, 1] are constants.
 Tensor binary_cross_entropy(const Tensor& logits, const Tensor& targets);
-// cross_entropy(x Wᵀ + b, labels) without keeping the logits twice: the masked-LM head. x (M, C), W
-// (V, C), b (V)
+// cross_entropy(x Wᵀ + b, labels) without keeping the logits twice: the masked-LM head.
+// x (M, C), W (V, C), b (V)
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& bias,
                             const Tensor& labels);
 

@@ -1,10 +1,10 @@
 // A fixed pool of threads that take chunks of one job at a time.
 //
-// One word of state says everything a worker must know: the number of the job, whether it may still
-// be joined, and how many workers are inside. The caller opens the job, works on it like everybody
-// else, closes it when no chunk is left, and waits only for the workers that joined: nobody waits
-// for a thread that was asleep. Workers watch the word for a moment after each job and then sleep
-// on it.
+// One word of state says everything a worker must know: the number of the job, whether it may
+// still be joined, and how many workers are inside. The caller opens the job, works on it like
+// everybody else, closes it when no chunk is left, and waits only for the workers that joined:
+// nobody waits for a thread that was asleep. Workers watch the word for a moment after each job
+// and then sleep on it.
 //
 // While one thread of the program runs a job, calls of others run in place. The pool is never
 // destroyed: a program may exit at any moment, from any thread.
@@ -108,9 +108,8 @@ class Pool {
 
   void start(int n) {
     stopping_.store(false, std::memory_order_relaxed);
-    spins_ = n <= cores()
-                 ? 20000
-                 : 100;  // with more threads than cores, spinning takes time from those who work
+    // With more threads than cores, spinning takes time from those who work.
+    spins_ = n <= cores() ? 20000 : 100;
     const uint32_t seen = word_.load(std::memory_order_relaxed) & ~kInside;
     try {
       for (int i = 1; i < n; ++i) workers_.emplace_back([this, seen] { work(seen); });

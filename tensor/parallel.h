@@ -28,8 +28,14 @@ void parallel_for(int64_t n, int64_t grain, const F& f) {
       &f);
 }
 
-// Chunk size for rows of `cost` elements each, so that a chunk is worth a hand-out (about 16 k
-// elements).
-inline int64_t grain_for(int64_t cost) { return cost >= 16384 ? 1 : 16384 / (cost > 0 ? cost : 1); }
+// Elements that make a chunk worth a hand-out. Tests set it to a few, so that small samples are cut
+// into many chunks too; no result may depend on it.
+inline int64_t chunk_elements = 16384;
+
+// Chunk size for rows of `cost` elements each.
+inline int64_t grain_for(int64_t cost) {
+  const int64_t rows = chunk_elements / (cost > 0 ? cost : 1);
+  return rows > 0 ? rows : 1;
+}
 
 }  // namespace ink

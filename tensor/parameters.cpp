@@ -10,7 +10,7 @@ Parameter& Parameters::add(std::string name, Tensor value) {
   check(!by_name_.contains(name), "parameters: the name ", name,
         " is used twice; to tie two, share the Parameter");
   const bool decay = value.rank() > 1;
-  Parameter& added = all_.emplace_back(std::move(name), std::move(value), true, decay);
+  Parameter& added = all_.emplace_back(Parameter{std::move(name), std::move(value), true, decay});
   by_name_.emplace(added.name, &added);
   return added;
 }

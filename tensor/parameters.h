@@ -16,8 +16,8 @@
 namespace ink {
 
 struct Parameter {
-  std::string
-      name;  // as in Hugging Face's files: "bert.encoder.layer.0.attention.self.query.weight"
+  // As in Hugging Face's files: "bert.encoder.layer.0.attention.self.query.weight".
+  std::string name;
   Tensor value;
   bool trainable = true;  // whether a tape watches it and an optimizer updates it
   bool decay = true;      // whether weight decay applies: matrices yes, biases and layer norms no
@@ -47,8 +47,8 @@ class Parameters {
   int64_t elements() const;  // numbers in all parameters; a tied one counts once
   size_t bytes() const;
 
-  // Gives every parameter memory of its own where it still reads a mapped file, so that it can be
-  // trained.
+  // Gives parameters that still read a mapped file memory of their own, so that they
+  // can be trained.
   void own();
 
  private:

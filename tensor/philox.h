@@ -61,8 +61,8 @@ class Random {
   uint64_t key_;
 };
 
-// Draws in sequence from one stream, for loops that consume a varying number of values (shuffles,
-// masking).
+// Draws in sequence from one stream, for loops that consume a varying number of
+// values (shuffles, masking).
 class Draws {
  public:
   explicit Draws(Random random) : random_(random) {}

@@ -8,23 +8,28 @@ namespace {
 
 constexpr int64_t kEdge = 3;
 
-void print_axis(std::ostream& out, const Tensor& x, const std::vector<double>& values, int axis,
-                int64_t first) {
-  if (axis == x.rank()) {
-    out << values[static_cast<size_t>(first)];
-    return;
+void print_element(std::ostream& out, const Tensor& x, int64_t offset) {
+  const Tensor element = view(x, {}, {}, offset);
+  if (is_float(x.dtype())) {
+    out << element.item();
+  } else {
+    out << *converted(element, Dtype::i64).data<int64_t>();
   }
-  int64_t step = 1;
-  for (int i = axis + 1; i < x.rank(); ++i) step *= x.dim(i);
+}
+
+void print_axis(std::ostream& out, const Tensor& x, int axis, int64_t offset) {
+  if (axis == x.rank()) return print_element(out, x, offset);
+  const int64_t extent = x.dim(axis), step = x.strides()[axis];
+  const std::string gap =
+      axis + 1 < x.rank() ? ",\n" + std::string(static_cast<size_t>(axis) + 1, ' ') : ", ";
   out << '[';
-  for (int64_t i = 0; i < x.dim(axis); ++i) {
-    if (i)
-      out << (axis + 1 < x.rank() ? ",\n" + std::string(static_cast<size_t>(axis) + 1, ' ') : ", ");
-    if (i == kEdge && x.dim(axis) > 2 * kEdge + 1) {
-      out << "…, ";
-      i = x.dim(axis) - kEdge;
+  for (int64_t i = 0; i < extent; ++i) {
+    if (i) out << gap;
+    if (i == kEdge && extent > 2 * kEdge + 1) {
+      out << "…" << gap;
+      i = extent - kEdge;
     }
-    print_axis(out, x, values, axis + 1, first + i * step);
+    print_axis(out, x, axis + 1, offset + i * step);
   }
   out << ']';
 }
@@ -35,7 +40,7 @@ std::ostream& operator<<(std::ostream& out, const Tensor& x) {
   if (!x) return out << "undefined tensor";
   const auto flags = out.flags();
   const auto precision = out.precision(4);
-  print_axis(out, x, to_vector<double>(converted(x, Dtype::f64)), 0, 0);
+  print_axis(out, x, 0, x.offset());
   out.flags(flags);
   out.precision(precision);
   return out << "  " << x.shape() << ' ' << name_of(x.dtype());

@@ -15,8 +15,8 @@ double Random::normal(uint64_t i) const {
 
 namespace {
 
-// Values of the first kBlock elements; larger tensors repeat them, so that inputs of benches cost
-// little.
+// Values of the first kBlock elements; larger tensors repeat them, so that inputs of
+// benches cost little.
 constexpr int64_t kBlock = 1 << 16;
 
 template <class F>

@@ -18,8 +18,8 @@ namespace {
 
 constexpr uint64_t kLengthBytes = 8, kLongestHeader = 100'000'000;
 constexpr std::string_view kMetadata = "__metadata__";
-// A tensor is {name: value, shape: [a few numbers]}: two levels below the header. The fourth is for
-// unknown fields.
+// A tensor is {name: value, shape: [a few numbers]}: two levels below the header. The fourth is
+// for unknown fields.
 constexpr JsonLimits kLimits{.depth = 4, .values = 65536};
 
 struct FileType {
@@ -47,7 +47,7 @@ Dtype dtype_from(const Json& fields) {
 Shape shape_from(const Json& fields) {
   const Json& list = fields.array("shape");
   check(list.size() <= kMaxRank, "", fields.where("shape"), ": expected at most ", kMaxRank,
-        " dimensions, got ", list.size());
+        " dimensions, got ", list.size(), "; inkstone's tensors have no more");
   Shape shape;
   for (size_t axis = 0; axis < list.size(); ++axis)
     shape.append(list.integer_between(axis, 0, INT64_MAX));
@@ -123,18 +123,24 @@ Metadata metadata_from(const Json& fields, const std::string& source) {
 
 }  // namespace
 
-SafeTensors::SafeTensors(const std::filesystem::path& path)
-    : file_(MappedFile::open(path)), source_(path.string()) {
-  const uint64_t size = file_->size();
+SafeTensors::SafeTensors(const std::filesystem::path& path) : SafeTensors(MappedFile::open(path)) {}
+
+SafeTensors::SafeTensors(const std::shared_ptr<const MappedFile>& file)
+    : SafeTensors({file->data(), file->size()}, file, file->path().string()) {}
+
+SafeTensors::SafeTensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                         std::string source)
+    : bytes_(bytes), owner_(std::move(owner)), source_(std::move(source)) {
+  const uint64_t size = bytes_.size();
   check(size >= kLengthBytes, "", source_, ": expected a safetensors file, got ", size, " bytes");
   uint64_t header = 0;
-  std::memcpy(&header, file_->data(), kLengthBytes);
+  std::memcpy(&header, bytes_.data(), kLengthBytes);
   check(header <= kLongestHeader, "", source_, ": expected a header of at most ", kLongestHeader,
         " bytes, got ", header, " at byte 0; this is no safetensors file");
   check(header <= size - kLengthBytes, "", source_, ": the header should have ", header,
         " bytes, the file holds ", size - kLengthBytes,
         " after its length; the file may be truncated");
-  const std::string_view text = file_->text().substr(kLengthBytes, header);
+  const std::string_view text(reinterpret_cast<const char*>(bytes_.data()) + kLengthBytes, header);
   check(text.starts_with('{'), "", source_, ": the header should begin with '{' at byte 8");
 
   data_ = kLengthBytes + header;
@@ -159,10 +165,10 @@ const SafeTensors::Entry* SafeTensors::find(std::string_view name) const {
 }
 
 Tensor SafeTensors::tensor(const Entry& entry) const {
-  const std::byte* data = file_->data() + data_ + entry.begin;
+  const std::byte* data = bytes_.data() + data_ + entry.begin;
   const size_t bytes = entry.end - entry.begin;
   if (reinterpret_cast<uintptr_t>(data) % size_of(entry.dtype) == 0) {
-    return Tensor(StorageRef(Storage::borrow(data, bytes, file_)), entry.shape,
+    return Tensor(StorageRef(Storage::borrow(data, bytes, owner_)), entry.shape,
                   row_major(entry.shape), 0, entry.dtype);
   }
   Tensor copy(entry.shape, entry.dtype);
@@ -193,8 +199,8 @@ Json describe(const Tensor& x, uint64_t begin) {
 
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                        const Metadata& metadata) {
-  // The format allows no gaps, so the widest types go first: then every tensor is aligned to its
-  // own type.
+  // The format allows no gaps, so the widest types go first: then every tensor is aligned to
+  // its own type.
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& t : tensors) {
     check_name(path.string(), t.name);

@@ -1,5 +1,5 @@
-// safetensors files: [8 bytes N] [N bytes of JSON: name → dtype, shape, data_offsets] [the numbers,
-// without gaps].
+// safetensors files: [8 bytes N] [N bytes of JSON: name → dtype, shape,
+// data_offsets] [the numbers].
 //
 // Reading maps the file: opening checks everything but copies nothing, and tensors borrow the
 // mapping. The reader is strict: whatever the format's text forbids, whatever two readers could
@@ -32,6 +32,9 @@ class SafeTensors {
   };
 
   explicit SafeTensors(const std::filesystem::path& path);
+  // The same on bytes that `owner`, never null, keeps alive; `source` names them in messages.
+  SafeTensors(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+              std::string source);
 
   const std::vector<Entry>& entries() const { return entries_; }  // ordered by name
   const Entry* find(std::string_view name) const;                 // null when absent
@@ -40,10 +43,12 @@ class SafeTensors {
   Tensor tensor(const Entry& entry) const;
   Tensor tensor(std::string_view name) const;
   const Metadata& metadata() const { return metadata_; }
-  const std::filesystem::path& path() const { return file_->path(); }
+  std::filesystem::path path() const { return source_; }
 
  private:
-  std::shared_ptr<const MappedFile> file_;
+  explicit SafeTensors(const std::shared_ptr<const MappedFile>& file);
+  std::span<const std::byte> bytes_;
+  std::shared_ptr<const void> owner_;
   std::string source_;  // the path, for messages
   uint64_t data_ = 0;   // where the numbers begin
   std::vector<Entry> entries_;

@@ -16,13 +16,17 @@ std::ostream& operator<<(std::ostream& out, const Extents& e) {
   return out << ')';
 }
 
+// Extents of 0 count as 1 on the way: strides are products too.
 int64_t Shape::size() const {
   int64_t n = 1;
-  for (int64_t d : *this) {
+  bool empty = false;
+  for (const int64_t d : *this) {
     check(d >= 0, "shape: extents should not be negative, got ", *this);
-    check(!__builtin_mul_overflow(n, d, &n), "shape: too many elements to count in ", *this);
+    empty |= d == 0;
+    check(!__builtin_mul_overflow(n, std::max<int64_t>(d, 1), &n),
+          "shape: too many elements to count in ", *this);
   }
-  return n;
+  return empty ? 0 : n;
 }
 
 Strides row_major(const Shape& shape) {
@@ -30,7 +34,8 @@ Strides row_major(const Shape& shape) {
   int64_t step = 1;
   for (int i = shape.rank(); i-- > 0;) {
     strides[i] = step;
-    step *= std::max<int64_t>(shape[i], 1);
+    check(!__builtin_mul_overflow(step, std::max<int64_t>(shape[i], 1), &step),
+          "shape: too many elements to count in ", shape);
   }
   return strides;
 }

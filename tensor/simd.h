@@ -3,8 +3,8 @@
 //
 // How: `flatten` inlines everything f calls into a function built for the target, so plain loops
 // become AVX2 or AVX-512 code while the rest of the program stays portable. Products and sums are
-// never contracted to fused multiply-adds
-// (-ffp-contract=off), so elementwise results are the same bits at every level.
+// never contracted to fused multiply-adds (-ffp-contract=off), so elementwise results are the same
+// bits at every level.
 //
 // How to write a kernel: one simd::run around all rows of a chunk, inside parallel_for, not one a
 // row (a call costs a few nanoseconds and cannot be inlined). Inside it, plain `for` loops over
@@ -28,25 +28,20 @@ const char* name_of(Level l);
 
 #if defined(__x86_64__)
 #define INK_TARGET_AVX2 "avx2,fma,f16c"
-#define INK_TARGET_AVX512 "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c,prefer-vector-width=512"
+#define INK_FEATURES_AVX512 "avx512f,avx512vl,avx512bw,avx512dq," INK_TARGET_AVX2
+#define INK_PRAGMA(text) _Pragma(#text)
 
-// Everything defined between BEGIN and END, templates included, is compiled for that level: for
-// code in intrinsics.
+// INK_BEGIN_TARGET(t): everything from here to INK_END_TARGET, templates included, is compiled for
+// that level: for code in intrinsics.
 #if defined(__clang__)
-#define INK_BEGIN_AVX2 \
-  _Pragma("clang attribute push(__attribute__((target(\"avx2,fma,f16c\"))), apply_to = function)")
-#define INK_BEGIN_AVX512                                                                     \
-  _Pragma(                                                                                   \
-      "clang attribute "                                                                     \
-      "push(__attribute__((target(\"avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c\"))), " \
-      "apply_to = function)")
-#define INK_END_TARGET _Pragma("clang attribute pop")
+#define INK_TARGET_AVX512 INK_FEATURES_AVX512
+#define INK_BEGIN_TARGET(t) \
+  INK_PRAGMA(clang attribute push(__attribute__((target(t))), apply_to = function))
+#define INK_END_TARGET INK_PRAGMA(clang attribute pop)
 #else
-#define INK_BEGIN_AVX2 _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma,f16c\")")
-#define INK_BEGIN_AVX512               \
-  _Pragma("GCC push_options") _Pragma( \
-      "GCC target(\"avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c,prefer-vector-width=512\")")
-#define INK_END_TARGET _Pragma("GCC pop_options")
+#define INK_TARGET_AVX512 INK_FEATURES_AVX512 ",prefer-vector-width=512"
+#define INK_BEGIN_TARGET(t) INK_PRAGMA(GCC push_options) INK_PRAGMA(GCC target(t))
+#define INK_END_TARGET INK_PRAGMA(GCC pop_options)
 #endif
 
 template <class F>

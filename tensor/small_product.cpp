@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "tensor/gemm_kernel.h"
-#include "tensor/packing.h"
+#include "tensor/panels.h"
 
 namespace ink {
 

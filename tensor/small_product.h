@@ -1,6 +1,6 @@
-// Products inside a task: the micro-kernels over operands that fit in the caches, on the calling
-// thread, in memory of the caller. f32 uses the kernels of gemm; f64 is plain loops, for gradient
-// checks.
+// Products inside a task: the micro-kernels over operands that fit in the caches, on the
+// calling thread, in memory of the caller. f32 uses the kernels of gemm; f64 is plain loops,
+// for gradient checks.
 #pragma once
 #include <cstdint>
 
@@ -10,8 +10,8 @@ namespace ink {
 template <class T>
 int64_t packed_size(int64_t n, int64_t k);
 
-// op(B)[k][n] is b[k·ldb + n], or b[n·ldb + k] when transposed; out holds packed_size(n, k)
-// elements.
+// op(B)[k][n] is b[k·ldb + n], or b[n·ldb + k] when transposed; out holds
+// packed_size(n, k) elements.
 template <class T>
 void pack(const T* b, int64_t ldb, bool transposed, int64_t n, int64_t k, T* out);
 

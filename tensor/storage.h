@@ -22,10 +22,11 @@ class Storage {
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
   bool borrowed() const { return owner_ != nullptr; }
-  // Counts in-place writes (optimizer updates, loading), so that derived copies such as packed
-  // weights notice.
+  // Names this storage and what it holds: no other storage of this process ever has the same one,
+  // and every in-place write (optimizer updates, loading) draws another. So derived copies such as
+  // packed weights notice.
   uint64_t version() const { return version_; }
-  void touch() { ++version_; }
+  void touch() { version_ = next_version(); }
 
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
@@ -38,9 +39,10 @@ class Storage {
       : data_(data), bytes_(bytes), owner_(std::move(owner)) {}
   ~Storage() = default;
   void destroy() noexcept;
+  static uint64_t next_version();
 
   std::atomic<int32_t> references_{1};
-  uint64_t version_ = 0;
+  uint64_t version_ = next_version();
   void* data_;
   size_t bytes_;
   std::shared_ptr<const void> owner_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
+#include <utility>
 
 #include "tensor/parallel.h"
 
@@ -83,9 +85,23 @@ T from_double(double v) {
     return to_float16(static_cast<float>(v));
   } else if constexpr (std::is_same_v<T, Bfloat16>) {
     return to_bfloat16(static_cast<float>(v));
+  } else if constexpr (std::is_integral_v<T>) {
+    // Strictly between the neighbours of the range, which are numbers of f64; NaN is not.
+    constexpr double kBelow = static_cast<double>(std::numeric_limits<T>::min()) - 1,
+                     kAbove = 2.0 * (uint64_t{1} << (std::numeric_limits<T>::digits - 1));
+    const bool fits = (v > kBelow || v == std::numeric_limits<T>::min()) && v < kAbove;
+    check(fits, "tensor: ", v, " does not fit into ", name_of(dtype_of<T>));
+    return static_cast<T>(v);
   } else {
     return static_cast<T>(v);
   }
+}
+
+// The same between integers, which f64 would round.
+template <class T, class S>
+T from_integer(S v) {
+  check(std::in_range<T>(v), "tensor: ", +v, " does not fit into ", name_of(dtype_of<T>));
+  return static_cast<T>(v);
 }
 
 }  // namespace
@@ -107,14 +123,18 @@ Tensor::Tensor(StorageRef storage, Shape shape, Strides strides, int64_t offset,
       dtype_(dtype) {
   check(strides.rank() == shape.rank(), "tensor: strides ", strides, " for shape ", shape);
   contiguous_ = size_ == 0 || is_row_major(shape, strides);
-  int64_t low = offset, high = offset + 1;  // the range of elements that the strides can reach
+  int64_t low = offset, high = offset;  // the first and the last element that the strides can reach
+  bool countable = true;
   for (int i = 0; i < shape.rank(); ++i) {
-    const int64_t reach = (std::max<int64_t>(shape[i], 1) - 1) * strides[i];
-    (reach < 0 ? low : high) += reach;
+    int64_t reach = 0;
+    countable &= !__builtin_mul_overflow(std::max<int64_t>(shape[i], 1) - 1, strides[i], &reach);
+    int64_t& end = reach < 0 ? low : high;
+    countable &= !__builtin_add_overflow(end, reach, &end);
   }
   const auto available = static_cast<int64_t>(storage_->bytes() / size_of(dtype));
-  check(size_ == 0 || (low >= 0 && high <= available), "tensor: view ", shape, " with strides ",
-        strides, " at ", offset, " leaves its storage of ", available, " elements");
+  check(size_ == 0 || (countable && low >= 0 && high < available), "tensor: view ", shape,
+        " with strides ", strides, " at ", offset, " leaves its storage of ", available,
+        " elements");
 }
 
 double Tensor::item() const {
@@ -183,6 +203,7 @@ Tensor contiguous(const Tensor& x) {
 }
 
 Tensor clone(const Tensor& x) {
+  check(static_cast<bool>(x), "clone: expected a tensor, got an undefined one");
   Tensor y = empty_like(x);
   with_type(x.dtype(), [&](auto t) {
     using T = decltype(t);
@@ -208,7 +229,7 @@ Tensor converted(const Tensor& x, Dtype dtype) {
       parallel_for(x.size(), grain_for(1), [&](int64_t begin, int64_t end) {
         for (int64_t i = begin; i < end; ++i) {
           if constexpr (std::is_integral_v<S> && std::is_integral_v<T>) {
-            out[i] = static_cast<T>(in[i]);
+            out[i] = from_integer<T>(in[i]);
           } else {
             out[i] = from_double<T>(as_double(in[i]));
           }
@@ -220,10 +241,13 @@ Tensor converted(const Tensor& x, Dtype dtype) {
 }
 
 Tensor view(const Tensor& x, Shape shape, Strides strides, int64_t offset) {
+  check(static_cast<bool>(x), "view: expected a tensor to view as ", shape,
+        ", got an undefined one");
   return Tensor(x.storage(), shape, strides, offset, x.dtype());
 }
 
 void copy_into(Tensor& target, const Tensor& source) {
+  check(target && source, "copy_into: expected two tensors, got an undefined one");
   check(target.shape() == source.shape() && target.dtype() == source.dtype(),
         "copy_into: expected ", target.shape(), ' ', name_of(target.dtype()), ", got ",
         source.shape(), ' ', name_of(source.dtype()));

@@ -1,5 +1,6 @@
-// Tensor: a cheap handle to (storage, shape, strides, dtype). Copies share memory; ops never write
-// their inputs.
+// Tensor: a cheap handle to (storage, shape, strides, dtype).
+//
+// Copies share memory; ops never write their inputs.
 #pragma once
 #include <ostream>
 #include <span>
@@ -26,8 +27,7 @@ class Tensor {
 
   explicit operator bool() const { return static_cast<bool>(storage_); }
   const Shape& shape() const { return shape_; }
-  // in elements; 0 where an extent is stretched
-  const Strides& strides() const { return strides_; }
+  const Strides& strides() const { return strides_; }  // in elements; 0: a stretched extent
   Dtype dtype() const { return dtype_; }
   Device device() const { return Device::cpu; }
   int rank() const { return shape_.rank(); }
@@ -80,16 +80,16 @@ template <class T>
 Tensor from(const std::vector<T>& values) {
   return from(std::span<const T>(values), Shape{static_cast<int64_t>(values.size())});
 }
+// A row-major copy of the elements; T must be the tensor's type.
 template <class T>
-// row-major copy of the elements; T must be the tensor's type
 std::vector<T> to_vector(const Tensor& x);
 
 // Same values in row-major memory; x itself (sharing memory) when it already is. Keeps grad_id.
 Tensor contiguous(const Tensor& x);
 // A fresh contiguous copy, never sharing memory; not watched by any tape.
 Tensor clone(const Tensor& x);
-// Values converted to another element type; x itself when it already has it. Not recorded: see the
-// op `cast`.
+// Values converted to another element type; x itself when it already has it. Fractions are cut off;
+// a value that an integer type cannot hold (NaN too) is an Error. Not recorded: see the op `cast`.
 Tensor converted(const Tensor& x, Dtype dtype);
 // A view of the same storage, not recorded; every element must lie inside the storage.
 Tensor view(const Tensor& x, Shape shape, Strides strides, int64_t offset);
@@ -97,7 +97,7 @@ Tensor view(const Tensor& x, Shape shape, Strides strides, int64_t offset);
 void copy_into(Tensor& target, const Tensor& source);
 
 bool equal_bits(const Tensor& a, const Tensor& b);  // same shape, dtype and bytes
-// values (long axes elided), shape and dtype
+// Prints values (long axes elided), shape and dtype.
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
 
 }  // namespace ink

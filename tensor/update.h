@@ -1,6 +1,7 @@
-// In-place updates of tensors: gradient sums, norms, optimizer steps. Never recorded, never
-// differentiated; every written tensor is touched. f32 or f64, contiguous; reductions are cut in
-// fixed chunks, so threads do not matter.
+// Gradient sums, scaling in place, and norms.
+//
+// Never recorded, never differentiated; every written tensor is touched. f32 or f64, contiguous;
+// reductions are cut in fixed chunks, so threads do not matter.
 #pragma once
 #include "tensor/tensor.h"
 
@@ -11,28 +12,5 @@ void add_gradient(Tensor& into, Tensor g);
 void scale_in_place(Tensor& x, double factor);
 double squared_norm(const Tensor& x);  // Σ x², summed in f64
 bool all_finite(const Tensor& x);
-
-// One AdamW step (Loshchilov & Hutter 2019, alg. 2), t ≥ 1:
-//   m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  w ← w − lr·( m̂/(√v̂ + ε) + λw ).
-// With bias correction m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ); without (Google BERT's variant) m̂ = m, v̂ =
-// v. g is multiplied by `gradient_scale` first (clipping, mean over micro-batches).
-struct AdamStep {
-  double learning_rate = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-6, weight_decay = 0,
-         gradient_scale = 1;
-  bool bias_correction = true;
-  int64_t t = 1;
-};
-void adamw_update(Tensor& w, const Tensor& g, Tensor& m, Tensor& v, const AdamStep& step);
-
-// One LAMB step (You et al. 2020, alg. 2): u as in AdamW, w ← w − lr·r·u, r = ‖w‖/‖u‖ when both are
-// positive, else 1. trust_ratio false (biases, layer norms) sets r = 1.
-void lamb_update(Tensor& w, const Tensor& g, Tensor& m, Tensor& v, const AdamStep& step,
-                 bool trust_ratio);
-
-// SGD with momentum: m ← μm + g + λw;  w ← w − lr·m.
-struct SgdStep {
-  double learning_rate = 0, momentum = 0, weight_decay = 0, gradient_scale = 1;
-};
-void sgd_update(Tensor& w, const Tensor& g, Tensor& m, const SgdStep& step);
 
 }  // namespace ink

@@ -1,15 +1,19 @@
-// exp, log, tanh, erf, sigmoid and the GELU family as inline functions of one number, without
-// branches.
+// exp, log, tanh, erf, sigmoid, the GELU family: inline functions of one number without branches.
 //
 // A plain loop over them under `#pragma omp simd` becomes vector code (simd.h). f32: polynomials
 // fitted by tools/fit_vector_math.py; additions and products are never fused, so the bits are the
 // same at every instruction set. f64: the standard library's accuracy.
 //
-// Largest errors in f32 over all finite x, against double (ulp: units in the last place of the
-// result):
-//   exp      1.0 ulp, subnormal results included     log      1.0 ulp     tanh  1.3 ulp erf  2.1
-//   ulp sigmoid  1.5e-7 of the result down to 1e-37      gelu, gelu_tanh       1.5e-7 of max(1,
-//   |x|) gelu_derivative, gelu_tanh_derivative            2.0e-7
+// Largest errors in f32 over all finite x, against double (ulp: units in the last place):
+//
+//   exp                                      1.0 ulp, subnormal results included
+//   log                                      1.0 ulp
+//   tanh                                     1.3 ulp
+//   erf                                      2.1 ulp
+//   sigmoid                                  1.5e-7 of the result, down to 1e-37
+//   gelu, gelu_tanh                          1.5e-7 of max(1, |x|)
+//   gelu_derivative, gelu_tanh_derivative    2.0e-7
+//
 // NaN gives NaN; ±inf gives the limit.
 #pragma once
 #include <bit>
@@ -155,8 +159,7 @@ INK_INLINE float gelu_tanh_derivative(float x) {
 
 INK_INLINE float relu(float x) { return x < 0 ? 0.0f : x; }
 
-// ── f64
-// ─────────────────────────────────────────────────────────────────────────────────────────────────
+// ── f64 ─────────────────────────────────────────────────────────────────────────────────────────
 
 INK_INLINE double exp(double x) { return std::exp(x); }
 INK_INLINE double log(double x) { return std::log(x); }

@@ -1,5 +1,5 @@
-// EXPECT_ERROR(statement, "part of the message"): the statement raises ink::Error with that
-// sentence.
+// EXPECT_ERROR(statement, "part of the message"): the statement raises ink::Error
+// with that sentence.
 #pragma once
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-// A folder for one test program's files, in memory where the system offers that: flushing is then
-// free.
+// A folder for one test program's files, in memory where the system offers that: flushing
+// is then free.
 #pragma once
 #include <unistd.h>
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tensor/error.h"
+#include "tensor/fingerprint.h"
 #include "tensor/philox.h"
 #include "text/utf8.h"
 
@@ -115,17 +116,24 @@ Corpus Corpus::open(const std::vector<fs::path>& paths, const CorpusOptions& opt
 void Corpus::index(std::shared_ptr<const MappedFile> file) {
   check_utf8(*file);
   const std::string_view text = file->text();
+  digest_ = Digest().add(digest_).add(text).value();
   const auto limit = static_cast<size_t>(options_.block_bytes);
   size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
-  bool full = true;
+  bool full = true, cut = false;
+  Split split = Split::train;
   for (;;) {
     const auto [begin, end] = document_at(text, at, limit);
     if (begin == end) break;
-    if (full) blocks_.push_back({files_.size(), begin, begin, {}});
+    const bool continues = cut && begin == at;  // no blank line between
+    if (!continues) split = split_of(text.substr(begin, end - begin));
+    // A document that was cut has filled its block, so its next piece begins one.
+    if (full) blocks_.push_back({files_.size(), begin, begin, {}, {}});
     Block& block = blocks_.back();
+    if (continues) block.continued = split;
     block.end = end;
-    ++block.documents[static_cast<size_t>(split_of(text.substr(begin, end - begin)))];
+    ++block.documents[static_cast<size_t>(split)];
     full = end - block.begin >= limit;
+    cut = end - begin >= limit;
     at = end;
   }
   files_.push_back(std::move(file));
@@ -141,6 +149,10 @@ int64_t Corpus::documents(Split split) const {
   int64_t n = 0;
   for (int64_t b = 0; b < blocks(); ++b) n += block_documents(b, split);
   return n;
+}
+
+int64_t Corpus::whole_documents(Split split) const {
+  return documents(split) - std::ranges::count(blocks_, std::optional(split), &Block::continued);
 }
 
 int64_t Corpus::bytes() const {
@@ -163,7 +175,8 @@ std::vector<Document> Corpus::read_block(int64_t block, Split split) const {
   for (size_t at = b.begin; at < b.end;) {
     const auto [begin, end] = document_at(text, at, static_cast<size_t>(options_.block_bytes));
     const std::string_view document = text.substr(begin, end - begin);
-    if (split_of(document) == split) out.push_back(parse_document(document));
+    const Split here = begin == b.begin && b.continued ? *b.continued : split_of(document);
+    if (here == split) out.push_back(parse_document(document));
     at = end;
   }
   return out;

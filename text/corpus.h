@@ -33,10 +33,11 @@ struct Document {
 };
 
 struct CorpusOptions {
-  // Share of documents kept for evaluation, 0 to 1. Chosen by a hash of the document's text, so a
-  // document keeps its side when files are renamed, split or added.
+  // Share of documents kept for evaluation, 0 to 1. Chosen by a hash of the document's text (its
+  // first block_bytes), so a document keeps its side when files are renamed, split or added.
   double held_out = 0;
-  // A block ends with the document that fills it; a document that is longer is cut at a line end.
+  // A block ends with the document that fills it; a document that is longer is cut at a line end,
+  // and all its pieces are on the same side.
   int64_t block_bytes = int64_t{1} << 20;
 };
 
@@ -48,8 +49,10 @@ class Corpus {
   static Corpus open(const std::vector<std::filesystem::path>& paths,
                      const CorpusOptions& options = {});
 
-  int64_t documents(Split split) const;
+  int64_t documents(Split split) const;  // pieces of those longer than a block count each
+  int64_t whole_documents(Split split) const;
   int64_t bytes() const;
+  uint64_t digest() const { return digest_; }  // of the files in order (tensor/fingerprint.h)
   int64_t blocks() const { return static_cast<int64_t>(blocks_.size()); }
   int64_t block_documents(int64_t block, Split split) const;
   std::vector<Document> read_block(int64_t block, Split split) const;
@@ -58,6 +61,7 @@ class Corpus {
   struct Block {
     size_t file, begin, end;
     std::array<int64_t, 2> documents;  // by Split
+    std::optional<Split> continued;    // of the document whose middle the block begins with
   };
   Corpus() = default;
   void index(std::shared_ptr<const MappedFile> file);
@@ -66,6 +70,7 @@ class Corpus {
   CorpusOptions options_;
   std::vector<std::shared_ptr<const MappedFile>> files_;
   std::vector<Block> blocks_;
+  uint64_t digest_ = 0;
 };
 
 // Where a reader stands: the next document is number `document` of `epoch`.

@@ -36,20 +36,20 @@ std::vector<Span> whole_words(const Encoding& encoding, std::span<const Span> wo
                               std::span<const Span> second) {
   WordCursor cursors[] = {WordCursor(words), WordCursor(second)};
   std::vector<Span> groups;
-  int32_t last_word = Encoding::no_word, last_segment = 0;
+  int32_t last_word = Encoding::no_word, last_text = 0;
   for (size_t i = 0; i < encoding.ids.size(); ++i) {
-    const int32_t word = encoding.words[i], segment = encoding.segments[i];
+    const int32_t word = encoding.words[i], text = encoding.texts[i];
     if (word != Encoding::no_word) {
       const auto position = static_cast<int32_t>(i);
-      const bool inside = cursors[segment != 0].continues(encoding.offsets[i]);
-      const bool follows = last_word != Encoding::no_word && last_segment == segment;
+      const bool inside = cursors[text].continues(encoding.offsets[i]);
+      const bool follows = last_word != Encoding::no_word && last_text == text;
       if (follows && (inside || word == last_word))
         groups.back().end = position + 1;
       else
         groups.push_back({position, position + 1});
     }
     last_word = word;
-    last_segment = segment;
+    last_text = text;
   }
   return groups;
 }

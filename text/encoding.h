@@ -5,7 +5,7 @@
 //                       offsets   0,0   0,1    1,2    3,6    6,11     0,0
 //
 // All vectors have one element per token. Offsets are half-open spans of the text that the token is
-// from (the first or, where segments is 1 and words >= 0, the second of a pair).
+// from, which `texts` names.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -16,10 +16,11 @@
 namespace ink {
 
 struct Encoding {
-  static constexpr int32_t no_word = -1;  // of added [CLS] and [SEP]
+  static constexpr int32_t no_word = -1, no_text = -1;  // of added [CLS] and [SEP]
 
   std::vector<int32_t> ids = {};
-  std::vector<int32_t> segments = {};  // 0, or 1 for the second text of a pair and its [SEP]
+  std::vector<int32_t> segments = {};  // as the model's family numbers them (text/template.h)
+  std::vector<int32_t> texts = {};     // 0, or 1 for the second of a pair, or no_text
   std::vector<int32_t> words = {};     // number of the word in its text, or no_word
   std::vector<Span> offsets = {};      // in code points
   std::vector<Span> bytes = {};        // in bytes of the UTF-8 text

@@ -78,44 +78,13 @@ std::array<char32_t, 4> decomposition(char32_t c) {
   return {row->to[0], row->to[1], row->to[2], row->to[3]};
 }
 
-// NFD: every character decomposed, then each run of combining marks sorted by class, stably. The
-// reference lets the first character of a decomposition advance in the source and the others stay,
-// and keeps that rule after sorting; so do we, as offsets should agree too.
-Normalized decompose(const Normalized& in) {
-  struct Item {
-    char32_t c;
-    uint8_t combining_class;
-    bool advances;
-  };
-  std::vector<Item> items;
-  items.reserve(in.text.size() + 16);
-  for (const char32_t c : in.text) {
-    if (!(properties(c) & composed)) {
-      items.push_back({c, 0, true});
-      continue;
-    }
-    bool advances = true;
-    for (const char32_t part : decomposition(c)) {
-      if (part == 0) break;
-      items.push_back({part, combining_class(part), advances});
-      advances = false;
-    }
-  }
-  for (auto run = items.begin(); run != items.end();) {
-    const auto is_starter = [](const Item& i) { return i.combining_class == 0; };
-    const auto first = std::find_if_not(run, items.end(), is_starter);
-    run = std::find_if(first, items.end(), is_starter);
-    std::stable_sort(first, run, [](const Item& a, const Item& b) {
-      return a.combining_class < b.combining_class;
-    });
-  }
-  Normalized out;
-  size_t read = 0;
-  for (const Item& item : items) {
-    if (item.advances) ++read;
-    append(out, item.c, in.source[read - 1]);
-  }
-  return out;
+// The complete compatible decomposition of c, empty where it is the canonical one.
+std::span<const char32_t> compatible_decomposition(char32_t c) {
+  const auto row =
+      std::lower_bound(kCompatible.begin(), kCompatible.end(), c,
+                       [](const CompatibleDecomposition& d, char32_t x) { return d.from < x; });
+  if (row == kCompatible.end() || row->from != c) return {};
+  return kCompatibleText.subspan(row->begin, row->size);
 }
 
 Normalized clean(std::u32string_view original, bool space_out_han, uint8_t& seen) {
@@ -166,13 +135,58 @@ void expand_dotted_i(Normalized& text) {
   text = std::move(out);
 }
 
+}  // namespace
+
+// NFD: every character decomposed, then each run of combining marks sorted by class, stably. The
+// reference lets the first character of a decomposition advance in the source and the others stay,
+// and keeps that rule after sorting; so do we, as offsets should agree too.
+Normalized decompose(const Normalized& in, bool compatible) {
+  struct Item {
+    char32_t c;
+    uint8_t combining_class;
+    bool advances;
+  };
+  std::vector<Item> items;
+  items.reserve(in.text.size() + 16);
+  const auto add = [&](std::span<const char32_t> parts) {
+    bool advances = true;
+    for (const char32_t part : parts) {
+      if (part == 0) break;
+      items.push_back({part, combining_class(part), advances});
+      advances = false;
+    }
+  };
+  for (const char32_t c : in.text) {
+    const auto parts = compatible ? compatible_decomposition(c) : std::span<const char32_t>();
+    if (!parts.empty())
+      add(parts);
+    else if (properties(c) & composed)
+      add(decomposition(c));
+    else
+      items.push_back({c, 0, true});
+  }
+  for (auto run = items.begin(); run != items.end();) {
+    const auto is_starter = [](const Item& i) { return i.combining_class == 0; };
+    const auto first = std::find_if_not(run, items.end(), is_starter);
+    run = std::find_if(first, items.end(), is_starter);
+    std::stable_sort(first, run, [](const Item& a, const Item& b) {
+      return a.combining_class < b.combining_class;
+    });
+  }
+  Normalized out;
+  size_t read = 0;
+  for (const Item& item : items) {
+    if (item.advances) ++read;
+    append(out, item.c, in.source[read - 1]);
+  }
+  return out;
+}
+
 void lowercase(Normalized& text) {
   if (text.text.find(kCapitalIWithDot) != std::u32string::npos) expand_dotted_i(text);
   for (char32_t& c : text.text)
     if (properties(c) & capital) c = lowercase(c);
 }
-
-}  // namespace
 
 Normalized normalize(std::u32string_view original, const NormalizeOptions& options) {
   uint8_t seen = 0;

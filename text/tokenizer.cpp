@@ -1,4 +1,4 @@
-// Tokenizer: text ⇄ ids by BERT's normalization and greedy WordPiece, equal to the fast tokenizer.
+// Tokenizer: text ⇄ ids for every family of BERT's kin, equal to the fast tokenizers.
 #include "text/tokenizer.h"
 
 #include <algorithm>
@@ -9,86 +9,105 @@
 namespace ink {
 namespace {
 
-constexpr size_t kLongestWord = 100;  // characters; longer words are [UNK]
 constexpr int64_t kLinesPerTask = 64;
 
-void append_token(Encoding& out, int32_t id, int32_t word, Span offset, Span bytes) {
-  out.ids.push_back(id);
-  out.segments.push_back(0);
-  out.words.push_back(word);
-  out.offsets.push_back(offset);
-  out.bytes.push_back(bytes);
-}
-
-void append_prefix(Encoding& out, const Encoding& from, int64_t count, int32_t segment) {
-  const auto copy = [&](auto& to, const auto& source) {
-    to.insert(to.end(), source.begin(), source.begin() + count);
-  };
-  copy(out.ids, from.ids);
-  copy(out.words, from.words);
-  copy(out.offsets, from.offsets);
-  copy(out.bytes, from.bytes);
-  out.segments.resize(out.ids.size(), segment);
-}
-
-struct Lengths {
-  int64_t first, second;
-};
-
-// How many tokens of each text fit into `room`.
-Lengths fit(Lengths n, int64_t room, Truncation truncation) {
-  const int64_t excess = n.first + n.second - room;
-  if (excess <= 0) return n;
-  if (truncation != Truncation::longest_first) {
-    int64_t& shortened = truncation == Truncation::first ? n.first : n.second;
-    check(shortened >= excess, "tokenizer: expected max_length to leave room for ", excess,
-          " more tokens than the ", truncation == Truncation::first ? "first" : "second",
-          " text, the only one to be shortened, can give up; it has ", shortened);
-    shortened -= excess;
-    return n;
-  }
-  auto [shorter, longer] = std::minmax({n.first, n.second});
-  if (shorter + shorter >= room) {
-    // Both are cut to one length; an odd token goes to the longer text.
-    shorter = room / 2;
-    longer = room - shorter;
-  } else {
-    longer = room - shorter;
-  }
-  return n.first > n.second ? Lengths{longer, shorter} : Lengths{shorter, longer};
-}
-
-struct Match {
-  int32_t id;  // Trie::no_value: none
-  size_t end;
-};
-
-// The longest string of the trie below `node` that stands in the text at `begin`.
-Match longest(const Trie& trie, Trie::Node node, std::u32string_view text, size_t begin) {
-  Match out{Trie::no_value, begin};
-  for (size_t i = begin; i < text.size(); ++i) {
-    const auto [next, value] = trie.step(node, text[i]);
-    if (next == Trie::nowhere) break;
-    if (value != Trie::no_value) out = {value, i + 1};
-    node = next;
+std::vector<AddedToken> special_tokens_of(const Vocabulary& v) {
+  std::vector<AddedToken> out;
+  for (const int32_t id : {v.unk(), v.cls(), v.sep(), v.mask(), v.pad()}) {
+    const auto same = [&](const AddedToken& t) { return t.id == id; };
+    if (std::none_of(out.begin(), out.end(), same))
+      out.push_back({.content = v.token(id), .id = id});
   }
   return out;
+}
+
+TokenizerParts bert_parts(Vocabulary vocabulary, NormalizeOptions options) {
+  WordPiece model(vocabulary);
+  Template frame = Template::bert(vocabulary);
+  std::vector<AddedToken> added = special_tokens_of(vocabulary);
+  return {std::move(vocabulary), Normalizer({options}), std::move(model), std::move(frame),
+          std::move(added)};
+}
+
+Encoding slice(const Encoding& from, int64_t begin, int64_t end) {
+  const auto part = [&](const auto& v) {
+    return std::remove_cvref_t<decltype(v)>(v.begin() + begin, v.begin() + end);
+  };
+  return {part(from.ids),   part(from.segments), part(from.texts),
+          part(from.words), part(from.offsets),  part(from.bytes)};
 }
 
 }  // namespace
 
 Tokenizer::Tokenizer(Vocabulary vocabulary, NormalizeOptions options)
-    : vocabulary_(std::move(vocabulary)), options_(options) {
-  continuation_ = pieces_.insert(U"##", Trie::no_value);
-  for (int32_t id = 0; id < vocabulary_.size(); ++id)
-    pieces_.insert(decode_utf8(vocabulary_.token(id)), id);
-  const SpecialTokens& names = vocabulary_.special_tokens();
-  for (const std::string& name : {names.unk, names.cls, names.sep, names.mask, names.pad}) {
-    const std::u32string token = decode_utf8(name);
-    special_.insert(token, vocabulary_.id(name));
-    special_starts_ += token[0];
-  }
+    : Tokenizer(bert_parts(std::move(vocabulary), options)) {}
+
+Tokenizer::Tokenizer(TokenizerParts parts)
+    : parts_(std::move(parts)), added_(parts_.added, parts_.normalizer) {
+  for (const AddedToken& token : parts_.added)
+    check(parts_.vocabulary.find(token.content) == token.id, "tokenizer: expected added token '",
+          token.content, "' in the vocabulary under its id ", token.id);
 }
+
+NormalizeOptions Tokenizer::options() const {
+  if (const NormalizeOptions* options = parts_.normalizer.bert()) return *options;
+  return {.do_lower_case = false, .tokenize_chinese_chars = false};
+}
+
+// ── one text ────────────────────────────────────────────────────────────────────────────────────
+
+// Cuts characters [begin, end), which hold no added token that is looked for in plain text.
+void Tokenizer::cut(const Decoded& text, size_t begin, size_t end, TokenSink& out) const {
+  if (begin >= end) return;
+  const auto cut_plain = [&](const Normalized& part) {
+    std::visit([&](const auto& model) { model.cut(part, out); }, parts_.model);
+  };
+  Normalized all = parts_.normalizer(std::u32string_view(text.text).substr(begin, end - begin));
+  for (int32_t& source : all.source) source += static_cast<int32_t>(begin);
+  const std::vector<AddedTokens::Match> matches = added_.find(all.text, true);
+  if (matches.empty()) return cut_plain(all);
+  size_t at = 0;
+  const auto cut_until = [&](size_t to) {
+    if (at >= to) return;
+    const auto from = all.source.begin();
+    cut_plain({all.text.substr(at, to - at),
+               {from + static_cast<ptrdiff_t>(at), from + static_cast<ptrdiff_t>(to)}});
+  };
+  for (const auto& [id, first, last] : matches) {
+    cut_until(first);
+    out.begin_word();
+    out.add(id, all.source[first], all.source[last - 1] + 1);
+    at = last;
+  }
+  cut_until(all.text.size());
+}
+
+Tokenizer::Whole Tokenizer::whole(std::string_view text) const {
+  Whole out{decode_utf8_with_offsets(text), {}};
+  TokenSink sink(out.text, out.tokens);
+  size_t at = 0;
+  for (const auto& [id, begin, end] : added_.find(out.text.text, false)) {
+    cut(out.text, at, begin, sink);
+    sink.begin_word();
+    sink.add(id, static_cast<int32_t>(begin), static_cast<int32_t>(end));
+    at = end;
+  }
+  cut(out.text, at, out.text.text.size(), sink);
+  return out;
+}
+
+void Tokenizer::trim(const Decoded& text, Encoding& tokens) const {
+  const auto* model = std::get_if<ByteBpe>(&parts_.model);
+  if (model && model->options().trim_offsets) model->trim(text, tokens);
+}
+
+Encoding Tokenizer::pieces(std::string_view text) const {
+  Whole all = whole(text);
+  trim(all.text, all.tokens);
+  return std::move(all.tokens);
+}
+
+// ── sequences ───────────────────────────────────────────────────────────────────────────────────
 
 Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {
   return join(pieces(text), nullptr, options);
@@ -100,94 +119,63 @@ Encoding Tokenizer::encode(std::string_view first, std::string_view second,
   return join(pieces(first), &b, options);
 }
 
-Encoding Tokenizer::pieces(std::string_view text) const {
-  const Decoded decoded = decode_utf8_with_offsets(text);
-  const std::u32string_view all = decoded.text;
-  Encoding out;
-  Span plain{0, 0};  // what has been passed since the last special token
-  for (size_t at = all.find_first_of(special_starts_); at < all.size();) {
-    const auto [id, end] = longest(special_, Trie::root, all, at);
-    if (id != Trie::no_value) {
-      plain.end = static_cast<int32_t>(at);
-      add_pieces(decoded, plain, out);
-      const int32_t word = out.words.empty() ? 0 : out.words.back() + 1;
-      const Span span{static_cast<int32_t>(at), static_cast<int32_t>(end)};
-      append_token(out, id, word, span, {decoded.bytes[at], decoded.bytes[end]});
-      plain.begin = span.end;
-    }
-    at = all.find_first_of(special_starts_, std::max(end, at + 1));
-  }
-  plain.end = static_cast<int32_t>(all.size());
-  add_pieces(decoded, plain, out);
-  return out;
-}
-
-// Appends the tokens of a part of the text that holds no special token.
-void Tokenizer::add_pieces(const Decoded& text, Span part, Encoding& out) const {
-  const auto begin = static_cast<size_t>(part.begin);
-  const Normalized normalized = normalize(
-      std::u32string_view(text.text).substr(begin, static_cast<size_t>(part.size())), options_);
-  const std::vector<Span> words = split_words(normalized.text);
-  int32_t number = out.words.empty() ? 0 : out.words.back() + 1;
-  std::vector<int32_t> ids;
-  std::vector<Span> pieces;
-  for (const Span& word : words) {
-    ids.clear();
-    pieces.clear();
-    spell(std::u32string_view(normalized.text)
-              .substr(static_cast<size_t>(word.begin), static_cast<size_t>(word.size())),
-          ids, pieces);
-    for (size_t i = 0; i < ids.size(); ++i) {
-      const auto source = [&](int32_t in_word) {
-        return part.begin + normalized.source[static_cast<size_t>(word.begin + in_word)];
-      };
-      const Span offset{source(pieces[i].begin), source(pieces[i].end - 1) + 1};
-      append_token(out, ids[i], number, offset,
-                   {text.bytes[static_cast<size_t>(offset.begin)],
-                    text.bytes[static_cast<size_t>(offset.end)]});
-    }
-    ++number;
-  }
-}
-
-// Greedy longest match first: one walk down the trie per piece.
-void Tokenizer::spell(std::u32string_view word, std::vector<int32_t>& ids,
-                      std::vector<Span>& pieces) const {
-  size_t begin = 0;
-  while (begin < word.size() && word.size() <= kLongestWord) {
-    const auto [id, end] = longest(pieces_, begin == 0 ? Trie::root : continuation_, word, begin);
-    if (id == Trie::no_value) break;
-    ids.push_back(id);
-    pieces.push_back({static_cast<int32_t>(begin), static_cast<int32_t>(end)});
-    begin = end;
-  }
-  if (begin < word.size()) {
-    ids.assign(1, vocabulary_.unk());
-    pieces.assign(1, {0, static_cast<int32_t>(word.size())});
-  }
+Lengths Tokenizer::fit(Lengths lengths, bool is_pair, const EncodeOptions& options) const {
+  const int64_t added = Template::added(is_pair ? parts_.frame.pair : parts_.frame.single);
+  check(options.max_length == 0 || options.max_length >= added,
+        "tokenizer: expected max_length to be 0 or at least ", added,
+        " for the tokens that are added, got ", options.max_length);
+  if (options.max_length == 0) return lengths;
+  return truncated(lengths, options.max_length - added,
+                   is_pair ? options.truncation : Truncation::first);
 }
 
 Encoding Tokenizer::join(const Encoding& first, const Encoding* second,
                          const EncodeOptions& options) const {
-  const int64_t added = second ? 3 : 2;
-  Lengths n{first.size(), second ? second->size() : 0};
-  check(options.max_length == 0 || options.max_length >= added,
-        "tokenizer: expected max_length to be 0 or at least ", added, " for [CLS] and [SEP], got ",
-        options.max_length);
-  if (options.max_length > 0) {
-    const Truncation t = second ? options.truncation : Truncation::first;
-    n = fit(n, options.max_length - added, t);
+  const Lengths n = fit({first.size(), second ? second->size() : 0}, second != nullptr, options);
+  return parts_.frame.join(first, n.first, second, n.second);
+}
+
+// A text in windows of `kept` tokens.
+std::vector<Encoding> Tokenizer::windows(const Whole& all, int64_t kept, int64_t stride) const {
+  std::vector<Encoding> out;
+  for (int64_t begin = 0;; begin += kept - stride) {
+    const int64_t end = std::min(begin + kept, all.tokens.size());
+    // Trimmed one by one, as the first token of each window counts as the first of the text.
+    out.push_back(slice(all.tokens, begin, end));
+    trim(all.text, out.back());
+    if (end == all.tokens.size()) return out;
+    check(stride >= 0 && stride < kept, "tokenizer: expected a stride of 0 to less than the ", kept,
+          " tokens of the text that a window has room for, got ", stride);
   }
-  Encoding out;
-  append_token(out, vocabulary_.cls(), Encoding::no_word, {}, {});
-  append_prefix(out, first, n.first, 0);
-  append_token(out, vocabulary_.sep(), Encoding::no_word, {}, {});
-  if (second) {
-    append_prefix(out, *second, n.second, 1);
-    append_token(out, vocabulary_.sep(), Encoding::no_word, {}, {});
-    out.segments.back() = 1;
-  }
+}
+
+std::vector<Encoding> Tokenizer::windows(std::string_view first, const std::string_view* second,
+                                         const EncodeOptions& options) const {
+  const Whole one = whole(first), two = second ? whole(*second) : Whole{};
+  const Lengths n = fit({one.tokens.size(), two.tokens.size()}, second != nullptr, options);
+  const std::vector<Encoding> a = windows(one, n.first, options.stride),
+                              b = windows(two, n.second, options.stride);
+  std::vector<Encoding> out;
+  const auto add = [&](const Encoding& left, const Encoding& right) {
+    out.push_back(parts_.frame.join(left, left.size(), second ? &right : nullptr, right.size()));
+  };
+  // The order of the reference: the first of both, the later ones of the first text with all of the
+  // second, then the first with the later ones of the second.
+  add(a[0], b[0]);
+  for (size_t i = 1; i < a.size(); ++i)
+    for (const Encoding& right : b) add(a[i], right);
+  for (size_t j = 1; j < b.size(); ++j) add(a[0], b[j]);
   return out;
+}
+
+std::vector<Encoding> Tokenizer::encode_windows(std::string_view text,
+                                                const EncodeOptions& options) const {
+  return windows(text, nullptr, options);
+}
+
+std::vector<Encoding> Tokenizer::encode_windows(std::string_view first, std::string_view second,
+                                                const EncodeOptions& options) const {
+  return windows(first, &second, options);
 }
 
 std::vector<Encoding> Tokenizer::encode_all(std::span<const std::string> texts,
@@ -200,19 +188,58 @@ std::vector<Encoding> Tokenizer::encode_all(std::span<const std::string> texts,
   return out;
 }
 
-std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
+// ── back to text ────────────────────────────────────────────────────────────────────────────────
+
+namespace {
+
+std::string join_words(std::span<const std::string* const> tokens, std::string_view prefix) {
   std::string out;
-  bool first = true;
-  for (const int32_t id : ids) {
-    const std::string& token = vocabulary_.token(id);
-    if (skip_special && vocabulary_.is_special(id)) continue;
-    const bool glued = token.starts_with("##") && !first;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const std::string& token = *tokens[i];
+    const bool glued = token.starts_with(prefix) && i > 0;
     const bool closes = token == "." || token == "," || token == "!" || token == "?";
-    if (!first && !glued && !closes) out += ' ';
-    out += glued ? std::string_view(token).substr(2) : std::string_view(token);
-    first = false;
+    if (i > 0 && !glued && !closes) out += ' ';
+    out += glued ? std::string_view(token).substr(prefix.size()) : std::string_view(token);
   }
   return out;
+}
+
+std::string join_marked(std::span<const std::string* const> tokens, bool drop_first_space) {
+  constexpr std::string_view kSpaceMark = "▁";
+  std::string out;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    std::string_view rest = *tokens[i];
+    while (!rest.empty()) {
+      const size_t mark = rest.find(kSpaceMark);
+      out += rest.substr(0, mark);
+      if (mark == std::string_view::npos) break;
+      if (i > 0 || !drop_first_space) out += ' ';
+      rest.remove_prefix(mark + kSpaceMark.size());
+    }
+  }
+  return out;
+}
+
+std::string join_bytes(std::span<const std::string* const> tokens) {
+  std::string bytes;
+  for (const std::string* token : tokens) bytes += ByteBpe::bytes_of(*token);
+  return replace_invalid_utf8(bytes);
+}
+
+}  // namespace
+
+std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
+  std::vector<const std::string*> tokens;
+  for (const int32_t id : ids) {
+    const std::string& token = vocabulary().token(id);
+    const AddedToken* added = added_.find_id(id);
+    if (!skip_special || !added || !added->special) tokens.push_back(&token);
+  }
+  if (const auto* wordpiece = std::get_if<WordPiece>(&parts_.model))
+    return join_words(tokens, wordpiece->options().prefix);
+  if (const auto* unigram = std::get_if<Unigram>(&parts_.model))
+    return join_marked(tokens, unigram->options().prefix_space != PrefixSpace::never);
+  return join_bytes(tokens);
 }
 
 }  // namespace ink

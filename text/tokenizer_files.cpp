@@ -1,113 +1,106 @@
-// Tokenizer ⇄ model folder: vocab.txt and tokenizer_config.json, or tokenizer.json.
+// Tokenizer ⇄ model folder: tokenizer.json or the older files, with tokenizer_config.json.
 #include "tensor/error.h"
 #include "tensor/file.h"
 #include "tensor/json.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_json.h"
+#include "text/tokenizer_older_files.h"
 
 namespace ink {
 namespace {
 
 namespace fs = std::filesystem;
 constexpr size_t kMaxFileBytes = size_t{1} << 28;
-constexpr std::string_view kClasses[] = {"BertTokenizer",       "BertTokenizerFast",
-                                         "ElectraTokenizer",    "ElectraTokenizerFast",
-                                         "DistilBertTokenizer", "DistilBertTokenizerFast"};
 
-// Both files hold model_max_length, for which other programs write 10^30.
-Json read_json(const fs::path& path) {
+// model_max_length is 10^30 in the files of other programs.
+Json read_json_if_there(const fs::path& path) {
+  if (!fs::exists(path)) return Json::make_object();
   return parse_json(read_file(path, kMaxFileBytes), path.string(), {.long_integers = true});
 }
 
-// A special token of tokenizer_config.json: "[MASK]" or {"content": "[MASK]", …}.
-std::string special_token(const Json& config, std::string_view key, const std::string& otherwise) {
+// A special token: "[MASK]" or {"content": "[MASK]", …}.
+std::optional<std::string> special_token(const Json& config, std::string_view key) {
   const Json* value = config.find(key);
-  if (!value || value->is_null()) return otherwise;
+  if (!value || value->is_null()) return std::nullopt;
   return value->is_object() ? value->string("content") : config.string(key);
 }
 
-SpecialTokens special_tokens(const Json& config) {
-  const SpecialTokens usual;
-  return {.unk = special_token(config, "unk_token", usual.unk),
-          .cls = special_token(config, "cls_token", usual.cls),
-          .sep = special_token(config, "sep_token", usual.sep),
-          .mask = special_token(config, "mask_token", usual.mask),
-          .pad = special_token(config, "pad_token", usual.pad)};
+KnownNames known_names(const Json& config, const Json& map) {
+  const auto name = [&](std::string_view key) {
+    const auto found = special_token(config, key);
+    return found ? found : special_token(map, key);
+  };
+  return {name("unk_token"), name("cls_token"), name("sep_token"), name("mask_token"),
+          name("pad_token")};
 }
 
-std::optional<bool> optional_boolean(const Json& object, std::string_view key) {
-  const Json* value = object.find(key);
-  if (!value || value->is_null()) return std::nullopt;
-  return object.boolean(key);
+// The options of tokenizer_config.json win over those of tokenizer.json.
+void apply_config(const Json& config, TokenizerParts& parts) {
+  const NormalizeOptions* given = parts.normalizer.bert();
+  if (!given) return;
+  NormalizeOptions options = *given;
+  options.do_lower_case = config.boolean("do_lower_case", options.do_lower_case);
+  options.tokenize_chinese_chars =
+      config.boolean("tokenize_chinese_chars", options.tokenize_chinese_chars);
+  if (const Json* strip = config.find("strip_accents"))
+    options.strip_accents =
+        strip->is_null() ? std::nullopt : std::optional(config.boolean("strip_accents"));
+  parts.normalizer = Normalizer({options});
 }
 
-void check_class(const Json& config) {
-  const std::string name = config.string("tokenizer_class", "BertTokenizer");
-  for (const std::string_view known : kClasses)
-    if (name == known) return;
-  fail("tokenizer: expected a WordPiece tokenizer such as BertTokenizer, got ", name, " in ",
-       config.where("tokenizer_class"));
+bool has_step(const Normalizer& normalizer, auto step) {
+  for (const NormalizerStep& one : normalizer.steps())
+    if (std::holds_alternative<decltype(step)>(one)) return true;
+  return false;
 }
 
-// The vocabulary and options inside tokenizer.json, where no vocab.txt is beside it.
-Tokenizer from_tokenizer_json(const fs::path& path, SpecialTokens names) {
-  const Json file = read_json(path);
-  const Json& model = file.object("model");
-  check(model.string("type", "") == "WordPiece", "tokenizer: expected a WordPiece model in ",
-        path.string(), ", got '", model.string("type", ""), "'");
-  const Json& entries = model.object("vocab");
-  std::vector<std::string> tokens(entries.size());
-  for (const auto& [token, id] : entries.members()) {
-    const int64_t i = id.as_integer(token);
-    check(i >= 0 && i < static_cast<int64_t>(tokens.size()), "tokenizer: expected ids 0 to ",
-          tokens.size() - 1, " without gaps in ", path.string(), ", got ", i, " for '", token, "'");
-    std::string& slot = tokens[static_cast<size_t>(i)];
-    check(slot.empty(), "tokenizer: '", slot, "' and '", token, "' have the same id ", i, " in ",
-          path.string());
-    slot = token;
+// What the classes of other programs build their tokenizer from, whatever tokenizer.json says.
+void set_options(const TokenizerParts& parts, Json& config) {
+  if (const NormalizeOptions* bert = parts.normalizer.bert()) {
+    config.set("do_lower_case", bert->do_lower_case);
+    config.set("strip_accents", bert->strip_accents ? Json(*bert->strip_accents) : Json());
+    config.set("tokenize_chinese_chars", bert->tokenize_chinese_chars);
+  } else if (const auto* bpe = std::get_if<ByteBpe>(&parts.model)) {
+    config.set("add_prefix_space", bpe->options().add_prefix_space);
+    config.set("trim_offsets", bpe->options().trim_offsets);
+  } else if (family_of(parts) != Family::xlm_roberta) {
+    config.set("do_lower_case", has_step(parts.normalizer, Lowercase{}));
+    config.set("keep_accents", !has_step(parts.normalizer, StripAccents{}));
   }
-  const Json& normalizer = file.object("normalizer");
-  check(normalizer.string("type", "") == "BertNormalizer" && normalizer.boolean("clean_text", true),
-        "tokenizer: expected the cleaning normalizer of BERT in ", path.string());
-  NormalizeOptions options;
-  options.do_lower_case = normalizer.boolean("lowercase", true);
-  options.strip_accents = optional_boolean(normalizer, "strip_accents");
-  options.tokenize_chinese_chars = normalizer.boolean("handle_chinese_chars", true);
-  return Tokenizer(Vocabulary(std::move(tokens), std::move(names), path.string()), options);
 }
 
 }  // namespace
 
 Tokenizer Tokenizer::load(const fs::path& folder) {
-  const fs::path config_path = folder / "tokenizer_config.json";
-  NormalizeOptions options;
-  SpecialTokens names;
-  if (fs::exists(config_path)) {
-    const Json config = read_json(config_path);
-    check_class(config);
-    names = special_tokens(config);
-    options.do_lower_case = config.boolean("do_lower_case", true);
-    options.strip_accents = optional_boolean(config, "strip_accents");
-    options.tokenize_chinese_chars = config.boolean("tokenize_chinese_chars", true);
+  Json config = read_json_if_there(folder / "tokenizer_config.json");
+  const KnownNames names =
+      known_names(config, read_json_if_there(folder / "special_tokens_map.json"));
+  const fs::path complete = folder / "tokenizer.json";
+  if (fs::exists(complete)) {
+    TokenizerParts parts =
+        parse_tokenizer_json(read_file(complete, kMaxFileBytes), complete.string(), names);
+    apply_config(config, parts);
+    parts.config = std::move(config);
+    return Tokenizer(std::move(parts));
   }
-  const fs::path vocab = folder / "vocab.txt", complete = folder / "tokenizer.json";
-  if (!fs::exists(vocab) && fs::exists(complete)) return from_tokenizer_json(complete, names);
-  return Tokenizer(Vocabulary::load(vocab, names), options);
+  TokenizerParts parts = read_older_files(folder, config, names);
+  parts.config = std::move(config);
+  return Tokenizer(std::move(parts));
 }
 
 void Tokenizer::save(const fs::path& folder) const {
-  const SpecialTokens& names = vocabulary_.special_tokens();
-  Json config = Json::make_object({{"tokenizer_class", "BertTokenizer"},
-                                   {"do_lower_case", options_.do_lower_case},
-                                   {"strip_accents", nullptr},
-                                   {"tokenize_chinese_chars", options_.tokenize_chinese_chars},
-                                   {"unk_token", names.unk},
-                                   {"cls_token", names.cls},
-                                   {"sep_token", names.sep},
-                                   {"mask_token", names.mask},
-                                   {"pad_token", names.pad}});
-  if (options_.strip_accents) config.set("strip_accents", *options_.strip_accents);
+  Json config = parts_.config.is_null() ? Json::make_object() : parts_.config;
+  if (!config.has("tokenizer_class")) config.set("tokenizer_class", class_of(family_of(parts_)));
+  set_options(parts_, config);
+  const SpecialTokens& names = vocabulary().special_tokens();
+  config.set("unk_token", names.unk);
+  config.set("cls_token", names.cls);
+  config.set("sep_token", names.sep);
+  config.set("mask_token", names.mask);
+  config.set("pad_token", names.pad);
   create_folders(folder);
-  vocabulary_.save(folder / "vocab.txt");
+  write_older_files(folder, parts_);
+  write_file(folder / "tokenizer.json", tokenizer_json(parts_).to_string(2) + '\n');
   write_file(folder / "tokenizer_config.json", config.to_string(2) + '\n');
 }
 

@@ -2,6 +2,7 @@
 #include "text/vocabulary.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "tensor/error.h"
@@ -12,9 +13,11 @@ namespace ink {
 namespace {
 
 constexpr size_t kMaxFileBytes = size_t{1} << 30;
+constexpr int32_t kFree = -1;
 
 std::vector<std::string> lines_of(std::string_view text) {
   std::vector<std::string> lines;
+  lines.reserve(static_cast<size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
@@ -28,8 +31,16 @@ std::vector<std::string> lines_of(std::string_view text) {
 }  // namespace
 
 Vocabulary Vocabulary::load(const std::filesystem::path& vocab_txt, SpecialTokens names) {
-  return Vocabulary(lines_of(read_file(vocab_txt, kMaxFileBytes)), std::move(names),
-                    vocab_txt.string());
+  return parse(read_file(vocab_txt, kMaxFileBytes), vocab_txt.string(), std::move(names));
+}
+
+Vocabulary Vocabulary::parse(std::string_view text, const std::string& source,
+                             SpecialTokens names) {
+  std::vector<std::string> tokens = lines_of(text);
+  for (size_t i = 0; i < tokens.size(); ++i)
+    check(!tokens[i].empty(), "vocabulary: ", source, ":", i + 1,
+          ": expected a token, got an empty line");
+  return Vocabulary(std::move(tokens), std::move(names), source);
 }
 
 Vocabulary::Vocabulary(std::vector<std::string> tokens, SpecialTokens names,
@@ -39,18 +50,15 @@ Vocabulary::Vocabulary(std::vector<std::string> tokens, SpecialTokens names,
         ", got no tokens");
   check(tokens_.size() < size_t{std::numeric_limits<int32_t>::max()}, "vocabulary: ", source,
         " has ", tokens_.size(), " tokens, expected fewer than 2^31");
-  ids_.reserve(tokens_.size());
+  index_.assign(std::bit_ceil(2 * tokens_.size()), kFree);
   for (size_t i = 0; i < tokens_.size(); ++i) {
     const std::string& token = tokens_[i];
-    check(!token.empty(), "vocabulary: ", source, ":", i + 1,
-          ": expected a token, got an empty line");
     check(first_invalid_utf8(token) == token.size(), "vocabulary: ", source, ":", i + 1,
           ": expected valid UTF-8, got other bytes");
-    check(token.find('\n') == std::string::npos, "vocabulary: ", source, ":", i + 1,
-          ": expected a token without line breaks");
-    const auto [earlier, is_new] = ids_.try_emplace(token, static_cast<int32_t>(i));
-    check(is_new, "vocabulary: ", source, ":", i + 1, ": '", token, "' is already on line ",
-          earlier->second + 1, "; each token may stand once");
+    int32_t& id = index_[slot(token)];
+    check(id == kFree, "vocabulary: ", source, ":", i + 1, ": '", token, "' is already on line ",
+          id + 1, "; each token may stand once");
+    id = static_cast<int32_t>(i);
   }
   const std::string* special[] = {&names_.unk, &names_.cls, &names_.sep, &names_.mask, &names_.pad};
   for (size_t i = 0; i < special_ids_.size(); ++i) {
@@ -67,8 +75,16 @@ const std::string& Vocabulary::token(int32_t id) const {
 }
 
 std::optional<int32_t> Vocabulary::find(std::string_view token) const {
-  const auto it = ids_.find(token);
-  return it == ids_.end() ? std::nullopt : std::optional(it->second);
+  const int32_t id = index_[slot(token)];
+  return id == kFree ? std::nullopt : std::optional(id);
+}
+
+// Where the token's id is, or the free place for it.
+size_t Vocabulary::slot(std::string_view token) const {
+  size_t i = std::hash<std::string_view>{}(token) & (index_.size() - 1);
+  while (index_[i] != kFree && tokens_[static_cast<size_t>(index_[i])] != token)
+    i = (i + 1) & (index_.size() - 1);
+  return i;
 }
 
 bool Vocabulary::is_special(int32_t id) const {
@@ -77,7 +93,12 @@ bool Vocabulary::is_special(int32_t id) const {
 
 void Vocabulary::save(const std::filesystem::path& vocab_txt) const {
   std::string text;
-  for (const std::string& token : tokens_) text += token + '\n';
+  for (const std::string& token : tokens_) {
+    check(token.find('\n') == std::string::npos,
+          "vocabulary: expected tokens without line breaks to write ", vocab_txt.string(),
+          ", got one");
+    text += token + '\n';
+  }
   write_file(vocab_txt, text);
 }
 

@@ -10,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace ink {
@@ -28,7 +27,11 @@ struct SpecialTokens {
 class Vocabulary {
  public:
   static Vocabulary load(const std::filesystem::path& vocab_txt, SpecialTokens names = {});
-  // `source` stands in error messages for where the tokens are from.
+  // The same from the content of such a file.
+  static Vocabulary parse(std::string_view text, const std::string& source,
+                          SpecialTokens names = {});
+  // `source` stands in error messages for where the tokens are from. One token may be empty: other
+  // programs make that of a token that is a line separator. No model ever gives it.
   explicit Vocabulary(std::vector<std::string> tokens, SpecialTokens names = {},
                       const std::string& source = "vocabulary");
 
@@ -46,18 +49,17 @@ class Vocabulary {
   bool is_special(int32_t id) const;
   const SpecialTokens& special_tokens() const { return names_; }
 
+  // Raises Error where a token holds a line break, which vocab.txt cannot express.
   void save(const std::filesystem::path& vocab_txt) const;
   bool operator==(const Vocabulary& other) const {
     return tokens_ == other.tokens_ && names_ == other.names_;
   }
 
  private:
-  struct Hash {
-    using is_transparent = void;  // NOLINT: the name is the standard library's
-    size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-  };
+  size_t slot(std::string_view token) const;
+
   std::vector<std::string> tokens_;
-  std::unordered_map<std::string, int32_t, Hash, std::equal_to<>> ids_;
+  std::vector<int32_t> index_;  // ids by their token's hash, probed linearly; at most half in use
   SpecialTokens names_;
   std::array<int32_t, 5> special_ids_{};  // unk, cls, sep, mask, pad
 };

@@ -10,10 +10,10 @@ tensor/ops:  tensor
 tensor:
 autograd:    tensor
 nn:          tensor
-text:        tensor/error.h tensor/dtype.h tensor/shape.h tensor/tensor.h tensor/packed.h tensor/json.h tensor/file.h tensor/philox.h tensor/parallel.h tensor/simd.h
+text:        tensor/error.h tensor/dtype.h tensor/shape.h tensor/tensor.h tensor/packed.h tensor/json.h tensor/file.h tensor/philox.h tensor/parallel.h tensor/simd.h tensor/fingerprint.h
 objectives:  tensor autograd nn text
-tasks:       tensor autograd nn text objectives
-compress:    tensor autograd nn text objectives tasks
+tasks:       tensor autograd nn text
+compress:    tensor autograd nn text tasks
 cli:         tensor autograd nn text objectives tasks compress
 bench:       tensor autograd nn text objectives tasks compress
 tools:       tensor autograd nn text objectives tasks compress
@@ -22,7 +22,7 @@ tests:       inkstone.h tensor autograd nn text objectives tasks compress
 '
 
 # Heavy third-party headers: at most one file of the project includes each, so that only that file pays for them.
-heavy='nlohmann/ CLI/'
+heavy='nlohmann/ CLI/ curl/ httplib'
 
 git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp' '*.cu' '*.cuh' | awk -v arrows="$arrows" -v heavy="$heavy" '
 BEGIN {

@@ -11,7 +11,7 @@ if nm -A -C --undefined-only "$library" | grep -E " U ($forbidden)(@.*)?$"; then
 fi
 # Shared inline functions of a file for one instruction set could stand in for everybody's, and end the program elsewhere.
 if nm -A -C "$library" | grep -E "_avx[0-9]+\.cpp\.o:[0-9a-f]+ [WV] "; then
-  echo "files for one instruction set must not define shared functions: include headers before INK_BEGIN_…"
+  echo "files for one instruction set must not define shared functions: include headers before INK_BEGIN_TARGET"
   exit 1
 fi
 if grep -qF "$PWD" "$library"; then

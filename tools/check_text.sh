@@ -16,7 +16,7 @@ BEGIN {
 }
 function complain(text) { print file ":" number ": " text; bad = 1 }
 {
-  file = $0; number = 0; pragma = 0; last = "x"
+  file = $0; number = 0; pragma = 0; last = "x"; in_check = 0
   while ((getline text < file) > 0) {
     number++
     if (number == 1 && text !~ /^\/\/ .*[^ ]/) complain("line 1 should state the formula or the role in one sentence")
@@ -24,6 +24,10 @@ function complain(text) { print file ":" number ": " text; bad = 1 }
     if (text ~ /[ \r]$/) complain("blanks at the end of the line")
     if (text ~ /^#pragma once/) pragma = 1
     if (text ~ /TODO|FIXME|HACK|(^|[^uX])XXX([^X]|$)/) complain("unfinished work has no place in main")
+    # The arguments of check(call() == 0, …) are evaluated in any order: errno may be read before the call.
+    if (text ~ /(^|[^A-Za-z_])check\(/) in_check = 1
+    if (in_check && text ~ /errno/) complain("errno inside check(…) may be read before the call; use fail() after it")
+    if (text ~ /;/) in_check = 0
     width = text; gsub(/[\200-\277]/, "", width)  # characters, not bytes
     if (length(width) > 100) complain("a line of " length(width) " characters; 100 is the limit")
     last = text

@@ -28,8 +28,8 @@ FILENAME != "-" { digest[$2] = $1; next }
 /^[^ ]/ { source = "" }
 /^ / {
   path = $1
-  if (index(path, root) != 1) next
-  path = substr(path, length(root) + 1)
+  if (index(path, root) == 1) path = substr(path, length(root) + 1)
+  else if (!sub(/^\.\.\//, "", path)) next  # as a compiler cache writes it: relative to the build folder
   if (!(path in digest)) next
   if (source == "") {
     source = path; name = path; gsub(/\//, "+", name)
@@ -41,6 +41,7 @@ FILENAME != "-" { digest[$2] = $1; next }
 /^$/ { if (source != "") close(file); source = "" }
 ' "$work/base" "$work/digests" -
 
+[[ -n $(ls "$work/list") ]] || { echo "check_tidy: ninja in $build knows of no object; is everything built?" >&2; exit 1; }
 for list in "$work"/list/*; do
   name=${list##*/}
   cmp -s "$list" "$stamps/$name" || printf '%s\n' "$name"

@@ -5,8 +5,9 @@
 #   tools/demo.sh --quick     the same steps in about one minute, with little training: checks that all of it works
 #   INK_TEXT=FOLDER tools/demo.sh      on your text; the entries of FOLDER (folders or files) are the classes
 #
-# Without INK_TEXT the text is LibreOffice's help and the manual pages in Chinese, and the words are those of friso's
-# dictionary: three Debian packages, 9.5 MB, downloaded and unpacked but not installed.
+# Without INK_TEXT the text is LibreOffice's help and the manual pages in Chinese. The words are those of friso's dictionary, or
+# of the file that INK_DICTIONARY names. All three are Debian packages, 9.5 MB, downloaded and unpacked but not installed.
+# What an earlier run left stays in demo/earlier until this one has come to its end.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -26,20 +27,35 @@ start=$(date +%s)
 say() { printf '\n\033[1m%s\033[0m  (%s s)\n' "$1" "$(($(date +%s) - start))"; }
 
 # A Debian package unpacked in $downloads/NAME.
-fetch() {
-  [ -d "$downloads/$1" ] && return
-  if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
-    echo "demo: expected apt-get and dpkg-deb to fetch '$1'; without them name a folder of text: INK_TEXT=FOLDER make demo" >&2
-    exit 1
+fetch() { mkdir -p "$downloads" && tools/fetch_package.sh "$1" "$downloads/$1"; }
+
+# Words for whole-word masking, with the frequencies they have in the text; none where nothing can be downloaded.
+make_dictionary() {
+  dictionary=${INK_DICTIONARY:-} objective=wwm
+  [ -z "$dictionary" ] || return 0
+  if fetch friso-dict; then
+    dictionary=$out/words.txt
+    $ink dictionary --words "$downloads/friso-dict/usr/share/friso/dict/UTF-8/lex-main.lex" \
+      --text "$out/text/text.txt" --out "$dictionary"
+  else
+    echo "no dictionary: characters are masked, not words; INK_DICTIONARY may name a file of words"
+    objective=mlm
   fi
-  mkdir -p "$downloads/archives"
-  [ -n "$(apt-cache madison "$1" 2>/dev/null)" ] || $(command -v sudo || true) apt-get update -qq
-  (cd "$downloads/archives" && apt-get download -qq "$1" 2>/dev/null) ||
-    { echo "demo: cannot download the Debian package '$1'; is the network reachable?" >&2; exit 1; }
-  rm -rf "$downloads/$1.partial"
-  dpkg-deb -x "$downloads/archives/$1"_*.deb "$downloads/$1.partial"
-  mv "$downloads/$1.partial" "$downloads/$1"
 }
+
+# The results of the last run that came to its end are in $out, or in $out/earlier when one was broken off since.
+results="text vocab.txt words.txt architecture.json pretrained teacher student.json distill.json student prune.json pruned
+  pruned-tuned report.html"
+set_earlier_aside() {
+  complete=yes
+  [ -d "$out/earlier" ] && complete=no
+  mkdir -p "$out/earlier"
+  for each in $results; do
+    [ -e "$out/$each" ] || continue
+    if [ $complete = yes ]; then mv "$out/$each" "$out/earlier/$each"; else rm -rf "${out:?}/$each"; fi
+  done
+}
+done_with() { rm -rf "$out/earlier"; say "Done: $1"; }
 
 if [ -n "$quick" ]; then
   pretrain_steps=40 epochs=1 distill_epochs=1
@@ -48,12 +64,14 @@ else
 fi
 
 mkdir -p "$out"
+set_earlier_aside
 say "1. Text"
 if [ -n "${INK_TEXT:-}" ]; then
   build/tools/demo_corpus "$out/text" --folder "$INK_TEXT"
-  dictionary=${INK_DICTIONARY:-}
 else
-  for package in libreoffice-help-zh-cn manpages-zh friso-dict; do fetch "$package"; done
+  for package in libreoffice-help-zh-cn manpages-zh; do
+    fetch "$package" || { echo "demo: without it name a folder of text: INK_TEXT=FOLDER make demo" >&2; exit 1; }
+  done
   man=$downloads/man
   if [ ! -d "$man" ]; then
     rm -rf "$man.partial" && cp -r "$downloads/manpages-zh/usr/share/man/zh_CN" "$man.partial"
@@ -63,27 +81,26 @@ else
   fi
   build/tools/demo_corpus "$out/text" --roff "$man" \
     --html "$downloads/libreoffice-help-zh-cn/usr/share/libreoffice/help/zh-CN/text"
-  dictionary=$out/words.txt
-  $ink dictionary --words "$downloads/friso-dict/usr/share/friso/dict/UTF-8/lex-main.lex" \
-    --text "$out/text/text.txt" --out "$dictionary"
 fi
+make_dictionary
 
 say "2. Vocabulary"
 $ink vocab --text "$out/text/text.txt" --size 5000 --out "$out/vocab.txt"
-head -n 20 "$out/text/text.txt" | $ink corrupt --objective wwm --vocab "$out/vocab.txt" --text - --limit 1 \
+head -n 20 "$out/text/text.txt" | $ink corrupt --objective $objective --vocab "$out/vocab.txt" --text - --limit 1 \
   ${dictionary:+--dictionary "$dictionary"}
 
-say "3. Pre-train with whole-word masking"
+say "3. Pre-train ($objective)"
 cat >"$out/architecture.json" <<END
 {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 512, "max_position_embeddings": 128}
 END
-rm -rf "$out/pretrained" "$out/teacher" "$out/student" "$out/pruned" "$out/pruned-tuned"
-$ink pretrain --objective wwm --architecture "$out/architecture.json" --vocab "$out/vocab.txt" \
+$ink pretrain --objective $objective --architecture "$out/architecture.json" --vocab "$out/vocab.txt" \
   ${dictionary:+--dictionary "$dictionary"} --text "$out/text/text.txt" --out "$out/pretrained" \
   --steps $pretrain_steps --batch-tokens 2048 --max-length 128 --learning-rate 1e-3 --warmup 0.1
 
 if [ ! -f "$out/text/train.tsv" ]; then
   echo "no classes to tell apart in INK_TEXT: the demo ends with the pre-trained model $out/pretrained"
+  $ink report --out "$out/report.html" --run pre-training="$out/pretrained"
+  done_with "$out/report.html"
   exit 0
 fi
 
@@ -126,4 +143,4 @@ $ink report --out "$out/report.html" --train "$out/text/train.tsv" --data "$out/
   --model teacher="$out/teacher" student="$out/student" pruned="$out/pruned" pruned+tuned="$out/pruned-tuned" \
   --run pre-training="$out/pretrained" fine-tuning="$out/teacher" distillation="$out/student" \
   tuning-after-pruning="$out/pruned-tuned"
-say "Done: $out/report.html"
+done_with "$out/report.html"

@@ -1,5 +1,4 @@
-// Turns pages of documentation, or any folder of text, into the demo's corpus and its
-// classification task.
+// Turns documentation, or any folder of text, into the demo's corpus and classification task.
 //
 //   demo_corpus OUT --html FOLDER --roff FOLDER     LibreOffice help pages and manual pages
 //   demo_corpus OUT --folder FOLDER                 text files; classes are the entries of FOLDER
@@ -20,6 +19,7 @@
 
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "text/normalize.h"
 #include "text/utf8.h"
 
 namespace {
@@ -27,12 +27,12 @@ namespace {
 namespace fs = std::filesystem;
 using ink::check;
 
+constexpr std::array kParts = {"train.tsv", "dev.tsv", "test.tsv"};
+
 struct Document {
   std::string name, label;  // no label: pre-training only
   std::vector<std::string> paragraphs;
 };
-
-bool is_han(char32_t c) { return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf); }
 
 std::string squeezed(std::string_view text) {
   std::string out;
@@ -53,7 +53,7 @@ bool is_prose(const std::string& paragraph) {
   int han = 0, visible = 0;
   bool punctuated = false;
   for (const char32_t c : ink::decode_utf8(paragraph)) {
-    han += is_han(c);
+    han += ink::is_han(c);
     visible += c != ' ';
     punctuated |= std::u32string_view(U"。！？；，：").find(c) != std::u32string_view::npos;
   }
@@ -191,8 +191,8 @@ std::string module_of(const fs::path& relative) {
 
 using Blocks = std::vector<std::string> (*)(std::string_view);
 
-// Reads every file below `folder`; keeps paragraphs that `wanted` accepts and that were not seen
-// before.
+// Reads every file below `folder`; keeps paragraphs that `wanted` accepts and
+// that were not seen before.
 void read_documents(const fs::path& folder, Blocks blocks, bool (*wanted)(const std::string&),
                     std::string (*label)(const fs::path&), std::set<std::string>& seen,
                     std::vector<Document>& out) {
@@ -235,9 +235,10 @@ void write_corpus(const fs::path& out, const std::vector<Document>& documents) {
   }
   check(!text.empty(), "demo_corpus: no text found");
   ink::write_file(out / "text.txt", text);
+  for (const char* name : kParts) fs::remove(out / name);  // of another text, perhaps
   const bool task = labels.size() > 1 && counts[0] && counts[1] && counts[2];
   for (size_t i = 0; i < 3 && task; ++i) {
-    ink::write_file(out / std::array{"train.tsv", "dev.tsv", "test.tsv"}[i], parts[i]);
+    ink::write_file(out / kParts[i], parts[i]);
   }
   std::printf("%zu documents, %.2f MB of text for pre-training\n", documents.size(),
               static_cast<double>(text.size()) / 1e6);

@@ -13,8 +13,10 @@ ninja-build         build  ninja
 libopenblas-dev     build  /usr/include/*/openblas*/openblas_config.h
 nlohmann-json3-dev  build  /usr/include/nlohmann/json.hpp
 libcli11-dev        build  /usr/include/CLI/CLI.hpp
+libcurl4-openssl-dev build /usr/include/*/curl/curl.h
 libgtest-dev        test   /usr/include/gtest/gtest.h
 pkg-config          test   pkg-config
+libcpp-httplib-dev  test   /usr/include/httplib.h
 libbenchmark-dev    bench  /usr/include/benchmark/benchmark.h
 clang-format        check  clang-format
 clang-tidy          check  clang-tidy

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Writes text/unicode_tables.cpp: what BERT's fast tokenizer does to every code point, measured, not looked up.
+"""Writes text/unicode_tables.cpp: what the fast tokenizers do to every code point, measured, not looked up.
 
 Every table is found by asking the `tokenizers` package (the code that AutoTokenizer runs) about all 1,112,064 code
 points, because it mixes Unicode versions that no single edition of the standard contains.
 
     python3 tools/unicode_tables.py > text/unicode_tables.cpp
 """
+import struct
 import unicodedata
 
+import numpy
 import tokenizers
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
@@ -22,6 +24,7 @@ def bert(**on):
 clean, space_han = bert(clean_text=True), bert(handle_chinese_chars=True)
 strip, lower = bert(strip_accents=True), bert(lowercase=True)
 nfd = normalizers.NFD().normalize_str
+nfkd = normalizers.NFKD().normalize_str
 cut = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
 
 
@@ -101,6 +104,71 @@ def lowercase():
     return runs
 
 
+def matched(pattern):
+    """Code points that a regular expression of the reference matches."""
+    everything = "".join(map(chr, CODE_POINTS))
+    kept = set(normalizers.Replace(Regex(pattern), "").normalize_str(everything))
+    return [c for c in CODE_POINTS if chr(c) not in kept]
+
+
+def word_characters():
+    """What may not stand beside an added token that is a single word."""
+    tokenizer = Tokenizer(models.WordLevel({"x": 0, "?": 1}, unk_token="?"))
+    tokenizer.add_tokens([AddedToken("x", single_word=True, normalized=False)])
+    found = []
+    for at in range(0, len(CODE_POINTS), 10000):
+        block = CODE_POINTS[at : at + 10000]
+        encoded = tokenizer.encode_batch(["x" + chr(c) for c in block])
+        found += [c for c, e in zip(block, encoded) if 0 not in e.ids]
+    return [c for c in found if c != ord("x")] + [ord("x")]
+
+
+def charsmap(keys):
+    """The normalizer of SentencePiece that maps each of the characters to "X", as a double array (Yata et al. 2007).
+
+    Every node has a block of 256 units of its own, and all keys share one value, the unit behind the first block.
+    """
+    units, blocks = {}, {b"": 256}
+    value_at, free = 1, 512
+    units[0], units[value_at] = 256 << 10, 0x80000000
+    for key in keys:
+        raw = chr(key).encode()
+        for n in range(1, len(raw) + 1):
+            if raw[:n] in blocks:
+                continue
+            position = blocks[raw[: n - 1]] ^ raw[n - 1]
+            if n == len(raw):
+                goal, leaf = value_at, 1 << 8
+            else:
+                goal, leaf = free | (position & 255), 0  # so that the offset is a multiple of 256
+                blocks[raw[:n]] = goal
+                free += 256
+            offset = position ^ goal
+            encoded = offset << 10 if offset < 1 << 21 else (offset >> 8) << 10 | 1 << 9
+            units[position] = encoded | leaf | raw[n - 1]
+    array = numpy.zeros(free, dtype="<u4")
+    array[list(units)] = list(units.values())
+    blob = array.tobytes()
+    return normalizers.Precompiled(struct.pack("<I", len(blob)) + blob + b"X\0").normalize_str
+
+
+def grapheme_classes():
+    """Which code points extend a grapheme cluster to their left, none at all, or to their right (UAX #29).
+
+    A cluster of fewer than 6 bytes is looked up as a whole, and its first character's mapping replaces all of it: that
+    shows where clusters end. Longer clusters are taken character by character, so what cannot be seen does not matter.
+    """
+    one = charsmap([ord("a")])
+    extending = [c for c in CODE_POINTS if c != ord("a") and one("a" + chr(c)) == "X"]
+    low = charsmap([c for c in CODE_POINTS if 0 < c < 0x800])
+    middle = charsmap([c for c in CODE_POINTS if 0x800 <= c < 0x10000])
+    high = charsmap([c for c in CODE_POINTS if c >= 0x10000])
+    maps = [(low, range(1, 0x800)), (middle, range(0x800, 0x10000)), (high, range(0x10000, 0x110000))]
+    control = [c for of, block in maps[:2] for c in block if not 0xD800 <= c < 0xE000 and of(chr(c) + "\u0301") != "X"]
+    prepended = [c for of, block in maps for c in block if not 0xD800 <= c < 0xE000 and of(chr(c) + "a") == "X"]
+    return extending, control, prepended
+
+
 def main():
     def char(c):
         return chr(c)
@@ -119,9 +187,13 @@ def main():
         index = c - 0xAC00
         jamo = [0x1100 + index // 588, 0x1161 + index % 588 // 28, 0x11A7 + index % 28]
         assert nfd(char(c)) == "".join(map(chr, jamo[: 2 if index % 28 == 0 else 3])), hex(c)
+    compatible = {c: nfkd(char(c)) for c in CODE_POINTS if nfkd(char(c)) != nfd(char(c))}
     classes = combining_classes()
+    extending, control, prepended = grapheme_classes()
+    spaces_of_text = [c for c in CODE_POINTS if normalizers.Strip().normalize_str(char(c)) == ""]
+    assert spaces_of_text == matched(r"\s")
 
-    print("// What BERT's fast tokenizer does to every code point.")
+    print("// What the fast tokenizers do to every code point.")
     print("//")
     print(f"// Measured on tokenizers {tokenizers.__version__} by tools/unicode_tables.py; never edited by hand.")
     print('#include "text/unicode_tables.h"\n\n// clang-format off\nnamespace ink {\n')
@@ -130,6 +202,14 @@ def main():
     write_ranges("kHan", han)
     write_ranges("kPunctuation", punctuation)
     write_ranges("kNonspacingMarks", marks)
+    write_ranges("kAccents", [c for c in CODE_POINTS if normalizers.StripAccents().normalize_str(char(c)) == ""])
+    write_ranges("kLetters", matched(r"\p{L}"))
+    write_ranges("kNumbers", matched(r"\p{N}"))
+    write_ranges("kWhitespace", spaces_of_text)
+    write_ranges("kWordCharacters", sorted(word_characters()))
+    write_ranges("kExtending", extending)
+    write_ranges("kControls", control)
+    write_ranges("kPrepended", prepended)
     classed = []
     for c, k in classes.items():
         if classed and classed[-1][1] == c - 1 and classed[-1][2] == k:
@@ -143,6 +223,17 @@ def main():
         assert len(to) <= 4
         rows.append(f"{{0x{c:X}, {{" + ", ".join(f"0x{ord(x):X}" for x in to) + "}}")
     write_rows("Decomposition", "kDecompositions", rows)
+    pool, rows = "", []
+    for c, to in compatible.items():
+        if to not in pool:
+            pool += to
+        rows.append(f"{{0x{c:X}, {pool.index(to)}, {len(to)}}}")
+    write_rows("CompatibleDecomposition", "kCompatible", rows)
+    print("static constexpr char32_t kCompatibleTextRows[] = {")
+    codes = [f"0x{ord(x):X}" for x in pool]
+    for at in range(0, len(codes), 12):
+        print("    " + ", ".join(codes[at : at + 12]) + ",")
+    print("};\nconstinit const std::span<const char32_t> kCompatibleText = kCompatibleTextRows;\n")
     print("}  // namespace ink\n// clang-format on")
 
 

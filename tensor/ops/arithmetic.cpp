@@ -63,28 +63,38 @@ constexpr auto kProduct = [](auto a, auto b) { return a * b; };
 constexpr auto kQuotient = [](auto a, auto b) { return a / b; };
 constexpr auto kNegative = [](auto v) { return -v; };
 
-// The pairs of shapes that binary ops are tried on. Values stay away from 0, for division.
-std::vector<Sample> binary_samples(Tensor (*op)(const Tensor&, const Tensor&)) {
-  const auto on_shapes = [op](const char* label, Shape a, Shape b, bool bench = false) {
+using Rows = std::vector<size_t>;
+
+// The pairs of shapes that binary ops are tried on. Values stay away from 0, for division. Backward
+// moves so many times the elements of a for equal shapes, and for a row added to every row.
+std::vector<Sample> binary_samples(Tensor (*op)(const Tensor&, const Tensor&), double moves_equal,
+                                   double moves_row) {
+  const auto on_shapes = [op](const char* label, Shape a, Shape b, Rows by_row = {}) {
     return Sample{.label = label,
                   .in = {rand_uniform(a, 1, -2, 2), rand_uniform(b, 2, 0.5, 2)},
                   .call = [op](auto in) { return op(in[0], in[1]); },
-                  .bench = bench};
+                  .by_row = std::move(by_row)};
   };
+  Sample equal = on_shapes("1024x3072", {1024, 3072}, {1024, 3072}, {0, 1});
+  equal.bench = true;
+  equal.backward = moves(moves_equal, equal.in[0].size());
+  Sample row = on_shapes("1024x3072+3072", {1024, 3072}, {3072}, {0});
+  row.bench = true;
+  row.backward = moves(moves_row, row.in[0].size());
   return {on_shapes("scalars", {}, {}),
           on_shapes("empty", {0, 3}, {3}),
-          on_shapes("equal 5x7", {5, 7}, {5, 7}),
-          on_shapes("equal 2x3x1x4x5", {2, 3, 1, 4, 5}, {2, 3, 1, 4, 5}),
-          on_shapes("rows 13x19+19", {13, 19}, {19}),
-          on_shapes("columns 6x5+6x1", {6, 5}, {6, 1}),
+          on_shapes("equal 5x7", {5, 7}, {5, 7}, {0, 1}),
+          on_shapes("equal 2x3x1x4x5", {2, 3, 1, 4, 5}, {2, 3, 1, 4, 5}, {0, 1}),
+          on_shapes("rows 13x19+19", {13, 19}, {19}, {0}),
+          on_shapes("columns 6x5+6x1", {6, 5}, {6, 1}, {0, 1}),
           on_shapes("scalar on the left", {}, {3, 4}),
           on_shapes("scalar on the right", {4, 3}, {1}),
           on_shapes("both stretched 4x1x3+2x1", {4, 1, 3}, {2, 1}),
           on_shapes("outer 1x4+3x1", {1, 4}, {3, 1}),
           on_shapes("mask 2x3x4x4+2x1x1x4", {2, 3, 4, 4}, {2, 1, 1, 4}),
           on_shapes("stretched to empty 1x3+0x1", {1, 3}, {0, 1}),
-          on_shapes("1024x3072", {1024, 3072}, {1024, 3072}, true),
-          on_shapes("1024x3072+3072", {1024, 3072}, {3072}, true)};
+          equal,
+          row};
 }
 
 struct Add {
@@ -96,10 +106,13 @@ struct Add {
     if (saved) *saved = {a.shape(), b.shape()};
     return combined(name, kSum, a, b);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
-    return {reduce_to(name, dy, s.a), reduce_to(name, dy, s.b)};
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
+    Tensor da, db;
+    if (wanted[0]) da = reduce_to(name, dy, s.a);
+    if (wanted[1]) db = reduce_to(name, dy, s.b);
+    return {da, db};
   }
-  static std::vector<Sample> samples() { return binary_samples(&add); }
+  static std::vector<Sample> samples() { return binary_samples(&add, 0, 1); }
 };
 
 struct Subtract {
@@ -111,10 +124,13 @@ struct Subtract {
     if (saved) *saved = {a.shape(), b.shape()};
     return combined(name, kDifference, a, b);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
-    return {reduce_to(name, dy, s.a), map(name, kNegative, reduce_to(name, dy, s.b))};
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
+    Tensor da, db;
+    if (wanted[0]) da = reduce_to(name, dy, s.a);
+    if (wanted[1]) db = map(name, kNegative, reduce_to(name, dy, s.b));
+    return {da, db};
   }
-  static std::vector<Sample> samples() { return binary_samples(&subtract); }
+  static std::vector<Sample> samples() { return binary_samples(&subtract, 2, 1); }
 };
 
 struct Multiply {
@@ -126,11 +142,13 @@ struct Multiply {
     if (saved) *saved = {a, b};
     return combined(name, kProduct, a, b);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
-    return {reduce_to(name, combined(name, kProduct, dy, s.b), s.a.shape()),
-            reduce_to(name, combined(name, kProduct, dy, s.a), s.b.shape())};
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
+    Tensor da, db;
+    if (wanted[0]) da = reduce_to(name, combined(name, kProduct, dy, s.b), s.a.shape());
+    if (wanted[1]) db = reduce_to(name, combined(name, kProduct, dy, s.a), s.b.shape());
+    return {da, db};
   }
-  static std::vector<Sample> samples() { return binary_samples(&multiply); }
+  static std::vector<Sample> samples() { return binary_samples(&multiply, 5, 3); }
 };
 
 struct Divide {
@@ -144,22 +162,27 @@ struct Divide {
     if (saved) *saved = {a.shape(), b, y};
     return y;
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
-    const Tensor da = combined(name, kQuotient, dy, s.b);
-    const Tensor db = map(
-        name, [](auto g, auto y) { return -g * y; }, da, s.y);
-    return {reduce_to(name, da, s.a), reduce_to(name, db, s.b.shape())};
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
+    const auto times = [](auto g, auto y) { return -g * y; };
+    const Tensor quotient = combined(name, kQuotient, dy, s.b);
+    Tensor da, db;
+    if (wanted[0]) da = reduce_to(name, quotient, s.a);
+    if (wanted[1]) db = reduce_to(name, map(name, times, quotient, s.y), s.b.shape());
+    return {da, db};
   }
-  static std::vector<Sample> samples() { return binary_samples(&divide); }
+  static std::vector<Sample> samples() { return binary_samples(&divide, 5, 3); }
 };
 
 // The shapes that the ops with one tensor and one number are tried on.
-std::vector<Sample> unary_samples(Tensor (*op)(const Tensor&, double)) {
-  const auto on_shape = [op](const char* label, Shape shape, bool bench = false) {
-    return Sample{.label = label,
-                  .in = {rand_uniform(shape, 1, -2, 2)},
-                  .call = [op](auto in) { return op(in[0], 1.7); },
-                  .bench = bench};
+std::vector<Sample> unary_samples(Tensor (*op)(const Tensor&, double), double moves_back) {
+  const auto on_shape = [=](const char* label, Shape shape, bool bench = false) {
+    Sample s{.label = label,
+             .in = {rand_uniform(shape, 1, -2, 2)},
+             .call = [op](auto in) { return op(in[0], 1.7); },
+             .bench = bench,
+             .backward = moves(moves_back, shape.size())};
+    if (shape.rank() > 0) s.by_row = {0};
+    return s;
   };
   return {on_shape("scalar", {}), on_shape("0x2", {0, 2}), on_shape("3x5x7", {3, 5, 7}),
           on_shape("1024x3072", {1024, 3072}, true)};
@@ -175,10 +198,10 @@ struct Scale {
     return map(
         name, [factor](auto v) { return v * static_cast<decltype(v)>(factor); }, x);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     return {forward(nullptr, dy, s.factor)};
   }
-  static std::vector<Sample> samples() { return unary_samples(&scale); }
+  static std::vector<Sample> samples() { return unary_samples(&scale, 2); }
 };
 
 struct Shift {
@@ -188,8 +211,8 @@ struct Shift {
     return map(
         name, [term](auto v) { return v + static_cast<decltype(v)>(term); }, x);
   }
-  static Grads backward(const Saved&, const Tensor& dy) { return {dy}; }
-  static std::vector<Sample> samples() { return unary_samples(&shift); }
+  static Grads backward(const Saved&, const Tensor& dy, Wanted) { return {dy}; }
+  static std::vector<Sample> samples() { return unary_samples(&shift, 0); }
 };
 
 }  // namespace

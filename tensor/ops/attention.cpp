@@ -14,8 +14,8 @@
 namespace ink {
 namespace {
 
-// x itself when its rows are arrays, however far apart, as in a slice of q, k and v side by side;
-// else a copy.
+// x itself when its rows are arrays, however far apart, as in a slice of q, k and v side by side.
+// Else a copy.
 Tensor with_dense_rows(const Tensor& x) {
   return x.strides()[1] == 1 && x.strides()[0] >= x.dim(1) ? x : contiguous(x);
 }
@@ -98,7 +98,7 @@ struct Attention {
     return out;
   }
 
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     const Tensor dout = with_dense_rows(dy);
     Tensor dq(dy.shape(), dy.dtype()), dk(dy.shape(), dy.dtype()), dv(dy.shape(), dy.dtype());
     on(name, dy, [&](auto, auto t) {
@@ -163,7 +163,8 @@ struct Attention {
           {.label = label,
            .in = {randn(shape, 1), randn(shape, 2), randn(shape, 3), from(offsets)},
            .call = [options](auto in) { return attention(in[0], in[1], in[2], in[3], options); },
-           .flops = flops});
+           .forward = {.flops = flops},
+           .backward = {2.5 * flops, 8 * static_cast<double>(shape.size())}});
     };
     sample("one sequence", {0, 5}, 4, {.heads = 2});
     sample("lengths 2 0 3 1", {0, 2, 2, 5, 6}, 6, {.heads = 3});

@@ -1,7 +1,7 @@
 // L = mean over rows of 1 − c, c = x·y/(|x||y|);   dx = −(y/(|x||y|) − c·x/|x|²)/rows, dy alike
 //
-// A vector of length 0 has no direction: its row gets c = 0 and no gradient. The loss of no rows is
-// 0.
+// A vector of length 0 has no direction: its row gets c = 0 and no gradient. The loss of no rows
+// is 0. Rows are worked through in f64, where the square of no f32 overflows or vanishes.
 #include <algorithm>
 #include <cmath>
 
@@ -13,41 +13,51 @@
 namespace ink {
 namespace {
 
-template <class T>
 struct Lengths {
-  T dot, x2, y2;  // x·y, |x|², |y|²
+  double dot, x2, y2;  // x·y, |x|², |y|²
 
   bool zero() const { return x2 == 0 || y2 == 0; }
-  T inverse() const { return 1 / (std::sqrt(x2) * std::sqrt(y2)); }
+  double inverse() const { return 1 / (std::sqrt(x2) * std::sqrt(y2)); }
 };
 
 template <class T>
-Lengths<T> lengths(const T* x, const T* y, int64_t C) {
-  return {row_sum<T>(C, [=](int64_t c) { return x[c] * y[c]; }),
-          row_sum<T>(C, [=](int64_t c) { return x[c] * x[c]; }),
-          row_sum<T>(C, [=](int64_t c) { return y[c] * y[c]; })};
+double dot(const T* x, const T* y, int64_t C) {
+  return row_sum<double>(
+      C, [=](int64_t c) { return static_cast<double>(x[c]) * static_cast<double>(y[c]); });
+}
+
+template <class T>
+Lengths lengths(const T* x, const T* y, int64_t C) {
+  return {dot(x, y, C), dot(x, x, C), dot(y, y, C)};
 }
 
 template <class T>
 void cosine_forward(Cpu, const T* x, const T* y, T* loss, int64_t N, int64_t C) {
   for (int64_t n = 0; n < N; ++n, x += C, y += C) {
-    const Lengths<T> l = lengths(x, y, C);
-    loss[n] = l.zero() ? T{1} : 1 - l.dot * l.inverse();
+    const Lengths l = lengths(x, y, C);
+    loss[n] = static_cast<T>(l.zero() ? 1 : 1 - l.dot * l.inverse());
   }
 }
 
+// One row of the gradient of 1 − c by x, times factor.
 template <class T>
-void cosine_backward(Cpu, const T* x, const T* y, T factor, T* dx, T* dy, int64_t N, int64_t C) {
-  for (int64_t n = 0; n < N; ++n, x += C, y += C, dx += C, dy += C) {
-    const Lengths<T> l = lengths(x, y, C);
-    const T cross = l.zero() ? T{0} : -factor * l.inverse();
-    const T along_x = l.zero() ? T{0} : -cross * (l.dot / l.x2),
-            along_y = l.zero() ? T{0} : -cross * (l.dot / l.y2);
+void direction_gradient(const T* x, const T* y, double cross, double along, T* dx, int64_t C) {
 #pragma omp simd
-    for (int64_t c = 0; c < C; ++c) {
-      dx[c] = cross * y[c] + along_x * x[c];
-      dy[c] = cross * x[c] + along_y * y[c];
-    }
+  for (int64_t c = 0; c < C; ++c)
+    dx[c] = static_cast<T>(cross * static_cast<double>(y[c]) + along * static_cast<double>(x[c]));
+}
+
+// dx or dy may be null.
+template <class T>
+void cosine_backward(Cpu, const T* x, const T* y, double factor, T* dx, T* dy, int64_t N,
+                     int64_t C) {
+  for (int64_t n = 0; n < N; ++n, x += C, y += C) {
+    const Lengths l = lengths(x, y, C);
+    const double cross = l.zero() ? 0 : -factor * l.inverse();
+    const double along_x = l.zero() ? 0 : -cross * (l.dot / l.x2),
+                 along_y = l.zero() ? 0 : -cross * (l.dot / l.y2);
+    if (dx) direction_gradient(x, y, cross, along_x, dx + n * C, C);
+    if (dy) direction_gradient(y, x, cross, along_y, dy + n * C, C);
   }
 }
 
@@ -77,18 +87,21 @@ struct CosineLoss {
     return full({}, N ? sum / static_cast<double>(N) : 0, x.dtype());
   }
 
-  static Grads backward(const Saved& s, const Tensor& dloss) {
+  static Grads backward(const Saved& s, const Tensor& dloss, Wanted wanted) {
     const int64_t N = rows_of(name, s.x), C = s.x.dim(-1);
-    Tensor dx = empty_like(s.x), dy = empty_like(s.y);
-    on(name, dx, [&](auto device, auto t) {
+    const double factor = N ? dloss.item() / static_cast<double>(N) : 0;
+    Tensor dx, dy;
+    if (wanted[0]) dx = empty_like(s.x);
+    if (wanted[1]) dy = empty_like(s.y);
+    on(name, s.x, [&](auto device, auto t) {
       using T = decltype(t);
       const T *x = s.x.data<T>(), *y = s.y.data<T>();
-      T *out_x = dx.data<T>(), *out_y = dy.data<T>();
-      const T factor = static_cast<T>(N ? dloss.item() / static_cast<double>(N) : 0);
+      T *out_x = dx ? dx.data<T>() : nullptr, *out_y = dy ? dy.data<T>() : nullptr;
       parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
         const int64_t at = begin * C;
         simd::run([&] {
-          cosine_backward(device, x + at, y + at, factor, out_x + at, out_y + at, end - begin, C);
+          cosine_backward(device, x + at, y + at, factor, out_x ? out_x + at : nullptr,
+                          out_y ? out_y + at : nullptr, end - begin, C);
         });
       });
     });
@@ -108,9 +121,10 @@ struct CosineLoss {
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
     const auto sample = [&](const char* label, Shape shape) {
-      all.push_back({label, {randn(shape, 1), randn(shape, 2)}, [](auto in) {
-                       return cosine_loss(in[0], in[1]);
-                     }});
+      all.push_back({.label = label,
+                     .in = {randn(shape, 1), randn(shape, 2)},
+                     .call = [](auto in) { return cosine_loss(in[0], in[1]); },
+                     .backward = moves(4, shape.size())});
     };
     sample("4x6", {4, 6});
     sample("rank 1", {5});

@@ -92,7 +92,7 @@ struct CrossEntropy {
     return mean_loss(name, losses, count);
   }
 
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     const int64_t N = s.logits.dim(0), V = s.logits.dim(1);
     Tensor dx = empty_like(s.logits);
     on(name, dx, [&](auto device, auto t) {
@@ -126,10 +126,11 @@ struct CrossEntropy {
 
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
-    const auto sample = [&](const char* label, Shape shape, std::vector<int32_t> labels) {
-      all.push_back({label, {randn(shape, 1), from(labels)}, [](auto in) {
-                       return cross_entropy(in[0], in[1]);
-                     }});
+    const auto sample = [&](const char* label, Shape shape, const std::vector<int32_t>& labels) {
+      all.push_back({.label = label,
+                     .in = {randn(shape, 1), from(labels)},
+                     .call = [](auto in) { return cross_entropy(in[0], in[1]); },
+                     .backward = moves(2, shape.size())});
     };
     sample("4x6", {4, 6}, {0, 5, 2, 2});
     sample("ignored rows", {5, 7}, {kIgnore, 3, kIgnore, 0, 6});

@@ -35,8 +35,8 @@ void label_gradient(const T* x, LogSumExp<T> s, int64_t label, T factor, T* dx, 
   dx[label] -= factor;
 }
 
-// How many of the labels i32 (N) count; the others are kIgnore. Raises Error naming the first that
-// is not in [0, V).
+// How many of the labels i32 (N) count; the others are kIgnore.
+// Raises Error naming the first that is not in [0, V).
 int64_t count_labels(const char* op, const Tensor& labels, int64_t N, int64_t V);
 
 // The mean of N row losses over `count` rows as a scalar of their type; 0 when none counts.

@@ -1,8 +1,8 @@
 // y = x·m/(1 − p), m = 1 with probability 1 − p, else 0;   dx = dy·m/(1 − p)
 //
 // Srivastava et al. 2014. Element i (in row-major order) is kept when word i of the stream is at
-// least p·2³². The mask is drawn anew in backward rather than stored, and depends neither on
-// strides nor on threads.
+// least p·2³². The mask is drawn anew in backward rather than stored; it depends on neither strides
+// nor threads.
 #include <algorithm>
 
 #include "tensor/expect.h"
@@ -61,13 +61,17 @@ struct Dropout {
     if (saved) *saved = {p, random};
     return masked(x, p, random);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) { return {masked(dy, s.p, s.random)}; }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    return {masked(dy, s.p, s.random)};
+  }
 
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
     const auto sample = [&](const char* label, Shape shape, double p) {
-      all.push_back(
-          {label, {randn(shape, 1)}, [p](auto in) { return dropout(in[0], p, Random(7)); }});
+      all.push_back({.label = label,
+                     .in = {randn(shape, 1)},
+                     .call = [p](auto in) { return dropout(in[0], p, Random(7)); },
+                     .backward = moves(2, shape.size())});
     };
     sample("4x6", {4, 6}, 0.5);
     sample("scalar", {}, 0.25);
@@ -86,6 +90,8 @@ INK_OPS entries[] = {describe<Dropout>()};
 
 Tensor dropout(const Tensor& x, double p, const Random& random) {
   check(p >= 0 && p < 1, "dropout: p should be in [0, 1), got ", p);
+  check(x && is_float(x.dtype()), "dropout: expected f32 or f64, got ",
+        x ? name_of(x.dtype()) : "an undefined tensor");
   return p == 0 ? x : apply<Dropout>(x, p, random);
 }
 

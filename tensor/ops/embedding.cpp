@@ -55,8 +55,8 @@ void scatter(Cpu, const T* dy, const int32_t* start, const int32_t* order, T* dx
   });
 }
 
-// Counting sort: the positions n of ids (N) in order of ids[n], equal ones in order of n; those of
-// id v begin at start[v].
+// Counting sort: the positions n of ids (N) in order of ids[n], equal ones in order of n.
+// Those of id v begin at start[v].
 void sort_positions(const int32_t* ids, int64_t N, int64_t V, int32_t* start, int32_t* order) {
   std::fill_n(start, V + 1, 0);
   for (int64_t n = 0; n < N; ++n) ++start[ids[n] + 1];
@@ -125,10 +125,15 @@ Grads rows_backward(const char* name, const SavedRows& s, const Tensor& dy) {
 
 std::vector<Sample> rows_samples(Tensor (*op)(const Tensor&, const Tensor&)) {
   const auto of = [op](const char* label, Shape table, Shape ids, bool bench = false) {
-    return Sample{.label = label,
-                  .in = {randn(table, 1), randint(ids, 2, 0, std::max<int64_t>(1, table[0]))},
-                  .call = [op](auto in) { return op(in[0], in[1]); },
-                  .bench = bench};
+    const int64_t met = ids.size() * table[1];
+    Sample s{.label = label,
+             .in = {randn(table, 1), randint(ids, 2, 0, std::max<int64_t>(1, table[0]))},
+             .call = [op](auto in) { return op(in[0], in[1]); },
+             .bench = bench,
+             .forward = moves(2, met),
+             .backward = moves(1, table.size() + met)};
+    if (ids.rank() > 0) s.by_row = {1};
+    return s;
   };
   return {of("no ids of 3x2", {3, 2}, {0}),
           of("one id of 1x1", {1, 1}, {1}),
@@ -147,7 +152,9 @@ struct GatherRows {
   static Tensor forward(Saved* saved, const Tensor& x, const Tensor& rows) {
     return rows_forward(name, saved, x, rows);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) { return rows_backward(name, s, dy); }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    return rows_backward(name, s, dy);
+  }
   static std::vector<Sample> samples() {
     std::vector<Sample> list = rows_samples(&gather_rows);
     list.push_back({.label = "planes of 4x2x3",
@@ -164,7 +171,9 @@ struct Embedding {
     check(table.rank() == 2, "embedding: expected a table (V, C), got shape ", table.shape());
     return rows_forward(name, saved, table, ids);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) { return rows_backward(name, s, dy); }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    return rows_backward(name, s, dy);
+  }
   static std::vector<Sample> samples() { return rows_samples(&embedding); }
 };
 

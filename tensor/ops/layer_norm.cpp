@@ -27,8 +27,8 @@ const T* row_with_residual(const T* x, const T* residual, T* sum, int64_t C) {
   return sum;
 }
 
-// N rows of C. residual, mean and rstd may be null. Two passes for the variance: subtracting
-// squares would cancel.
+// N rows of C. residual, mean and rstd may be null.
+// Two passes for the variance: subtracting squares would cancel.
 template <class T>
 void layer_norm_forward(Cpu, const T* x, const T* residual, const T* gamma, const T* beta, T* y,
                         T* mean, T* rstd, int64_t N, int64_t C, T epsilon) {
@@ -142,7 +142,8 @@ struct LayerNorm {
                         double epsilon) {
     return normalize(name, saved, x, {}, gamma, beta, epsilon);
   }
-  static Grads backward(const Saved& saved, const Tensor& dy) {
+  // One pass gives all three, so it does not ask which are wanted.
+  static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
     const auto [dx, dgamma, dbeta] = normalize_backward(name, saved, dy);
     return {dx, dgamma, dbeta};
   }
@@ -164,7 +165,7 @@ struct ResidualLayerNorm {
     expect(name, "residual", residual, x.dtype(), x.shape());
     return normalize(name, saved, x, residual, gamma, beta, epsilon);
   }
-  static Grads backward(const Saved& saved, const Tensor& dy) {
+  static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
     const auto [ds, dgamma, dbeta] = normalize_backward(name, saved, dy);
     return {ds, ds, dgamma, dbeta};
   }
@@ -179,11 +180,13 @@ Sample sample(const char* label, Shape shape, bool residual, double epsilon = 1e
   const Shape channels{shape[-1]};
   Sample s{.label = label,
            .in = {randn(shape, 1), randn(channels, 2), randn(channels, 3)},
-           .call = [=](auto in) { return layer_norm(in[0], in[1], in[2], epsilon); }};
+           .call = [=](auto in) { return layer_norm(in[0], in[1], in[2], epsilon); },
+           .backward = moves(residual ? 4 : 3, shape.size())};
   if (residual) {
     s.in.push_back(randn(shape, 4));
     s.call = [=](auto in) { return residual_layer_norm(in[0], in[3], in[1], in[2], epsilon); };
   }
+  if (shape.rank() > 1) s.by_row = residual ? std::vector<size_t>{0, 3} : std::vector<size_t>{0};
   return s;
 }
 

@@ -43,15 +43,14 @@ struct Linear {
   struct Saved {
     Tensor x, weight, z;  // z undefined without an activation
     Activation f;
-    bool bias;
   };
 
   static void check_packed(const PackedMatrix& packed, const Tensor& weight, int64_t N, int64_t K) {
     check(packed.n() == N && packed.k() == K, "linear: the packed weight should be (", N, ", ", K,
           "), got (", packed.n(), ", ", packed.k(), "); pack the weight of this layer");
-    check(packed.source_version == weight.storage()->version(),
-          "linear: the weight has changed since it was packed (version ", packed.source_version,
-          ", now ", weight.storage()->version(), "); pack it again");
+    check(packed.source_version() == weight.storage()->version(),
+          "linear: this weight is not the one that was packed, or has changed since (version ",
+          packed.source_version(), ", now ", weight.storage()->version(), "); pack it again");
   }
 
   // x (…, K) → (…, N); M is the number of rows.
@@ -83,24 +82,25 @@ struct Linear {
       }
       gemm(false, true, M, N, K, x.data<T>(), K, weight.data<T>(), K, y.data<T>(), N, epilogue);
     });
-    if (saved) *saved = {x, weight, z, f, static_cast<bool>(bias)};
+    if (saved) *saved = {x, weight, z, f};
     return y;
   }
 
-  static Grads backward(const Saved& s, const Tensor& dy_) {
+  static Grads backward(const Saved& s, const Tensor& dy_, Wanted wanted) {
     const Tensor dy = contiguous(dy_);
     const int64_t M = rows_of(name, dy), N = s.weight.dim(0), K = s.weight.dim(1);
-    Tensor dx = empty_like(s.x), dweight = empty_like(s.weight), dbias, dz = dy;
-    if (s.z) dz = empty_like(dy);
-    if (s.bias) dbias = Tensor({N}, dy.dtype());
+    Tensor dz = s.z ? empty_like(dy) : dy, dx, dweight, dbias;
+    if (wanted[0]) dx = empty_like(s.x);
+    if (wanted[1]) dweight = empty_like(s.weight);
+    if (wanted[2]) dbias = Tensor({N}, dy.dtype());
     on(name, dy, [&](auto device, auto t) {
       using T = decltype(t);
       if (s.z)
         activation_backward(device, s.f, s.z.data<T>(), dy.data<T>(), dz.data<T>(), dy.size());
       const T* g = std::as_const(dz).template data<T>();
-      gemm(false, false, M, K, N, g, N, s.weight.data<T>(), K, dx.data<T>(), K);
-      gemm(true, false, N, K, M, g, N, s.x.data<T>(), K, dweight.data<T>(), K);
-      if (s.bias) column_sums(g, M, N, dbias.data<T>());
+      if (dx) gemm(false, false, M, K, N, g, N, s.weight.data<T>(), K, dx.data<T>(), K);
+      if (dweight) gemm(true, false, N, K, M, g, N, s.x.data<T>(), K, dweight.data<T>(), K);
+      if (dbias) column_sums(g, M, N, dbias.data<T>());
     });
     return {dx, dweight, dbias};
   }
@@ -116,11 +116,17 @@ struct Linear {
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
     const auto sample = [&](const char* label, Shape x, int64_t N, Activation f) {
-      const int64_t K = x[-1];
-      all.push_back({.label = label,
-                     .in = {randn(x, 1), rand_uniform({N, K}, 2, -1, 1), randn({N}, 3)},
-                     .call = [f](auto in) { return linear(in[0], in[1], in[2], f); },
-                     .flops = 2.0 * static_cast<double>(x.size() * N)});
+      const int64_t K = x[-1], M = K ? x.size() / K : 0;
+      const auto flops = static_cast<double>(2 * M * K * N);
+      const auto moved =
+          static_cast<double>(2 * (M * K + N * K + M * N));  // x, W and z; dx, dW, dy
+      Sample s{.label = label,
+               .in = {randn(x, 1), rand_uniform({N, K}, 2, -1, 1), randn({N}, 3)},
+               .call = [f](auto in) { return linear(in[0], in[1], in[2], f); },
+               .forward = {.flops = flops},
+               .backward = {2 * flops, moved}};
+      if (x.rank() > 1) s.by_row = {0};
+      all.push_back(std::move(s));
     };
     sample("3x4 to 5", {3, 4}, 5, Activation::none);
     sample("rank 1", {4}, 3, Activation::gelu);

@@ -2,10 +2,10 @@
 //
 //   dz = (softmax(z) − onehot)/rows;   dx = dz W;   dW = dzᵀ x;   db = Σ dz over rows
 //
-// V is some 21,000, so z is by far the largest tensor of the model. It is
-// computed in blocks of rows that fit a fixed buffer. When the op is recorded, each block is turned
-// into dz in place and used up at once, so that z is computed only once and never kept: what
-// backward needs is the gradients themselves, ready but for the factor dy.
+// V is some 21,000, so z is by far the largest tensor of the model. It is computed in blocks of
+// rows that fit a fixed buffer. When the op is recorded, each block is turned into dz in place and
+// used up at once, so that z is computed only once and never kept: what backward needs is the
+// gradients themselves, ready but for the factor dy.
 #include "tensor/expect.h"
 #include "tensor/gemm.h"
 #include "tensor/op.h"
@@ -19,8 +19,8 @@ constexpr int64_t kBlock = int64_t{1} << 23;  // elements of z at a time: 32 MiB
 
 // ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
 
-// Rows of z to their losses and, unless factor is 0, in place to factor·(softmax(z) − onehot). Rows
-// that do not count become 0.
+// Rows of z to their losses and, unless factor is 0, in place to factor·(softmax(z) − onehot).
+// Rows that do not count become 0.
 template <class T>
 void rows_to_gradient(Cpu, T* z, const int32_t* label, T* loss, T factor, int64_t M, int64_t V) {
   for (int64_t m = 0; m < M; ++m, z += V) {
@@ -82,7 +82,7 @@ struct LinearCrossEntropy {
     return mean_loss(name, losses, count);
   }
 
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     const double factor = dy.item();
     if (factor == 1) return {s.dx, s.dweight, s.dbias, Tensor()};
     return {scale(s.dx, factor), scale(s.dweight, factor), scale(s.dbias, factor), Tensor()};
@@ -95,13 +95,16 @@ struct LinearCrossEntropy {
 
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
-    const auto sample = [&](const char* label, Shape x, int64_t V, std::vector<int32_t> labels) {
+    const auto sample = [&](const char* label, Shape x, int64_t V,
+                            const std::vector<int32_t>& labels) {
       const int64_t C = x[1];
       all.push_back(
           {.label = label,
            .in = {randn(x, 1), rand_uniform({V, C}, 2, -0.2, 0.2), randn({V}, 3), from(labels)},
            .call = [](auto in) { return linear_cross_entropy(in[0], in[1], in[2], in[3]); },
-           .flops = 2.0 * static_cast<double>(x.size() * V)});
+           .forward = {.flops = 2.0 * static_cast<double>(x.size() * V)},
+           .backward = {4.0 * static_cast<double>(x.size() * V),  // in fact spent in forward
+                        static_cast<double>(x.size() + V * C)}});
     };
     sample("4x6 of 9", {4, 6}, 9, {0, 8, 3, 3});
     sample("ignored rows", {3, 2}, 5, {kIgnore, 1, kIgnore});

@@ -34,8 +34,8 @@ void map(Cpu, const F& f, int64_t n, T* y, const X*... x) {
   });
 }
 
-// A fresh tensor of f(x, more…), for tensors of one shape and type; f takes and returns one
-// element. Not recorded.
+// A fresh tensor of f(x, more…), for tensors of one shape and type, not recorded.
+// f takes and returns one element.
 template <class F, class... Tensors>
 Tensor map(const char* name, const F& f, const Tensor& x, const Tensors&... more) {
   Tensor y = empty_like(x);
@@ -64,17 +64,20 @@ struct Unary {
     return y;
   }
 
-  static Grads backward(const Saved& saved, const Tensor& dy) {
+  static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
     return {map(
         name, [](auto g, auto v) { return g * F::df(v); }, dy, saved.v)};
   }
 
   static std::vector<Sample> samples() {
     const auto on_shape = [](const char* label, Shape shape, bool bench = false) {
-      return Sample{.label = label,
-                    .in = {rand_uniform(shape, 1, F::low, F::high)},
-                    .call = [](auto in) { return apply<Unary<F>>(in[0]); },
-                    .bench = bench};
+      Sample s{.label = label,
+               .in = {rand_uniform(shape, 1, F::low, F::high)},
+               .call = [](auto in) { return apply<Unary<F>>(in[0]); },
+               .bench = bench,
+               .backward = moves(3, shape.size())};  // dy, v and dx
+      if (shape.rank() > 0) s.by_row = {0};
+      return s;
     };
     return {on_shape("scalar", {}),       on_shape("0", {0}),
             on_shape("2x0x3", {2, 0, 3}), on_shape("1x1", {1, 1}),

@@ -113,12 +113,19 @@ struct Matmul {
     return seen_as(c, shape);
   }
 
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
     const bool ta = s.transpose_a, tb = s.transpose_b;
     const Tensor dc = s.a.rank() < dy.rank() && s.b.rank() == 2 ? with_rows_joined(dy) : dy;
-    const Tensor da = ta ? product(s.b, dc, tb, true) : product(dc, s.b, false, !tb);
-    const Tensor db = tb ? product(dc, s.a, true, ta) : product(s.a, dc, !ta, false);
-    return {seen_as(reduce_to(name, da, s.a.shape()), s.a_shape), reduce_to(name, db, s.b.shape())};
+    Tensor da, db;
+    if (wanted[0]) {
+      da = ta ? product(s.b, dc, tb, true) : product(dc, s.b, false, !tb);
+      da = seen_as(reduce_to(name, da, s.a.shape()), s.a_shape);
+    }
+    if (wanted[1]) {
+      db = tb ? product(dc, s.a, true, ta) : product(s.a, dc, !ta, false);
+      db = reduce_to(name, db, s.b.shape());
+    }
+    return {da, db};
   }
 
   static void check_operands(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
@@ -133,36 +140,42 @@ struct Matmul {
   }
 
   static std::vector<Sample> samples() {
-    const auto of = [](const char* label, Shape a, Shape b, bool ta = false, bool tb = false) {
-      return Sample{.label = label, .in = {randn(a, 1), randn(b, 2)}, .call = [=](auto in) {
-                      return matmul(in[0], in[1], ta, tb);
-                    }};
+    using Rows = std::vector<size_t>;
+    const auto of = [](const char* label, Shape a, Shape b, bool ta = false, bool tb = false,
+                       Rows by_row = {}) {
+      return Sample{.label = label,
+                    .in = {randn(a, 1), randn(b, 2)},
+                    .call = [=](auto in) { return matmul(in[0], in[1], ta, tb); },
+                    .by_row = std::move(by_row)};
     };
-    std::vector<Sample> list = {of("1x1 1x1", {1, 1}, {1, 1}),
-                                of("no rows", {0, 3}, {3, 2}),
-                                of("no columns", {2, 3}, {3, 0}),
-                                of("no terms", {2, 0}, {0, 3}),
-                                of("no matrices", {0, 2, 3}, {3, 4}),
-                                of("5x7 7x3", {5, 7}, {7, 3}),
-                                of("5x7 7x3, a transposed", {7, 5}, {7, 3}, true),
-                                of("5x7 7x3, b transposed", {5, 7}, {3, 7}, false, true),
-                                of("5x7 7x3, both transposed", {7, 5}, {3, 7}, true, true),
-                                of("17x19 19x33", {17, 19}, {19, 33}),
-                                of("batch 2x3", {2, 3, 4, 5}, {2, 3, 5, 2}),
-                                of("batch times matrix", {2, 3, 4, 5}, {5, 2}),
-                                of("batch times transposed", {3, 4, 5}, {2, 5}, false, true),
-                                of("transposed batch times matrix", {3, 5, 4}, {5, 2}, true),
-                                of("matrix times batch", {4, 5}, {3, 5, 2}),
-                                of("batch 2x1 by 3", {2, 1, 4, 5}, {3, 2, 5}, false, true)};
-    Sample large = of("1024x768 768x3072", {1024, 768}, {768, 3072});
-    large.bench = true;
-    large.flops = 2.0 * 1024 * 768 * 3072;
-    Sample heads = of("96 heads 128x64 64x128", {96, 128, 64}, {96, 128, 64}, false, true);
-    heads.bench = true;
-    heads.flops = 2.0 * 96 * 128 * 64 * 128;
-    list.push_back(large);
-    list.push_back(heads);
-    return list;
+    // `products` of (M, K) × (K, N)
+    const auto large = [](Sample s, double products, double M, double K, double N) {
+      const double flops = 2 * products * M * K * N;
+      s.bench = true;
+      s.forward.flops = flops;
+      s.backward = {2 * flops, products * (2 * (M * K + K * N) + M * N)};
+      return s;
+    };
+    return {of("1x1 1x1", {1, 1}, {1, 1}),
+            of("no rows", {0, 3}, {3, 2}),
+            of("no columns", {2, 3}, {3, 0}),
+            of("no terms", {2, 0}, {0, 3}),
+            of("no matrices", {0, 2, 3}, {3, 4}),
+            of("5x7 7x3", {5, 7}, {7, 3}, false, false, {0}),
+            of("5x7 7x3, a transposed", {7, 5}, {7, 3}, true),
+            of("5x7 7x3, b transposed", {5, 7}, {3, 7}, false, true, {0}),
+            of("5x7 7x3, both transposed", {7, 5}, {3, 7}, true, true),
+            of("17x19 19x33", {17, 19}, {19, 33}, false, false, {0}),
+            of("batch 2x3", {2, 3, 4, 5}, {2, 3, 5, 2}, false, false, {0, 1}),
+            of("batch times matrix", {2, 3, 4, 5}, {5, 2}, false, false, {0}),
+            of("batch times transposed", {3, 4, 5}, {2, 5}, false, true, {0}),
+            of("transposed batch times matrix", {3, 5, 4}, {5, 2}, true, false, {0}),
+            of("matrix times batch", {4, 5}, {3, 5, 2}),
+            of("batch 2x1 by 3", {2, 1, 4, 5}, {3, 2, 5}, false, true, {0}),
+            large(of("1024x768 768x3072", {1024, 768}, {768, 3072}, false, false, {0}), 1, 1024,
+                  768, 3072),
+            large(of("96 heads 128x64 64x128", {96, 128, 64}, {96, 128, 64}, false, true, {0, 1}),
+                  96, 128, 64, 128)};
   }
 };
 

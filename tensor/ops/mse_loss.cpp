@@ -30,13 +30,16 @@ struct MseLoss {
     return full({}, n ? sum / static_cast<double>(n) : 0, x.dtype());
   }
 
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dloss, Wanted wanted) {
     const int64_t n = s.x.size();
-    const double factor = n ? 2 * dy.item() / static_cast<double>(n) : 0;
-    const auto difference = [](double f) {
-      return [f](auto a, auto b) { return static_cast<decltype(a)>(f) * (a - b); };
+    const double factor = n ? 2 * dloss.item() / static_cast<double>(n) : 0;
+    const auto difference = [factor](auto a, auto b) {
+      return static_cast<decltype(a)>(factor) * (a - b);
     };
-    return {map(name, difference(factor), s.x, s.y), map(name, difference(-factor), s.x, s.y)};
+    Tensor dx, dy;
+    if (wanted[0]) dx = map(name, difference, s.x, s.y);
+    if (wanted[1]) dy = map(name, difference, s.y, s.x);
+    return {dx, dy};
   }
 
   static Tensor reference(const Tensor& x, const Tensor& y) {
@@ -48,9 +51,10 @@ struct MseLoss {
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
     const auto sample = [&](const char* label, Shape shape) {
-      all.push_back({label, {randn(shape, 1), randn(shape, 2)}, [](auto in) {
-                       return mse_loss(in[0], in[1]);
-                     }});
+      all.push_back({.label = label,
+                     .in = {randn(shape, 1), randn(shape, 2)},
+                     .call = [](auto in) { return mse_loss(in[0], in[1]); },
+                     .backward = moves(4, shape.size())});
     };
     sample("4x6", {4, 6});
     sample("scalar", {});

@@ -1,5 +1,4 @@
-// Sums over axes, shared by the reductions and by every gradient that undoes broadcasting. Not
-// recorded.
+// Sums over axes, not recorded, for the reductions and every gradient that undoes broadcasting.
 //
 // Accumulated in f64 in an order fixed by the shape alone, so the bits are the same for any number
 // of threads and any instruction set, and a sum of R values in f32 is off by half a unit in the
@@ -18,8 +17,8 @@ Folded fold(const Shape& shape, int first, int last);
 // factor · Σ over axes [first, last) of x, which become extents of 1.
 Tensor sum_axes(const char* name, const Tensor& x, int first, int last, double factor = 1);
 
-// Sums x down to `shape`, which broadcasts to x's: the gradient of a stretched operand. x itself
-// when nothing was stretched.
+// Sums x down to `shape`, which broadcasts to x's: the gradient of a stretched operand.
+// x itself when nothing was stretched.
 Tensor reduce_to(const char* name, const Tensor& x, const Shape& shape);
 
 }  // namespace ink

@@ -27,6 +27,17 @@ Tensor unsqueezed(const Tensor& dy, Shape shape, int first, int last) {
   return view(packed, shape, row_major(shape), packed.offset());
 }
 
+// A sample of a reduction over one axis, whose backward writes dx once.
+Sample over_axis(const char* label, Shape shape, int axis, Sample::Call call, bool bench) {
+  Sample s{.label = label,
+           .in = {randn(shape, 1)},
+           .call = std::move(call),
+           .bench = bench,
+           .backward = moves(1, shape.size())};
+  if (axis_of("sample", axis, shape.rank()) > 0) s.by_row = {0};
+  return s;
+}
+
 // ── sum and mean ────────────────────────────────────────────────────────────────────────────────
 
 std::vector<Sample> samples_of(Tensor (*all)(const Tensor&),
@@ -35,13 +46,12 @@ std::vector<Sample> samples_of(Tensor (*all)(const Tensor&),
     return Sample{.label = label,
                   .in = {randn(shape, 1)},
                   .call = [all](auto in) { return all(in[0]); },
-                  .bench = bench};
+                  .bench = bench,
+                  .backward = moves(1, shape.size())};
   };
   const auto axis = [over](const char* label, Shape shape, int a, bool keep, bool bench = false) {
-    return Sample{.label = label,
-                  .in = {randn(shape, 1)},
-                  .call = [=](auto in) { return over(in[0], a, keep); },
-                  .bench = bench};
+    return over_axis(
+        label, shape, a, [=](auto in) { return over(in[0], a, keep); }, bench);
   };
   return {whole("all of a scalar", {}),
           whole("all of 3x1x5", {3, 1, 5}),
@@ -84,7 +94,9 @@ struct Sum {
   static Tensor forward(Saved* saved, const Tensor& x, int first, int last, bool keep) {
     return sum_forward(name, saved, x, first, last, keep, 1);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) { return sum_backward(name, s, dy); }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    return sum_backward(name, s, dy);
+  }
   static std::vector<Sample> samples() { return samples_of(&sum, &sum); }
 };
 
@@ -96,33 +108,21 @@ struct Mean {
     check(R > 0, "mean: nothing to average in shape ", x.shape());
     return sum_forward(name, saved, x, first, last, keep, 1 / static_cast<double>(R));
   }
-  static Grads backward(const Saved& s, const Tensor& dy) { return sum_backward(name, s, dy); }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    return sum_backward(name, s, dy);
+  }
   static std::vector<Sample> samples() { return samples_of(&mean, &mean); }
 };
 
 // ── maximum ─────────────────────────────────────────────────────────────────────────────────────
 
 // A NaN counts as larger than any number, so that it is not lost.
-
-// The position of the first largest of x[0..n), n > 0.
 template <class T>
-int64_t first_largest(const T* x, int64_t n) {
-  T best = x[0], nan_seen = 0;
-#pragma omp simd reduction(max : best, nan_seen)
-  for (int64_t i = 0; i < n; ++i) {
-    best = x[i] > best ? x[i] : best;
-    nan_seen = std::isnan(x[i]) ? T(1) : nan_seen;
-  }
-  int64_t at = 0;
-  if (nan_seen > 0) {
-    while (!std::isnan(x[at])) ++at;
-  } else {
-    while (x[at] != best) ++at;
-  }
-  return at;
+bool larger(T x, T best) {
+  return !(x <= best) && !std::isnan(best);
 }
 
-// The same for n columns of x (R, I).
+// The largest of each of n columns of x (R, I), R > 0, and the first row that has it.
 template <class T>
 void first_largest_columns(const T* x, int64_t R, int64_t I, int64_t n, T* best, int32_t* index) {
   std::copy_n(x, n, best);
@@ -131,11 +131,31 @@ void first_largest_columns(const T* x, int64_t R, int64_t I, int64_t n, T* best,
     const T* row = x + r * I;
 #pragma omp simd
     for (int64_t i = 0; i < n; ++i) {
-      const bool larger = row[i] > best[i] || (std::isnan(row[i]) && !std::isnan(best[i]));
-      best[i] = larger ? row[i] : best[i];
-      index[i] = larger ? r : index[i];
+      const bool better = larger(row[i], best[i]);
+      best[i] = better ? row[i] : best[i];
+      index[i] = better ? r : index[i];
     }
   }
+}
+
+// The position of the first largest of x[0..n), n > 0: a long row is cut into kLanes columns.
+template <class T>
+int64_t first_largest(const T* x, int64_t n) {
+  constexpr int64_t kLanes = 32;
+  const int64_t rows = n / kLanes;
+  int64_t at = 0;
+  if (rows > 0) {
+    T best[kLanes];
+    int32_t index[kLanes];
+    first_largest_columns(x, rows, kLanes, kLanes, best, index);
+    at = index[0] * kLanes;
+    for (int64_t l = 1; l < kLanes; ++l) {
+      const int64_t here = index[l] * kLanes + l;
+      if (larger(x[here], x[at]) || (!larger(x[at], x[here]) && here < at)) at = here;
+    }
+  }
+  for (int64_t i = rows * kLanes; i < n; ++i) at = larger(x[i], x[at]) ? i : at;
+  return at;
 }
 
 // x (O, R, I) → y, index (O, I)
@@ -215,7 +235,7 @@ struct Maximum {
     if (saved) *saved = {index, x.shape(), axis};
     return keep ? y : squeezed(y, axis, axis + 1);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     Tensor dx(s.shape, dy.dtype());
     on(name, dy, [&](auto device, auto t) {
       using T = decltype(t);
@@ -227,10 +247,8 @@ struct Maximum {
   }
   static std::vector<Sample> samples() {
     const auto over = [](const char* label, Shape shape, int axis, bool keep, bool bench = false) {
-      return Sample{.label = label,
-                    .in = {randn(shape, 1)},
-                    .call = [=](auto in) { return maximum(in[0], axis, keep); },
-                    .bench = bench};
+      return over_axis(
+          label, shape, axis, [=](auto in) { return maximum(in[0], axis, keep); }, bench);
     };
     return {over("0x3 over -1", {0, 3}, -1, false),
             over("3x0 over 0", {3, 0}, 0, true),

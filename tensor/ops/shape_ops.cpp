@@ -8,6 +8,10 @@
 namespace ink {
 namespace {
 
+void expect_defined(const char* name, const Tensor& x) {
+  check(static_cast<bool>(x), "", name, ": expected a tensor, got an undefined one");
+}
+
 // ── reshape ─────────────────────────────────────────────────────────────────────────────────────
 
 Tensor reshaped(const Tensor& x, const Shape& shape) {
@@ -24,7 +28,9 @@ struct Reshape {
     if (saved) saved->shape = x.shape();
     return reshaped(x, shape);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) { return {reshaped(dy, s.shape)}; }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    return {reshaped(dy, s.shape)};
+  }
   static std::vector<Sample> samples() {
     const auto to = [](const char* label, Shape from, Shape shape, bool bench = false) {
       return Sample{.label = label,
@@ -53,7 +59,7 @@ struct Transpose {
     std::swap(strides[axis1], strides[axis2]);
     return view(x, shape, strides, x.offset());
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     return {forward(nullptr, dy, s.axis1, s.axis2)};
   }
   static std::vector<Sample> samples() {
@@ -79,8 +85,8 @@ struct Range {
 Tensor sliced(const Tensor& x, const Range& r) {
   Shape shape = x.shape();
   Strides strides = x.strides();
-  shape[r.axis] = (r.end - r.begin + r.step - 1) / r.step;
-  strides[r.axis] *= r.step;
+  shape[r.axis] = r.begin < r.end ? (r.end - r.begin - 1) / r.step + 1 : 0;
+  if (shape[r.axis] > 1) strides[r.axis] *= r.step;  // a longer step could overflow
   return view(x, shape, strides, x.offset() + r.begin * x.strides()[r.axis]);
 }
 
@@ -94,7 +100,7 @@ struct Slice {
     if (saved) *saved = {x.shape(), range};
     return sliced(x, range);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     Tensor dx = zeros(s.shape, dy.dtype()), inside = sliced(dx, s.range);
     assign(name, inside, dy);
     return {dx};
@@ -104,7 +110,8 @@ struct Slice {
       return Sample{.label = label,
                     .in = {randn(shape, 1)},
                     .call = [=](auto in) { return slice(in[0], r.axis, r.begin, r.end, r.step); },
-                    .bench = bench};
+                    .bench = bench,
+                    .backward = moves(1.25, shape.size())};  // a quarter of zeros is filled
     };
     return {of("nothing of 4", {4}, {0, 2, 2, 1}),
             of("all of 0x3", {0, 3}, {0, 0, 0, 1}),
@@ -129,13 +136,16 @@ struct Expand {
     if (saved) saved->shape = x.shape();
     return view(x, shape, stretched(x, shape), x.offset());
   }
-  static Grads backward(const Saved& s, const Tensor& dy) { return {reduce_to(name, dy, s.shape)}; }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    return {reduce_to(name, dy, s.shape)};
+  }
   static std::vector<Sample> samples() {
     const auto to = [](const char* label, Shape from, Shape shape, bool bench = false) {
       return Sample{.label = label,
                     .in = {randn(from, 1)},
                     .call = [=](auto in) { return expand(in[0], shape); },
-                    .bench = bench};
+                    .bench = bench,
+                    .backward = moves(1, shape.size())};
     };
     return {to("scalar to 3x2", {}, {3, 2}), to("1x3 to 0x3", {1, 3}, {0, 3}),
             to("5x1 to 5x7", {5, 1}, {5, 7}), to("3x1x2 to 2x3x4x2", {3, 1, 2}, {2, 3, 4, 2}),
@@ -175,7 +185,7 @@ struct Concat {
     }
     return y;
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     Grads out;
     int64_t at = 0;
     for (const int64_t extent : s.extents) {
@@ -193,7 +203,11 @@ struct Concat {
         std::fill(parts.begin(), parts.end(), Tensor());
         return y;
       };
-      return Sample{.label = label, .in = std::move(in), .call = call, .bench = bench};
+      Sample s{.label = label, .in = std::move(in), .call = call, .bench = bench};
+      if (axis != 0) {
+        for (size_t k = 0; k < s.in.size(); ++k) s.by_row.push_back(k);
+      }
+      return s;
     };
     return {of("one part", {randn({2, 3}, 1)}, 0),
             of("0+2 rows", {randn({0, 3}, 1), randn({2, 3}, 2)}, 0),
@@ -217,7 +231,9 @@ struct Cast {
     if (saved) saved->dtype = x.dtype();
     return converted(x, dtype);
   }
-  static Grads backward(const Saved& s, const Tensor& dy) { return {converted(dy, s.dtype)}; }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    return {converted(dy, s.dtype)};
+  }
   static std::vector<Sample> samples() {
     // There and back, so that the result has the type of the input. f32 has 24 bits: central
     // differences through it are rough.
@@ -227,7 +243,10 @@ struct Cast {
                     .in = {randn(shape, 1)},
                     .call = [=](auto in) { return cast(cast(in[0], dtype), in[0].dtype()); },
                     .tolerance = tolerance,
-                    .bench = bench};
+                    .by_row = {0},
+                    .bench = bench,
+                    .forward = moves(6, shape.size()),  // an f64 counts as two
+                    .backward = moves(6, shape.size())};
     };
     return {via("0x2 through f64", {0, 2}, Dtype::f64, 1e-6),
             via("3x5 through f64", {3, 5}, Dtype::f64, 1e-6),
@@ -239,6 +258,7 @@ struct Cast {
 }  // namespace
 
 Tensor reshape(const Tensor& x, Shape shape) {
+  expect_defined("reshape", x);
   Shape filled = shape;
   int free = -1;  // the axis of extent -1
   for (int axis = 0; axis < shape.rank(); ++axis) {
@@ -253,11 +273,13 @@ Tensor reshape(const Tensor& x, Shape shape) {
 }
 
 Tensor transpose(const Tensor& x, int axis1, int axis2) {
+  expect_defined("transpose", x);
   return apply<Transpose>(x, axis_of("transpose", axis1, x.rank()),
                           axis_of("transpose", axis2, x.rank()));
 }
 
 Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step) {
+  expect_defined("slice", x);
   const int a = axis_of("slice", axis, x.rank());
   check(0 <= begin && begin <= end && end <= x.dim(a) && step >= 1,
         "slice: expected 0 ≤ begin ≤ end ≤ ", x.dim(a), " and step ≥ 1 along axis ", a, " of ",
@@ -265,14 +287,20 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step
   return apply<Slice>(x, Range{a, begin, end, step});
 }
 
-Tensor expand(const Tensor& x, Shape shape) { return apply<Expand>(x, shape); }
+Tensor expand(const Tensor& x, Shape shape) {
+  expect_defined("expand", x);
+  return apply<Expand>(x, shape);
+}
 
 Tensor concat(const std::vector<Tensor>& parts, int axis) {
   check(!parts.empty(), "concat: expected at least one tensor, got none");
   return apply<Concat>(parts, axis_of("concat", axis, parts[0].rank()));
 }
 
-Tensor cast(const Tensor& x, Dtype dtype) { return apply<Cast>(x, dtype); }
+Tensor cast(const Tensor& x, Dtype dtype) {
+  expect_defined("cast", x);
+  return apply<Cast>(x, dtype);
+}
 
 INK_OPS entries[] = {describe<Reshape>(), describe<Transpose>(), describe<Slice>(),
                      describe<Expand>(),  describe<Concat>(),    describe<Cast>()};

@@ -1,10 +1,11 @@
 // L = mean over rows of −Σ p·log softmax(x);   dx = (softmax(x)·Σp − p) / rows
 //
 // kl_divergence is Σ p·(log p − log softmax(x)), which differs by a constant and has the same
-// derivative. The probabilities p are constants; where p = 0, so is its term. The loss of no rows
-// is 0.
+// derivative. The probabilities p are constants and not negative; where p = 0, so is its term.
+// The loss of no rows is 0.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tensor/expect.h"
 #include "tensor/op.h"
@@ -17,18 +18,23 @@ namespace {
 
 // ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
 
-// −Σ p·log softmax(x), plus Σ p·log p with `entropy`. Where p = 0, so is the term. mass is Σ p.
+// p·y for p > 0; 0 for p = 0, whatever y is; NaN otherwise.
+template <class T>
+T weighted(T p, T y) {
+  const T product = p > 0 ? p * y : std::numeric_limits<T>::quiet_NaN();
+  return p == 0 ? T{0} : product;
+}
+
+// −Σ p·log softmax(x), plus Σ p·log p with `entropy`. mass is Σ p.
 template <class T>
 void soft_forward(Cpu, const T* x, const T* p, bool entropy, T* loss, T* peak, T* total, T* mass,
                   int64_t N, int64_t V) {
   for (int64_t n = 0; n < N; ++n, x += V, p += V) {
     const LogSumExp<T> s = log_sum_exp(x, V);
     const T log_total = std::log(s.total);
-    loss[n] = row_sum<T>(
-        V, [=](int64_t v) { return p[v] == 0 ? T{0} : p[v] * (log_total + (s.peak - x[v])); });
+    loss[n] = row_sum<T>(V, [=](int64_t v) { return weighted(p[v], log_total + (s.peak - x[v])); });
     if (entropy)
-      loss[n] +=
-          row_sum<T>(V, [=](int64_t v) { return p[v] == 0 ? T{0} : p[v] * vmath::log(p[v]); });
+      loss[n] += row_sum<T>(V, [=](int64_t v) { return weighted(p[v], vmath::log(p[v])); });
     if (peak) {
       peak[n] = s.peak, total[n] = s.total;
       mass[n] = row_sum<T>(V, [=](int64_t v) { return p[v]; });
@@ -52,6 +58,15 @@ struct SoftSaved {
   Tensor logits, p, peak, total, mass;
 };
 
+// Raises Error naming the first probability that is negative or NaN, if there is one.
+template <class T>
+void check_probabilities(const char* name, const T* p, int64_t N, int64_t V) {
+  for (int64_t i = 0; i < N * V; ++i) {
+    check(p[i] >= 0, "", name, ": probability ", p[i], " at (", i / V, ", ", i % V,
+          ") should not be negative");
+  }
+}
+
 Tensor soft_loss(const char* name, SoftSaved* saved, const Tensor& logits_, const Tensor& p_,
                  bool entropy) {
   expect_rank(name, "logits", logits_, 2);
@@ -72,6 +87,8 @@ Tensor soft_loss(const char* name, SoftSaved* saved, const Tensor& logits_, cons
                      masses + n, end - begin, V);
       });
     });
+    const bool valid = std::none_of(loss, loss + N, [](T l) { return std::isnan(l); });
+    if (!valid) check_probabilities(name, q, N, V);
   });
   if (saved) *saved = {logits, p, peak, total, mass};
   return mean_loss(name, losses, N);
@@ -106,7 +123,7 @@ struct SoftCrossEntropy {
   static Tensor forward(Saved* saved, const Tensor& logits, const Tensor& probabilities) {
     return soft_loss(name, saved, logits, probabilities, false);
   }
-  static Grads backward(const Saved& saved, const Tensor& dy) {
+  static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
     return soft_gradient(name, saved, dy);
   }
   static Tensor reference(const Tensor& logits, const Tensor& probabilities) {
@@ -126,7 +143,7 @@ struct KlDivergence {
   static Tensor forward(Saved* saved, const Tensor& logits, const Tensor& probabilities) {
     return soft_loss(name, saved, logits, probabilities, true);
   }
-  static Grads backward(const Saved& saved, const Tensor& dy) {
+  static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
     return soft_gradient(name, saved, dy);
   }
   static Tensor reference(const Tensor& logits, const Tensor& probabilities) {
@@ -142,10 +159,14 @@ struct KlDivergence {
 template <class Loss>
 std::vector<Sample> soft_samples(Loss loss) {
   std::vector<Sample> all;
-  const auto sample = [&](const char* label, Shape shape, Tensor p) {
-    all.push_back({label, {randn(shape, 1)}, [=](auto in) {
-                     return loss(in[0], converted(p, in[0].dtype()));
-                   }});
+  const auto sample = [&](const char* label, Shape shape, Tensor p64) {
+    const Tensor p32 = converted(p64, Dtype::f32);
+    all.push_back(
+        {.label = label,
+         .in = {randn(shape, 1)},
+         .call = [=](auto in) { return loss(in[0], in[0].dtype() == Dtype::f32 ? p32 : p64); },
+         .forward = moves(2, shape.size()),
+         .backward = moves(3, shape.size())});
   };
   const auto softmax_of = [](Shape shape) { return softmax(randn(shape, 2)); };
   sample("4x6", {4, 6}, softmax_of({4, 6}));

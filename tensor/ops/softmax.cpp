@@ -88,7 +88,7 @@ struct Softmax {
     if (saved) saved->y = y;
     return y;
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     return {map_rows(
         name, [](auto... a) { softmax_backward(a...); }, dy, s.y)};
   }
@@ -111,7 +111,7 @@ struct LogSoftmax {
     if (saved) saved->y = y;
     return y;
   }
-  static Grads backward(const Saved& s, const Tensor& dy) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     return {map_rows(
         name, [](auto... a) { log_softmax_backward(a...); }, dy, s.y)};
   }
@@ -126,7 +126,12 @@ template <class Function>
 std::vector<Sample> samples_of(Function function) {
   std::vector<Sample> all;
   const auto sample = [&](const char* label, Shape shape) {
-    all.push_back({label, {randn(shape, 1)}, [=](auto in) { return function(in[0]); }});
+    Sample s{.label = label,
+             .in = {randn(shape, 1)},
+             .call = [=](auto in) { return function(in[0]); },
+             .backward = moves(3, shape.size())};
+    if (shape.rank() > 1) s.by_row = {0};
+    all.push_back(std::move(s));
   };
   sample("4x6", {4, 6});
   sample("2x3x5", {2, 3, 5});

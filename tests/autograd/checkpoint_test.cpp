@@ -1,5 +1,5 @@
-// Checkpoints: what is damaged in any way is noticed, and whatever fails costs no earlier
-// checkpoint.
+// Checkpoints: what is damaged in any way is noticed, and whatever fails costs
+// no earlier checkpoint.
 #include "autograd/checkpoint.h"
 
 #include <gtest/gtest.h>

@@ -1,15 +1,19 @@
-// The gradient check has teeth: one right op and fifteen wrong ones are told apart.
+// The gradient check has teeth: one right op and fifteen wrong ones are told apart, and so is every
+// op of the library from the same with a small mistake.
 //
-// y = tanh(x∘s)·W + b with x (N, K), s (K) broadcast over rows, W (K, M), b (M). It has everything
-// that gradients are commonly got wrong in: a product, a broadcast, an elementwise function, a sum.
+// The op made for it is y = tanh(x∘s)·W + b with x (N, K), s (K) broadcast over rows, W (K, M),
+// b (M). It has everything that gradients are commonly got wrong in: a product, a broadcast, an
+// elementwise function, a sum.
 #include "autograd/gradient_check.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "autograd/tape.h"
+#include "tensor/op_table.h"
 #include "tensor/ops.h"
 #include "tests/expect_error.h"
 
@@ -49,7 +53,7 @@ struct Layer {
     return add(matmul(h, w), b);
   }
 
-  static Grads backward(const Saved& saved, const Tensor& dy) {
+  static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
     const auto& [x, s, w, h, mistake] = saved;
     const Tensor dh = matmul(dy, w, false, mistake != Mistake::missing_transpose);
     const Tensor& kept = mistake == Mistake::input_instead_of_output ? x : h;
@@ -147,6 +151,54 @@ TEST(GradientCheck, LooksThroughCompositions) {
   const std::vector<Tensor> in = {randn({3, 4}, 1), randn({4}, 2), randn({4, 5}, 3), randn({5}, 4)};
   EXPECT_TRUE(check_gradients(call(Mistake::none), in).ok);
   EXPECT_FALSE(check_gradients(call(Mistake::sign), in).ok);
+}
+
+// x itself; on the way back every gradient is multiplied by a factor or loses its last element. So
+// an op behind it looks as if its own derivative were wrong.
+struct Spoil {
+  static constexpr const char* name = "spoil";
+  struct Saved {
+    double factor;
+    bool lose_last;
+  };
+  static Tensor forward(Saved* saved, const Tensor& x, double factor, bool lose_last) {
+    if (saved) *saved = {factor, lose_last};
+    return x;
+  }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+    Tensor dx = clone(scale(dy, s.factor));
+    if (s.lose_last && dx.size() > 0) dx.data<double>()[dx.size() - 1] = 0;
+    return {dx};
+  }
+  static std::vector<Sample> samples() { return {}; }
+};
+
+// Whether some small sample of the op shows that the gradient of input k is spoiled.
+bool is_caught(const std::vector<Sample>& samples, size_t k, bool lose_last) {
+  return std::ranges::any_of(samples, [&](const Sample& s) {
+    if (s.bench || k >= s.in.size()) return false;
+    const double factor = lose_last ? 1 : 1 + 10 * s.tolerance;
+    const auto call = [&](std::span<const Tensor> in) {
+      std::vector<Tensor> now(in.begin(), in.end());
+      now[k] = apply<Spoil>(in[k], factor, lose_last);
+      return s.call(now);
+    };
+    const GradientCheck result = check_gradients(call, s.in, {.tolerance = s.tolerance});
+    return !result.ok && result.input == k;
+  });
+}
+
+// Each op's samples tell its right derivative from one that is off by ten times what they tolerate,
+// or wrong in a single element, whichever input it belongs to.
+TEST(GradientCheck, CatchesSmallMistakesOfEveryOp) {
+  for (const OpEntry& op : all_ops()) {
+    const std::vector<Sample> samples = op.samples();
+    for (size_t k = 0; k < samples[0].in.size(); ++k) {
+      if (samples[0].in[k].dtype() != Dtype::f64) continue;
+      EXPECT_TRUE(is_caught(samples, k, false)) << op.name << ": a factor in gradient " << k;
+      EXPECT_TRUE(is_caught(samples, k, true)) << op.name << ": the last element of gradient " << k;
+    }
+  }
 }
 
 TEST(GradientCheck, LeavesInputsAsTheyWere) {

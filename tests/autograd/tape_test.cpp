@@ -121,8 +121,26 @@ TEST(Tape, IsUsedUpByBackward) {
   Tape tape;
   tape.watch(x);
   const Tensor y = exp(x);
-  tape.backward(y);
+  const Gradients g = tape.backward(y);
   EXPECT_EQ(tape.steps(), 0U);
+  EXPECT_TRUE(g[x]);  // what backward gave stays readable
+  EXPECT_ERROR(tape.backward(y), "tape: this tape was used up by backward; make a new one");
+  EXPECT_ERROR(tape.watch(x), "this tape was used up by backward");
+}
+
+// What is computed under a used tape is not recorded on the steps that are gone.
+TEST(Tape, RecordsNothingOnceUsed) {
+  Tensor w = full({}, 3, Dtype::f64);
+  Tape tape;
+  tape.watch(w);
+  tape.backward(square(w));
+  const Tensor y = multiply(square(w), w);
+  EXPECT_EQ(tape.steps(), 0U);
+  EXPECT_EQ(y.grad_id.tape, 0U);
+  EXPECT_ERROR(tape.backward(y), "used up by backward");
+  Tape fresh;
+  fresh.watch(w);
+  EXPECT_EQ(item_of(fresh.backward(multiply(square(w), w))[w]), 27);
 }
 
 // backward needs no more memory than what forward has kept, plus the gradients on their way.
@@ -339,6 +357,17 @@ TEST(Recompute, ResultThatIsAnInput) {
   tape.watch(x);
   const Tensor y = recompute([=] { return dropout(x, 0, Random(1)); });  // p = 0 returns x itself
   EXPECT_EQ(item_of(tape.backward(square(y))[x]), 6);
+}
+
+TEST(Recompute, ResultThatDoesNotDependOnWhatIsRead) {
+  Tensor x = full({}, 3, Dtype::f64);
+  Tape tape;
+  tape.watch(x);
+  const Tensor two = recompute([=] {
+    (void)exp(x);
+    return full({}, 2, Dtype::f64);
+  });
+  EXPECT_EQ(item_of(tape.backward(multiply(x, two))[x]), 2);
 }
 
 TEST(Recompute, ExceptionsPassThroughInBothDirections) {

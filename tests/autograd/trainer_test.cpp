@@ -26,8 +26,7 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kIn = 4, kOut = 3;
 
-// Linear regression with dropout: small, and it uses parameters, random numbers
-// and data.
+// Linear regression with dropout: small, and it uses parameters, random numbers and data.
 struct Problem {
   Parameters parameters;
 
@@ -259,14 +258,67 @@ TEST_F(TrainerTest, AnEarlierRunIsNeitherOverwrittenNorMixedWithAnother) {
   other = options("run");
   other.resume = true;
   other.accumulate = 2;
-  EXPECT_NE(message_of([&] { problem.train(other, problem.hooks()); }).find("accumulates"),
-            std::string::npos);
+  EXPECT_NE(
+      message_of([&] { problem.train(other, problem.hooks()); }).find("has accumulate 1, got 2"),
+      std::string::npos);
   Problem larger;
   larger.parameters.add("extra", zeros({2}));
   other = options("run");
   other.resume = true;
   EXPECT_NE(message_of([&] { larger.train(other, problem.hooks()); }).find("another model"),
             std::string::npos);
+}
+
+// Each of these changes the bits that follow, so a resume says which of them differs.
+TEST_F(TrainerTest, OtherSettingsAreNotResumedSilently) {
+  Problem problem;
+  problem.train(options("run"), problem.hooks());
+  const auto before = problem.values();
+  TrainerOptions rest = options("run");
+  rest.resume = true;
+  rest.steps = 20;
+  const auto resume = [&](const OptimizerOptions& how, const Schedule& schedule,
+                          const TrainerOptions& o) {
+    Optimizer optimizer(problem.parameters, how);
+    return message_of(
+        [&] { ink::train(problem.parameters, optimizer, schedule, o, problem.hooks()); });
+  };
+  const auto expect_refused = [&](const std::string& message, const std::string& part) {
+    EXPECT_NE(message.find(part), std::string::npos) << message;
+    EXPECT_EQ(problem.values(), before) << part;
+  };
+  const Schedule schedule = Problem::schedule();
+  expect_refused(resume({.kind = OptimizerKind::lamb}, schedule, rest),
+                 "has optimizer \"adamw\", got \"lamb\"; resume with the same settings");
+  expect_refused(resume({.weight_decay = 0.5}, schedule, rest), "weight_decay 0.01, got 0.5");
+  expect_refused(resume({.bias_correction = false}, schedule, rest), "bias_correction true, got f");
+  Schedule other = schedule;
+  other.peak = 0.5;
+  expect_refused(resume({}, other, rest), "has learning_rate 0.05, got 0.5");
+  other = schedule;
+  other.decay = Decay::cosine;
+  expect_refused(resume({}, other, rest), "has decay \"linear\", got \"cosine\"");
+  other = schedule;
+  other.steps = 40;
+  expect_refused(resume({}, other, rest), "has schedule_steps 20, got 40");
+  TrainerOptions clipped = rest;
+  clipped.clip_norm = 7;
+  expect_refused(resume({}, schedule, clipped), "has clip_norm ");
+  EXPECT_EQ(resume({}, schedule, rest), "no error");
+}
+
+// A checkpoint of another model is found out before anything is overwritten.
+TEST_F(TrainerTest, ARefusedCheckpointChangesNoParameter) {
+  Problem problem;
+  problem.train(options("run"), problem.hooks());
+  Problem larger;
+  larger.parameters.add("extra", zeros({2}));
+  const auto before = larger.values();
+  TrainerOptions rest = options("run");
+  rest.resume = true;
+  EXPECT_NE(message_of([&] { larger.train(rest, larger.hooks()); }).find("another model"),
+            std::string::npos);
+  EXPECT_EQ(larger.values(), before);
 }
 
 TEST_F(TrainerTest, TheLogHoldsMeansOfItsSteps) {
@@ -320,6 +372,21 @@ TEST_F(TrainerTest, TheBestEvaluationIsKeptAlsoOverAResume) {
   EXPECT_EQ(result.best.score, 0.7);
   EXPECT_EQ(result.last.score, 0.6);
   EXPECT_EQ(read_training_log(o.folder / "log.jsonl").back().object("evaluation").real("x"), 12);
+}
+
+TEST_F(TrainerTest, AnEvaluationThatIsNoNumberIsBeatenByAnyThatIs) {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<double> scores{kNan, kNan, -3, kNan, -2};
+  Problem problem;
+  TrainingHooks h = problem.hooks();
+  h.evaluate = [&](int64_t step) -> Evaluation {
+    return {.score = scores[static_cast<size_t>(step - 1)]};
+  };
+  std::vector<int64_t> kept;
+  h.keep_best = [&](int64_t step, const Evaluation&) { kept.push_back(step); };
+  const TrainingResult result = problem.train({.steps = 5, .evaluate_every = 1}, h);
+  EXPECT_EQ(kept, (std::vector<int64_t>{1, 3, 5}));
+  EXPECT_EQ(result.best_step, 5);
 }
 
 TEST_F(TrainerTest, FrozenParametersStayAndOthersLearn) {

@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 
 #include "tensor/file.h"
+#include "tests/expect_error.h"
 #include "tests/scratch_folder.h"
 
 namespace ink {
@@ -79,6 +81,12 @@ TEST_F(TrainingLogTest, ALineThatDoesNotFitLeavesNoHalfLine) {
   EXPECT_EQ(text(), line(0).to_string() + '\n');
   log.append(line(2));
   EXPECT_EQ(read_training_log(path_).size(), 2u);
+}
+
+// Such a device has no length: the reason must be that of the call that failed.
+TEST(TrainingLogErrors, StateTheReasonOfTheFailedCall) {
+  errno = 0;
+  EXPECT_ERROR(TrainingLog("/dev/full", 0), "to 0 bytes: Invalid argument");
 }
 
 }  // namespace

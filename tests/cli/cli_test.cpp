@@ -50,6 +50,26 @@ TEST_F(Cli, OptionsComeFromAFileToo) {
   expect_failure("tokenize --config broken.json", 1, {"broken.json"});
 }
 
+TEST_F(Cli, TakesAModelByName) {
+  ::setenv("HF_HUB_CACHE", (folder_ / "cache").c_str(), 1);
+  expect_failure("tokenize --model org/tiny --offline", 1,
+                 {"there is no folder org/tiny", "nothing is downloaded offline"});
+  const std::string commit(40, 'c');
+  const fs::path model = folder_ / "cache" / "models--org--tiny";
+  const fs::path snapshot = model / "snapshots" / commit;
+  create_folders(snapshot);
+  create_folders(model / "refs");
+  write_file(model / "refs" / "main", commit);
+  for (const char* file : {"config.json", "model.safetensors"}) write_file(snapshot / file, "{}");
+  fs::copy(folder_ / "vocab.txt", snapshot / "vocab.txt");
+  for (const char* flags : {"", "--offline", "--revision main"}) {
+    const Finished f = run(std::string("tokenize --model org/tiny ") + flags, "砚\n");
+    EXPECT_EQ(f.status, 0) << f.error;
+    EXPECT_NE(f.out.find(R"("[CLS]", "砚", "[SEP]")"), std::string::npos) << f.out;
+  }
+  ::unsetenv("HF_HUB_CACHE");
+}
+
 TEST_F(Cli, TheWholeRoad) {
   ASSERT_EQ(pretrain().status, 0) << pretrain().error;
   Finished f =

@@ -112,6 +112,13 @@ TEST_F(Compressed, DistillationErrors) {
   options.config.intermediate_matches.clear();
   options.student.architecture->vocab_size += 1;
   EXPECT_ERROR(distill(options), "share a vocabulary");
+  options.student = {.folder = task->folder / "other"};
+  save_model(load_model(task->folder / "model"), task->folder / "other", task->folder / "model");
+  std::vector<std::string> tokens = Tokenizer::load(task->folder / "model").vocabulary().tokens();
+  std::swap(tokens[10], tokens[11]);
+  std::filesystem::remove(task->folder / "other" / "tokenizer.json");
+  Vocabulary(tokens).save(task->folder / "other" / "vocab.txt");
+  EXPECT_ERROR(distill(options), "share a vocabulary; that of");
   options.teacher = task->folder / "model";
   EXPECT_ERROR(distill(options), "this model does not classify");
 }
@@ -177,6 +184,8 @@ TEST_F(Compressed, GivenMasksAreCut) {
   options.masks = task->folder / "masks.json";
   write_file(options.masks, R"({"head_mask": [[1, 0, 0, 1], [0, 0, 0, 1]]})");
   EXPECT_EQ(prune(options).heads_per_layer, (std::vector<int64_t>{2, 1}));
+  options.out = options.model / ".";
+  EXPECT_ERROR(prune(options), "prune: expected another folder for the result");
 }
 
 }  // namespace

@@ -97,8 +97,8 @@ TEST(DistillationLoss, ValuesOfTextBrewer) {
   EXPECT_NEAR(kd(KdLoss::mse, 1), 0.174849087, 1e-9);
   EXPECT_NEAR(kd(KdLoss::mse, 4), 0.010928068, 1e-9);
   EXPECT_NEAR(kd(KdLoss::mse, 8), 0.002732017, 1e-9);
-  // two sequences of three tokens; with the mask [[1,1,1],[1,1,0]] the last token is simply not
-  // there
+  // two sequences of three tokens; with the mask [[1,1,1],[1,1,0]] the last
+  // token is simply not there
   const Tensor hs = waves({6, 4}, false), ht = waves({6, 4}, true);
   const auto match = [&](MatchLoss loss, int64_t tokens) {
     return match_loss(slice(hs, 0, 0, tokens), slice(ht, 0, 0, tokens), loss).item();
@@ -120,11 +120,9 @@ Tensor packed_rows(const Tensor& x, const Tensor* mask) {
 }
 
 TEST(DistillationLoss, ValuesAndGradientsOfTextBrewersRuns) {
-  const std::filesystem::path folder = reference_folder();
-  if (!std::filesystem::exists(folder / "textbrewer.json"))
-    GTEST_SKIP() << "no goldens in " << folder;
-  const SafeTensors tensors(folder / "textbrewer_losses.safetensors");
-  const Json json = parse_json(read_file(folder / "textbrewer.json", 1 << 24), "textbrewer.json");
+  const std::filesystem::path folder = runs_of("textbrewer");
+  const SafeTensors tensors(folder / "runs.safetensors");
+  const Json json = parse_json(read_file(folder / "runs.json", 1 << 24), "runs.json");
   int compared = 0;
   for (const auto& [name, value] : json.object("losses").members()) {
     const bool kd =
@@ -214,15 +212,13 @@ TEST(DistillationLoss, OneStepEqualsTorch) {
   EXPECT_EQ(compared, 5u + 16 + 4 + 4);  // embeddings, layer, pooler and classifier, projections
 }
 
-// TextBrewer's whole step also has losses that are compared above only by name; its parts are
-// compared here.
+// TextBrewer's whole step also has losses that are compared above only by name;
+// its parts are compared here.
 TEST(DistillationLoss, PartsOfTextBrewersStep) {
-  const std::filesystem::path folder = reference_folder();
-  if (!std::filesystem::exists(folder / "textbrewer.json"))
-    GTEST_SKIP() << "no goldens in " << folder;
-  const SafeTensors tensors(folder / "textbrewer_step.safetensors");
-  const Json logged = parse_json(read_file(folder / "textbrewer.json", 1 << 24),
-                                 "x")["steps"]["probs_mask"]["logged"];
+  const std::filesystem::path folder = runs_of("textbrewer");
+  const SafeTensors tensors(folder / "runs.safetensors");
+  const Json logged = parse_json(read_file(folder / "runs.json", 1 << 24),
+                                 "runs.json")["steps"]["probs_mask"]["logged"];
   const Tensor mask = tensors.tensor("batch.attention_mask");
   for (const int i : {0, 1, 2}) {
     const std::string number = std::to_string(i), twice = std::to_string(2 * i);

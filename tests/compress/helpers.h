@@ -1,6 +1,5 @@
 // Tiny models and batches for the tests of compression.
 #pragma once
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,10 +11,9 @@
 
 namespace ink {
 
-inline std::filesystem::path reference_folder() {
-  const char* given = std::getenv("INK_REFERENCE");
-  return given ? given
-               : std::filesystem::path(INK_SOURCE_DIR) / ".." / "shared" / "reference" / "golden";
+// What another toolkit's own runs gave: runs.json, runs.safetensors (tools/golden/toolkits.py).
+inline std::filesystem::path runs_of(const std::string& toolkit) {
+  return std::filesystem::path(INK_SOURCE_DIR) / "tests" / "golden" / toolkit;
 }
 
 inline ModelConfig tiny_config(int64_t layers, int64_t heads, int64_t ffn, int64_t hidden = 16) {

@@ -52,13 +52,13 @@ TEST(Masks, UnevenRanksAcrossLayersAndRescuesEmptyOnes) {
 
 TEST(Masks, MultiplesOfTwoAndFour) {
   EXPECT_EQ(chosen(12, {.even = false, .multiple_of = 2}),
-            (Rows{"01000000", "01111011", "11011110"}));
+            (Rows{"01000010", "01111011", "11011110"}));
   EXPECT_EQ(chosen(13, {.even = false, .multiple_of = 2}),
-            (Rows{"01000000", "01111011", "11011110"}));
+            (Rows{"01000010", "01111011", "11011110"}));
   EXPECT_EQ(chosen(12, {.even = false, .multiple_of = 4}),
-            (Rows{"01000000", "00110011", "11111111"}));
+            (Rows{"11000110", "00110011", "11111111"}));
   EXPECT_EQ(chosen(8, {.even = false, .multiple_of = 4}),
-            (Rows{"01000000", "00110011", "10011100"}));
+            (Rows{"11000110", "00110011", "10011100"}));
   EXPECT_ERROR(chosen(12, {.even = false, .multiple_of = 3}),
                "the 8 neurons of layer 0 are not a multiple of 3");
 }

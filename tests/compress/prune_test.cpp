@@ -56,8 +56,8 @@ TEST(Surgery, PrunedModelsCanBeSavedLoadedAndPrunedAgain) {
   const Masks again{{{0, 1}, {1}}, {{1, 0, 0, 1, 1}, {1}}};
   const Model twice = pruned_model(loaded, again);
   EXPECT_EQ(twice.config.heads_per_layer, (std::vector<int64_t>{1, 1}));
-  // the same heads and neurons in one cut: the second of {0, 2}; the first, fourth and fifth of {0,
-  // 1, 4, 6, 7}
+  // the same heads and neurons in one cut: the second of {0, 2};
+  // the first, fourth and fifth of {0, 1, 4, 6, 7}
   const Masks both{{{0, 0, 1, 0}, {0, 0, 0, 1}},
                    {{1, 0, 0, 0, 0, 0, 1, 1}, {0, 0, 1, 0, 0, 0, 0, 0}}};
   EXPECT_TRUE(equal_bits(logits(twice, batch),
@@ -75,8 +75,8 @@ TEST(Surgery, BadMasks) {
                "leaves layer 1 without heads");
 }
 
-// The scores are derivatives by gates that do not exist: compare with a model whose weights are
-// really scaled.
+// The scores are derivatives by gates that do not exist: compare with a model whose
+// weights are really scaled.
 TEST(Importance, EqualsCentralDifferencesOfGates) {
   Model model = tiny_model(tiny_config(2, 4, 8), 3);
   for (Parameter& p : model.parameters) p.value = converted(p.value, Dtype::f64);
@@ -154,10 +154,10 @@ TEST(PruningConfig, KeysOfTextPruner) {
 // ── TextPruner's own runs ───────────────────────────────────────────────────────────────────────
 
 struct Golden {
-  std::filesystem::path folder = reference_folder();
-  SafeTensors tensors{folder / "textpruner.safetensors"};
-  Json json = parse_json(read_file(folder / "textpruner.json", 1 << 24), "textpruner.json");
-  Model model = load_model(folder / "bert-tiny");
+  std::filesystem::path folder = runs_of("textpruner");
+  SafeTensors tensors{folder / "runs.safetensors"};
+  Json json = parse_json(read_file(folder / "runs.json", 1 << 24), "runs.json");
+  Model model = load_model(folder);
 
   std::vector<FeatureBatch> batches() const {
     std::vector<FeatureBatch> all;
@@ -201,8 +201,6 @@ void expect_scores(const Importance& got, const Tensor& wanted, const std::strin
 }
 
 TEST(TextPruner, ScoresMasksAndLogitsOfItsRuns) {
-  if (!std::filesystem::exists(reference_folder() / "textpruner.json"))
-    GTEST_SKIP() << "no goldens in " << reference_folder();
   const Golden golden;
   const std::vector<FeatureBatch> batches = golden.batches();
   for (size_t i = 0; i < batches.size(); ++i)

@@ -115,7 +115,7 @@ inline std::vector<File> safetensors_files() {
        safetensors(R"({"b":{"dtype":"F32","shape":[2],"data_offsets":[8,16]},)" + one + "}", 16),
        ""},
       {"six dimensions", safetensors(tensor("[1,1,1,1,1,1]", "[0,4]"), 4),
-       "expected at most 5 dimensions, got 6"},
+       "expected at most 5 dimensions, got 6; inkstone's tensors have no more"},
       {"1,000,000 dimensions",
        safetensors(tensor("[" + repeated("1,", 999'999) + "1]", "[0,4]"), 4),
        "more than 65536 values"},

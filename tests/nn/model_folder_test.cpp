@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tensor/file.h"
 #include "tensor/safetensors.h"
 #include "tests/expect_error.h"
@@ -191,10 +193,34 @@ TEST(ModelFolder, CopiesTheVocabulary) {
   EXPECT_FALSE(std::filesystem::exists(folder / "to/other.txt"));
 }
 
+// A save that is broken off leaves the earlier model, not its config with other weights.
+TEST(ModelFolder, WeightsAreReplacedLast) {
+  const TemporaryFolder folder;
+  save_model(model_with({.pooler = true}), folder.path());
+  const std::string before = read_file(folder / "model.safetensors", 1 << 24);
+  std::filesystem::rename(folder / "config.json", folder / "kept.json");
+  create_folders(folder / "config.json" / "in the way");
+  const Model other(small_config(), {.pooler = true}, random_values(Random(4)));
+  EXPECT_ERROR(save_model(other, folder.path()), "config.json");
+  EXPECT_EQ(read_file(folder / "model.safetensors", 1 << 24), before);
+  std::filesystem::remove_all(folder / "config.json");
+  std::filesystem::rename(folder / "kept.json", folder / "config.json");
+  expect_equal(load_model(folder.path()).parameters, model_with({.pooler = true}).parameters);
+
+  // over the folder that it was loaded from, whose weights it still reads
+  const Model loaded = load_model(folder.path());
+  save_model(loaded, folder.path(), folder.path());
+  expect_equal(load_model(folder.path()).parameters, loaded.parameters);
+  std::set<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+    left.insert(entry.path().filename().string());
+  EXPECT_EQ(left, (std::set<std::string>{"config.json", "model.safetensors"}));
+}
+
 TEST(ModelFolder, SaysWhatIsMissing) {
   const TemporaryFolder folder;
   EXPECT_ERROR(load_model(folder / "none"), "there is no such folder");
-  EXPECT_ERROR(load_model(folder.path()), "it holds no model.safetensors");
+  EXPECT_ERROR(load_model(folder.path()), "config.json: No such file");
   save_model(model_with({}), folder.path());
   std::filesystem::remove(folder / "config.json");
   EXPECT_ERROR(load_model(folder.path()), "config.json: No such file");

@@ -1,5 +1,4 @@
-// Cutting documents into sequences: next-sentence pairs and full sentences, on documents whose
-// every token is unique.
+// Next-sentence pairs and full sentences, cut from documents in which every token is unique.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -150,10 +149,27 @@ TEST(NextSentence, TruncationKeepsTheShorterSegmentWhole) {
   EXPECT_EQ(pairs[1].ids.size(), 64u);
 }
 
-TEST(NextSentence, OneDocumentAloneIsPairedWithItself) {
-  const std::vector<TokenDocument> documents{document_of(0, {10})};
+TEST(NextSentence, ADocumentAloneGivesOnlyWhatFollows) {
   Draws draws{Random(4)};
-  EXPECT_EQ(next_sentence_pairs(documents, {.tokens = kTokens}, draws).size(), 1u);
+  const std::vector<TokenDocument> sentence{document_of(0, {10})};
+  EXPECT_TRUE(next_sentence_pairs(sentence, {.tokens = kTokens}, draws).empty());
+  const std::vector<TokenDocument> alone{document_of(0, std::vector<size_t>(200, 10))};
+  const auto pairs = next_sentence_pairs(alone, {.tokens = kTokens}, draws);
+  EXPECT_GT(pairs.size(), 10u);
+  for (const Instance& x : pairs) EXPECT_EQ(x.pair_label, 0);
+}
+
+TEST(NextSentence, ARandomBIsNeverOfTheSameDocument) {
+  const std::vector<TokenDocument> two{document_of(0, std::vector<size_t>(900, 10)),
+                                       document_of(1, std::vector<size_t>(900, 10))};
+  for (uint64_t seed = 0; seed < 20; ++seed) {  // BERT's ten tries fail once in a thousand pairs
+    Draws draws{Random(seed)};
+    for (const Instance& x :
+         next_sentence_pairs(two, {.max_tokens = 32, .tokens = kTokens}, draws)) {
+      const Parts p = parts_of(x);
+      ASSERT_EQ(x.pair_label, p.a[0] / kPerDocument == p.b[0] / kPerDocument ? 0 : 1);
+    }
+  }
 }
 
 TEST(NextSentence, BadInputIsRefused) {

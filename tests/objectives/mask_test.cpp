@@ -1,5 +1,4 @@
-// Masking: the worked example of the whole-word paper, the 80/10/10 shares, and what stays
-// untouched.
+// Masking: the whole-word paper's example, the 80/10/10 shares, and what stays untouched.
 #include "objectives/mask.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,4 @@
-// The data of pre-training: a function of (seed, position), every sequence once an epoch, held-out
-// documents apart.
+// Data of pre-training follow from (seed, position): each sequence once an epoch, held-out apart.
 #include "objectives/pretrain_data.h"
 
 #include <gtest/gtest.h>
@@ -12,6 +11,7 @@
 
 #include "objectives/mask.h"
 #include "objectives/tokenize.h"
+#include "tests/expect_error.h"
 #include "tests/objectives/toy_corpus.h"
 #include "tests/scratch_folder.h"
 
@@ -188,12 +188,12 @@ TEST_F(PretrainDataTest, HeldOutDocumentsAreNeverTrainedOnAndAlwaysMeasuredAlike
   EXPECT_EQ(data(options).held_out().size(), 1u);
 }
 
-TEST_F(PretrainDataTest, AnotherCorpusIsRefusedOnResume) {
-  const Json position = data(small()).position();
+TEST_F(PretrainDataTest, AnotherCorpusHasAnotherFingerprint) {
+  const Json before = data(small()).fingerprint();
+  EXPECT_EQ(data(small()).fingerprint().to_string(), before.to_string());
   std::ofstream(folder_ / "texts" / "part0.txt", std::ios::app) << "\n"
                                                                 << toy_character(1) << "。\n";
-  PretrainData changed = data(small());
-  EXPECT_THROW(changed.seek(position), Error);
+  EXPECT_NE(data(small()).fingerprint().to_string(), before.to_string());
 }
 
 TEST_F(PretrainDataTest, ACorpusInWhichNothingCanBePredictedIsAnError) {
@@ -203,6 +203,20 @@ TEST_F(PretrainDataTest, ACorpusInWhichNothingCanBePredictedIsAnError) {
   std::ofstream(folder_ / "texts" / "a.txt") << toy_character(0) << toy_character(1) << '\n';
   PretrainData source = data(small());
   EXPECT_THROW(source.next(), Error);
+}
+
+TEST_F(PretrainDataTest, NextSentenceNeedsTwoDocuments) {
+  std::ofstream one(folder_ / "texts" / "part0.txt");
+  Draws draws{Random(1)};
+  for (int line = 0; line < 3000; ++line) one << toy_sentence(draws) << '\n';
+  one.close();
+  for (const char* other : {"part1.txt", "part2.txt"}) fs::remove(folder_ / "texts" / other);
+  PretrainDataOptions options = small();
+  options.held_out = 0;
+  EXPECT_GT(data(options).documents(), 1) << "longer than a block";
+  options.pair_task = PairTask::next_sentence;
+  EXPECT_ERROR(data(options),
+               "expected two documents to train on or more, got 1; put a blank line between");
 }
 
 TEST_F(PretrainDataTest, OptionsAreChecked) {

@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 
 #include "autograd/training_log.h"
 #include "nn/model_folder.h"
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/tokenize.h"
 #include "tensor/file.h"
+#include "tests/expect_error.h"
 #include "tests/objectives/toy_corpus.h"
 #include "tests/scratch_folder.h"
 
@@ -129,6 +131,52 @@ TEST_F(PretrainTest, ResumingAnywhereEndsWithTheSameBits) {
       ASSERT_EQ(log_without_times("resumed"), log_without_times("straight"));
     }
   }
+}
+
+TEST_F(PretrainTest, AnotherJobIsNotResumed) {
+  const PretrainOptions first = options("run");
+  run(first);
+  const auto refused = [&](const char* message, const auto& change) {
+    PretrainOptions o = first;
+    o.resume = true;
+    change(o);
+    EXPECT_ERROR(run(o), message);
+  };
+  refused("objective.whole_words true, got false", [](auto& o) { o.whole_words = false; });
+  refused("objective.mask_fraction 0.15, got 0.3", [](auto& o) { o.mask_fraction = 0.3; });
+  refused("data.batch_tokens 160, got 170", [](auto& o) { o.batch_tokens = 170; });
+  refused("data.max_tokens 40, got 30", [](auto& o) { o.max_tokens = 30; });
+  refused("data.held_out 0.1, got 0.2", [](auto& o) { o.held_out = 0.2; });
+
+  PretrainOptions o = first;
+  o.resume = true;
+  std::vector<std::string> tokens = tokenizer_.vocabulary().tokens();
+  std::swap(tokens[20], tokens[21]);
+  const Tokenizer shuffled{Vocabulary(tokens)};
+  EXPECT_ERROR(pretrain(config(), shuffled, &segmenter_, o, {}), "data.tokenizer.vocabulary");
+  std::ofstream(folder_ / "words.txt") << toy_character(1) << toy_character(2) << " 100 n\n";
+  const Segmenter other = Segmenter::load({.dictionary = folder_ / "words.txt"});
+  EXPECT_ERROR(pretrain(config(), tokenizer_, &other, o, {}), "data.dictionary");
+  ModelConfig c = config();
+  c.hidden_dropout_prob = 0.3;
+  EXPECT_ERROR(pretrain(c, tokenizer_, &segmenter_, o, {}), "architecture.hidden_dropout_prob");
+  // one character for another: as many documents and bytes
+  std::string text = read_file(folder_ / "texts" / "part0.txt", 1 << 20);
+  text.replace(0, 3, text.starts_with(toy_character(7)) ? toy_character(8) : toy_character(7));
+  write_file(folder_ / "texts" / "part0.txt", text);
+  EXPECT_ERROR(run(o), "data.corpus ");
+}
+
+TEST_F(PretrainTest, FewerStepsThanAreDoneAreRefused) {
+  PretrainOptions o = options("run");
+  o.decay = Decay::constant;
+  o.warmup_steps = 0;
+  run(o);
+  o.resume = true;
+  o.steps = 5;
+  EXPECT_ERROR(run(o), "has done 9 steps, got steps 5");
+  o.steps = 12;
+  EXPECT_EQ(run(o).training.step, 12);
 }
 
 TEST_F(PretrainTest, TheLossOfAStepIsTheMeanOverAllItsMicroBatches) {

@@ -1,5 +1,4 @@
-// A small invented language for tests: 200 characters, of which many pairs are words, in documents
-// of a few sentences.
+// A small invented language: 200 characters, many pairs of them words, in short documents.
 #pragma once
 #include <filesystem>
 #include <fstream>

@@ -1,24 +1,18 @@
-// What every op must hold, shown on every sample it declares.
-#include <gtest/gtest.h>
-
+// What every op must hold, shown on every small sample it declares.
 #include <atomic>
-#include <cmath>
 #include <cstdlib>
 #include <new>
 #include <set>
 
 #include "autograd/gradient_check.h"
-#include "autograd/tape.h"
-#include "tensor/op_table.h"
-#include "tensor/ops.h"
-#include "tensor/parallel.h"
 #include "tensor/simd.h"
 #include "tests/ops/layouts.h"
+#include "tests/ops/outcome.h"
 
 // Counts calls of the global operator new, so that a test can show that ops do not reach it.
-static std::atomic<int64_t> heap_allocations{0};
+static std::atomic<int64_t> allocations{0};
 [[gnu::noinline]] void* operator new(std::size_t bytes) {
-  heap_allocations.fetch_add(1, std::memory_order_relaxed);
+  allocations.fetch_add(1, std::memory_order_relaxed);
   void* p = std::malloc(bytes ? bytes : 1);
   if (!p) throw std::bad_alloc();
   return p;
@@ -27,107 +21,45 @@ static std::atomic<int64_t> heap_allocations{0};
 [[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace ink {
+
+int64_t heap_allocations() { return allocations; }
+
 namespace {
 
-std::vector<OpCase> large_cases() {
-  std::vector<OpCase> cases = all_cases();
-  std::erase_if(cases, [](const OpCase& c) { return !c.sample.bench; });
-  return cases;
-}
-
-std::vector<OpCase> small_cases(bool fused_only) {
-  std::vector<OpCase> cases = all_cases();
-  std::erase_if(cases,
-                [&](const OpCase& c) { return c.sample.bench || (fused_only && !c.op->fused); });
-  return cases;
-}
-
-// The result of a call and the gradients of all its floating-point inputs for a fixed dy.
-struct Outcome {
-  Tensor y;
-  std::vector<Tensor> gradients;
+class EveryOp : public testing::TestWithParam<OpCase> {
+ protected:
+  const Sample& s = GetParam().sample;
 };
-
-Outcome run(const Sample& sample, std::vector<Tensor> in) {
-  Tape tape;
-  for (Tensor& x : in) {
-    if (is_float(x.dtype())) tape.watch(x);
-  }
-  Outcome out;
-  out.y = sample.call(in);
-  if (!tape.resolve(out.y.grad_id).tape) return out;  // nothing to differentiate
-  Gradients g = tape.backward(out.y, randn(out.y.shape(), 77, out.y.dtype()));
-  for (const Tensor& x : in) out.gradients.push_back(g[x] ? clone(g[x]) : Tensor());
-  return out;
-}
-
-void expect_same_bits(const Outcome& a, const Outcome& b, const std::string& what) {
-  EXPECT_TRUE(equal_bits(a.y, b.y)) << what << ": the result differs";
-  ASSERT_EQ(a.gradients.size(), b.gradients.size());
-  for (size_t i = 0; i < a.gradients.size(); ++i) {
-    ASSERT_EQ(static_cast<bool>(a.gradients[i]), static_cast<bool>(b.gradients[i]));
-    if (a.gradients[i]) {
-      EXPECT_TRUE(equal_bits(a.gradients[i], b.gradients[i]))
-          << what << ": gradient " << i << " differs";
-    }
-  }
-}
-
-double largest_difference(const Tensor& a, const Tensor& b) {
-  EXPECT_EQ(a.shape(), b.shape());
-  const std::vector<double> x = to_vector<double>(converted(a, Dtype::f64)),
-                            y = to_vector<double>(converted(b, Dtype::f64));
-  double worst = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    const double d = std::abs(x[i] - y[i]) / std::max(1.0, std::abs(y[i]));
-    worst = d > worst || std::isnan(d) ? d : worst;
-    if (std::isnan(worst)) break;
-  }
-  return worst;
-}
-
-class EveryOp : public testing::TestWithParam<OpCase> {};
 class FusedOp : public EveryOp {};
-class LargeOp : public EveryOp {};
+class RowwiseOp : public EveryOp {};
 
 TEST_P(EveryOp, GradientEqualsCentralDifferencesInF64) {
-  const Sample& s = GetParam().sample;
   const GradientCheck result = check_gradients(s.call, s.in, {.tolerance = s.tolerance});
   EXPECT_TRUE(result.ok) << result.message;
 }
 
 TEST_P(EveryOp, RecordingDoesNotChangeTheResult) {
-  const Sample& s = GetParam().sample;
   for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
     const std::vector<Tensor> in = inputs_as(s, dtype);
     EXPECT_TRUE(equal_bits(s.call(in), run(s, in).y)) << name_of(dtype);
   }
 }
 
-// The same values seen through other strides: from the end of a wider buffer, every second element,
-// axes swapped.
+// Inputs seen through other strides give what their row-major copies give.
 TEST_P(EveryOp, StridesAndOffsetsDoNotMatter) {
-  const Sample& s = GetParam().sample;
-  const std::vector<Tensor> in = inputs_as(s, Dtype::f64);
-  const Outcome expected = run(s, in);
   for (int layout = 0; layout < kLayouts; ++layout) {
-    std::vector<Tensor> strided;
-    for (const Tensor& x : in) strided.push_back(with_layout(x, layout));
-    const Outcome got = run(s, strided);
-    EXPECT_LT(largest_difference(got.y, expected.y), 1e-12) << "layout " << layout;
-    for (size_t i = 0; i < expected.gradients.size(); ++i) {
-      if (expected.gradients[i]) {
-        EXPECT_LT(largest_difference(got.gradients[i], expected.gradients[i]), 1e-12)
-            << "layout " << layout;
-      }
+    std::vector<Tensor> strided, packed;
+    for (const Tensor& x : inputs_as(s, Dtype::f64)) {
+      strided.push_back(with_layout(x, layout));
+      packed.push_back(clone(strided.back()));
     }
+    expect_close(run(s, strided), run(s, packed), 1e-12, 1e-12, "layout " + std::to_string(layout));
   }
 }
 
 // Memory is handed out full of NaN: an element that nobody assigns, or that is read before it is
 // written, shows.
 TEST_P(EveryOp, AssignsEveryElementOfResultAndGradients) {
-  const Sample& s = GetParam().sample;
   const std::vector<Tensor> in = inputs_as(s, Dtype::f64);
   const Outcome expected = run(s, in);
   fill_blocks(true);
@@ -136,34 +68,23 @@ TEST_P(EveryOp, AssignsEveryElementOfResultAndGradients) {
   expect_same_bits(got, expected, "pre-filled memory");
 }
 
-TEST_P(EveryOp, ThreadsDoNotMatter) {
-  const Sample& s = GetParam().sample;
-  const int before = threads();
+// One chunk worked through by one thread against many chunks and many threads.
+TEST_P(EveryOp, ChunksAndThreadsDoNotMatter) {
   for (const Dtype dtype : {Dtype::f64, Dtype::f32}) {
     const std::vector<Tensor> in = inputs_as(s, dtype);
-    set_threads(1);
     const Outcome expected = run(s, in);
-    for (const int n : {2, 3, 8}) {
-      set_threads(n);
-      expect_same_bits(run(s, in), expected, std::to_string(n) + " threads, " + name_of(dtype));
-    }
+    const SmallChunks chunks;
+    for_each_thread_count([&](const std::string& threads) {
+      expect_same_bits(run(s, in), expected, threads + ", " + name_of(dtype));
+    });
   }
-  set_threads(before);
 }
 
 TEST_P(EveryOp, F32AgreesWithF64) {
-  const Sample& s = GetParam().sample;
-  const Outcome exact = run(s, inputs_as(s, Dtype::f64)), got = run(s, inputs_as(s, Dtype::f32));
-  EXPECT_LT(largest_difference(got.y, exact.y), 2e-5);
-  for (size_t i = 0; i < exact.gradients.size(); ++i) {
-    if (exact.gradients[i]) {
-      EXPECT_LT(largest_difference(got.gradients[i], exact.gradients[i]), 1e-4) << "gradient " << i;
-    }
-  }
+  expect_close(run(s, inputs_as(s, Dtype::f32)), run(s, rounded_inputs(s)), 2e-6, 1e-5, "f32");
 }
 
 TEST_P(EveryOp, EveryInstructionSetAgrees) {
-  const Sample& s = GetParam().sample;
   const simd::Level before = simd::level();
   const std::vector<Tensor> in = inputs_as(s, Dtype::f32);
   simd::set_level(simd::Level::portable);
@@ -171,97 +92,104 @@ TEST_P(EveryOp, EveryInstructionSetAgrees) {
   for (const simd::Level level : {simd::Level::avx2, simd::Level::avx512}) {
     if (level > simd::best()) continue;
     simd::set_level(level);
-    const Outcome got = run(s, in);
-    EXPECT_LT(largest_difference(got.y, expected.y), 2e-5) << simd::name_of(level);
-    for (size_t i = 0; i < expected.gradients.size(); ++i) {
-      if (expected.gradients[i]) {
-        EXPECT_LT(largest_difference(got.gradients[i], expected.gradients[i]), 1e-4)
-            << simd::name_of(level);
-      }
-    }
+    expect_close(run(s, in), expected, 2e-6, 1e-5, simd::name_of(level));
   }
   simd::set_level(before);
 }
 
+// A gradient is the same whichever others are wanted beside it.
+TEST_P(EveryOp, EachGradientAloneIsTheSame) {
+  const std::vector<Tensor> in = inputs_as(s, Dtype::f32);
+  const Outcome all = run(s, in);
+  for (size_t k = 0; k < in.size(); ++k) {
+    if (!all.gradients[k]) continue;
+    const Outcome alone = run(s, in, {}, k);
+    ASSERT_TRUE(alone.gradients[k]) << k;
+    EXPECT_TRUE(equal_bits(alone.gradients[k], all.gradients[k])) << k;
+  }
+}
+
+// A steady step works in pool memory alone.
+TEST_P(EveryOp, ASteadyStepAllocatesNothing) {
+  allocations_of_a_step(s);
+  const uint64_t system = pool_statistics().system_allocations;
+  EXPECT_EQ(allocations_of_a_step(s), 0) << "operator new was called";
+  EXPECT_EQ(pool_statistics().system_allocations, system) << "the pool had to ask the system";
+}
+
 TEST_P(FusedOp, EqualsItsReference) {
-  const Sample& s = GetParam().sample;
   const std::vector<Tensor> in = inputs_as(s, Dtype::f64);
   const Outcome fused = run(s, in);
   fusion = false;
   const Outcome reference = run(s, in);
   fusion = true;
-  EXPECT_LT(largest_difference(fused.y, reference.y), 1e-9);
-  for (size_t i = 0; i < reference.gradients.size(); ++i) {
-    if (reference.gradients[i]) {
-      EXPECT_LT(largest_difference(fused.gradients[i], reference.gradients[i]), 1e-9)
-          << "gradient " << i;
-    }
-  }
+  expect_close(fused, reference, 1e-9, 1e-9, "fused");
 }
 
-// A steady step works in pool memory alone.
-TEST_P(EveryOp, SecondRunAllocatesNothing) {
-  const Sample& s = GetParam().sample;
-  std::vector<Tensor> in = inputs_as(s, Dtype::f32);
-  const auto step = [&] {
-    Tape tape;
-    for (Tensor& x : in) {
-      if (is_float(x.dtype())) tape.watch(x);
-    }
-    const int64_t before = heap_allocations;
-    const Tensor y = s.call(in);
-    int64_t calls = heap_allocations - before;
-    if (tape.resolve(y.grad_id).tape) {
-      const Tensor dy = full(y.shape(), 1, y.dtype());
-      const int64_t start = heap_allocations;
-      tape.backward(y, dy);
-      calls += heap_allocations - start;
-    }
-    return calls;
-  };
-  step();
-  step();
-  const uint64_t system = pool_statistics().system_allocations;
-  EXPECT_EQ(step(), 0) << "operator new was called";
-  EXPECT_EQ(pool_statistics().system_allocations, system) << "the pool had to ask the system";
-}
+TEST_P(RowwiseOp, ARowDoesNotDependOnItsBatch) { expect_rows_stand_alone(s); }
 
-// Large enough that every thread has several chunks.
-TEST_P(LargeOp, ThreadsDoNotMatter) {
-  const Sample& s = GetParam().sample;
-  const int before = threads();
-  const std::vector<Tensor> in = inputs_as(s, Dtype::f32);
-  set_threads(1);
-  const Outcome expected = run(s, in);
-  set_threads(3);
-  expect_same_bits(run(s, in), expected, "3 threads");
-  set_threads(before);
-}
+INSTANTIATE_TEST_SUITE_P(Samples, EveryOp, testing::ValuesIn(cases_where([](const OpCase& c) {
+                           return !c.sample.bench;
+                         })),
+                         test_name);
+INSTANTIATE_TEST_SUITE_P(Samples, FusedOp, testing::ValuesIn(cases_where([](const OpCase& c) {
+                           return !c.sample.bench && c.op->fused;
+                         })),
+                         test_name);
+INSTANTIATE_TEST_SUITE_P(Samples, RowwiseOp, testing::ValuesIn(cases_where([](const OpCase& c) {
+                           return !c.sample.bench && !c.sample.by_row.empty();
+                         })),
+                         test_name);
 
-std::string test_name(const testing::TestParamInfo<OpCase>& info) {
-  std::string name = info.param.name();
-  for (char& c : name) {
-    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
-  }
-  return name + "_" + std::to_string(info.index);
-}
-
-INSTANTIATE_TEST_SUITE_P(Samples, EveryOp, testing::ValuesIn(small_cases(false)), test_name);
-INSTANTIATE_TEST_SUITE_P(Samples, LargeOp, testing::ValuesIn(large_cases()), test_name);
-INSTANTIATE_TEST_SUITE_P(Samples, FusedOp, testing::ValuesIn(small_cases(true)), test_name);
+// ── the table ───────────────────────────────────────────────────────────────────────────────────
 
 TEST(OpTable, HoldsEveryOpOnceWithSamplesAndABench) {
   std::set<std::string> names;
   for (const OpEntry& op : all_ops()) {
     EXPECT_TRUE(names.insert(op.name).second) << op.name << " is listed twice";
     std::set<std::string> labels;
+    size_t large = 0;
     for (const Sample& s : op.samples()) {
       EXPECT_TRUE(labels.insert(s.label).second)
           << op.name << ": two samples are called " << s.label;
+      large += s.bench ? 1 : 0;
     }
-    EXPECT_GE(labels.size(), 2U) << op.name;
+    EXPECT_GE(large, 1U) << op.name << " has no sample for the bench";
+    EXPECT_GE(labels.size() - large, 2U) << op.name;
   }
   EXPECT_GE(names.size(), 40U);
+}
+
+double share_of_zeros(const Tensor& x) {
+  const std::vector<double> values = numbers(x);
+  return static_cast<double>(std::count(values.begin(), values.end(), 0.0)) /
+         static_cast<double>(std::max<size_t>(1, values.size()));
+}
+
+// Zeros are easy to agree on: some sample must have a result and gradients that are not mostly 0.
+TEST(OpTable, SamplesShowResultsAndGradientsThatAreNotZero) {
+  for (const OpEntry& op : all_ops()) {
+    double result = 1;
+    std::vector<double> gradients;
+    for (const Sample& s : op.samples()) {
+      if (s.bench) continue;
+      const Outcome outcome = run(s, s.in);
+      if (outcome.y.size() > 0) result = std::min(result, share_of_zeros(outcome.y));
+      gradients.resize(std::max(gradients.size(), outcome.gradients.size()), 1);
+      for (size_t k = 0; k < outcome.gradients.size(); ++k) {
+        const bool nothing = is_float(s.in[k].dtype()) &&
+                             (!outcome.gradients[k] || outcome.gradients[k].size() == 0);
+        if (nothing) continue;
+        const double share = outcome.gradients[k] ? share_of_zeros(outcome.gradients[k]) : 0;
+        gradients[k] = std::min(gradients[k], share);
+      }
+    }
+    EXPECT_LE(result, 0.5) << op.name << ": results are mostly zeros";
+    for (size_t k = 0; k < gradients.size(); ++k) {
+      EXPECT_LE(gradients[k], 0.5)
+          << op.name << ": gradients of input " << k << " are mostly zeros";
+    }
+  }
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 namespace ink {
 
-inline constexpr int kLayouts = 3;
+inline constexpr int kLayouts = 5;
 
 template <class T>
 void copy_axis(const T* from, const Strides& from_strides, T* to, const Strides& to_strides,
@@ -21,10 +21,19 @@ void copy_axis(const T* from, const Strides& from_strides, T* to, const Strides&
   }
 }
 
+// x with the extent of an axis stretched from its first element, as expand() does: stride 0.
+inline Tensor with_stretched_axis(const Tensor& x, int axis) {
+  Strides strides = x.strides();
+  strides[axis] = 0;
+  return view(x, x.shape(), strides, x.offset());
+}
+
 // 0: inside a wider buffer, at an offset; 1: every second element of each row; 2: first and last
-// axis stored swapped.
+// axis stored swapped. These keep the values. 3 and 4: the first or the last axis stretched, which
+// repeats values; integers (ids, offsets) stay as they are.
 inline Tensor with_layout(const Tensor& x, int layout) {
   if (x.rank() == 0 || x.size() == 0) return x;
+  if (layout >= 3) return is_float(x.dtype()) ? with_stretched_axis(x, layout == 3 ? 0 : -1) : x;
   Shape wide = x.shape();
   Strides strides = row_major(wide);
   int64_t offset = 0;

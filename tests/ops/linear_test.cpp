@@ -58,8 +58,7 @@ TEST(Linear, PackedWeightsGiveTheSameBits) {
   for (const int64_t rows : {1, 5, 64, 130}) {
     const Tensor x = randn({rows, 70}, 1, Dtype::f32), w = randn({100, 70}, 2, Dtype::f32),
                  b = randn({100}, 3, Dtype::f32);
-    PackedMatrix packed(w.data<float>(), 70, true, 100, 70);
-    packed.source_version = w.storage()->version();
+    const PackedMatrix packed(w.data<float>(), 70, true, 100, 70, w.storage()->version());
     EXPECT_TRUE(
         equal_bits(linear(x, w, b, Activation::gelu, &packed), linear(x, w, b, Activation::gelu)))
         << rows;
@@ -69,11 +68,12 @@ TEST(Linear, PackedWeightsGiveTheSameBits) {
 TEST(Linear, AWeightThatChangedMustBePackedAgain) {
   const Tensor x = randn({3, 4}, 1, Dtype::f32), b = zeros({5});
   Tensor w = randn({5, 4}, 2, Dtype::f32);
-  PackedMatrix packed(w.data<float>(), 4, true, 5, 4);
-  packed.source_version = w.storage()->version();
+  const PackedMatrix packed(w.data<float>(), 4, true, 5, 4, w.storage()->version());
+  const Tensor same_shape = randn({5, 4}, 9, Dtype::f32);
+  EXPECT_ERROR(linear(x, same_shape, b, Activation::none, &packed),
+               "linear: this weight is not the one that was packed, or has changed since");
   w.touch();
-  EXPECT_ERROR(linear(x, w, b, Activation::none, &packed),
-               "linear: the weight has changed since it was packed");
+  EXPECT_ERROR(linear(x, w, b, Activation::none, &packed), "or has changed since");
   const Tensor other = randn({6, 4}, 2, Dtype::f32);
   EXPECT_ERROR(linear(x, other, zeros({6}), Activation::none, &packed),
                "linear: the packed weight should be (6, 4), got (5, 4)");

@@ -105,6 +105,22 @@ TEST(SoftCrossEntropy, ErrorsNameTheOp) {
                "kl_divergence: probabilities should be f32 (2, 3), got an undef");
 }
 
+TEST(SoftCrossEntropy, ErrorsNameTheProbability) {
+  const Tensor x = zeros({2, 2}), p = matrix({0.5, 0.5, 1.25, -0.25}, {2, 2}, Dtype::f32);
+  EXPECT_ERROR(soft_cross_entropy(x, p),
+               "soft_cross_entropy: probability -0.25 at (1, 1) should not be negative");
+  EXPECT_ERROR(kl_divergence(x, p), "kl_divergence: probability -0.25 at (1, 1)");
+  EXPECT_ERROR(soft_cross_entropy(x, matrix({NAN, 0, 0, 1}, {2, 2}, Dtype::f32)),
+               "soft_cross_entropy: probability nan at (0, 0)");
+}
+
+// NaN logits are the caller's to find in the loss; the probabilities are not blamed.
+TEST(SoftCrossEntropy, PassesNaNOn) {
+  const Tensor x = matrix({NAN, 0}, {1, 2}), p = matrix({0.5, 0.5}, {1, 2});
+  EXPECT_TRUE(std::isnan(soft_cross_entropy(x, p).item()));
+  EXPECT_TRUE(std::isnan(binary_cross_entropy(x, p).item()));
+}
+
 TEST(MseLoss, EqualsHandWorkedNumbers) {
   const Tensor x = matrix({1, 2, 3, 4}, {2, 2}), y = matrix({1, 0, 0, 8}, {2, 2});
   EXPECT_EQ(mse_loss(x, y).item(), (4 + 9 + 16) / 4.0);
@@ -130,9 +146,22 @@ TEST(CosineLoss, AZeroVectorHasNoDirectionAndNoGradient) {
   EXPECT_NEAR(cosine_loss(zeros({2, 2}), zeros({2, 2})).item(), 1, 0);
 }
 
-TEST(CosineLoss, LengthsDoNotOverflow) {
-  const Tensor x = matrix({1e18, 0}, {2}, Dtype::f32), y = matrix({1e18, 1e18}, {2}, Dtype::f32);
-  EXPECT_NEAR(cosine_loss(x, y).item(), 1 - std::sqrt(0.5), 1e-6);
+// Squares of these lengths have no place in f32.
+TEST(CosineLoss, TakesVeryLongAndVeryShortVectors) {
+  const auto loss = [](std::span<const Tensor> in) { return cosine_loss(in[0], in[1]); };
+  const Tensor direction = randn({2, 768}, 1, Dtype::f32), other = randn({2, 768}, 2, Dtype::f32);
+  const double expected = cosine_loss(direction, other).item();
+  const auto gradients = gradients_of(loss, {direction, other});
+  for (const double size : {1e30, 1e20, 1e-25, 1e-30}) {
+    const Tensor x = scale(direction, size), y = scale(other, size);
+    EXPECT_NEAR(cosine_loss(x, y).item(), expected, 1e-6) << size;
+    EXPECT_NEAR(cosine_loss(x, x).item(), 0, 1e-6) << size;
+    const auto g = gradients_of(loss, {x, y});
+    for (size_t k = 0; k < 2; ++k) {
+      expect_close(scale(g[k], size), numbers(gradients[k]), 1e-7);
+      EXPECT_GT(maximum(reshape(scale(g[k], size), {-1}), 0).item(), 1e-3) << size;
+    }
+  }
 }
 
 TEST(BinaryCrossEntropy, EqualsHandWorkedNumbersAlsoFarOut) {
@@ -149,6 +178,9 @@ TEST(BinaryCrossEntropy, ErrorsNameTheTarget) {
                "binary_cross_entropy: target 1.5 at 1 should lie in [0, 1]");
   EXPECT_ERROR(binary_cross_entropy(zeros({2}), matrix({NAN, 1}, {2}, Dtype::f32)),
                "target nan at 0");
+  Tensor t = full({40000}, 0.5);
+  t.data<float>()[30000] = t.data<float>()[35000] = -1;
+  EXPECT_ERROR(binary_cross_entropy(zeros({40000}), t), "target -1 at 30000 should lie in [0, 1]");
 }
 
 TEST(LinearCrossEntropy, EqualsItsPartsInF32) {

@@ -38,6 +38,24 @@ TEST(Examples, HeaderNamesTheFieldsInAnyOrder) {
   EXPECT_EQ(e.labels.name(e.items[0].label), "x");
 }
 
+TEST(Examples, AHeaderIsKnownByItsLabelToo) {
+  for (const char* header : {"label\treview", "review\tlabel", "Label\tReview", "category\tbody"}) {
+    const std::string first = header;
+    const bool swapped = first.starts_with("review");
+    const Examples e = tsv(first + (swapped ? "\ngood one\tpos\n" : "\npos\tgood one\n"));
+    ASSERT_EQ(e.size(), 1u) << header;
+    EXPECT_EQ(e.items[0].text, "good one");
+    EXPECT_EQ(e.labels.names(), std::vector<std::string>{"pos"});
+  }
+  EXPECT_EQ(tsv("label\treview\npos\tgood\n", {.columns = "label,text"}).size(), 1u);
+  EXPECT_EQ(tsv("kind\treview\npos\tgood\n", {.label = "kind"}).size(), 1u);
+  EXPECT_ERROR(tsv("id\tlabel\treview\n7\tpos\tgood\n"),
+               "data.tsv:1: this line looks like a header but names no text; say which field");
+  EXPECT_EQ(tsv("id\tlabel\treview\n7\tpos\tgood\n", {.text = "review"}).items[0].text, "good");
+  // alone it is a text like any other
+  EXPECT_EQ(tsv("label\n", {.labelled = false}).items[0].text, "label");
+}
+
 TEST(Examples, OptionsStateColumnsHeaderAndNames) {
   EXPECT_EQ(tsv("hello\tx\td1\n", {.columns = "text,label,group"}).items[0].group, "d1");
   EXPECT_EQ(tsv("hello\t1\tx\n", {.columns = "text,-,label"}).items[0].text, "hello");

@@ -43,7 +43,47 @@ TEST(Finetune, LearnsSavesAndTrainsOn) {
   again.fit.learning_rate = 1e-4;
   EXPECT_GT(finetune(again).dev.confusion.accuracy(), 0.95);
   write_file(task.folder / "train.tsv", "c1\tx\nc9\ty\n");
-  EXPECT_ERROR(finetune(again), "train.tsv:2: unknown label 'c9'; known labels: c0, c1, c2");
+  EXPECT_ERROR(finetune(again),
+               "train.tsv:2: unknown label 'c9'; known labels: c0, c1, c2; to train this model for "
+               "other labels, ask for new ones");
+}
+
+TEST(Finetune, NewLabelsGetANewHead) {
+  const ToyTask task("new_labels");
+  FinetuneOptions options = task.options("first");
+  options.fit.epochs = 1;
+  finetune(options);
+  options.model = task.folder / "first";
+  options.out = task.folder / "second";
+  options.new_labels = true;
+  options.fit.learning_rate = 0;                       // weights stay what they are at the start
+  for (const char* name : {"train.tsv", "dev.tsv"}) {  // "c0" → "d0"
+    std::string text = read_file(task.folder / name, 1 << 20);
+    for (size_t at = 0; (at = text.find("\nc", at)) != std::string::npos;) text[at + 1] = 'd';
+    write_file(task.folder / name, text);
+  }
+  EXPECT_EQ(finetune(options).labels.names(), (std::vector<std::string>{"d0", "d1", "d2"}));
+  const Model first = load_model(task.folder / "first"), second = load_model(options.out);
+  for (const Parameter& p : second.parameters)
+    EXPECT_NE(equal_bits(p.value, first.parameters.at(p.name).value),
+              p.name.starts_with("classifier."))
+        << p.name;
+}
+
+TEST(Classification, OneLabelOfATextIsExpected) {
+  ModelConfig c;
+  c.architectures = {"BertForSequenceClassification"};
+  c.labels = {"a", "b"};
+  EXPECT_EQ(labels_of(c).size(), 2);
+  c.problem_type = "single_label_classification";
+  EXPECT_EQ(labels_of(c).size(), 2);
+  for (const char* type : {"regression", "multi_label_classification"}) {
+    c.problem_type = type;
+    EXPECT_ERROR(labels_of(c), std::string("got problem_type ") + type);
+  }
+  c.problem_type = "";
+  c.labels = {"score"};
+  EXPECT_ERROR(labels_of(c), "got problem_type regression (one label)");
 }
 
 TEST(Finetune, StoppedAndResumedEndsWithTheSameBits) {
@@ -65,6 +105,35 @@ TEST(Finetune, StoppedAndResumedEndsWithTheSameBits) {
     EXPECT_TRUE(equal_bits(p.value, parts.parameters.at(p.name).value)) << p.name;
 }
 
+TEST(Finetune, AnotherJobIsNotResumed) {
+  const ToyTask task("resume_other");
+  FinetuneOptions first = task.options("out");
+  first.fit.epochs = 1;
+  finetune(first);
+  first.fit.resume = true;
+  finetune(first);  // the same job: it has finished
+  const auto refused = [&](const char* message, const auto& change) {
+    FinetuneOptions o = first;
+    change(o);
+    EXPECT_ERROR(finetune(o), message);
+  };
+  refused("max_length 16, got 15", [](auto& o) { o.max_length = 15; });
+  // these change the schedule too, whichever is named first
+  refused("resume with the same settings", [](auto& o) { o.fit.epochs = 2; });
+  refused("resume with the same settings", [](auto& o) { o.fit.batch_size = 8; });
+  refused("architecture.classifier_dropout", [](auto& o) { o.dropout = 0.4; });
+
+  std::string text = read_file(task.folder / "train.tsv", 1 << 20), reversed;
+  while (!text.empty()) {
+    const size_t line = text.rfind('\n', text.size() - 2) + 1;  // 0 at the first
+    if (line == 0) break;
+    reversed += text.substr(line);
+    text.resize(line);
+  }
+  write_file(task.folder / "train.tsv", text + reversed);
+  refused("has train ", [](auto&) {});
+}
+
 TEST(Finetune, ErrorsBeforeAnythingIsTrained) {
   const ToyTask task("finetune_errors");
   FinetuneOptions options = task.options("out");
@@ -83,6 +152,29 @@ TEST(Finetune, ErrorsBeforeAnythingIsTrained) {
   EXPECT_ERROR(evaluate(load_model(task.folder / "model"),
                         features(task.folder / "model", task.folder / "dev.tsv")),
                "no classification head; fine-tune it first");
+}
+
+TEST(Finetune, AVocabularyOfAnotherModelIsRefused) {
+  const ToyTask task("vocabulary");
+  const std::filesystem::path model = task.folder / "model";
+  const ModelConfig config = ModelConfig::read(model / "config.json");
+  std::filesystem::remove(model / "tokenizer.json");
+  write_file(model / "vocab.txt", read_file(model / "vocab.txt", 1 << 20) + "more\n");
+  EXPECT_ERROR(finetune(task.options("out")),
+               "its tokenizer has 33 tokens, config.json says 32; expected both of one model");
+  EXPECT_FALSE(std::filesystem::exists(task.folder / "out"));
+
+  std::vector<std::string> tokens = Tokenizer::load(model).vocabulary().tokens();
+  const auto with = [&](int64_t rows) {
+    ModelConfig other = config;
+    other.vocab_size = rows;
+    check_vocabulary(other, Tokenizer(Vocabulary(tokens)), model);
+  };
+  with(33);
+  with(40);  // padded
+  EXPECT_ERROR(with(34), "its tokenizer has 33 tokens, config.json says 34");
+  EXPECT_ERROR(with(32), "config.json says 32");
+  EXPECT_ERROR(with(4096), "config.json says 4096");
 }
 
 TEST(Predict, SameBitsInAnyBatchAndThread) {

@@ -13,8 +13,8 @@
 
 namespace ink {
 
-// A folder of its own for one test, removed at the end: `model` (untrained, without a head),
-// `train.tsv`, `dev.tsv`.
+// A folder of its own for one test, removed at the end: `model` (untrained,
+// without a head), `train.tsv`, `dev.tsv`.
 struct ToyTask {
   static constexpr int kCharacters = 24, kClasses = 3;
   std::filesystem::path folder;

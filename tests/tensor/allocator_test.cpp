@@ -42,6 +42,43 @@ TEST(Pool, ASecondRoundReachesNoSystem) {
   EXPECT_EQ(pool_statistics().system_allocations, before);
 }
 
+// Training steps of varying length: what they keep must not grow with the number of lengths seen.
+TEST(Pool, SizesThatNeverComeBackDoNotPileUp) {
+  release_cached();
+  reset_peak();
+  uint64_t drawn = 1;
+  for (int step = 0; step < 60; ++step) {
+    drawn = drawn * 6364136223846793005u + 1442695040888963407u;
+    const auto N = static_cast<int64_t>(100 + (drawn >> 33) % 3997);
+    std::vector<Tensor> kept;
+    for (int layer = 0; layer < 12; ++layer) {
+      const Tensor temporary({N, 100 + 10 * layer});
+      kept.push_back(Tensor({N, 256}));
+      kept.push_back(Tensor({N, 1024}));
+    }
+    const AllocatorStatistics now = pool_statistics();
+    ASSERT_LE(now.in_use + now.cached, now.peak / 2 * 3) << "step " << step;
+  }
+}
+
+TEST(Pool, ABlockOfALargerClassReturnsToIt) {
+  constexpr size_t kBlock = 40 * kMega;
+  release_cached();
+  const size_t before = pool_statistics().in_use;
+  void* const large = pool().allocate(kBlock);
+  void* const other = pool().allocate(kBlock);
+  const uint64_t asked = pool_statistics().system_allocations;
+  pool().release(large, kBlock);
+  void* const smaller = pool().allocate(36 * kMega);  // a third block would exceed the bound
+  EXPECT_EQ(smaller, large);
+  pool().release(smaller, 36 * kMega);
+  EXPECT_EQ(pool().allocate(kBlock), large);
+  EXPECT_EQ(pool_statistics().system_allocations, asked);
+  pool().release(large, kBlock);
+  pool().release(other, kBlock);
+  EXPECT_EQ(pool_statistics().in_use, before);
+}
+
 TEST(Pool, CountsWhatIsInUseAndItsPeak) {
   reset_peak();
   const AllocatorStatistics before = pool_statistics();

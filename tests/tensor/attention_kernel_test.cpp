@@ -1,5 +1,5 @@
-// Attention against plain loops in double: any head size, ragged lengths, several blocks of keys,
-// dropout, strides.
+// Attention against plain loops in double: any head size, ragged lengths, several blocks of
+// keys, dropout, strides.
 #include "tensor/attention_kernel.h"
 
 #include <gtest/gtest.h>

@@ -26,8 +26,8 @@ int64_t files_in(const fs::path& folder) {
   return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
 }
 
-// Runs f in a child, so that limits and signals do not touch the other tests; whether it returned
-// true.
+// Runs f in a child, so that limits and signals do not touch the other tests; whether
+// it returned true.
 bool in_child(const std::function<bool()>& f) {
   const pid_t child = ::fork();
   if (child == 0) {
@@ -103,6 +103,18 @@ TEST(File, AnAbandonedWriteLeavesEverythingAsItWas) {
   EXPECT_EQ(files_in(folder.path()), 1);
 }
 
+TEST(File, AnOverwrittenFileKeepsItsMode) {
+  const TemporaryFolder folder;
+  const auto mode_of = [](const fs::path& path) { return fs::status(path).permissions(); };
+  write_file(folder / "x", "secret");
+  for (const fs::perms mode : {fs::perms{0600}, fs::perms{0640}, fs::perms{0755}}) {
+    fs::permissions(folder / "x", mode);
+    write_file(folder / "x", "another");
+    EXPECT_EQ(mode_of(folder / "x"), mode);
+  }
+  EXPECT_EQ(read_file(folder / "x", kMega), "another");
+}
+
 TEST(File, FollowsALinkToItsTarget) {
   const TemporaryFolder folder;
   write_file(folder / "target", "old");
@@ -149,8 +161,8 @@ TEST(File, ReportsAFullDiskAndKeepsTheOldFile) {
   ::umount(folder.path().c_str());
 }
 
-// Killed at any moment, a writer leaves the old file or the new one, and a temporary that the next
-// process removes.
+// Killed at any moment, a writer leaves the old file or the new one, and a temporary that the
+// next process removes.
 TEST(File, SurvivesBeingKilled) {
   const TemporaryFolder folder;
   const std::string old_text(kMega, 'o'), new_text(kMega, 'n');

@@ -12,7 +12,7 @@
 
 #include "tensor/allocator.h"
 #include "tensor/gemm_kernel.h"
-#include "tensor/packing.h"
+#include "tensor/panels.h"
 #include "tensor/parallel.h"
 #include "tensor/philox.h"
 #include "tensor/simd.h"
@@ -144,8 +144,8 @@ TEST_F(GemmTest, AgreesWithDouble) {
   });
 }
 
-// All tiles, AVX-512's included even where only AVX2 exists: any rows and columns, A by rows or by
-// columns.
+// All tiles, AVX-512's included even where only AVX2 exists: any rows and columns, A by rows
+// or by columns.
 TEST_F(GemmTest, EveryTileGivesTheChain) {
   struct Choice {
     const GemmKernel* kernel;
@@ -325,6 +325,21 @@ TEST_F(GemmTest, ASecondProductOfTheSameSizeAsksTheSystemForNothing) {
   const uint64_t before = pool_statistics().system_allocations;
   run();
   EXPECT_EQ(pool_statistics().system_allocations, before);
+}
+
+TEST_F(GemmTest, PanelsOfAnyWidthStayWithinThemselves) {
+  constexpr float kGuard = 12345;
+  for (int64_t width = 1; width <= 9; ++width) {
+    for (int64_t depth = 0; depth <= 12; ++depth) {
+      const Matrix<float> b(depth, width, 3, 1);
+      std::vector<float> panel(static_cast<size_t>(depth * width) + 8, kGuard);
+      pack_panels(b.data.data(), b.ld, false, 0, depth, 0, width, width, 1, panel.data());
+      for (int64_t i = 0; i < depth * width; ++i)
+        ASSERT_EQ(panel[static_cast<size_t>(i)], b.at(i / width, i % width));
+      for (size_t i = static_cast<size_t>(depth * width); i < panel.size(); ++i)
+        ASSERT_EQ(panel[i], kGuard) << "width " << width << ", depth " << depth;
+    }
+  }
 }
 
 TEST_F(GemmTest, DoubleAndOpenBlas) {

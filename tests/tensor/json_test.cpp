@@ -119,6 +119,21 @@ TEST(Json, StreamsTheMembersOfAnObject) {
                "more than 2 values");
 }
 
+TEST(Json, StreamsTheElementsOfChosenContainers) {
+  std::string seen;
+  const auto visit = [&](size_t path, const std::string& key, const Json& value) {
+    seen += std::to_string(path) + key + value.to_string() + ' ';
+  };
+  const Json rest = parse_json(R"({"m": {"v": {"a": 1, "b": [2]}, "x": 3}, "l": [4, {"v": 5}]})",
+                               "a.json", {.values = 6}, {"m.v", "l"}, visit);
+  EXPECT_EQ(seen, R"(0a1 0b[2] 14 1{"v": 5} )");
+  EXPECT_EQ(rest.to_string(), R"({"m": {"v": {}, "x": 3}, "l": []})");
+  EXPECT_ERROR(parse_json(R"({"l": [1, {"a": 1, "a": 2}]})", "a.json", {}, {"l"}, visit),
+               "a.json: l[1]: the key");
+  EXPECT_ERROR(parse_json("[[], [], []]", "a.json", {.values = 2}, {"l"}, visit),
+               "more than 2 values");
+}
+
 // Whatever the bytes, parsing ends with a value or an Error.
 TEST(Json, SurvivesEveryTruncationAndBitFlip) {
   const std::string text = R"({"a": [1, -2.5e3, "\u00e9x"], "b": {"c": true, "d": null}})";

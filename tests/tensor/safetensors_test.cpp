@@ -1,5 +1,5 @@
-// safetensors: what is written reads back bit for bit, and no file, however broken, does more than
-// raise Error.
+// safetensors: what is written reads back bit for bit, and no file, however broken, does more
+// than raise Error.
 #include "tensor/safetensors.h"
 
 #include <gtest/gtest.h>

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "tensor/op.h"
+#include "tensor/ops.h"
 #include "tests/expect_error.h"
 
 namespace ink {
@@ -42,6 +43,10 @@ TEST(Shape, RefusesWhatCannotBe) {
   EXPECT_ERROR((Shape{1, 1, 1, 1, 1, 1}), "shape: expected at most 5 axes, got 6");
   EXPECT_ERROR((Shape{-1}).size(), "extents should not be negative, got (-1)");
   EXPECT_ERROR((Shape{int64_t{1} << 40, int64_t{1} << 40}).size(), "too many elements to count");
+  constexpr int64_t kMany = int64_t{1} << 40;
+  EXPECT_ERROR((Shape{0, kMany, kMany}).size(), "too many elements to count");
+  EXPECT_ERROR((Shape{kMany, kMany, 0}).size(), "too many elements to count");
+  EXPECT_ERROR(row_major({0, kMany, kMany}), "too many elements to count");
   EXPECT_ERROR(Tensor({int64_t{1} << 62}), "does not fit in memory");
   Shape full{1, 2, 3, 4, 5};
   EXPECT_ERROR(full.append(6), "shape: expected at most 5 axes, got one more than");
@@ -100,6 +105,22 @@ TEST(View, StaysInsideItsStorage) {
   EXPECT_ERROR(view(x, {2, 2}, {1}, 0), "tensor: strides (1) for shape (2, 2)");
   EXPECT_EQ(to_vector<float>(view(x, {2}, {-1}, 1)), (std::vector<float>{1, 0}));
   EXPECT_EQ(view(x, {0, 9}, {100, 100}, 0).size(), 0);  // nothing is reached
+  const int64_t far = int64_t{1} << 62;
+  EXPECT_ERROR(view(x, {9}, {far}, 0), "leaves its storage");  // 8 · far is 0 when it wraps around
+  EXPECT_ERROR(view(x, {2, 2}, {far, far}, 0), "leaves its storage");
+  EXPECT_ERROR(view(x, {1}, {1}, INT64_MAX), "leaves its storage");
+}
+
+TEST(View, AnUndefinedTensorIsAnErrorEverywhere) {
+  const Tensor none;
+  Tensor target;
+  EXPECT_ERROR(view(none, {3}, {0}, 0), "view: expected a tensor to view as (3), got an undefined");
+  EXPECT_ERROR(clone(none), "clone: expected a tensor, got an undefined one");
+  EXPECT_ERROR(copy_into(target, none), "copy_into: expected two tensors");
+  EXPECT_ERROR(copy_into(target, full({}, 1)), "copy_into: expected two tensors");
+  EXPECT_ERROR(expand(none, {3}), "got an undefined one");
+  EXPECT_ERROR(exp(none), "exp: expected a tensor, got an undefined one");
+  EXPECT_ERROR(sum(none), "sum: expected a tensor, got an undefined one");
 }
 
 TEST(View, KnowsWhetherItIsContiguous) {
@@ -196,6 +217,26 @@ TEST(Convert, KeepsLargeIntegersExactly) {
             (std::vector<int32_t>{INT32_MAX, INT32_MIN}));
 }
 
+TEST(Convert, WhatAnIntegerTypeCannotHoldIsAnError) {
+  const auto to = [](double value, Dtype dtype) {
+    return converted(full({1}, value, Dtype::f64), dtype).item();
+  };
+  EXPECT_ERROR(to(std::numeric_limits<double>::quiet_NaN(), Dtype::i32),
+               "nan does not fit into i3");
+  EXPECT_ERROR(to(1e20, Dtype::i64), "tensor: 1e+20 does not fit into i64");
+  EXPECT_ERROR(to(0x1p63, Dtype::i64), "does not fit into i64");
+  EXPECT_ERROR(to(-1, Dtype::u8), "-1 does not fit into u8");
+  EXPECT_ERROR(to(128, Dtype::i8), "128 does not fit into i8");
+  EXPECT_ERROR(full({2}, 300, Dtype::u8), "300 does not fit into u8");
+  EXPECT_ERROR(converted(from<int64_t>({int64_t{1} << 32}), Dtype::i32), "4294967296 does not fit");
+  EXPECT_ERROR(converted(from<int32_t>({-1}), Dtype::u8), "-1 does not fit into u8");
+  EXPECT_EQ(to(-0x1p63, Dtype::i64), -0x1p63);
+  EXPECT_EQ(to(-128.9, Dtype::i8), -128);  // the fraction is cut off
+  EXPECT_EQ(to(255.9, Dtype::u8), 255);
+  EXPECT_EQ(to(-0.9, Dtype::u8), 0);
+  EXPECT_EQ(to(2147483647.5, Dtype::i32), 2147483647);
+}
+
 // ── borrowed memory ─────────────────────────────────────────────────────────────────────────────
 
 TEST(Storage, BorrowedMemoryIsKeptAliveAndNeverWritten) {
@@ -208,6 +249,18 @@ TEST(Storage, BorrowedMemoryIsKeptAliveAndNeverWritten) {
   EXPECT_ERROR(copy_into(x, zeros({3})), "copy_into: the target should own contiguous memory");
   x = Tensor();
   EXPECT_TRUE(alive.expired());
+}
+
+TEST(Storage, AVersionNamesStorageAndContent) {
+  Tensor a = zeros({4});
+  const Tensor b = zeros({4});
+  EXPECT_NE(a.storage()->version(), b.storage()->version());
+  a.touch();
+  EXPECT_NE(a.storage()->version(), b.storage()->version());
+  const uint64_t before = a.storage()->version();
+  a = Tensor();
+  a = zeros({4});  // very likely the same memory
+  EXPECT_NE(a.storage()->version(), before);
 }
 
 TEST(Storage, IsFreedWithItsLastTensor) {
@@ -228,6 +281,9 @@ TEST(Print, ShowsValuesShapeAndType) {
   EXPECT_EQ(printed(from<double>({1, -2.5, 1e-10})), "[1, -2.5, 1e-10]  (3) f64");
   EXPECT_EQ(printed(full({}, 3)), "3  () f32");
   EXPECT_EQ(printed(counted({2, 3}, Dtype::i32)), "[[0, 1, 2],\n [3, 4, 5]]  (2, 3) i32");
+  EXPECT_EQ(printed(from<int32_t>({21127, -2147483647})), "[21127, -2147483647]  (2) i32");
+  EXPECT_EQ(printed(from<int64_t>({(int64_t{1} << 53) + 1})), "[9007199254740993]  (1) i64");
+  EXPECT_EQ(printed(full({2}, 200, Dtype::u8)), "[200, 200]  (2) u8");
   EXPECT_EQ(printed(zeros({0, 2})), "[]  (0, 2) f32");
   EXPECT_EQ(printed(Tensor()), "undefined tensor");
 }
@@ -235,6 +291,8 @@ TEST(Print, ShowsValuesShapeAndType) {
 TEST(Print, ElidesLongAxes) {
   EXPECT_EQ(printed(arange(7)), "[0, 1, 2, 3, 4, 5, 6]  (7) i32");
   EXPECT_EQ(printed(arange(1000)), "[0, 1, 2, …, 997, 998, 999]  (1000) i32");
+  EXPECT_EQ(printed(counted({9, 1}, Dtype::i32)),
+            "[[0],\n [1],\n [2],\n …,\n [6],\n [7],\n [8]]  (9, 1) i32");
   const std::string table = printed(counted({50, 60}));
   EXPECT_LT(table.size(), 400U);
   EXPECT_NE(table.find("2999]]  (50, 60) f32"), std::string::npos) << table;

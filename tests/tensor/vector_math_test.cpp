@@ -1,5 +1,5 @@
-// The accuracy that vector_math.h states, over floats of every size; limits; the same bits at every
-// level.
+// The accuracy that vector_math.h states, over floats of every size; limits; the same bits
+// at every level.
 #include "tensor/vector_math.h"
 
 #include <gtest/gtest.h>

@@ -120,6 +120,28 @@ TEST_F(CorpusTest, LongDocumentsAreCutAtLineEndsAndLongLinesKept) {
   EXPECT_EQ(lines[100], line);
 }
 
+TEST_F(CorpusTest, AllPiecesOfADocumentAreOnOneSide) {
+  std::string text;
+  for (int d = 0; d < 40; ++d) {
+    for (int i = 0; i < 60; ++i)
+      text += "文档" + std::to_string(d) + " 第" + std::to_string(i) + "行\n";
+    text += "\n";
+  }
+  write_file(folder_ / "long", text);
+  const Corpus corpus = Corpus::open({folder_ / "long"}, {.held_out = 0.3, .block_bytes = 200});
+  std::map<std::string, std::set<Split>> sides;
+  for (const Split split : {Split::train, Split::held_out}) {
+    CorpusReader reader(corpus, split, std::nullopt);
+    for (int64_t i = corpus.documents(split); i > 0; --i)
+      for (const std::string& line : reader.next().lines)
+        sides[line.substr(0, line.find(' '))].insert(split);
+  }
+  EXPECT_EQ(sides.size(), 40u);
+  for (const auto& [name, side] : sides) EXPECT_EQ(side.size(), 1u) << name;
+  EXPECT_EQ(corpus.whole_documents(Split::train) + corpus.whole_documents(Split::held_out), 40);
+  EXPECT_GT(corpus.documents(Split::train), 100);
+}
+
 TEST_F(CorpusTest, DamageIsNamed) {
   const testing::TemporaryFolder empty;
   EXPECT_ERROR(Corpus::open({}), "at least one file");

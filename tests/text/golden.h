@@ -72,6 +72,23 @@ inline std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+inline void collect_strings(const Json& value, std::vector<std::string>& out) {
+  if (value.is_string()) out.push_back(value.as_string());
+  if (value.is_array())
+    for (const Json& item : value.items()) collect_strings(item, out);
+  if (value.is_object())
+    for (const Json::Member& member : value.members()) collect_strings(member.value, out);
+}
+
+// The lines of a file or, of JSON, all its strings.
+inline std::vector<std::string> texts_of(const std::filesystem::path& path) {
+  const std::string content = read(path);
+  if (path.extension() != ".json") return lines_of(content);
+  std::vector<std::string> texts;
+  collect_strings(parse_json(content, path.string()), texts);
+  return texts;
+}
+
 inline std::vector<int32_t> integers(const Json& array) {
   std::vector<int32_t> out;
   for (const Json& item : array.items()) out.push_back(static_cast<int32_t>(item.as_integer()));

@@ -150,6 +150,7 @@ TEST_F(SegmenterTest, WholeWordsJoinCharactersAndPieces) {
 TEST(WholeWords, RefusesWordsOutOfOrder) {
   const Encoding e{.ids = {1, 2},
                    .segments = {0, 0},
+                   .texts = {0, 0},
                    .words = {0, 1},
                    .offsets = {{0, 1}, {1, 2}},
                    .bytes = {{0, 1}, {1, 2}}};

@@ -3,6 +3,7 @@
 
 #include "tensor/error.h"
 #include "tests/text/golden.h"
+#include "tests/text/random_texts.h"
 #include "text/tokenizer.h"
 
 namespace ink {
@@ -93,50 +94,13 @@ TEST(TokenizerGolden, EveryCodePointAgreesInThreeContexts) {
   }
 }
 
-// The texts of random_texts() in tools/golden/text.py.
-class RandomTexts {
- public:
-  std::u32string next() {
-    const Pool pools[] = {pool(), pool(), pool()};
-    std::u32string text;
-    for (uint64_t n = draw(24); n > 0; --n) {
-      const auto [first, last] = pools[draw(3)];
-      text += static_cast<char32_t>(first + draw(last - first + 1));
-    }
-    return text;
-  }
-
- private:
-  struct Pool {
-    uint64_t first, last;
-  };
-  Pool pool() {
-    static constexpr Pool pools[] = {
-        {0x20, 0x7E},     {0x41, 0x7A},     {0xA0, 0x24F},      {0x300, 0x36F},
-        {0x370, 0x52F},   {0x591, 0x6FF},   {0x900, 0xDFF},     {0x1E00, 0x1FFF},
-        {0x2000, 0x206F}, {0x3000, 0x30FF}, {0x4E00, 0x9FFF},   {0xAC00, 0xD7A3},
-        {0xF900, 0xFAFF}, {0xFE00, 0xFFFF}, {0x1D100, 0x1D1FF}, {0x1F300, 0x1F6FF}};
-    return pools[draw(std::size(pools))];
-  }
-  uint64_t draw(uint64_t n) { return golden::mix(++number_) % n; }
-  uint64_t number_ = 0;
-};
-
 TEST(TokenizerGolden, RandomTextsAgree) {
   for (const Json& row : golden::file().array("random").items()) {
     WordsAndPlaces result(options_of(row));
-    RandomTexts texts;
+    golden::RandomTexts texts;
     for (int64_t i = 0; i < row.integer("texts"); ++i) result.add(texts.next());
     EXPECT_EQ(result.text(), row.string("hash")) << row.to_string();
   }
-}
-
-void collect_strings(const Json& value, std::vector<std::string>& out) {
-  if (value.is_string()) out.push_back(value.as_string());
-  if (value.is_array())
-    for (const Json& item : value.items()) collect_strings(item, out);
-  if (value.is_object())
-    for (const Json::Member& member : value.members()) collect_strings(member.value, out);
 }
 
 TEST(TokenizerGolden, WholeDataSetsAgree) {
@@ -144,12 +108,7 @@ TEST(TokenizerGolden, WholeDataSetsAgree) {
   if (!std::filesystem::exists(data)) GTEST_SKIP() << "no data at " << data << " (INK_DATA)";
   for (const Json& row : golden::file().array("files").items()) {
     const auto path = data / row.string("path");
-    const std::string content = golden::read(path);
-    std::vector<std::string> texts;
-    if (path.extension() == ".json")
-      collect_strings(parse_json(content, path.string()), texts);
-    else
-      texts = golden::lines_of(content);
+    const std::vector<std::string> texts = golden::texts_of(path);
     ASSERT_EQ(static_cast<int64_t>(texts.size()), row.integer("texts")) << path;
     const Tokenizer tokenizer(Vocabulary::load(data / row.string("vocab")),
                               {.do_lower_case = row.boolean("do_lower_case")});

@@ -93,6 +93,33 @@ TEST(Tokenizer, LengthIsKeptAndTheRightTextIsShortened) {
   EXPECT_ERROR(tokenizer.encode(a, {.max_length = -5}), "at least 2");
 }
 
+TEST(Tokenizer, WindowsOverlapAndCoverTheText) {
+  const Tokenizer tokenizer = small();
+  const auto ids = [](const std::vector<Encoding>& windows) {
+    std::vector<std::vector<int32_t>> out;
+    for (const Encoding& e : windows) out.push_back(e.ids);
+    return out;
+  };
+  const EncodeOptions options{.max_length = 5, .stride = 1};
+  const std::vector<Encoding> windows = tokenizer.encode_windows("砚台。砚台", options);
+  EXPECT_EQ(ids(windows), (std::vector<std::vector<int32_t>>{{2, 8, 9, 10, 3}, {2, 10, 8, 9, 3}}));
+  EXPECT_EQ(windows[1].offsets[1], (Span{2, 3}));
+  EXPECT_EQ(windows[0], tokenizer.encode("砚台。砚台", options));
+  // A question and windows over its context, as for reading comprehension.
+  const std::vector<Encoding> pairs = tokenizer.encode_windows(
+      "i", "砚台。砚", {.max_length = 6, .truncation = Truncation::second, .stride = 1});
+  EXPECT_EQ(ids(pairs), (std::vector<std::vector<int32_t>>{
+                            {2, 12, 3, 8, 9, 3}, {2, 12, 3, 9, 10, 3}, {2, 12, 3, 10, 8, 3}}));
+  // Both too long: the first of both, the others of the first with all, the first with the others.
+  EXPECT_EQ(ids(tokenizer.encode_windows("砚台", "。i", {.max_length = 5})),
+            (std::vector<std::vector<int32_t>>{
+                {2, 8, 3, 10, 3}, {2, 9, 3, 10, 3}, {2, 9, 3, 12, 3}, {2, 8, 3, 12, 3}}));
+  EXPECT_EQ(tokenizer.encode_windows("", options).size(), 1u);
+  EXPECT_ERROR(tokenizer.encode_windows("砚台。砚台", {.max_length = 4, .stride = 2}), "stride");
+  EXPECT_ERROR(tokenizer.encode_windows("砚台", {.max_length = 2}), "stride");
+  EXPECT_EQ(tokenizer.encode_windows("砚", {.max_length = 4, .stride = 9}).size(), 1u);
+}
+
 TEST(Tokenizer, HostileTextIsRefusedOrHarmless) {
   const Tokenizer tokenizer = small();
   EXPECT_ERROR(tokenizer.encode("砚\xFF"), "0xFF at offset 3");
@@ -169,8 +196,12 @@ TEST(TokenizerFolder, ReadsTokenizerJsonWhereThereIsNoVocabTxt) {
   write_file(folder / "tokenizer.json",
              R"({"normalizer": {"type": "BertNormalizer", "clean_text": true, "lowercase": false,
                  "handle_chinese_chars": true, "strip_accents": null},
-                 "model": {"type": "WordPiece", "vocab": {"[UNK]": 1, "[PAD]": 0, "[CLS]": 2,
-                 "[SEP]": 3, "[MASK]": 4, "砚": 5}}})");
+                 "pre_tokenizer": {"type": "BertPreTokenizer"},
+                 "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3],
+                 "cls": ["[CLS]", 2]}, "added_tokens": [{"id": 4, "content": "[MASK]",
+                 "special": true}, {"id": 0, "content": "[PAD]", "special": true}],
+                 "model": {"unk_token": "[UNK]", "type": "WordPiece", "vocab": {"[UNK]": 1,
+                 "[PAD]": 0, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "砚": 5}}})");
   const Tokenizer tokenizer = Tokenizer::load(folder.path());
   EXPECT_EQ(tokenizer.pieces("砚台").ids, (std::vector<int32_t>{5, 1}));
   EXPECT_FALSE(tokenizer.options().do_lower_case);
@@ -189,6 +220,7 @@ TEST(TokenizerFolder, RefusesOtherTokenizersAndMissingFiles) {
   EXPECT_ERROR(Tokenizer::load(folder / "none"), "vocab.txt");
   write_file(folder / "tokenizer_config.json", R"({"tokenizer_class": "T5Tokenizer"})");
   EXPECT_ERROR(Tokenizer::load(folder.path()), "got T5Tokenizer");
+  Vocabulary(kTokens).save(folder / "vocab.txt");
   write_file(folder / "tokenizer_config.json", R"({"do_lower_case": "yes"})");
   EXPECT_ERROR(Tokenizer::load(folder.path()), "do_lower_case");
 }

@@ -112,6 +112,19 @@ TEST(Reduction, MaximumTakesTheFirstOfEqualElements) {
   EXPECT_EQ(to_vector<int32_t>(argmax(low)), (std::vector<int32_t>{0, 0}));
 }
 
+// Wherever in its row the largest element stands, and wherever an equal one follows.
+TEST(Reduction, ArgmaxFindsEveryPosition) {
+  for (const int64_t n : {1, 2, 31, 32, 33, 70, 129}) {
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t j = i; j < n; ++j) {
+        Tensor x = full({n}, -3, Dtype::f64);
+        x.data<double>()[i] = x.data<double>()[j] = -2;
+        ASSERT_EQ(argmax(x).item(), static_cast<double>(i)) << n << ", and at " << j;
+      }
+    }
+  }
+}
+
 TEST(Reduction, MaximumDoesNotLoseNan) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (const size_t at : {0U, 1U, 50U, 99U}) {

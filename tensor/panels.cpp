@@ -1,5 +1,5 @@
-// Packing of one panel: copies rows, or transposes in blocks of 4×4 that stay in registers.
-#include "tensor/packing.h"
+// Filling of panels: copies rows, or transposes in blocks of 4×4 that stay in registers.
+#include "tensor/panels.h"
 
 #include <algorithm>
 #include <cstring>
@@ -31,8 +31,8 @@ void transpose_4x4(const float* b, int64_t ldb, float* out, int64_t width) {
 // One panel of a transposed B.
 void pack_transposed(const float* b, int64_t ldb, int64_t depth, int64_t columns, int64_t width,
                      float* out) {
-  constexpr int64_t kLine =
-      16;  // a cache line of every row is used up before the next is asked for
+  // A cache line of every row is used up before the next is asked for.
+  constexpr int64_t kLine = 16;
   const int64_t even_columns = columns & ~int64_t{3}, even_depth = depth & ~int64_t{3};
   for (int64_t k0 = 0; k0 < even_depth; k0 += kLine) {
     const int64_t k1 = std::min(k0 + kLine, even_depth);
@@ -64,7 +64,10 @@ void copy_panels(const float* b, int64_t ldb, int64_t depth, float* out) {
 // by the next row.
 void copy_panel(const float* b, int64_t ldb, int64_t depth, int64_t columns, int64_t width,
                 float* out) {
-  const int64_t by_eights = columns == width && width <= 8 && ldb >= 8 ? depth - 1 : 0;
+  // The last rows cannot take eight: there the surplus would lie behind the panel, or behind b.
+  const int64_t last_rows = std::max<int64_t>(1, (8 + width - 1) / width - 1);
+  const bool long_rows = columns == width && width <= 8 && ldb >= 8;
+  const int64_t by_eights = long_rows ? depth - last_rows : 0;
   for (int64_t k = 0; k < by_eights; ++k) std::memcpy(out + k * width, b + k * ldb, 32);
   for (int64_t k = std::max<int64_t>(by_eights, 0); k < depth; ++k) {
     for (int64_t n = 0; n < columns; ++n) out[k * width + n] = b[k * ldb + n];

@@ -56,6 +56,9 @@ TEST(Slice, IsAView) {
   EXPECT_EQ(to_vector<double>(z), (std::vector<double>{2, 3, 6, 7, 10, 11, 14, 15, 18, 19}));
   EXPECT_EQ(slice(x, 0, 0, 5, 3).dim(0), 2);  // rows 0 and 3
   EXPECT_EQ(slice(x, 0, 5, 5).size(), 0);
+  const int64_t huge = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(to_vector<double>(slice(x, 0, 1, 5, huge)), (std::vector<double>{4, 5, 6, 7}));
+  EXPECT_EQ(slice(x, 0, 5, 5, huge).size(), 0);
 }
 
 TEST(Slice, NamesTheRange) {

@@ -1,0 +1,52 @@
+// inkstone convert: a model folder in another form: element type, or zero-padded to even layers.
+#include <cstdio>
+#include <memory>
+
+#include "cli/verbs.h"
+#include "compress/padding.h"
+#include "nn/model_folder.h"
+
+namespace ink::cli {
+namespace {
+
+struct Options {
+  std::string model, out, dtype = "f32";
+  bool pad = false;
+};
+
+Dtype dtype_from(const std::string& name) {
+  for (const Dtype t : {Dtype::f32, Dtype::f16, Dtype::bf16})
+    if (name == name_of(t)) return t;
+  throw UsageError("--dtype: expected f32, f16 or bf16, got '" + name + "'");
+}
+
+Json run(const Options& o) {
+  const Dtype dtype = dtype_from(o.dtype);
+  const Model model = load_model(o.model);
+  if (o.pad) {
+    save_model(padded(model), o.out, o.model, dtype);
+  } else {
+    save_model(model, o.out, o.model, dtype);
+  }
+  std::printf("%s: %ld parameters as %s\n", o.out.c_str(), model.parameters.elements(),
+              name_of(dtype));
+  return Json::make_object(
+      {{"parameters", model.parameters.elements()}, {"dtype", name_of(dtype)}});
+}
+
+}  // namespace
+
+Action declare_convert(Command& command) {
+  auto o = std::make_shared<Options>();
+  command.option("--model", o->model,
+                 "model folder: safetensors, whole or in shards, or pytorch_model.bin");
+  command.option("--out", o->out, "folder to write");
+  command.option("--dtype", o->dtype, "of the weights: f32, f16 or bf16");
+  command.flag("--pad", o->pad,
+               "fill layers of different sizes up with zeros, as transformers needs them");
+  command.require("--model");
+  command.require("--out");
+  return [o] { return run(*o); };
+}
+
+}  // namespace ink::cli

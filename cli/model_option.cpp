@@ -1,0 +1,79 @@
+// Turning the name of a model into a folder, with its download shown on stderr.
+#include "cli/model_option.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+
+#include "cli/terminal.h"
+#include "nn/hub.h"
+
+namespace ink::cli {
+namespace {
+
+struct Options {
+  bool offline = false;
+  std::string revision = "main";
+};
+
+std::string in_megabytes(uint64_t bytes) {
+  constexpr double kMegabyte = 1e6;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", static_cast<double>(bytes) / kMegabyte);
+  return text;
+}
+
+// A line that moves on a terminal, otherwise one line for each file.
+class DownloadDisplay {
+ public:
+  ~DownloadDisplay() {
+    if (drawn_) std::fputc('\n', stderr);
+  }
+  void show(const HubProgress& p) {
+    const bool new_file = p.file != file_;
+    file_ = p.file;
+    const std::string size = p.total > 0 ? in_megabytes(p.total) + " MB" : "";
+    if (!terminal_) {
+      if (new_file) notice("fetching " + p.file + (size.empty() ? "" : ", " + size));
+      return;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_ && p.done != p.total && !new_file) return;
+    constexpr std::chrono::milliseconds kPause{100};
+    next_ = now + kPause;
+    if (new_file && drawn_) std::fputc('\n', stderr);
+    std::fprintf(stderr, "\r\033[Kinkstone: fetching %s  %s / %s", p.file.c_str(),
+                 in_megabytes(p.done).c_str(), size.c_str());
+    std::fflush(stderr);
+    drawn_ = true;
+  }
+
+ private:
+  bool terminal_ = isatty(STDERR_FILENO) == 1, drawn_ = false;
+  std::string file_;
+  std::chrono::steady_clock::time_point next_;
+};
+
+std::string folder_of(const std::string& model, const Options& options) {
+  DownloadDisplay display;
+  return resolve_model(model, {.offline = options.offline,
+                               .revision = options.revision,
+                               .progress = [&](const HubProgress& p) { display.show(p); }});
+}
+
+}  // namespace
+
+Action with_model(Command& command, std::string& model, Action action) {
+  auto options = std::make_shared<Options>();
+  command.flag("--offline", options->offline,
+               "never download: take a named model from the cache alone");
+  command.option("--revision", options->revision, "branch, tag or commit of a named model");
+  return [options, &model, action = std::move(action)] {
+    if (!model.empty()) model = folder_of(model, *options);
+    return action();
+  };
+}
+
+}  // namespace ink::cli

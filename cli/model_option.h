@@ -1,0 +1,17 @@
+// Options that name a model: a folder, or a name such as hfl/rbt3 whose files the local cache holds
+// or a hub gives.
+#pragma once
+#include <string>
+
+#include "cli/command.h"
+#include "cli/verbs.h"
+
+namespace ink::cli {
+
+inline constexpr const char* kModelHelp = "model folder, or a model's name such as hfl/rbt3";
+
+// Declares --offline and --revision, and returns an action that turns `model` into a folder before
+// it does `action`; an empty `model` stays empty. `model` should live as long as the action.
+Action with_model(Command& command, std::string& model, Action action);
+
+}  // namespace ink::cli

@@ -1,0 +1,15 @@
+// Filling an unevenly pruned model up with zeros, for programs that know only layers of one size.
+//
+// A head whose values are 0 and a neuron whose output weights are 0 add nothing, so the padded
+// model computes the same numbers.
+#pragma once
+#include "nn/model.h"
+
+namespace ink {
+
+// Every layer gets hidden_size / head_size heads and the width of the widest feed-forward part. The
+// model itself where it is even. Raises Error where hidden_size is no multiple of head_size or a
+// layer has more heads than that.
+Model padded(const Model& model);
+
+}  // namespace ink

@@ -1,0 +1,82 @@
+// From a name to a folder: what the cache holds, else which files to fetch.
+#include "nn/hub.h"
+
+#include <array>
+
+#include "nn/hub_cache.h"
+#include "nn/hub_fetch.h"
+#include "nn/weights.h"
+#include "tensor/error.h"
+#include "tensor/file.h"
+
+namespace ink {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr size_t kLongestIndex = size_t{1} << 24;
+constexpr std::array kTokenizerFiles{"tokenizer_config.json",
+                                     "tokenizer.json",
+                                     "special_tokens_map.json",
+                                     "added_tokens.json",
+                                     "vocab.txt",
+                                     "vocab.json",
+                                     "merges.txt",
+                                     "spiece.model",
+                                     "sentencepiece.bpe.model"};
+
+void fetch_weights(HubFetcher& fetcher, const ModelCache& cache, const std::string& page) {
+  for (const std::string weights : kWeightFiles) {
+    if (!fetcher.fetch(weights)) continue;
+    if (!weights.ends_with(".json")) return;
+    const fs::path index = cache.snapshot(fetcher.commit()) / weights;
+    std::string last;
+    for (const auto& [tensor, shard] :
+         parse_weight_index(read_file(index, kLongestIndex), index.string())) {
+      if (shard == last) continue;
+      check(fetcher.fetch(shard), "", page, " lacks ", shard, ", which its ", weights, " names");
+      last = shard;
+    }
+    return;
+  }
+  fail("", page, " holds no model.safetensors and no pytorch_model.bin");
+}
+
+fs::path fetch_model(const std::string& name, const ModelCache& cache, const HubOptions& options) {
+  const std::string page = options.endpoint + '/' + name;
+  HubFetcher fetcher(options, name, cache);
+  check(fetcher.fetch("config.json"), "", page, " holds no config.json: it is no model");
+  for (const char* file : kTokenizerFiles) fetcher.fetch(file);
+  fetch_weights(fetcher, cache, page);
+  // Last, so that the name keeps standing for a whole model.
+  cache.set_commit_of(options.revision, fetcher.commit());
+  return cache.snapshot(fetcher.commit());
+}
+
+}  // namespace
+
+fs::path resolve_model(const std::string& name_or_folder, const HubOptions& options) {
+  std::error_code ignored;
+  if (fs::is_directory(name_or_folder, ignored)) return name_or_folder;
+  check(!fs::exists(name_or_folder, ignored), "", name_or_folder,
+        " is a file; expected a model's folder or name");
+  check(is_model_name(name_or_folder), "there is no folder ", name_or_folder,
+        ", and it is no name of a model, such as hfl/chinese-bert-wwm");
+  const HubOptions full = with_environment(options);
+  const ModelCache cache(full.cache, name_or_folder);
+  const auto commit = cache.commit_of(full.revision);
+  const bool held = commit && cache.holds_model(*commit);
+  if (held && (full.offline || cache.holds_tokenizer(*commit))) return cache.snapshot(*commit);
+  const std::string nowhere = "there is no folder " + name_or_folder +
+                              ", and no such model in the cache " + full.cache.string();
+  check(!full.offline, "", nowhere, "; nothing is downloaded offline");
+  try {
+    return fetch_model(name_or_folder, cache, full);
+  } catch (const Error& error) {
+    if (held) return cache.snapshot(*commit);  // the model is whole without what is missing
+    fail("", nowhere, "; ", error.message());
+  }
+}
+
+}  // namespace ink

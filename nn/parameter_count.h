@@ -1,0 +1,15 @@
+// How many parameters a model will have, known before any of them takes memory.
+#pragma once
+#include <cstdint>
+
+#include "nn/model.h"
+
+namespace ink {
+
+int64_t parameter_count(const ModelConfig& config, const Heads& heads);
+
+// Raises Error when training such a model (16 bytes a parameter: value, gradient, two moments)
+// needs more memory than the machine has.
+void check_trainable_here(const ModelConfig& config, const Heads& heads);
+
+}  // namespace ink

@@ -1,0 +1,43 @@
+// Padded models: even, and the same numbers.
+#include "compress/padding.h"
+
+#include <gtest/gtest.h>
+
+#include "tensor/op.h"
+#include "tests/compress/helpers.h"
+
+namespace ink {
+namespace {
+
+ModelConfig uneven() {
+  ModelConfig c = tiny_config(3, 4, 24);
+  c.heads_per_layer = {1, 4, 0};
+  c.ffn_per_layer = {24, 0, 7};
+  return c;
+}
+
+TEST(Padding, ComputesTheSame) {
+  const Model model = tiny_model(uneven(), 3), even = padded(model);
+  EXPECT_EQ(even.config.heads_per_layer, (std::vector<int64_t>{4, 4, 4}));
+  EXPECT_EQ(even.config.ffn_per_layer, (std::vector<int64_t>{24, 24, 24}));
+  EXPECT_FALSE(even.config.to_json().has("heads_per_layer"));
+  const Packed batch = pack(std::vector<std::vector<int32_t>>{{1, 2, 3, 4, 5}, {6, 7}});
+  EXPECT_TRUE(equal_bits(even.body(batch).hidden, model.body(batch).hidden));
+}
+
+TEST(Padding, LeavesAnEvenModelAsItIs) {
+  const Model model = tiny_model(tiny_config(2, 4, 24), 3), even = padded(model);
+  for (const Parameter& p : model.parameters)
+    EXPECT_TRUE(equal_bits(even.parameters.at(p.name).value, p.value)) << p.name;
+}
+
+TEST(Padding, RefusesHeadsThatDoNotFit) {
+  ModelConfig c = tiny_config(2, 4, 24);
+  c.heads_per_layer = {5, 4};
+  EXPECT_ERROR(padded(tiny_model(c, 3)), "layer 0 has 5 heads, an even model of hidden_size 16");
+  c.head_size = 3;
+  EXPECT_ERROR(padded(tiny_model(c, 3)), "expected hidden_size to be a multiple");
+}
+
+}  // namespace
+}  // namespace ink

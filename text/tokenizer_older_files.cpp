@@ -1,0 +1,374 @@
+// The files of tokenizers from before tokenizer.json ⇄ the parts of a tokenizer.
+#include "text/tokenizer_older_files.h"
+
+#include <algorithm>
+
+#include "tensor/error.h"
+#include "tensor/file.h"
+#include "text/sentencepiece_file.h"
+
+namespace ink {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr size_t kMaxFileBytes = size_t{1} << 28;
+constexpr int64_t kMostTokens = 1 << 24;
+
+struct Known {
+  std::string_view class_name, model_type;
+  Family family;
+};
+constexpr Known kKnown[] = {
+    {"BertTokenizer", "bert", Family::bert},
+    {"ElectraTokenizer", "electra", Family::bert},
+    {"DistilBertTokenizer", "distilbert", Family::bert},
+    {"MobileBertTokenizer", "mobilebert", Family::bert},
+    {"RobertaTokenizer", "roberta", Family::roberta},
+    {"XLMRobertaTokenizer", "xlm-roberta", Family::xlm_roberta},
+    {"AlbertTokenizer", "albert", Family::albert},
+    {"XLNetTokenizer", "xlnet", Family::xlnet},
+};
+
+SpecialTokens usual_names(Family family) {
+  switch (family) {
+    case Family::bert: return {};
+    case Family::albert: return {"<unk>", "[CLS]", "[SEP]", "[MASK]", "<pad>"};
+    case Family::xlnet: return {"<unk>", "<cls>", "<sep>", "<mask>", "<pad>"};
+    default: return {"<unk>", "<s>", "</s>", "<mask>", "<pad>"};
+  }
+}
+
+SpecialTokens names_of(Family family, const KnownNames& known) {
+  const SpecialTokens usual = usual_names(family);
+  return {known.unk.value_or(usual.unk), known.cls.value_or(usual.cls),
+          known.sep.value_or(usual.sep), known.mask.value_or(usual.mask),
+          known.pad.value_or(usual.pad)};
+}
+
+// In the order in which missing ones are appended.
+std::array<std::string, 5> in_order(const SpecialTokens& n) {
+  return {n.cls, n.sep, n.unk, n.pad, n.mask};
+}
+
+AddedToken from_decoder(const Json& item, int32_t id) {
+  return {.content = item.string("content"),
+          .id = id,
+          .single_word = item.boolean("single_word", false),
+          .lstrip = item.boolean("lstrip", false),
+          .rstrip = item.boolean("rstrip", false),
+          .normalized = item.boolean("normalized", false),
+          .special = item.boolean("special", false)};
+}
+
+int32_t id_of(const std::string& digits, const std::string& place) {
+  const bool plain = !digits.empty() && digits.size() < 9 &&
+                     digits.find_first_not_of("0123456789") == std::string::npos;
+  check(plain, "tokenizer: ", place, ": expected ids as keys, got '", digits, "'");
+  return std::stoi(digits);
+}
+
+// What was added to the model's vocabulary: the special tokens and what the folder's files list.
+std::vector<AddedToken> added_tokens(const fs::path& folder, const Json& config,
+                                     std::vector<AddedToken> added) {
+  const auto put = [&](AddedToken token) {
+    const auto same = [&](const AddedToken& t) { return t.content == token.content; };
+    const auto at = std::find_if(added.begin(), added.end(), same);
+    if (at == added.end())
+      added.push_back(std::move(token));
+    else
+      *at = std::move(token);
+  };
+  if (const Json* decoder = config.find("added_tokens_decoder"); decoder && decoder->is_object())
+    for (const auto& [digits, item] : decoder->members())
+      put(from_decoder(item, id_of(digits, decoder->where())));
+  const fs::path path = folder / "added_tokens.json";
+  if (!fs::exists(path)) return added;
+  const Json listed = parse_json(read_file(path, kMaxFileBytes), path.string());
+  for (const auto& [token, id] : listed.members()) {
+    const auto same = [&, name = token](const AddedToken& t) { return t.content == name; };
+    if (std::none_of(added.begin(), added.end(), same))
+      put({.content = token,
+           .id = static_cast<int32_t>(listed.integer_between(token, 0, kMostTokens)),
+           .normalized = true,
+           .special = false});
+  }
+  return added;
+}
+
+// Appends the added tokens that the model's vocabulary lacks, in order of ids.
+void append_added(std::vector<std::string>& tokens, std::vector<AddedToken>& added,
+                  const std::string& source) {
+  std::sort(added.begin(), added.end(),
+            [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+  for (const AddedToken& token : added) {
+    const auto id = static_cast<size_t>(token.id);
+    check(id <= tokens.size() && (id == tokens.size() || tokens[id] == token.content),
+          "tokenizer: ", source, ": expected added token '", token.content,
+          "' to have the next id, ", tokens.size(), ", or to stand in the vocabulary, got id ",
+          token.id);
+    if (id == tokens.size()) tokens.push_back(token.content);
+  }
+}
+
+std::vector<AddedToken> special_added(const std::vector<std::string>& tokens,
+                                      const SpecialTokens& names) {
+  std::vector<AddedToken> out;
+  auto next = static_cast<int32_t>(tokens.size());
+  for (const std::string& name : in_order(names)) {
+    const auto same = [&](const AddedToken& t) { return t.content == name; };
+    if (std::any_of(out.begin(), out.end(), same)) continue;
+    const auto at = std::find(tokens.begin(), tokens.end(), name);
+    const bool known = at != tokens.end();
+    out.push_back(
+        {.content = name, .id = known ? static_cast<int32_t>(at - tokens.begin()) : next++});
+  }
+  return out;
+}
+
+std::optional<bool> optional_boolean(const Json& object, std::string_view key) {
+  const Json* value = object.find(key);
+  if (!value || value->is_null()) return std::nullopt;
+  return object.boolean(key);
+}
+
+TokenizerParts read_bert(const fs::path& folder, const Json& config, const KnownNames& known) {
+  const fs::path path = folder / "vocab.txt";
+  const SpecialTokens names = names_of(Family::bert, known);
+  std::vector<std::string> tokens = Vocabulary::load(path, names).tokens();
+  std::vector<AddedToken> added = added_tokens(folder, config, special_added(tokens, names));
+  append_added(tokens, added, folder.string());
+  Vocabulary vocabulary(std::move(tokens), names, path.string());
+  const NormalizeOptions options{
+      .do_lower_case = config.boolean("do_lower_case", true),
+      .strip_accents = optional_boolean(config, "strip_accents"),
+      .tokenize_chinese_chars = config.boolean("tokenize_chinese_chars", true)};
+  WordPiece model(vocabulary);
+  Template frame = Template::bert(vocabulary);
+  return {std::move(vocabulary), Normalizer({options}), std::move(model), std::move(frame),
+          std::move(added)};
+}
+
+std::vector<ByteBpe::Merge> read_merges(const fs::path& path) {
+  std::vector<ByteBpe::Merge> out;
+  const std::string content = read_file(path, kMaxFileBytes);
+  std::string_view rest = content;
+  for (size_t line = 1; !rest.empty(); ++line) {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view text = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (text.ends_with('\r')) text.remove_suffix(1);
+    if (text.empty() || text.starts_with("#version")) continue;
+    const size_t space = text.find(' ');
+    check(space != 0 && space < text.size() - 1 &&
+              text.find(' ', space + 1) == std::string_view::npos,
+          "tokenizer: ", path.string(), ":", line,
+          ": expected two tokens and a space between them, got '", text.substr(0, 80), "'");
+    out.emplace_back(text.substr(0, space), text.substr(space + 1));
+  }
+  return out;
+}
+
+TokenizerParts read_roberta(const fs::path& folder, const Json& config, const KnownNames& known) {
+  const fs::path path = folder / "vocab.json";
+  const Json file = parse_json(read_file(path, kMaxFileBytes), path.string());
+  std::vector<std::string> tokens(file.members().size());
+  for (const auto& [token, id] : file.members()) {
+    const auto at = static_cast<size_t>(
+        file.integer_between(token, 0, static_cast<int64_t>(tokens.size()) - 1));
+    check(tokens[at].empty(), "tokenizer: '", tokens[at], "' and '", token, "' have the same id ",
+          at, " in ", path.string());
+    tokens[at] = token;
+  }
+  const SpecialTokens names = names_of(Family::roberta, known);
+  std::vector<AddedToken> added = added_tokens(folder, config, special_added(tokens, names));
+  append_added(tokens, added, folder.string());
+  Vocabulary vocabulary(std::move(tokens), names, path.string());
+  const fs::path merges = folder / "merges.txt";
+  ByteBpe model(vocabulary, read_merges(merges),
+                {.add_prefix_space = config.boolean("add_prefix_space", false),
+                 .trim_offsets = config.boolean("trim_offsets", true)},
+                merges.string());
+  Template frame = Template::roberta(vocabulary);
+  return {std::move(vocabulary), Normalizer(), std::move(model), std::move(frame),
+          std::move(added)};
+}
+
+// fairseq's own four come first; the pieces follow from the fourth on, and <mask> is last.
+SentencePieceFile shift_by_fairseq(const SentencePieceFile& file, const SpecialTokens& names) {
+  using Type = SentencePieceFile::Type;
+  SentencePieceFile out;
+  out.charsmap = file.charsmap;
+  out.pieces = {{names.cls, 0, Type::control},
+                {names.pad, 0, Type::control},
+                {names.sep, 0, Type::control},
+                {names.unk, 0, Type::unknown}};
+  out.pieces.insert(out.pieces.end(),
+                    file.pieces.begin() + std::min<ptrdiff_t>(3, std::ssize(file.pieces)),
+                    file.pieces.end());
+  out.pieces.push_back({names.mask, 0, Type::control});
+  return out;
+}
+
+Normalizer sentencepiece_normalizer(Family family, const Json& config, std::string charsmap,
+                                    const std::string& source) {
+  std::vector<NormalizerStep> steps;
+  if (family != Family::xlm_roberta) {
+    steps = {Replace{U"``", U"\""}, Replace{U"''", U"\""}};
+    if (family == Family::xlnet || !config.boolean("keep_accents", false)) {
+      steps.emplace_back(Decompose{.compatible = true});
+      steps.emplace_back(StripAccents{});
+    }
+    if (config.boolean("do_lower_case", family == Family::albert)) steps.emplace_back(Lowercase{});
+  }
+  if (!charsmap.empty())
+    steps.emplace_back(std::make_shared<const Charsmap>(std::move(charsmap), source));
+  return Normalizer(std::move(steps));
+}
+
+const char* sentencepiece_name(Family family) {
+  return family == Family::xlm_roberta ? "sentencepiece.bpe.model" : "spiece.model";
+}
+
+TokenizerParts read_sentencepiece(const fs::path& folder, Family family, const Json& config,
+                                  const KnownNames& known) {
+  using Type = SentencePieceFile::Type;
+  const fs::path path = folder / sentencepiece_name(family);
+  const SpecialTokens names = names_of(family, known);
+  SentencePieceFile file = parse_sentencepiece(read_file(path, kMaxFileBytes), path.string());
+  if (family == Family::xlm_roberta) file = shift_by_fairseq(file, names);
+  std::vector<std::string> tokens;
+  std::vector<double> scores;
+  for (const auto& [text, score, type] : file.pieces) {
+    tokens.push_back(text);
+    scores.push_back(score);
+  }
+  std::vector<AddedToken> added = special_added(tokens, names);
+  for (size_t id = 0; id < file.pieces.size(); ++id) {
+    const auto& [text, score, type] = file.pieces[id];
+    const auto same = [&, name = text](const AddedToken& t) { return t.content == name; };
+    if ((type == Type::control || type == Type::user_defined) &&
+        std::none_of(added.begin(), added.end(), same))
+      added.push_back(
+          {.content = text, .id = static_cast<int32_t>(id), .special = type == Type::control});
+  }
+  added = added_tokens(folder, config, std::move(added));
+  append_added(tokens, added, folder.string());
+  Vocabulary vocabulary(std::move(tokens), names, path.string());
+  Unigram model(vocabulary, std::move(scores), vocabulary.unk());
+  Template frame = family == Family::xlm_roberta ? Template::roberta(vocabulary)
+                   : family == Family::xlnet     ? Template::xlnet(vocabulary)
+                                                 : Template::bert(vocabulary);
+  Normalizer normalizer =
+      sentencepiece_normalizer(family, config, std::move(file.charsmap), path.string());
+  return {std::move(vocabulary), std::move(normalizer), std::move(model), std::move(frame),
+          std::move(added)};
+}
+
+}  // namespace
+
+Family family_of(const fs::path& folder, const Json& config) {
+  std::string name = config.string("tokenizer_class", "");
+  if (name.ends_with("Fast")) name.resize(name.size() - 4);
+  if (!name.empty()) {
+    for (const Known& known : kKnown)
+      if (name == known.class_name) return known.family;
+    fail("tokenizer: expected the tokenizer of one of BERT's kin, such as BertTokenizer, got ",
+         name, " in ", config.where("tokenizer_class"));
+  }
+  if (const fs::path path = folder / "config.json"; fs::exists(path)) {
+    const Json model =
+        parse_json(read_file(path, kMaxFileBytes), path.string(), {.long_integers = true});
+    for (const Known& known : kKnown)
+      if (model.string("model_type", "") == known.model_type) return known.family;
+  }
+  if (fs::exists(folder / "vocab.txt")) return Family::bert;
+  if (fs::exists(folder / "vocab.json")) return Family::roberta;
+  if (fs::exists(folder / "sentencepiece.bpe.model")) return Family::xlm_roberta;
+  check(!fs::exists(folder / "spiece.model"), "tokenizer: expected ",
+        (folder / "tokenizer_config.json").string(),
+        " to name a tokenizer_class beside spiece.model: AlbertTokenizer or XLNetTokenizer");
+  return Family::bert;
+}
+
+Family family_of(const TokenizerParts& parts) {
+  if (std::holds_alternative<WordPiece>(parts.model)) return Family::bert;
+  if (std::holds_alternative<ByteBpe>(parts.model)) return Family::roberta;
+  const auto& single = parts.frame.single;
+  if (!single.empty() && single[0].kind == TemplatePart::Kind::first) return Family::xlnet;
+  const auto in_second = [](const TemplatePart& p) { return p.segment == 1; };
+  const auto& pair = parts.frame.pair;
+  return std::any_of(pair.begin(), pair.end(), in_second) ? Family::albert : Family::xlm_roberta;
+}
+
+const char* class_of(Family family) {
+  for (const Known& known : kKnown)
+    if (known.family == family) return known.class_name.data();
+  return "";
+}
+
+TokenizerParts read_older_files(const fs::path& folder, const Json& config,
+                                const KnownNames& names) {
+  const Family family = family_of(folder, config);
+  // Chinese ALBERTs come with BERT's vocabulary, and name BERT's class or none.
+  if (family == Family::bert || (fs::exists(folder / "vocab.txt") && family == Family::albert))
+    return read_bert(folder, config, names);
+  if (family == Family::roberta) return read_roberta(folder, config, names);
+  return read_sentencepiece(folder, family, config, names);
+}
+
+// ── writing ─────────────────────────────────────────────────────────────────────────────────────
+
+namespace {
+
+void write_bpe(const fs::path& folder, const ByteBpe& model, const Vocabulary& vocabulary) {
+  Json::Members tokens;
+  for (int32_t id = 0; id < vocabulary.size(); ++id) tokens.push_back({vocabulary.token(id), id});
+  write_file(folder / "vocab.json", Json::make_object(std::move(tokens)).to_string() + '\n');
+  std::string lines = "#version: 0.2\n";
+  for (const auto& [left, right] : model.merges())
+    lines.append(left).append(1, ' ').append(right).append(1, '\n');
+  write_file(folder / "merges.txt", lines);
+}
+
+void write_unigram(const fs::path& folder, const Unigram& model, const TokenizerParts& parts) {
+  using Type = SentencePieceFile::Type;
+  SentencePieceFile file;
+  for (const NormalizerStep& step : parts.normalizer.steps())
+    if (const auto* map = std::get_if<std::shared_ptr<const Charsmap>>(&step))
+      file.charsmap = (*map)->bytes();
+  const Family family = family_of(parts);
+  for (size_t id = 0; id < model.scores().size(); ++id) {
+    const std::string& text = parts.vocabulary.token(static_cast<int32_t>(id));
+    Type type = Type::normal;
+    for (const AddedToken& token : parts.added)
+      if (token.id == static_cast<int32_t>(id))
+        type = token.special ? Type::control : Type::user_defined;
+    if (static_cast<int32_t>(id) == model.unknown()) type = Type::unknown;
+    file.pieces.push_back({text, static_cast<float>(model.scores()[id]), type});
+  }
+  if (family == Family::xlm_roberta) {
+    const Vocabulary& v = parts.vocabulary;
+    const auto last = static_cast<int32_t>(file.pieces.size()) - 1;
+    // Only ids laid out as fairseq does it can be written so.
+    if (v.cls() != 0 || v.pad() != 1 || v.sep() != 2 || v.unk() != 3 || v.mask() != last) return;
+    file.pieces.pop_back();
+    file.pieces.erase(file.pieces.begin(), file.pieces.begin() + 4);
+    file.pieces.insert(file.pieces.begin(), {{v.special_tokens().unk, 0, Type::unknown},
+                                             {v.special_tokens().cls, 0, Type::control},
+                                             {v.special_tokens().sep, 0, Type::control}});
+  }
+  write_file(folder / sentencepiece_name(family), write_sentencepiece(file));
+}
+
+}  // namespace
+
+void write_older_files(const fs::path& folder, const TokenizerParts& parts) {
+  if (std::holds_alternative<WordPiece>(parts.model))
+    parts.vocabulary.save(folder / "vocab.txt");
+  else if (const auto* bpe = std::get_if<ByteBpe>(&parts.model))
+    write_bpe(folder, *bpe, parts.vocabulary);
+  else
+    write_unigram(folder, std::get<Unigram>(parts.model), parts);
+}
+
+}  // namespace ink

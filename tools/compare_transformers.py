@@ -1,0 +1,73 @@
+"""Loads what inkstone writes in transformers: no missing or unexpected keys, the same numbers.
+
+    python tools/compare_transformers.py [--program build/inkstone] FOLDER…      each a folder of models, or a model
+
+Every model is rewritten by `inkstone convert`, loaded by the class that its config.json names, and compared with the
+original loaded by the same class. Needs torch and transformers (4.44 or 5).
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import torch
+import transformers
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--program", default="build/inkstone")
+parser.add_argument("folders", nargs="+", type=pathlib.Path)
+args = parser.parse_args()
+transformers.logging.set_verbosity_error()
+torch.set_num_threads(1)
+
+
+def models():
+    for folder in args.folders:
+        if (folder / "config.json").exists():
+            yield folder
+        else:
+            yield from sorted(p.parent for p in folder.glob("*/config.json"))
+
+
+def load(folder, name):
+    model, info = getattr(transformers, name).from_pretrained(folder, output_loading_info=True)
+    # Buffers of positions are not weights.
+    wrong = {k: [x for x in info[k] if "position_ids" not in x] for k in ("missing_keys", "unexpected_keys", "mismatched_keys")}
+    return model.float().eval(), {k: v for k, v in wrong.items() if v}
+
+
+def outputs(model):
+    ids = torch.randint(7, model.config.vocab_size, (2, 9), generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        r = model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    return [x for x in r.to_tuple() if isinstance(x, torch.Tensor)]
+
+
+def compare(folder):
+    """→ what is wrong, or None"""
+    name = json.loads((folder / "config.json").read_text())["architectures"][0]
+    if not hasattr(transformers, name):
+        return f"transformers has no {name}"
+    with tempfile.TemporaryDirectory() as out:
+        run = subprocess.run([args.program, "convert", "--model", folder, "--out", out], capture_output=True, text=True)
+        if run.returncode:
+            return run.stderr.strip()
+        ours, wrong = load(out, name)
+        if wrong:
+            return f"keys: {wrong}"
+        theirs, _ = load(folder, name)
+        worst = max(float((a - b).abs().max()) for a, b in zip(outputs(ours), outputs(theirs), strict=True))
+        return None if worst <= 1e-6 else f"outputs differ by {worst:.1e}"
+
+
+failures, count = 0, 0
+for folder in models():
+    count += 1
+    complaint = compare(folder)
+    if complaint:
+        failures += 1
+        print(f"{folder.name}: {complaint}")
+print(f"transformers {transformers.__version__}: {count} models, {failures} wrong")
+sys.exit(failures > 0 or count == 0)

@@ -1,0 +1,86 @@
+"""Keeps of two toolkits' own runs what the tests read: tests/golden/textpruner/, tests/golden/textbrewer/.
+
+    python tools/golden/textpruner_runs.py OUT     needs TextPruner and transformers 4.x; see there
+    python tools/golden/textbrewer_runs.py OUT     needs TextBrewer; see there
+    python tools/golden/toolkits.py OUT       needs nothing but Python
+
+Models, batches and inputs are random numbers from fixed seeds; nothing is anybody's data.
+"""
+import json
+import pathlib
+import re
+import shutil
+import struct
+import sys
+
+GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests/golden"
+
+
+def read_tensors(path):
+    data = path.read_bytes()
+    (size,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8:8 + size])
+    header.pop("__metadata__", None)
+    return {name: (e, data[8 + size + e["data_offsets"][0]:8 + size + e["data_offsets"][1]]) for name, e in header.items()}
+
+
+def write_tensors(path, tensors):
+    header, body = {}, b""
+    for name in sorted(tensors, key=lambda n: (-len(tensors[n][1]) // max(1, count(tensors[n][0])), n)):
+        entry, data = tensors[name]
+        header[name] = dict(dtype=entry["dtype"], shape=entry["shape"], data_offsets=[len(body), len(body) + len(data)])
+        body += data
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
+def count(entry):
+    n = 1
+    for extent in entry["shape"]:
+        n *= extent
+    return n
+
+
+def chosen(tensors, *patterns):
+    return {name: t for name, t in tensors.items() if any(re.fullmatch(p, name) for p in patterns)}
+
+
+def textpruner(source, to):
+    cases = json.loads((source / "textpruner.json").read_text())
+    cases["cases"] = {name: c for name, c in cases["cases"].items() if not name.startswith("logits_")}
+    (to / "runs.json").write_text(json.dumps(cases, indent=1) + "\n")
+    tensors = read_tensors(source / "textpruner.safetensors")
+    patterns = [re.escape(case) + r"\..*" for case in cases["cases"]]
+    write_tensors(to / "runs.safetensors", chosen(tensors, r"batch\d\..*", r"full\.logits\d", *patterns))
+    for name in ("config.json", "model.safetensors"):
+        shutil.copyfile(source / "bert-tiny" / name, to / name)
+
+
+def textbrewer(source, to):
+    runs = json.loads((source / "textbrewer.json").read_text())
+    losses = {name: value for name, value in runs["losses"].items()
+              if re.match(r"(kd_ce|kd_mse|hidden_mse|cos)\.", name) and "probability_shift" not in value}
+    losses = {name: value for name, value in losses.items() if not name.startswith("kd_") or "temperature" in value}
+    step = {"probs_mask": {"logged": runs["steps"]["probs_mask"]["logged"]}}
+    versions = {key: runs[key] for key in ("textbrewer", "transformers", "torch")}
+    (to / "runs.json").write_text(json.dumps({**versions, "losses": losses, "steps": step}, indent=1) + "\n")
+    inputs = {name for v in losses.values() for name in v["student"] + v["teacher"] + ["mask"]}
+    tensors = read_tensors(source / "textbrewer_losses.safetensors")
+    kept = chosen(tensors, *(rf"in\.{re.escape(n)}" for n in inputs), *(re.escape(n) + r"\.grad0" for n in losses))
+    tensors = read_tensors(source / "textbrewer_step.safetensors")
+    kept |= chosen(tensors, r"batch\.(attention_mask|labels)", r"projection\d\.(weight|bias)", r"(student|teacher)\.logits",
+                   r"student\.hidden[012]", r"teacher\.hidden[024]")
+    write_tensors(to / "runs.safetensors", kept)
+
+
+def main():
+    source = pathlib.Path(sys.argv[1])
+    for choose in (textpruner, textbrewer):
+        to = GOLDEN / choose.__name__
+        to.mkdir(parents=True, exist_ok=True)
+        choose(source, to)
+
+
+if __name__ == "__main__":
+    main()
