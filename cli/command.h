@@ -49,6 +49,7 @@ class Command {
   // Common to all verbs.
   int64_t seed = 1;
   bool json = false;
+  int status = 0;  // of the process, once the action has returned its results
 
  private:
   struct Parser;

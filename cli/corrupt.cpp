@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -14,7 +15,7 @@
 #include "objectives/mask.h"
 #include "objectives/next_sentence.h"
 #include "objectives/tokenize.h"
-#include "tensor/file.h"
+#include "text/corpus.h"
 
 namespace ink::cli {
 namespace {
@@ -23,36 +24,40 @@ struct Options {
   std::string objective = "wwm", model, vocab, dictionary;
   std::vector<std::string> text;
   int64_t max_length = 128, limit = 0;
+  bool cased = false;
 };
 
-std::vector<TokenDocument> read_documents(const Options& o, const Tokenizer& tokenizer,
-                                          const Segmenter* segmenter) {
-  std::vector<TokenDocument> documents(1);
-  for (const std::string& path : o.text) {
-    std::string_view rest;
-    const std::string text =
-        replace_invalid_utf8(read_file(path == "-" ? "/dev/stdin" : path, size_t{1} << 30));
-    for (rest = text; !rest.empty();) {
-      const std::string_view line = rest.substr(0, rest.find('\n'));
-      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-      const TokenDocument sentences = tokenize_document(line, tokenizer, segmenter);
-      if (sentences.empty() && !documents.back().empty()) documents.emplace_back();
-      documents.back().insert(documents.back().end(), sentences.begin(), sentences.end());
-    }
-    if (!documents.back().empty()) documents.emplace_back();
+using Documents = std::vector<TokenDocument>;
+
+// Calls f(documents) for one block of the text after the other, until it returns false.
+void for_each_block(const Options& o, const std::function<Documents(std::vector<Document>)>& read,
+                    const std::function<bool(const Documents&)>& f) {
+  if (o.text == std::vector<std::string>{"-"}) {
+    std::vector<Document> texts(1);
+    for_each_input_line([&](const std::string& line) {
+      if (line.find_first_not_of(" \t") != std::string::npos) {
+        texts.back().lines.push_back(line);
+      } else if (!texts.back().lines.empty()) {
+        texts.emplace_back();
+      }
+    });
+    f(read(std::move(texts)));
+    return;
   }
-  if (documents.back().empty()) documents.pop_back();
-  check(!documents.empty(), "expected text, found none in ", o.text.front());
-  return documents;
+  const Corpus corpus = Corpus::open({o.text.begin(), o.text.end()});
+  for (int64_t block = 0; block < corpus.blocks(); ++block)
+    if (!f(read(corpus.read_block(block, Split::train)))) return;
 }
 
-// Words as [begin, end) token spans.
+// Words as [begin, end) token spans. A word that lost its beginning at the front of B stands alone.
 Json word_spans(const Instance& instance) {
   Json spans = Json::make_array();
   for (size_t i = 0; i < instance.ids.size();) {
     size_t end = i + 1;
-    while (end < instance.ids.size() && instance.continues[end]) ++end;
-    if (!instance.special[i]) spans.append(Json::make_array({i, end}));
+    if (!instance.special[i]) {
+      while (end < instance.ids.size() && instance.continues[end]) ++end;
+      spans.append(Json::make_array({i, end}));
+    }
     i = end;
   }
   return spans;
@@ -106,32 +111,42 @@ std::string in_colour(const Instance& instance, const Corrupted& c, const Vocabu
 
 Json run(const Options& o, int64_t seed) {
   const ObjectiveNames objective = parse_objectives(o.objective);
-  const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab);
+  const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
   std::optional<Segmenter> segmenter;
   if (objective.whole_words) segmenter = Segmenter::load({.dictionary = o.dictionary});
-  const std::vector<TokenDocument> documents =
-      read_documents(o, tokenizer, segmenter ? &*segmenter : nullptr);
   const ObjectiveTokens tokens = objective_tokens(tokenizer.vocabulary());
   Draws draws(Random(static_cast<uint64_t>(seed)));
-  const std::vector<Instance> instances =
-      objective.next_sentence
-          ? next_sentence_pairs(documents, {.max_tokens = o.max_length, .tokens = tokens}, draws)
-          : full_sentences(documents, o.max_length, tokens);
   const Corruption corrupt =
       masked_language_model({.select = {.whole_words = objective.whole_words}, .tokens = tokens});
   const bool colour = isatty(STDOUT_FILENO) == 1;
   if (colour)
     write_line("\033[7mmasked\033[0m \033[31mrandom/original\033[0m \033[33mkept\033[0m\n");
+
+  const auto read = [&](const std::vector<Document>& texts) {
+    Documents documents;
+    for (const Document& text : texts) {
+      documents.push_back(tokenize_document(text, tokenizer, segmenter ? &*segmenter : nullptr));
+      if (documents.back().empty()) documents.pop_back();
+    }
+    return documents;
+  };
   int64_t sequences = 0, selected = 0, all = 0;
-  for (const Instance& instance : instances) {
-    if (o.limit && sequences == o.limit) break;
-    const Corrupted c = corrupt(instance, draws);
-    write_line(colour ? in_colour(instance, c, tokenizer.vocabulary())
-                      : as_json(instance, c, tokenizer.vocabulary()).to_string());
-    ++sequences;
-    selected += static_cast<int64_t>(c.positions.size());
-    all += static_cast<int64_t>(instance.ids.size());
-  }
+  for_each_block(o, read, [&](const Documents& documents) {
+    const std::vector<Instance> instances =
+        objective.next_sentence
+            ? next_sentence_pairs(documents, {.max_tokens = o.max_length, .tokens = tokens}, draws)
+            : full_sentences(documents, o.max_length, tokens);
+    for (const Instance& instance : instances) {
+      const Corrupted c = corrupt(instance, draws);
+      write_line(colour ? in_colour(instance, c, tokenizer.vocabulary())
+                        : as_json(instance, c, tokenizer.vocabulary()).to_string());
+      selected += static_cast<int64_t>(c.positions.size());
+      all += static_cast<int64_t>(instance.ids.size());
+      if (++sequences == o.limit) return false;
+    }
+    return true;
+  });
+  check(sequences > 0, "expected text, found none in ", o.text.front());
   return Json::make_object({{"sequences", sequences}, {"tokens", all}, {"selected", selected}});
 }
 
@@ -141,10 +156,12 @@ Action declare_corrupt(Command& command) {
   auto o = std::make_shared<Options>();
   command.option("--objective", o->objective, kObjectiveHelp);
   command.option("--text", o->text,
-                 "text files, a blank line between documents; - = standard input");
+                 "text files, or folders of .txt files; a blank line between documents; - alone = "
+                 "standard input");
   command.option("--model", o->model,
                  "model whose tokenizer is used: a folder, or a name such as hfl/rbt3");
   command.option("--vocab", o->vocab, "or a vocab.txt alone");
+  command.flag("--cased", o->cased, "with --vocab: keep capitals and accents");
   command.option("--dictionary", o->dictionary,
                  "words for wwm; default $INK_DICTIONARY, else python3-jieba's");
   command.option("--max-length", o->max_length, "longest sequence in tokens");

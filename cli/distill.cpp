@@ -24,21 +24,21 @@ void set_output(Json& file, const std::string& folder) {
   file.set("TrainingConfig", training);
 }
 
-Json run(const Options& o, int64_t seed, bool seeded) {
+Json run(const Options& o, Command& command) {
   Json file = parse_json(read_file(o.config, size_t{16} << 20), o.config);
   if (!o.teacher.empty()) file.set("teacher", o.teacher);
   if (!o.train.empty()) file.set("train", o.train);
   if (!o.dev.empty()) file.set("dev", o.dev);
   if (!o.out.empty()) set_output(file, o.out);
   DistillOptions job = distill_options_from_json(file);
-  if (seeded) job.fit.seed = static_cast<uint64_t>(seed);
+  if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
   job.fit.resume |= o.resume;
   job.fit.stop = &interrupted;
   catch_interrupts();
   ProgressDisplay display("distill");
   const DistillResult result = distill(job, hooks_of(display));
   if (result.student.training.status != TrainingResult::Status::finished) {
-    display.say("stopped after a checkpoint; the same command with --resume goes on");
+    command.status = say_stopped(display);
     return Json::make_object({{"status", "interrupted"}, {"step", result.student.training.step}});
   }
   std::printf("%s: %s (teacher %.2f %%)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
@@ -62,8 +62,7 @@ Action declare_distill(Command& command) {
   command.option("--out", o->out, "model folder to write, instead of output_dir");
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
   command.require("--config");
-  return with_model(command, o->teacher,
-                    [o, &command] { return run(*o, command.seed, command.given("--seed")); });
+  return with_model(command, o->teacher, [o, &command] { return run(*o, command); });
 }
 
 }  // namespace ink::cli

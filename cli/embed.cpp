@@ -23,10 +23,7 @@ Json run(const Options& o) {
   const Session session(o.model, {.heads = Heads{}, .ignore_other_heads = true});
   check_length(session.model().config, o.max_length);
   Examples lines{.items = {}, .labels = {}, .source = "standard input"};
-  for_each_input_line([&](const std::string& line) {
-    const auto [text, pair] = split_pair(line);
-    lines.items.push_back({.text = text, .pair = pair});
-  });
+  for_each_input_line([&](const std::string& line) { lines.items.push_back(example_of(line)); });
   check(!lines.items.empty(), "expected lines of text on standard input, found none");
   const Embeddings vectors =
       embed(session, Features(lines, Tokenizer::load(o.model), o.max_length), what, o.normalize);

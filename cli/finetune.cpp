@@ -18,7 +18,7 @@ struct Options {
   double dropout = -1;
 };
 
-Json run(const Options& o, int64_t seed) {
+Json run(const Options& o, Command& command) {
   FinetuneOptions job = o.job;
   job.model = o.model;
   job.out = o.out;
@@ -27,14 +27,14 @@ Json run(const Options& o, int64_t seed) {
   job.data.read = read_options(o.task);
   job.max_length = o.task.max_length;
   if (o.dropout >= 0) job.dropout = o.dropout;
-  job.fit.seed = static_cast<uint64_t>(seed);
+  job.fit.seed = static_cast<uint64_t>(command.seed);
   job.fit.stop = &interrupted;
   catch_interrupts();
   ProgressDisplay display("finetune");
   const FinetuneResult result = finetune(job, hooks_of(display));
   const bool finished = result.training.status == TrainingResult::Status::finished;
   if (!finished) {
-    display.say("stopped after a checkpoint; the same command with --resume goes on");
+    command.status = say_stopped(display);
     return Json::make_object({{"status", "interrupted"}, {"step", result.training.step}});
   }
   std::printf("%s: %s\n", o.out.c_str(), summary_of(result.dev).c_str());
@@ -59,7 +59,7 @@ Action declare_finetune(Command& command) {
   command.option("--dropout", o->dropout, "of the classifier; negative: as config.json says");
   declare_fit(command, o->job.fit);
   for (const char* name : {"--model", "--train", "--out"}) command.require(name);
-  return with_model(command, o->model, [o, &command] { return run(*o, command.seed); });
+  return with_model(command, o->model, [o, &command] { return run(*o, command); });
 }
 
 }  // namespace ink::cli

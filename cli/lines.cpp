@@ -49,14 +49,23 @@ void for_each_input_block(size_t lines,
   if (!block.empty()) f(block);
 }
 
-std::pair<std::string, std::string> split_pair(const std::string& line) {
+Example example_of(const std::string& line) {
   const size_t tab = line.find('\t');
-  if (tab == std::string::npos) return {line, ""};
-  return {line.substr(0, tab), line.substr(tab + 1)};
+  if (tab == std::string::npos) return {.text = line};
+  return {.text = line.substr(0, tab), .pair = line.substr(tab + 1)};
+}
+
+Encoding encode_line(const Tokenizer& tokenizer, const std::string& line, int64_t max_length) {
+  const Example e = example_of(line);
+  const EncodeOptions options{.max_length = max_length};
+  return e.pair.empty() ? tokenizer.encode(e.text, options)
+                        : tokenizer.encode(e.text, e.pair, options);
 }
 
 Tokenizer find_tokenizer(const std::string& model, const std::string& vocabulary, bool cased) {
   if (model.empty() == vocabulary.empty()) throw UsageError("expected either --model or --vocab");
+  if (!model.empty() && cased)
+    throw UsageError("--cased goes with --vocab; the folder of --model says itself what it keeps");
   if (!model.empty()) return Tokenizer::load(model);
   return Tokenizer(Vocabulary::load(vocabulary), {.do_lower_case = !cased});
 }

@@ -1,10 +1,10 @@
-// Lines of standard input and output, and how verbs find a tokenizer.
+// Lines of standard input and output, what verbs make of them, and how they find a tokenizer.
 #pragma once
 #include <functional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "tasks/examples.h"
 #include "text/tokenizer.h"
 
 namespace ink::cli {
@@ -24,8 +24,11 @@ void write_line(const std::string& line);
 // The same for all that is still on its way to stdout.
 void flush_output();
 
-// A line split at its first tab: the members of a text pair; the second is empty without a tab.
-std::pair<std::string, std::string> split_pair(const std::string& line);
+// A line as an example: text, and behind its first tab the second text of a pair; nothing behind it
+// is a single text, as in labelled files.
+Example example_of(const std::string& line);
+// The same as tokens, cut to max_length (0: unlimited) as features are.
+Encoding encode_line(const Tokenizer& tokenizer, const std::string& line, int64_t max_length);
 
 // The tokenizer of a model folder, or of a vocab.txt (uncased, as BERT's, unless `cased`). Exactly
 // one of the two must be named.

@@ -1,12 +1,13 @@
 // inkstone VERB [options]: finds the verb, parses its options, runs it, turns errors into one line
 // and a status.
 //
-// Status 0: done; 1: the work failed; 2: wrong usage. Results go to stdout, everything else to
-// stderr.
+// Status 0: done; 1: the work failed; 2: wrong usage; 130 or 143: a training that a signal stopped
+// behind a checkpoint. Results go to stdout, everything else to stderr.
 #include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <iterator>
 #include <new>
 
 #include "cli/lines.h"
@@ -49,7 +50,7 @@ const Verb& find_verb(const std::string& name) {
   const auto found = std::ranges::find(kVerbs, name, &Verb::name);
   if (found != kVerbs.end()) return *found;
   std::vector<std::string> names;
-  for (const Verb& v : kVerbs) names.emplace_back(v.name);
+  std::ranges::transform(kVerbs, std::back_inserter(names), &Verb::name);
   throw UsageError("'" + name + "' is no verb" + suggestion(name, names) +
                    " (see inkstone --help)");
 }
@@ -74,7 +75,7 @@ int run(const std::vector<std::string>& arguments) {
     if (command.json) write_line(result.to_string());
   }
   flush_output();
-  return 0;
+  return command.status;
 }
 
 }  // namespace

@@ -34,10 +34,7 @@ Json run(const Options& o) {
   int64_t lines = 0;
   for_each_input_block(1024, [&](const std::vector<std::string>& block) {
     Examples examples{.items = {}, .labels = labels, .source = "standard input"};
-    for (const std::string& line : block) {
-      const auto [text, pair] = split_pair(line);
-      examples.items.push_back({.text = text, .pair = pair});
-    }
+    for (const std::string& line : block) examples.items.push_back(example_of(line));
     const Predictions p =
         predict(session.model(), Features(examples, tokenizer, o.task.max_length));
     for (size_t i = 0; i < block.size(); ++i) {

@@ -55,11 +55,11 @@ PretrainOptions job_of(const Options& o, int64_t seed) {
   return job;
 }
 
-Json run(const Options& o, int64_t seed) {
+Json run(const Options& o, Command& command) {
   if (o.model.empty() == (o.architecture.empty() || o.vocab.empty())) {
     throw UsageError("expected either --model, or --architecture and --vocab");
   }
-  const PretrainOptions job = job_of(o, seed);
+  const PretrainOptions job = job_of(o, command.seed);
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
   std::optional<Segmenter> segmenter;
   if (job.whole_words) segmenter = Segmenter::load({.dictionary = o.dictionary});
@@ -70,7 +70,7 @@ Json run(const Options& o, int64_t seed) {
                {.progress = [&](const Progress& p) { display.show(p); },
                 .notice = [&](const std::string& sentence) { display.say(sentence); }});
   const bool finished = result.training.status == TrainingResult::Status::finished;
-  if (!finished) display.say("stopped after a checkpoint; the same command with --resume goes on");
+  if (!finished) command.status = say_stopped(display);
   Json json = Json::make_object({{"status", finished ? "finished" : "interrupted"},
                                  {"step", result.training.step},
                                  {"parameters", result.parameters},
@@ -139,7 +139,7 @@ Action declare_pretrain(Command& command) {
   command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");
   command.require("--text");
   command.require("--out");
-  return with_model(command, o->model, [o, &command] { return run(*o, command.seed); });
+  return with_model(command, o->model, [o, &command] { return run(*o, command); });
 }
 
 }  // namespace ink::cli

@@ -10,6 +10,7 @@
 #include "autograd/training_log.h"
 #include "cli/model_size.h"
 #include "cli/report_page.h"
+#include "cli/task_options.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "nn/session.h"
@@ -26,9 +27,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Options {
+  TaskOptions task;
   std::string out = "report.html", title = "inkstone: from text to a small model", train, data;
   std::vector<std::string> model, run;
-  int64_t max_length = 128;
 };
 
 // "name=folder"
@@ -40,63 +41,112 @@ std::pair<std::string, fs::path> named_folder(const std::string& text, const cha
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-// Importance of heads and which were removed, where pruning left an account.
-std::optional<HeatMap> heads_of(const fs::path& folder) {
+// Importance of heads and which were removed, where pruning left an account that fits the model.
+std::optional<HeatMap> heads_of(const fs::path& folder, const ModelConfig& config) {
   const fs::path file = folder / "pruning.json";
   if (!fs::exists(file)) return std::nullopt;
   const Json json = parse_json(read_file(file, size_t{1} << 28), file.string());
   if (!json.has("head_importance") || !json.has("head_mask")) return std::nullopt;
+  const Json &importance = json.array("head_importance"), &mask = json.array("head_mask");
+  const auto layers = static_cast<size_t>(config.layers());
+  check(importance.size() == layers && mask.size() == layers, "", file.string(),
+        ": expected head_importance and head_mask of the model's ", layers, " layers, got ",
+        importance.size(), " and ", mask.size());
   HeatMap map{.row_label = "layer", .column_label = "head"};
-  for (const Json& row : json.array("head_importance").items()) {
+  for (size_t l = 0; l < layers; ++l) {
+    const Json &values = importance.array(l), &kept = mask.array(l);
+    check(values.size() == kept.size(), "", file.string(), ": layer ", l, ": expected ",
+          values.size(), " heads in head_mask as in head_importance, got ", kept.size());
     map.values.emplace_back();
-    for (const Json& v : row.items()) map.values.back().push_back(v.as_real());
-  }
-  for (const Json& row : json.array("head_mask").items()) {
     map.removed.emplace_back();
-    for (const Json& v : row.items()) map.removed.back().push_back(v.as_real() == 0);
+    int64_t heads = 0;
+    for (size_t h = 0; h < values.size(); ++h) {
+      const bool keep = kept.integer_between(h, 0, 1) == 1;
+      map.values.back().push_back(values.real(h));
+      map.removed.back().push_back(!keep);
+      heads += keep;
+    }
+    check(heads == config.heads_per_layer[l], "", file.string(), ": layer ", l,
+          ": expected the model's ", config.heads_per_layer[l], " heads kept in head_mask, got ",
+          heads);
   }
-  check(map.values.size() == map.removed.size(), "", file.string(),
-        ": expected as many rows of head_mask as of head_importance");
   return map;
 }
 
+// A model, and the examples as its tokenizer sees them.
+struct Candidate {
+  std::unique_ptr<Session> session;
+  Tokenizer tokenizer;
+  Labels labels;
+  std::shared_ptr<const Features> features;
+};
+
+// Models that share vocabulary and labels share the tokenized examples.
+std::shared_ptr<const Features> features_for(const Candidate& model, const Options& o,
+                                             const std::vector<Candidate>& others) {
+  for (const Candidate& other : others) {
+    if (other.tokenizer.vocabulary() == model.tokenizer.vocabulary() &&
+        other.tokenizer.options() == model.tokenizer.options() && other.labels == model.labels)
+      return other.features;
+  }
+  const Examples examples = read_examples(o.data, read_options(o.task), &model.labels);
+  return std::make_shared<Features>(examples, model.tokenizer, o.task.max_length);
+}
+
+// Median milliseconds of classifying `size` examples, the models in turns.
+std::vector<double> latency_of(const std::vector<Candidate>& models, int64_t size) {
+  std::vector<std::function<void(int64_t)>> calls;
+  calls.reserve(models.size());
+  for (const Candidate& model : models) {
+    calls.emplace_back([&model, size](int64_t round) {
+      std::vector<int64_t> rows;
+      for (int64_t i = 0; i < size; ++i)
+        rows.push_back((round * size + i) % model.features->size());
+      model.session->logits(model.features->batch(rows).inputs);
+    });
+  }
+  constexpr int64_t kRounds = 20;
+  return median_milliseconds(calls, kRounds);
+}
+
 void measure_models(const Options& o, Report& report) {
-  std::vector<std::unique_ptr<Session>> sessions;
-  std::vector<const Session*> all;
-  std::optional<Features> features;
+  std::vector<Candidate> models;
   for (const std::string& text : o.model) {
     const auto [name, folder] = named_folder(text, "--model");
-    sessions.push_back(std::make_unique<Session>(folder));
-    const Model& model = sessions.back()->model();
-    const Labels labels = labels_of(model.config);
-    const Examples examples = read_examples(o.data, {}, &labels);
-    features.emplace(examples, Tokenizer::load(folder), o.max_length);
-    const Evaluated result = evaluate(model, *features);
+    auto session = std::make_unique<Session>(folder);
+    const ModelConfig& config = session->model().config;
+    check_length(config, o.task.max_length);
+    const Labels labels = labels_of(config);
+    Candidate candidate{std::move(session), Tokenizer::load(folder), labels, nullptr};
+    candidate.features = features_for(candidate, o, models);
+    const Model& model = candidate.session->model();
+    const Evaluated result = evaluate(model, *candidate.features);
     notice("report: " + name + ": accuracy " + short_number(100 * result.confusion.accuracy()) +
            " %");
+    report.examples = candidate.features->size();
     report.models.push_back({.name = name,
                              .layers = model.config.layers(),
                              .parameters = model.parameters.elements(),
                              .accuracy = result.confusion.accuracy(),
                              .macro_f1 = result.confusion.macro_f1()});
-    if (auto map = heads_of(folder)) {
+    if (auto map = heads_of(folder, model.config)) {
       map->title = name + ": importance of heads";
       report.heat_maps.push_back(*map);
     }
-    all.push_back(sessions.back().get());
+    models.push_back(std::move(candidate));
   }
-  if (all.empty()) return;
-  const std::vector<Latency> latency = measure_latency(all, *features);
-  for (size_t i = 0; i < latency.size(); ++i) {
-    report.models[i].milliseconds_1 = latency[i].one;
-    report.models[i].milliseconds_32 = latency[i].thirty_two;
+  if (models.empty()) return;
+  const std::vector<double> one = latency_of(models, 1), thirty_two = latency_of(models, 32);
+  for (size_t i = 0; i < models.size(); ++i) {
+    report.models[i].milliseconds_1 = one[i];
+    report.models[i].milliseconds_32 = thirty_two[i];
   }
 }
 
 void measure_baselines_of(const Options& o, Report& report) {
   if (o.train.empty() || o.data.empty()) return;
-  const Examples train = read_examples(o.train);
-  const Examples data = read_examples(o.data, {}, &train.labels);
+  const Examples train = read_examples(o.train, read_options(o.task));
+  const Examples data = read_examples(o.data, read_options(o.task), &train.labels);
   const Baselines b = measure_baselines(train, data);
   report.baselines = {{"majority class", b.majority}, {"naive Bayes (characters)", b.naive_bayes}};
   report.examples = static_cast<int64_t>(data.size());
@@ -136,7 +186,7 @@ Action declare_report(Command& command) {
   command.option("--model", o->model, "NAME=FOLDER of each classifier to measure");
   command.option("--data", o->data, "labelled examples to measure on");
   command.option("--train", o->train, "labelled examples that the baselines learn from");
-  command.option("--max-length", o->max_length, "longest sequence in tokens");
+  declare_task(command, o->task);
   command.option("--title", o->title, "of the page");
   command.option("--out", o->out, "HTML file to write");
   return [o] { return run(*o); };

@@ -182,7 +182,12 @@ std::string heat_map(const HeatMap& map) {
   constexpr double kCell = 26, kLeft = 60, kTop = 44;
   double most = 0;
   size_t columns = 0;
-  for (const auto& row : map.values) {
+  check(map.removed.size() == map.values.size(), "chart: expected ", map.values.size(),
+        " rows of removed cells, got ", map.removed.size());
+  for (size_t r = 0; r < map.values.size(); ++r) {
+    const std::vector<double>& row = map.values[r];
+    check(map.removed[r].size() == row.size(), "chart: row ", r, ": expected ", row.size(),
+          " removed cells, got ", map.removed[r].size());
     columns = std::max(columns, row.size());
     for (const double v : row) most = std::max(most, v);
   }

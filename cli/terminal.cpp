@@ -14,7 +14,10 @@ std::atomic<bool> interrupted{false};
 
 namespace {
 
+std::atomic<int> interrupting_signal{SIGINT};
+
 extern "C" void on_interrupt(int signal) {
+  interrupting_signal = signal;
   if (interrupted.exchange(true)) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
@@ -55,7 +58,7 @@ std::string with_unit(double value) {
 }
 
 std::string as_duration(double seconds) {
-  const auto s = static_cast<long>(seconds + 0.5);
+  const long s = std::lround(seconds);
   if (s >= 3600) return formatted("%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
   return formatted("%ld:%02ld", s / 60, s % 60);
 }
@@ -92,6 +95,11 @@ void ProgressDisplay::say(const std::string& sentence) {
   if (drawn_) std::fputs("\r\033[K", stderr);
   drawn_ = false;
   notice(title_ + ": " + sentence);
+}
+
+int say_stopped(ProgressDisplay& display) {
+  display.say("stopped after a checkpoint; the same command with --resume goes on");
+  return 128 + interrupting_signal;
 }
 
 }  // namespace ink::cli

@@ -8,7 +8,7 @@
 
 namespace ink::cli {
 
-// Set by SIGINT and SIGTERM once catch_interrupts() was called; a second signal ends the process at
+// Set by SIGINT and SIGTERM once catch_interrupts() was called; a second one ends the process at
 // once.
 extern std::atomic<bool> interrupted;
 void catch_interrupts();
@@ -31,6 +31,10 @@ class ProgressDisplay {
   bool terminal_, drawn_ = false;
   std::chrono::steady_clock::time_point next_;
 };
+
+// Says that a training has stopped and how it goes on; returns the status of the process,
+// 130 or 143 as the shell says of one that a signal has ended.
+int say_stopped(ProgressDisplay& display);
 
 // "1.2 k", "34.5 M"
 std::string with_unit(double value);

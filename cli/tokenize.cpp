@@ -12,6 +12,7 @@ namespace {
 struct Options {
   std::string model, vocab;
   int64_t max_length = 0;
+  bool cased = false;
 };
 
 Json as_json(const Encoding& encoding, const Vocabulary& vocabulary) {
@@ -27,18 +28,14 @@ Json as_json(const Encoding& encoding, const Vocabulary& vocabulary) {
 }
 
 Json run(const Options& o) {
-  const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab);
+  const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
   int64_t lines = 0, tokens = 0;
   for_each_input_block(4096, [&](const std::vector<std::string>& block) {
     std::vector<std::string> out(block.size());
     std::vector<int64_t> counts(block.size());
     parallel_for(static_cast<int64_t>(block.size()), 16, [&](int64_t begin, int64_t end) {
       for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-        const auto [first, second] = split_pair(block[i]);
-        const EncodeOptions encode{.max_length = o.max_length};
-        const Encoding e = block[i].find('\t') == std::string::npos
-                               ? tokenizer.encode(first, encode)
-                               : tokenizer.encode(first, second, encode);
+        const Encoding e = encode_line(tokenizer, block[i], o.max_length);
         out[i] = as_json(e, tokenizer.vocabulary()).to_string();
         counts[i] = e.size();
       }
@@ -58,7 +55,8 @@ Action declare_tokenize(Command& command) {
   auto o = std::make_shared<Options>();
   command.option("--model", o->model,
                  "model whose tokenizer is used: a folder, or a name such as hfl/rbt3");
-  command.option("--vocab", o->vocab, "or a vocab.txt alone (uncased, as BERT's)");
+  command.option("--vocab", o->vocab, "or a vocab.txt alone");
+  command.flag("--cased", o->cased, "with --vocab: keep capitals and accents");
   command.option("--max-length", o->max_length, "longest sequence in tokens; 0 = unlimited");
   return with_model(command, o->model, [o] { return run(*o); });
 }

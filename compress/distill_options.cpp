@@ -3,8 +3,8 @@
 
 #include "compress/distill.h"
 #include "tasks/architecture.h"
-#include "tasks/keys.h"
 #include "tensor/error.h"
+#include "tensor/keys.h"
 
 namespace ink {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <array>
 
-#include "tasks/keys.h"
 #include "tensor/error.h"
+#include "tensor/keys.h"
 
 namespace ink {
 namespace {

@@ -5,8 +5,8 @@
 #include <numeric>
 #include <tuple>
 
-#include "tasks/keys.h"
 #include "tensor/error.h"
+#include "tensor/keys.h"
 
 namespace ink {
 namespace {

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "tasks/keys.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "tensor/keys.h"
 
 namespace ink {
 namespace {

@@ -50,15 +50,6 @@ TEST_F(Cli, OptionsComeFromAFileToo) {
   expect_failure("tokenize --config broken.json", 1, {"broken.json"});
 }
 
-TEST_F(Cli, TokenizesPairsAndRepairsInput) {
-  const Finished f = run("tokenize --vocab vocab.txt --json", "砚台\tinkstone\n\xff好\n");
-  EXPECT_EQ(f.status, 0) << f.error;
-  EXPECT_NE(f.out.find(R"("tokens": ["[CLS]", "砚", "台", "[SEP]", "ink", "##stone", "[SEP]"])"),
-            std::string::npos)
-      << f.out;
-  EXPECT_NE(f.out.find(R"({"lines": 2, "tokens": 10})"), std::string::npos) << f.out;
-}
-
 TEST_F(Cli, TakesAModelByName) {
   ::setenv("HF_HUB_CACHE", (folder_ / "cache").c_str(), 1);
   expect_failure("tokenize --model org/tiny --offline", 1,
@@ -77,21 +68,6 @@ TEST_F(Cli, TakesAModelByName) {
     EXPECT_NE(f.out.find(R"("[CLS]", "砚", "[SEP]")"), std::string::npos) << f.out;
   }
   ::unsetenv("HF_HUB_CACHE");
-}
-
-TEST_F(Cli, SegmentsWithADictionary) {
-  const Finished f = run("segment --dictionary words.txt --no-hmm", "砚台好纸\n");
-  EXPECT_EQ(f.out, "砚台 好纸\n") << f.error;
-}
-
-TEST_F(Cli, CorruptKeepsWordsTogether) {
-  const Finished f =
-      run("corrupt --objective wwm --vocab vocab.txt --dictionary words.txt --text text.txt");
-  EXPECT_EQ(f.status, 0) << f.error;
-  const Json line = parse_json(f.out.substr(0, f.out.find('\n')), "corrupt");
-  EXPECT_EQ(line.array("selected").size(), line.array("labels").size());
-  EXPECT_EQ(line.array("tokens").size(), line.array("input").size());
-  EXPECT_GE(line.array("selected").size(), 1U);
 }
 
 TEST_F(Cli, TheWholeRoad) {
@@ -192,18 +168,6 @@ TEST_F(Cli, AFullDiskLeavesTheOldFile) {
   pclose(pipe);
   EXPECT_NE(message.find("v.txt"), std::string::npos) << message;
   EXPECT_EQ(read_file(folder_ / "v.txt", 1 << 20), before);
-}
-
-TEST_F(Cli, ResumesWhereItStopped) {
-  ASSERT_EQ(pretrain().status, 0);
-  const std::string whole = read_file(folder_ / "base" / "model.safetensors", 1 << 26);
-  fs::remove_all(folder_ / "base");
-  ASSERT_EQ(pretrain("--checkpoint-every 2").status, 0);
-  EXPECT_EQ(read_file(folder_ / "base" / "model.safetensors", 1 << 26), whole)
-      << "checkpoints change nothing";
-  const Finished again = pretrain();
-  EXPECT_EQ(again.status, 1) << "a finished run is not overwritten silently";
-  EXPECT_NE(again.error.find("resume it"), std::string::npos) << again.error;
 }
 
 }  // namespace

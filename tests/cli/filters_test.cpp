@@ -29,5 +29,37 @@ TEST_F(Cli, AFullStdoutIsAnErrorAtOnce) {
   }
 }
 
+TEST_F(Cli, TokenizesPairsAndRepairsInput) {
+  const Finished f = run("tokenize --vocab vocab.txt --json", "砚台\tinkstone\n\xff好\n");
+  EXPECT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(f.out.find(R"("tokens": ["[CLS]", "砚", "台", "[SEP]", "ink", "##stone", "[SEP]"])"),
+            std::string::npos)
+      << f.out;
+  EXPECT_NE(f.out.find(R"({"lines": 2, "tokens": 10})"), std::string::npos) << f.out;
+}
+
+TEST_F(Cli, SegmentsWithADictionary) {
+  const Finished f = run("segment --dictionary words.txt --no-hmm", "砚台好纸\n");
+  EXPECT_EQ(f.out, "砚台 好纸\n") << f.error;
+}
+
+TEST_F(Cli, KeepsCapitalsWhereAsked) {
+  write_file(folder_ / "capitals.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nInk\nink\n");
+  EXPECT_NE(run("tokenize --vocab capitals.txt", "Ink\n").out.find(R"("ink")"), std::string::npos);
+  EXPECT_NE(run("tokenize --vocab capitals.txt --cased", "Ink\n").out.find(R"("Ink")"),
+            std::string::npos);
+  write_file(folder_ / "capitals", "Ink ink.\n");
+  const std::string corrupt =
+      "corrupt --objective mlm --vocab capitals.txt --text capitals --limit 1";
+  EXPECT_EQ(run(corrupt).out.find(R"("Ink")"), std::string::npos);
+  EXPECT_NE(run(corrupt + " --cased").out.find(R"("Ink")"), std::string::npos);
+}
+
+TEST_F(Cli, ATabWithNothingBehindItIsNoPair) {
+  const std::string single = run("tokenize --vocab vocab.txt", "砚台\n").out;
+  EXPECT_EQ(run("tokenize --vocab vocab.txt", "砚台\t\n").out, single);
+  EXPECT_NE(run("tokenize --vocab vocab.txt", "砚台\t墨\n").out, single);
+}
+
 }  // namespace
 }  // namespace ink

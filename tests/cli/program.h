@@ -56,18 +56,27 @@ class Cli : public testing::Test {
     return finished(std::system(command.c_str()));
   }
 
-  // The run fails with `status`, and its last line of stderr is "inkstone: …" with every part.
-  void expect_failure(const std::string& arguments, int status,
-                      const std::vector<std::string>& parts, const std::string& input = "") const {
+  // The run fails with `status`, and the last line of stderr is "inkstone: …" with every part.
+  void expect_last_line(const std::string& arguments, int status,
+                        const std::vector<std::string>& parts,
+                        const std::string& input = "") const {
     const Finished f = run(arguments, input);
     EXPECT_EQ(f.status, status) << arguments << "\n" << f.error;
-    EXPECT_TRUE(f.error.starts_with("inkstone: ")) << f.error;
-    EXPECT_EQ(std::count(f.error.begin(), f.error.end(), '\n'), 1) << "more than one line:\n"
-                                                                   << f.error;
+    ASSERT_TRUE(f.error.ends_with('\n')) << arguments << "\n" << f.error;
+    const size_t start = f.error.rfind('\n', f.error.size() - 2);
+    const std::string last = f.error.substr(start == std::string::npos ? 0 : start + 1);
+    EXPECT_TRUE(last.starts_with("inkstone: ")) << f.error;
     for (const std::string& part : parts) {
-      EXPECT_NE(f.error.find(part), std::string::npos) << arguments << ": no '" << part << "' in\n"
-                                                       << f.error;
+      EXPECT_NE(last.find(part), std::string::npos) << arguments << ": no '" << part << "' in\n"
+                                                    << f.error;
     }
+  }
+  // And there is no other line.
+  void expect_failure(const std::string& arguments, int status,
+                      const std::vector<std::string>& parts, const std::string& input = "") const {
+    expect_last_line(arguments, status, parts, input);
+    const std::string error = read_file(folder_ / "stderr", 1 << 24);
+    EXPECT_EQ(std::count(error.begin(), error.end(), '\n'), 1) << arguments << "\n" << error;
   }
 
   Finished pretrain(const std::string& more = "") const {

@@ -1,5 +1,5 @@
 // Edit distance, and errors about keys.
-#include "tasks/keys.h"
+#include "tensor/keys.h"
 
 #include <algorithm>
 #include <numeric>
@@ -37,7 +37,8 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
   size_t least = std::string_view::npos;
   for (const std::string_view candidate : known) {
     const size_t distance = edit_distance(word, candidate);
-    if (3 * distance > std::max(word.size(), candidate.size()) || distance >= least) continue;
+    const size_t limit = (std::max(word.size(), candidate.size()) + 1) / 3;
+    if (distance > limit || distance >= least) continue;
     best = candidate;
     least = distance;
   }

@@ -1,4 +1,4 @@
-// Keys of a configuration: an unknown one is an error that names the nearest known one.
+// Names in configurations and options: an unknown one is an error that names the nearest known one.
 #pragma once
 #include <initializer_list>
 #include <span>
@@ -10,7 +10,7 @@
 namespace ink {
 
 // The known word with the smallest edit distance (Levenshtein) to `word`, the first of equals;
-// empty when all are farther than a third of the longer word's length.
+// empty when all are farther than a third of the longer word's length, rounded.
 std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 
 // Raises Error unless `object` is an object whose keys are all known:

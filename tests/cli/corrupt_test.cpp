@@ -1,0 +1,99 @@
+// What `corrupt` shows: whole words, the word of every token, the texts that pretrain would read.
+#include <set>
+
+#include "tensor/json.h"
+#include "tests/cli/program.h"
+
+namespace ink {
+namespace {
+
+std::vector<Json> lines_of(const std::string& text) {
+  std::vector<Json> lines;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = text.find('\n', at);
+    lines.push_back(parse_json(text.substr(at, end - at), "stdout"));
+    at = end + 1;
+  }
+  return lines;
+}
+
+bool is_special(const std::string& token) { return token == "[CLS]" || token == "[SEP]"; }
+
+// Every token but the special ones stands in exactly one word.
+void expect_words_cover(const Json& line) {
+  std::vector<int> words(line.array("tokens").size());
+  for (const Json& word : line.array("words").items())
+    for (int64_t i = word.integer(0); i < word.integer(1); ++i) ++words[static_cast<size_t>(i)];
+  for (size_t i = 0; i < words.size(); ++i)
+    EXPECT_EQ(words[i], is_special(line.array("tokens").string(i)) ? 0 : 1) << line.to_string();
+}
+
+std::set<int64_t> positions_of(const Json& list) {
+  std::set<int64_t> positions;
+  for (const Json& item : list.items()) positions.insert(item.as_integer());
+  return positions;
+}
+
+TEST_F(Cli, CorruptKeepsWordsTogether) {
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "砚台好纸墨坏好墨砚台坏纸。\n\n";
+  write_file(folder_ / "words", text);
+  const Finished f = run(
+      "corrupt --objective wwm --vocab vocab.txt --dictionary words.txt --text words --max-length "
+      "40");
+  ASSERT_EQ(f.status, 0) << f.error;
+  int64_t long_words = 0;
+  for (const Json& line : lines_of(f.out)) {
+    expect_words_cover(line);
+    const std::set<int64_t> selected = positions_of(line.array("selected"));
+    EXPECT_GE(selected.size(), 1U);
+    for (size_t i = 0; i < line.array("selected").size(); ++i) {
+      EXPECT_EQ(line.array("labels").string(i),
+                line.array("tokens").string(line.array("selected").integer(i)));
+    }
+    for (const Json& word : line.array("words").items()) {
+      const bool first = selected.contains(word.integer(0));
+      for (int64_t i = word.integer(0); i < word.integer(1); ++i)
+        EXPECT_EQ(selected.contains(i), first) << word.to_string() << " in " << line.to_string();
+      long_words += first && word.integer(1) - word.integer(0) > 1;
+    }
+    for (size_t i = 0; i < line.array("tokens").size(); ++i) {
+      if (selected.contains(static_cast<int64_t>(i))) continue;
+      EXPECT_EQ(line.array("input").string(i), line.array("tokens").string(i));
+    }
+  }
+  EXPECT_GE(long_words, 1) << "no word of several tokens was selected";
+}
+
+TEST_F(Cli, CorruptShowsPairsAndTheWordsThatLostTheirBeginning) {
+  write_file(folder_ / "long_words.txt", "砚台墨纸 10\n好坏好坏 10\n");
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "砚台墨纸。好坏好坏。砚台墨纸砚台墨纸。\n好坏好坏。\n\n";
+  write_file(folder_ / "pairs", text);
+  const Finished f =
+      run("corrupt --objective wwm,nsp --vocab vocab.txt --dictionary long_words.txt --text pairs "
+          "--max-length 13");
+  ASSERT_EQ(f.status, 0) << f.error;
+  std::set<int64_t> labels;
+  for (const Json& line : lines_of(f.out)) {
+    expect_words_cover(line);
+    labels.insert(line.integer("pair_label"));
+  }
+  EXPECT_EQ(labels, (std::set<int64_t>{0, 1}));
+}
+
+TEST_F(Cli, CorruptReadsTextAsPretrainDoes) {
+  const std::string corrupt = "corrupt --objective mlm --vocab vocab.txt --text ";
+  const std::string from_file = run(corrupt + "text.txt").out;
+  fs::create_directories(folder_ / "texts" / "deep");
+  fs::copy_file(folder_ / "text.txt", folder_ / "texts" / "deep" / "a.txt");
+  const Finished f = run(corrupt + "texts");
+  EXPECT_EQ(f.out, from_file) << f.error;
+  EXPECT_EQ(run(corrupt + "-", read_file(folder_ / "text.txt", 1 << 20)).out, from_file);
+  write_file(folder_ / "bad.txt", "砚\xff台\n");
+  expect_failure(corrupt + "bad.txt", 1, {"bad.txt:1", "UTF-8"});
+  expect_failure(corrupt + "-", 1, {"found none"}, "\n\n");
+}
+
+}  // namespace
+}  // namespace ink

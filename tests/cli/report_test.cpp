@@ -1,0 +1,67 @@
+// The page about finished runs: what it measures, and accounts of pruning that do not fit.
+#include "tensor/json.h"
+#include "tests/cli/program.h"
+
+namespace ink {
+namespace {
+
+class Reports : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    ASSERT_EQ(pretrain().status, 0);
+    ASSERT_EQ(finetune("base", "teacher").status, 0);
+  }
+  Finished finetune(const std::string& from, const std::string& to) const {
+    return run("finetune --max-length 32 --model " + from +
+               " --train train.tsv --dev train.tsv --out " + to + " --epochs 1");
+  }
+};
+
+constexpr const char* kReport = "report --max-length 32 --data train.tsv --out r.html --model ";
+
+TEST_F(Reports, EachModelReadsTheIdsOfItsOwnVocabulary) {
+  std::string long_vocabulary = read_file(folder_ / "vocab.txt", 1 << 20);
+  for (char c = 'a'; c <= 'z'; ++c) long_vocabulary += std::string(1, c) + "\n";
+  long_vocabulary += "大\n";
+  write_file(folder_ / "long.txt", long_vocabulary);
+  ASSERT_EQ(run("pretrain --objective mlm --architecture small.json --vocab long.txt --text "
+                "text.txt --out wide --steps 2 --held-out 0 --batch-tokens 64 --max-length 32")
+                .status,
+            0);
+  write_file(folder_ / "train.tsv", "good\t砚台好大\nbad\t墨坏大\n");
+  ASSERT_EQ(finetune("wide", "wider").status, 0);
+  const Finished f = run(std::string(kReport) + "small=teacher large=wider --json");
+  EXPECT_EQ(f.status, 0) << f.error;
+}
+
+TEST_F(Reports, CountsTheExamplesItMeasuresOn) {
+  EXPECT_EQ(run(std::string(kReport) + "a=teacher").status, 0);
+  EXPECT_NE(read_file(folder_ / "r.html", 1 << 24).find(">6 examples;"), std::string::npos);
+}
+
+TEST_F(Reports, ReadsColumnsAsTheOtherVerbsDo) {
+  write_file(folder_ / "swapped.tsv", "砚台好\tgood\n砚台坏\tbad\n");
+  const Finished f =
+      run("report --max-length 32 --data swapped.tsv --train swapped.tsv --columns text,label "
+          "--out r.html --model a=teacher");
+  EXPECT_EQ(f.status, 0) << f.error;
+}
+
+TEST_F(Reports, RefusesAccountsOfOtherModels) {
+  const auto refused = [&](const std::string& account, const std::string& part) {
+    write_file(folder_ / "teacher" / "pruning.json", account);
+    expect_last_line(std::string(kReport) + "a=teacher", 1, {"pruning.json", part});
+  };
+  refused(R"({"head_importance":[[1,2],[1,2]],"head_mask":[[1,1],[1]]})", "layer 1");
+  refused(R"({"head_importance":[[1,2],[1]],"head_mask":[[1,1],[1,1]]})", "layer 1");
+  refused(R"({"head_importance":[[1,2]],"head_mask":[[1,1]]})", "2 layers");
+  refused(R"({"head_importance":[[1,2],[1,2]],"head_mask":[[1,1],[1,0]]})", "2 heads");
+  refused(R"({"head_importance":[[1,2],[1,"x"]],"head_mask":[[1,1],[1,1]]})", "number");
+  write_file(folder_ / "teacher" / "pruning.json",
+             R"({"head_importance":[[1,2,3],[1,2,0]],"head_mask":[[1,1,0],[1,0,1]]})");
+  EXPECT_EQ(run(std::string(kReport) + "a=teacher").status, 0);
+}
+
+}  // namespace
+}  // namespace ink

@@ -1,0 +1,68 @@
+// Trainings that are stopped, resumed and started twice, through the program.
+#include "tests/cli/program.h"
+
+namespace ink {
+namespace {
+
+constexpr const char* kPretrain =
+    "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt --out "
+    "base --steps 1500 --held-out 0 --batch-tokens 64 --max-length 32 --log-every 1 ";
+constexpr const char* kFinetune =
+    "finetune --model base --train train.tsv --dev train.tsv --max-length 32 --out tuned "
+    "--epochs 250 --batch-size 2 --log-every 1 ";
+constexpr const char* kDistill = "distill --config distill.json ";
+
+class Interrupted : public Cli {
+ protected:
+  // Starts the training, sends it a signal after its first steps, and waits for its end.
+  Finished stop(const std::string& arguments, const std::string& out, const std::string& signal) {
+    return shell("$INK " + arguments + " --json & pid=$!\nuntil [ -s " + out +
+                 "/training/log.jsonl ] || ! kill -0 $pid; do sleep 0.01; done\nkill -" + signal +
+                 " $pid\nwait $pid\n");
+  }
+
+  // A training that is stopped and resumed ends with the bits of one that nobody disturbed.
+  void expect_same_bits(const std::string& arguments, const std::string& out,
+                        const std::string& signal, int status) {
+    ASSERT_EQ(run(arguments).status, 0) << run(arguments).error;
+    const std::string whole = read_file(folder_ / out / "model.safetensors", 1 << 26);
+    fs::remove_all(folder_ / out);
+    const Finished stopped = stop(arguments, out, signal);
+    EXPECT_EQ(stopped.status, status) << stopped.error;
+    EXPECT_NE(stopped.error.find("--resume"), std::string::npos) << stopped.error;
+    EXPECT_NE(stopped.out.find(R"("status": "interrupted")"), std::string::npos) << stopped.out;
+    const Finished resumed = run(arguments + " --resume --json");
+    EXPECT_EQ(resumed.status, 0) << resumed.error;
+    EXPECT_NE(resumed.error.find("resumed at step"), std::string::npos) << resumed.error;
+    EXPECT_NE(resumed.out.find(R"("status": "finished")"), std::string::npos) << resumed.out;
+    EXPECT_EQ(read_file(folder_ / out / "model.safetensors", 1 << 26), whole);
+  }
+};
+
+TEST_F(Interrupted, PretrainingResumesBitForBit) {
+  expect_same_bits(kPretrain, "base", "INT", 130);
+}
+
+TEST_F(Interrupted, TaskTrainingsResumeBitForBit) {
+  ASSERT_EQ(pretrain().status, 0);
+  expect_same_bits(kFinetune, "tuned", "TERM", 143);
+  write_file(folder_ / "distill.json",
+             R"({"teacher":"tuned","student":{"layers_from_teacher":[0]},"train":"train.tsv",
+    "dev":"train.tsv","max_length":32,
+    "TrainingConfig":{"output_dir":"student","num_epochs":250,"batch_size":2}})");
+  expect_same_bits(kDistill, "student", "INT", 130);
+}
+
+TEST_F(Cli, CheckpointsChangeNothingAndNoRunIsOverwritten) {
+  ASSERT_EQ(pretrain().status, 0);
+  const std::string whole = read_file(folder_ / "base" / "model.safetensors", 1 << 26);
+  fs::remove_all(folder_ / "base");
+  ASSERT_EQ(pretrain("--checkpoint-every 2").status, 0);
+  EXPECT_EQ(read_file(folder_ / "base" / "model.safetensors", 1 << 26), whole);
+  const Finished again = pretrain();
+  EXPECT_EQ(again.status, 1) << "a finished run is not overwritten silently";
+  EXPECT_NE(again.error.find("resume it"), std::string::npos) << again.error;
+}
+
+}  // namespace
+}  // namespace ink
