@@ -24,32 +24,6 @@ TEST_F(Cli, HelpNamesEveryVerbAndOption) {
   EXPECT_EQ(run("").status, 2);
 }
 
-TEST_F(Cli, WrongUseSuggestsTheNearestName) {
-  expect_failure("pretain", 2, {"pretain", "did you mean pretrain?"});
-  expect_failure("tokenize --vocob vocab.txt", 2, {"--vocob", "did you mean --vocab?"});
-  expect_failure("tokenize", 2, {"--model", "--vocab"});
-  expect_failure("tokenize --vocab vocab.txt --device cuda", 2, {"cuda"});
-  expect_failure(
-      "pretrain --text text.txt --out x --architecture small.json --vocab vocab.txt --objective "
-      "wwwm",
-      2, {"wwwm"});
-  expect_failure("vocab --text text.txt --size many", 2, {"many"});
-}
-
-TEST_F(Cli, OptionsComeFromAFileToo) {
-  write_file(folder_ / "options.json", R"({"vocab": "vocab.txt", "max_length": 3})");
-  const Finished f = run("tokenize --config options.json", "砚台好\n");
-  EXPECT_EQ(f.status, 0) << f.error;
-  EXPECT_NE(f.out.find(R"("tokens": ["[CLS]", "砚", "[SEP]"])"), std::string::npos) << f.out;
-  const Finished flag = run("tokenize --config options.json --max-length 4", "砚台好\n");
-  EXPECT_NE(flag.out.find(R"("[CLS]", "砚", "台", "[SEP]")"), std::string::npos)
-      << "a flag wins: " << flag.out;
-  write_file(folder_ / "wrong.json", R"({"vocab": "vocab.txt", "max_lenght": 3})");
-  expect_failure("tokenize --config wrong.json", 2, {"max_lenght", "did you mean --max-length?"});
-  write_file(folder_ / "broken.json", R"({"vocab": )");
-  expect_failure("tokenize --config broken.json", 1, {"broken.json"});
-}
-
 TEST_F(Cli, TakesAModelByName) {
   ::setenv("HF_HUB_CACHE", (folder_ / "cache").c_str(), 1);
   expect_failure("tokenize --model org/tiny --offline", 1,
