@@ -27,7 +27,8 @@ Json run(const Options& o) {
   for_each_input_line([&](const std::string& line) { lines.items.push_back(example_of(line)); });
   check(!lines.items.empty(), "expected lines of text on standard input, found none");
   const Embeddings vectors =
-      embed(session, Features(lines, Tokenizer::load(o.model), length), what, o.normalize);
+      embed(session, Features(lines, load_tokenizer(o.model, session.model().config), length), what,
+            o.normalize);
   save_embeddings(vectors, o.out);
   const int64_t rows = vectors.vectors.dim(0), size = vectors.vectors.dim(1);
   std::printf("%s: %ld vectors of %ld numbers for %zu lines\n", o.out.c_str(), rows, size,

@@ -28,7 +28,7 @@ Json as_json(const Labels& labels, int32_t best, std::span<const float> probabil
 
 Json run(const Options& o) {
   const Session session(o.model);
-  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  const Tokenizer tokenizer = load_tokenizer(o.model, session.model().config);
   const Labels labels = labels_of(session.model().config);
   const int64_t length = length_for(o.task.max_length, session.model().config.longest());
   int64_t lines = 0;

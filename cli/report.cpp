@@ -120,7 +120,8 @@ void measure_models(const Options& o, Report& report) {
     const ModelConfig& config = session->model().config;
     const int64_t length = length_for(o.task.max_length, config.longest());
     const Labels labels = labels_of(config);
-    Candidate candidate{std::move(session), Tokenizer::load(folder), labels, length, nullptr};
+    Candidate candidate{std::move(session), load_tokenizer(folder, config), labels, length,
+                        nullptr};
     candidate.features = features_for(candidate, o, models);
     const Model& model = candidate.session->model();
     const Evaluated result = evaluate(model, *candidate.features);

@@ -129,6 +129,45 @@ TEST_F(Cli, DamagedModelsAreRefusedAndNothingIsLost) {
   EXPECT_EQ(run("info base").status, 0);
 }
 
+TEST_F(Cli, VocabulariesThatDoNotFitAreRefused) {
+  ASSERT_EQ(pretrain().status, 0);
+  fs::remove(folder_ / "base" / "tokenizer.json");
+  write_file(folder_ / "base" / "vocab.txt",
+             read_file(folder_ / "vocab.txt", 1 << 20) + "更\n多\n");
+  const std::string finetune =
+      "finetune --model base --train train.tsv --dev train.tsv --out teacher --epochs 1";
+  expect_last_line(finetune, 1, {"14", "16"});
+  expect_last_line("embed --model base", 1, {"14", "16"}, "更多\n");
+  write_file(folder_ / "sized.json",
+             R"({"hidden_size":16,"num_hidden_layers":1,"num_attention_heads":2,)"
+             R"("intermediate_size":32,"vocab_size":13})");
+  expect_last_line(
+      "pretrain --objective mlm --architecture sized.json --vocab vocab.txt --text "
+      "text.txt --out other --steps 1",
+      1, {"13", "14"});
+}
+
+// /proc takes no files, not even from root; an ordinary user is also stopped by permissions.
+TEST_F(Cli, FoldersThatTakeNoFilesAreNamed) {
+  std::vector<std::string> folders = {"/proc"};
+  if (::geteuid() != 0) {
+    fs::create_directory(folder_ / "locked");
+    fs::permissions(folder_ / "locked", fs::perms::owner_read | fs::perms::owner_exec);
+    folders.emplace_back("locked");
+  }
+  for (const std::string& folder : folders) {
+    expect_last_line("vocab --text text.txt --out " + folder + "/v.txt", 1, {folder + "/v.txt"});
+    expect_last_line(
+        "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text "
+        "text.txt --steps 1 --held-out 0 --out " +
+            folder + "/model",
+        1, {folder + "/model"});
+    ASSERT_EQ(pretrain(fs::exists(folder_ / "base") ? "--resume" : "").status, 0);
+    expect_last_line("embed --model base --out " + folder + "/e.safetensors", 1,
+                     {folder + "/e.safetensors"}, "砚台\n");
+  }
+}
+
 TEST_F(Cli, AFullDiskLeavesTheOldFile) {
   ASSERT_EQ(run("vocab --text text.txt --min-frequency 1 --out v.txt").status, 0);
   const std::string before = read_file(folder_ / "v.txt", 1 << 20);
