@@ -15,9 +15,7 @@ struct Options {
 };
 
 Dtype dtype_from(const std::string& name) {
-  for (const Dtype t : {Dtype::f32, Dtype::f16, Dtype::bf16})
-    if (name == name_of(t)) return t;
-  throw UsageError("--dtype: expected f32, f16 or bf16, got '" + name + "'");
+  return name == "bf16" ? Dtype::bf16 : name == "f16" ? Dtype::f16 : Dtype::f32;
 }
 
 Json run(const Options& o) {
@@ -38,10 +36,10 @@ Json run(const Options& o) {
 
 Action declare_convert(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model,
-                 "model folder: safetensors, whole or in shards, or pytorch_model.bin");
-  command.option("--out", o->out, "folder to write");
-  command.option("--dtype", o->dtype, "of the weights: f32, f16 or bf16");
+  command.path("--model", o->model,
+               "model folder: safetensors, whole or in shards, or pytorch_model.bin");
+  command.path("--out", o->out, "folder to write");
+  command.choice("--dtype", o->dtype, {"f32", "f16", "bf16"}, "of the weights");
   command.flag("--pad", o->pad,
                "fill layers of different sizes up with zeros, as transformers needs them");
   command.require("--model");

@@ -1,11 +1,14 @@
 // inkstone corrupt: shows what a pre-training objective does to text, in colour or as JSON lines.
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 
+#include "cli/length.h"
 #include "cli/lines.h"
 #include "cli/model_option.h"
 #include "cli/objective_names.h"
@@ -20,10 +23,12 @@
 namespace ink::cli {
 namespace {
 
+namespace fs = std::filesystem;
+
 struct Options {
   std::string objective = "wwm", model, vocab, dictionary;
   std::vector<std::string> text;
-  int64_t max_length = 128, limit = 0;
+  int64_t max_length = 0, limit = 0;
   bool cased = false;
 };
 
@@ -101,7 +106,11 @@ std::string in_colour(const Instance& instance, const Corrupted& c, const Vocabu
     } else if (c.inputs[i] == instance.ids[i]) {
       line += "\033[33m" + before + "\033[0m";  // kept: yellow
     } else {
-      line += "\033[31m" + after + "/" + before + "\033[0m";  // random: red
+      line.append("\033[31m")
+          .append(after)
+          .append("/")
+          .append(before)
+          .append("\033[0m");  // random: red
     }
   }
   if (instance.pair_label != kIgnore)
@@ -114,6 +123,8 @@ Json run(const Options& o, int64_t seed) {
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
   std::optional<Segmenter> segmenter;
   if (objective.whole_words) segmenter = Segmenter::load({.dictionary = o.dictionary});
+  const int64_t length = o.model.empty() ? length_for(o.max_length, INT64_MAX)
+                                         : length_for(o.max_length, fs::path(o.model));
   const ObjectiveTokens tokens = objective_tokens(tokenizer.vocabulary());
   Draws draws(Random(static_cast<uint64_t>(seed)));
   const Corruption corrupt =
@@ -134,8 +145,8 @@ Json run(const Options& o, int64_t seed) {
   for_each_block(o, read, [&](const Documents& documents) {
     const std::vector<Instance> instances =
         objective.next_sentence
-            ? next_sentence_pairs(documents, {.max_tokens = o.max_length, .tokens = tokens}, draws)
-            : full_sentences(documents, o.max_length, tokens);
+            ? next_sentence_pairs(documents, {.max_tokens = length, .tokens = tokens}, draws)
+            : full_sentences(documents, length, tokens);
     for (const Instance& instance : instances) {
       const Corrupted c = corrupt(instance, draws);
       write_line(colour ? in_colour(instance, c, tokenizer.vocabulary())
@@ -154,17 +165,17 @@ Json run(const Options& o, int64_t seed) {
 
 Action declare_corrupt(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--objective", o->objective, kObjectiveHelp);
-  command.option("--text", o->text,
-                 "text files, or folders of .txt files; a blank line between documents; - alone = "
-                 "standard input");
-  command.option("--model", o->model,
-                 "model whose tokenizer is used: a folder, or a name such as hfl/rbt3");
-  command.option("--vocab", o->vocab, "or a vocab.txt alone");
+  command.text("--objective", o->objective, kObjectiveHelp);
+  command.list("--text", o->text,
+               "text files, or folders of .txt files; a blank line between documents; - alone = "
+               "standard input");
+  command.path("--model", o->model,
+               "model whose tokenizer is used: a folder, or a name such as hfl/rbt3");
+  command.path("--vocab", o->vocab, "or a vocab.txt alone");
   command.flag("--cased", o->cased, "with --vocab: keep capitals and accents");
-  command.option("--dictionary", o->dictionary,
-                 "words for wwm; default $INK_DICTIONARY, else python3-jieba's");
-  command.option("--max-length", o->max_length, "longest sequence in tokens");
+  command.path("--dictionary", o->dictionary,
+               "words for wwm; default $INK_DICTIONARY, else python3-jieba's");
+  declare_length(command, o->max_length);
   command.option("--limit", o->limit, "sequences to show; 0 = all");
   command.require("--text");
   return with_model(command, o->model, [o, &command] { return run(*o, command.seed); });

@@ -28,10 +28,10 @@ Json run(const Options& o) {
 
 Action declare_dictionary(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--words", o->words, "files with a word a line");
-  command.option("--text", o->text, "text files to count them in");
-  command.option("--out", o->out, "file to write");
-  command.option("--rounds", o->rounds, "rounds of cutting and counting");
+  command.list("--words", o->words, "files with a word a line");
+  command.list("--text", o->text, "text files to count them in");
+  command.path("--out", o->out, "file to write");
+  command.option("--rounds", o->rounds, "rounds of cutting and counting", {1, 1000});
   command.require("--words");
   command.require("--text");
   return [o] { return run(*o); };

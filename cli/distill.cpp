@@ -1,38 +1,61 @@
 // inkstone distill: a teacher and a configuration with TextBrewer's keys → a smaller student.
+//
+// The file of --config holds the verb's options, as for every verb, and three keys of its own:
+// student, TrainingConfig and DistillationConfig (compress/distill.h).
 #include "compress/distill.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
+#include "cli/length.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
-#include "tensor/file.h"
 
 namespace ink::cli {
 namespace {
 
 struct Options {
-  std::string config, teacher, train, dev, out;
+  TaskOptions task;
+  std::string teacher, train, dev, out, match_evenly = "none";
   bool resume = false;
 };
 
-void set_output(Json& file, const std::string& folder) {
-  const Json* given = file.find("TrainingConfig");
-  Json training = given ? *given : Json::make_object();
-  training.set("output_dir", folder);
-  file.set("TrainingConfig", training);
+const std::vector<std::string> kJobKeys = {"student", "TrainingConfig", "DistillationConfig"};
+
+// What the library reads: the job's own keys of the file, and the options from file or flags.
+Json job_json(const Options& o, const Json& file) {
+  Json job = file;
+  for (const Json::Member& m : file.members())
+    if (std::ranges::find(kJobKeys, m.key) == kJobKeys.end()) job.erase(m.key);
+  job.set("teacher", o.teacher).set("train", o.train).set("dev", o.dev);
+  job.set("columns", o.task.columns);
+  if (o.match_evenly != "none") job.set("match_evenly", o.match_evenly);
+  if (!o.out.empty()) {
+    Json training = file.has("TrainingConfig") ? file.object("TrainingConfig") : Json();
+    job.set("TrainingConfig", training.set("output_dir", o.out));
+  }
+  return job;
+}
+
+// Of teacher and student, what the one that reads less reads.
+int64_t longest_of(const DistillOptions& job) {
+  const auto of_folder = [](const std::filesystem::path& folder) {
+    return ModelConfig::read(folder / "config.json").longest();
+  };
+  const int64_t teacher = of_folder(job.teacher);
+  if (job.student.architecture) return std::min(teacher, job.student.architecture->longest());
+  return job.student.folder.empty() ? teacher : std::min(teacher, of_folder(job.student.folder));
 }
 
 Json run(const Options& o, Command& command) {
-  Json file = parse_json(read_file(o.config, size_t{16} << 20), o.config);
-  if (!o.teacher.empty()) file.set("teacher", o.teacher);
-  if (!o.train.empty()) file.set("train", o.train);
-  if (!o.dev.empty()) file.set("dev", o.dev);
-  if (!o.out.empty()) set_output(file, o.out);
-  DistillOptions job = distill_options_from_json(file);
+  DistillOptions job =
+      as_usage([&] { return distill_options_from_json(job_json(o, command.file())); });
+  job.max_length = length_for(o.task.max_length, longest_of(job));
   if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
-  job.fit.resume |= o.resume;
+  job.fit.resume = o.resume;
   job.fit.stop = &interrupted;
   catch_interrupts();
   ProgressDisplay display("distill");
@@ -54,14 +77,16 @@ Json run(const Options& o, Command& command) {
 
 Action declare_distill(Command& command) {
   auto o = std::make_shared<Options>();
-  command.own_config(o->config,
-                     "JSON file: teacher, student, data, TrainingConfig, DistillationConfig");
-  command.option("--teacher", o->teacher, "model folder or name, instead of the file's");
-  command.option("--train", o->train, "labelled examples, instead of the file's");
-  command.option("--dev", o->dev, "examples that choose the best epoch, instead of the file's");
-  command.option("--out", o->out, "model folder to write, instead of output_dir");
+  command.own_keys(kJobKeys);
+  command.path("--teacher", o->teacher, "fine-tuned model: a folder, or a name such as hfl/rbt3");
+  command.path("--train", o->train, "labelled examples: TSV or JSON lines");
+  command.path("--dev", o->dev, "examples that choose the best epoch; default: a part of --train");
+  command.path("--out", o->out, "model folder to write; default: output_dir of TrainingConfig");
+  declare_task(command, o->task);
+  command.choice("--match-evenly", o->match_evenly, {"none", "hidden_mse", "cos"},
+                 "also compare every layer with the teacher's at the same share of the depth");
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
-  command.require("--config");
+  for (const char* name : {"--config", "--teacher", "--train"}) command.require(name);
   return with_model(command, o->teacher, [o, &command] { return run(*o, command); });
 }
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/length.h"
 #include "cli/lines.h"
 #include "cli/model_option.h"
 #include "cli/verbs.h"
@@ -14,19 +15,20 @@ namespace {
 
 struct Options {
   std::string model, pooling = "mean", out = "embeddings.safetensors";
-  int64_t max_length = 128;
+  int64_t max_length = 0;
   bool normalize = false;
 };
 
 Json run(const Options& o) {
   const EmbeddingOf what = embedding_of(o.pooling);
   const Session session(o.model, {.heads = Heads{}, .ignore_other_heads = true});
-  check_length(session.model().config, o.max_length);
+  const int64_t length = length_for(o.max_length, session.model().config.longest());
   Examples lines{.items = {}, .labels = {}, .source = "standard input"};
   for_each_input_line([&](const std::string& line) { lines.items.push_back(example_of(line)); });
   check(!lines.items.empty(), "expected lines of text on standard input, found none");
   const Embeddings vectors =
-      embed(session, Features(lines, Tokenizer::load(o.model), o.max_length), what, o.normalize);
+      embed(session, Features(lines, load_tokenizer(o.model, session.model().config), length), what,
+            o.normalize);
   save_embeddings(vectors, o.out);
   const int64_t rows = vectors.vectors.dim(0), size = vectors.vectors.dim(1);
   std::printf("%s: %ld vectors of %ld numbers for %zu lines\n", o.out.c_str(), rows, size,
@@ -38,10 +40,11 @@ Json run(const Options& o) {
 
 Action declare_embed(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model, kModelHelp);
-  command.option("--pooling", o->pooling, "mean over the tokens, cls (the first) or tokens (each)");
-  command.option("--out", o->out, "safetensors file to write");
-  command.option("--max-length", o->max_length, "longest sequence in tokens");
+  command.path("--model", o->model, kModelHelp);
+  command.choice("--pooling", o->pooling, {"mean", "cls", "tokens"},
+                 "mean over the tokens, cls (the first) or tokens (each)");
+  command.path("--out", o->out, "safetensors file to write");
+  declare_length(command, o->max_length);
   command.flag("--normalize", o->normalize, "give every vector the length 1");
   command.require("--model");
   return with_model(command, o->model, [o] { return run(*o); });

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/length.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
@@ -45,8 +46,8 @@ Json run(const Options& o) {
   const Session session(o.model);
   const Labels labels = labels_of(session.model().config);
   const Examples examples = read_examples(o.data, read_options(o.task), &labels);
-  check_length(session.model().config, o.task.max_length);
-  const Features features(examples, Tokenizer::load(o.model), o.task.max_length);
+  const int64_t length = length_for(o.task.max_length, session.model().config.longest());
+  const Features features(examples, load_tokenizer(o.model, session.model().config), length);
   const Evaluated result = evaluate(session.model(), features);
   std::printf("%s\n", summary_of(result).c_str());
   print_classes(labels, result.confusion);
@@ -59,10 +60,10 @@ Json run(const Options& o) {
 
 Action declare_evaluate(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
-  command.option("--data", o->data, "labelled examples: TSV or JSON lines");
-  command.option("--predictions", o->predictions,
-                 "also write a JSON line for each example to this file");
+  command.path("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
+  command.path("--data", o->data, "labelled examples: TSV or JSON lines");
+  command.path("--predictions", o->predictions,
+               "also write a JSON line for each example to this file");
   declare_task(command, o->task);
   command.require("--model");
   command.require("--data");

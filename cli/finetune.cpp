@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/length.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
@@ -25,7 +26,7 @@ Json run(const Options& o, Command& command) {
   job.data.train = o.train;
   job.data.dev = o.dev;
   job.data.read = read_options(o.task);
-  job.max_length = o.task.max_length;
+  job.max_length = length_for(o.task.max_length, job.model);
   if (o.dropout >= 0) job.dropout = o.dropout;
   job.fit.seed = static_cast<uint64_t>(command.seed);
   job.fit.stop = &interrupted;
@@ -49,14 +50,13 @@ Json run(const Options& o, Command& command) {
 
 Action declare_finetune(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model, "model to start from: a folder, or a name such as hfl/rbt3");
-  command.option("--train", o->train, "labelled examples: TSV or JSON lines");
-  command.option("--dev", o->dev,
-                 "examples that choose the best epoch; default: a part of --train");
-  command.option("--dev-fraction", o->job.data.dev_fraction, "that part, in whole groups");
-  command.option("--out", o->out, "model folder to write");
+  command.path("--model", o->model, "model to start from: a folder, or a name such as hfl/rbt3");
+  command.path("--train", o->train, "labelled examples: TSV or JSON lines");
+  command.path("--dev", o->dev, "examples that choose the best epoch; default: a part of --train");
+  command.option("--dev-fraction", o->job.data.dev_fraction, "that part, in whole groups", kShare);
+  command.path("--out", o->out, "model folder to write");
   declare_task(command, o->task);
-  command.option("--dropout", o->dropout, "of the classifier; negative: as config.json says");
+  command.option("--dropout", o->dropout, "of the classifier; -1 = as config.json says", {-1, 1});
   declare_fit(command, o->job.fit);
   for (const char* name : {"--model", "--train", "--out"}) command.require(name);
   return with_model(command, o->model, [o, &command] { return run(*o, command); });

@@ -137,7 +137,7 @@ Json run(const Options& o) {
 
 Action declare_info(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("model", o->model, kModelHelp);
+  command.path("model", o->model, kModelHelp);
   command.flag("--latency", o->latency, "also measure how fast it encodes on this machine");
   command.require("model");
   return with_model(command, o->model, [o] { return run(*o); });

@@ -67,9 +67,10 @@ std::string folder_of(const std::string& model, const Options& options) {
 
 Action with_model(Command& command, std::string& model, Action action) {
   auto options = std::make_shared<Options>();
+  command.section("Models by name");
   command.flag("--offline", options->offline,
                "never download: take a named model from the cache alone");
-  command.option("--revision", options->revision, "branch, tag or commit of a named model");
+  command.text("--revision", options->revision, "branch, tag or commit of a named model");
   return [options, &model, action = std::move(action)] {
     if (!model.empty()) model = folder_of(model, *options);
     return action();

@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-#include "cli/command.h"
+#include "cli/values.h"
 
 namespace ink::cli {
 

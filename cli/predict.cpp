@@ -2,6 +2,7 @@
 // as JSON lines.
 #include <memory>
 
+#include "cli/length.h"
 #include "cli/lines.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
@@ -26,17 +27,15 @@ Json as_json(const Labels& labels, int32_t best, std::span<const float> probabil
 }
 
 Json run(const Options& o) {
-  read_options(o.task);
   const Session session(o.model);
-  const Tokenizer tokenizer = Tokenizer::load(o.model);
+  const Tokenizer tokenizer = load_tokenizer(o.model, session.model().config);
   const Labels labels = labels_of(session.model().config);
-  check_length(session.model().config, o.task.max_length);
+  const int64_t length = length_for(o.task.max_length, session.model().config.longest());
   int64_t lines = 0;
   for_each_input_block(1024, [&](const std::vector<std::string>& block) {
     Examples examples{.items = {}, .labels = labels, .source = "standard input"};
     for (const std::string& line : block) examples.items.push_back(example_of(line));
-    const Predictions p =
-        predict(session.model(), Features(examples, tokenizer, o.task.max_length));
+    const Predictions p = predict(session.model(), Features(examples, tokenizer, length));
     for (size_t i = 0; i < block.size(); ++i) {
       write_line(as_json(labels, p.labels[i], p.of(static_cast<int64_t>(i))).to_string());
     }
@@ -49,7 +48,7 @@ Json run(const Options& o) {
 
 Action declare_predict(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
+  command.path("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
   declare_task(command, o->task);
   command.require("--model");
   return with_model(command, o->model, [o] { return run(*o); });

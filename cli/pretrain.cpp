@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "cli/length.h"
 #include "cli/lines.h"
 #include "cli/model_option.h"
 #include "cli/objective_names.h"
@@ -26,11 +27,7 @@ struct Options {
 };
 
 Decay decay_from(const std::string& name) {
-  if (name == "linear") return Decay::linear;
-  if (name == "cosine") return Decay::cosine;
-  if (name == "constant") return Decay::constant;
-  throw UsageError("--schedule: expected linear, cosine or constant, got '" + name + "'" +
-                   suggestion(name, {"linear", "cosine", "constant"}));
+  return name == "cosine" ? Decay::cosine : name == "constant" ? Decay::constant : Decay::linear;
 }
 
 ModelConfig config_of(const Options& o, const Tokenizer& tokenizer) {
@@ -59,14 +56,16 @@ Json run(const Options& o, Command& command) {
   if (o.model.empty() == (o.architecture.empty() || o.vocab.empty())) {
     throw UsageError("expected either --model, or --architecture and --vocab");
   }
-  const PretrainOptions job = job_of(o, command.seed);
+  PretrainOptions job = job_of(o, command.seed);
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
+  const ModelConfig config = config_of(o, tokenizer);
+  job.max_tokens = length_for(o.job.max_tokens, config.longest());
   std::optional<Segmenter> segmenter;
   if (job.whole_words) segmenter = Segmenter::load({.dictionary = o.dictionary});
   catch_interrupts();
   ProgressDisplay display("pretrain");
   const PretrainResult result =
-      pretrain(config_of(o, tokenizer), tokenizer, segmenter ? &*segmenter : nullptr, job,
+      pretrain(config, tokenizer, segmenter ? &*segmenter : nullptr, job,
                {.progress = [&](const Progress& p) { display.show(p); },
                 .notice = [&](const std::string& sentence) { display.say(sentence); }});
   const bool finished = result.training.status == TrainingResult::Status::finished;
@@ -94,48 +93,51 @@ Json run(const Options& o, Command& command) {
 Action declare_pretrain(Command& command) {
   auto o = std::make_shared<Options>();
   PretrainOptions& job = o->job;
-  command.option("--objective", o->objective, kObjectiveHelp);
-  command.option("--text", o->text,
-                 "text files, or folders of .txt files; a blank line between documents");
-  command.option("--out", o->out, "model folder to write");
-  command.option("--model", o->model, "model to start from: a folder, or a name such as hfl/rbt3");
-  command.option("--architecture", o->architecture,
-                 "or a config.json of sizes, for random weights");
-  command.option("--vocab", o->vocab, "with --architecture: the vocab.txt");
+  job.max_tokens = 0;  // as length_for says
+  command.text("--objective", o->objective, kObjectiveHelp);
+  command.list("--text", o->text,
+               "text files, or folders of .txt files; a blank line between documents");
+  command.path("--out", o->out, "model folder to write");
+  command.path("--model", o->model, "model to start from: a folder, or a name such as hfl/rbt3");
+  command.path("--architecture", o->architecture, "or a config.json of sizes, for random weights");
+  command.path("--vocab", o->vocab, "with --architecture: the vocab.txt");
   command.flag("--cased", o->cased, "with --vocab: keep capitals and accents");
-  command.option("--dictionary", o->dictionary,
-                 "words for wwm; default $INK_DICTIONARY, else python3-jieba's");
+  command.path("--dictionary", o->dictionary,
+               "words for wwm; default $INK_DICTIONARY, else python3-jieba's");
   command.section("Objective");
-  command.option("--mask-fraction", job.mask_fraction, "share of the tokens that are predicted");
-  command.option("--mask-share", job.mask_share, "of these, the share that becomes [MASK]");
-  command.option("--keep-share", job.keep_share, "the share that stays; the rest is random");
+  command.option("--mask-fraction", job.mask_fraction, "share of the tokens that are predicted",
+                 kShare);
+  command.option("--mask-share", job.mask_share, "of these, the share that becomes [MASK]", kShare);
+  command.option("--keep-share", job.keep_share, "the share that stays; the rest is random",
+                 kShare);
   command.option("--max-predictions", job.max_predictions,
                  "in a sequence; 0 = as --mask-fraction says");
   command.option("--duplicates", job.duplicates,
                  "0 = new masks every epoch; n = n static maskings in turn");
   command.section("Batches");
-  command.option("--max-length", job.max_tokens, "longest sequence in tokens");
-  command.option("--batch-tokens", job.batch_tokens, "tokens of a micro-batch");
-  command.option("--accumulate", job.accumulate, "micro-batches of a step");
-  command.option("--held-out", job.held_out, "share of the documents that only measure");
+  declare_length(command, job.max_tokens);
+  command.option("--batch-tokens", job.batch_tokens, "tokens of a micro-batch", kOneOrMore);
+  command.option("--accumulate", job.accumulate, "micro-batches of a step", kOneOrMore);
+  command.option("--held-out", job.held_out, "share of the documents that only measure", kShare);
   command.option("--held-out-tokens", job.held_out_tokens, "of them, tokens at most");
   command.section("Training");
-  command.option("--steps", job.steps, "optimizer steps");
-  command.option("--learning-rate", job.learning_rate, "at its highest");
-  command.option("--warmup", o->warmup, "share of the steps in which the rate rises");
-  command.option("--schedule", o->schedule, "of the rate afterwards: linear, cosine or constant");
-  command.option("--optimizer", o->optimizer, "adamw, lamb or sgd");
+  command.option("--steps", job.steps, "optimizer steps", kOneOrMore);
+  command.option("--learning-rate", job.learning_rate, "at its highest", kAboveZero);
+  command.option("--warmup", o->warmup, "share of the steps in which the rate rises", kShare);
+  command.choice("--schedule", o->schedule, {"linear", "cosine", "constant"},
+                 "of the rate afterwards");
+  command.choice("--optimizer", o->optimizer, {"adamw", "lamb", "sgd"}, "rule of a step");
   command.option("--weight-decay", job.optimizer.weight_decay, "of matrices");
   command.flag("--no-bias-correction", o->no_bias_correction, "Google BERT's variant of Adam");
   command.option("--clip", job.clip_norm, "longest gradient (global norm); 0 = never clipped");
   command.flag("--recompute", job.recompute,
                "compute layers again in backward: less memory, more time");
   command.section("Running");
-  command.option("--log-every", job.log_every, "steps in a line of the log");
+  command.option("--log-every", job.log_every, "steps in a line of the log", kOneOrMore);
   command.option("--evaluate-every", job.evaluate_every, "steps; 0 = at the end");
   command.option("--checkpoint-every", job.checkpoint_every,
                  "steps; 0 = when stopped and at the end");
-  command.option("--keep-checkpoints", job.keep_checkpoints, "newest ones kept");
+  command.option("--keep-checkpoints", job.keep_checkpoints, "newest ones kept", kOneOrMore);
   command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");
   command.require("--text");
   command.require("--out");

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/length.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
@@ -31,8 +32,6 @@ Json array_of(const std::vector<int64_t>& values) {
 }
 
 Json run(const Options& o) {
-  if (o.mode != "transformer")
-    throw UsageError("--mode: expected transformer, got '" + o.mode + "'");
   if (o.configurations.size() != 1) throw UsageError("--configurations: expected one file");
   PruneOptions job = o.job;
   job.model = o.model;
@@ -40,9 +39,11 @@ Json run(const Options& o) {
   job.data = o.data;
   job.masks = o.masks;
   job.read = read_options(o.task);
-  job.max_length = o.task.max_length;
-  job.config = PruningConfig::from_json(
-      parse_json(read_file(o.configurations[0], size_t{1} << 20), o.configurations[0]));
+  job.max_length = length_for(o.task.max_length, job.model);
+  job.config = as_usage([&] {
+    return PruningConfig::from_json(
+        parse_json(read_file(o.configurations[0], size_t{1} << 20), o.configurations[0]));
+  });
   const PruneResult r =
       prune(job, [](const std::string& sentence) { notice("prune: " + sentence); });
   std::printf("%s: %s of %s parameters\n  heads per layer: %s\n  FFN per layer:   %s\n",
@@ -59,16 +60,16 @@ Json run(const Options& o) {
 
 Action declare_prune(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--mode", o->mode, "transformer (heads and FFN neurons)");
-  command.option("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
-  command.option("--configurations", o->configurations,
-                 "JSON file with the keys of TransformerPruningConfig");
-  command.option("--data", o->data, "labelled examples that importance is measured on");
-  command.option("--masks", o->masks,
-                 "for pruning_method masks: JSON file with head_mask and ffn_mask");
-  command.option("--out", o->out, "model folder to write");
+  command.choice("--mode", o->mode, {"transformer"}, "what is removed: heads and FFN neurons");
+  command.path("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
+  command.list("--configurations", o->configurations,
+               "JSON file with the keys of TransformerPruningConfig");
+  command.path("--data", o->data, "labelled examples that importance is measured on");
+  command.path("--masks", o->masks,
+               "for pruning_method masks: JSON file with head_mask and ffn_mask");
+  command.path("--out", o->out, "model folder to write");
   declare_task(command, o->task);
-  command.option("--batch-size", o->job.batch_size, "examples of a batch of measuring");
+  command.option("--batch-size", o->job.batch_size, "examples of a batch of measuring", kOneOrMore);
   command.option("--max-examples", o->job.max_examples, "examples measured on; 0 = all");
   for (const char* name : {"--model", "--configurations", "--out"}) command.require(name);
   return with_model(command, o->model, [o] { return run(*o); });

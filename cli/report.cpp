@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "autograd/training_log.h"
+#include "cli/length.h"
 #include "cli/model_size.h"
 #include "cli/report_page.h"
 #include "cli/task_options.h"
@@ -78,19 +79,21 @@ struct Candidate {
   std::unique_ptr<Session> session;
   Tokenizer tokenizer;
   Labels labels;
+  int64_t length;
   std::shared_ptr<const Features> features;
 };
 
-// Models that share vocabulary and labels share the tokenized examples.
+// Models that share vocabulary, labels and length share the tokenized examples.
 std::shared_ptr<const Features> features_for(const Candidate& model, const Options& o,
                                              const std::vector<Candidate>& others) {
   for (const Candidate& other : others) {
     if (other.tokenizer.vocabulary() == model.tokenizer.vocabulary() &&
-        other.tokenizer.options() == model.tokenizer.options() && other.labels == model.labels)
+        other.tokenizer.options() == model.tokenizer.options() && other.labels == model.labels &&
+        other.length == model.length)
       return other.features;
   }
   const Examples examples = read_examples(o.data, read_options(o.task), &model.labels);
-  return std::make_shared<Features>(examples, model.tokenizer, o.task.max_length);
+  return std::make_shared<Features>(examples, model.tokenizer, model.length);
 }
 
 // Median milliseconds of classifying `size` examples, the models in turns.
@@ -115,9 +118,10 @@ void measure_models(const Options& o, Report& report) {
     const auto [name, folder] = named_folder(text, "--model");
     auto session = std::make_unique<Session>(folder);
     const ModelConfig& config = session->model().config;
-    check_length(config, o.task.max_length);
+    const int64_t length = length_for(o.task.max_length, config.longest());
     const Labels labels = labels_of(config);
-    Candidate candidate{std::move(session), Tokenizer::load(folder), labels, nullptr};
+    Candidate candidate{std::move(session), load_tokenizer(folder, config), labels, length,
+                        nullptr};
     candidate.features = features_for(candidate, o, models);
     const Model& model = candidate.session->model();
     const Evaluated result = evaluate(model, *candidate.features);
@@ -182,13 +186,13 @@ Json run(const Options& o) {
 
 Action declare_report(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--run", o->run, "NAME=FOLDER of each training run whose curves are shown");
-  command.option("--model", o->model, "NAME=FOLDER of each classifier to measure");
-  command.option("--data", o->data, "labelled examples to measure on");
-  command.option("--train", o->train, "labelled examples that the baselines learn from");
+  command.list("--run", o->run, "of each training run whose curves are shown", "NAME=FOLDER");
+  command.list("--model", o->model, "of each classifier to measure", "NAME=FOLDER");
+  command.path("--data", o->data, "labelled examples to measure on");
+  command.path("--train", o->train, "labelled examples that the baselines learn from");
   declare_task(command, o->task);
-  command.option("--title", o->title, "of the page");
-  command.option("--out", o->out, "HTML file to write");
+  command.text("--title", o->title, "of the page");
+  command.path("--out", o->out, "HTML file to write");
   return [o] { return run(*o); };
 }
 

@@ -50,11 +50,11 @@ Json run(const Options& o) {
 
 Action declare_segment(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option(
+  command.path(
       "--dictionary", o->dictionary,
       "lines 'word frequency'; default $INK_DICTIONARY, else that of Debian's python3-jieba");
-  command.option("--hmm", o->hmm,
-                 "folder of the model for unknown words; default: finalseg beside the dictionary");
+  command.path("--hmm", o->hmm,
+               "folder of the model for unknown words; default: finalseg beside the dictionary");
   command.flag("--no-hmm", o->no_hmm, "words of the dictionary only");
   return [o] { return run(*o); };
 }

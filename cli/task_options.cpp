@@ -1,37 +1,33 @@
 // Declarations that the task verbs share.
 #include "cli/task_options.h"
 
+#include "cli/length.h"
+
 #include <cstdio>
 
 namespace ink::cli {
 
 void declare_task(Command& command, TaskOptions& o) {
-  command.option("--task", o.task, "classification");
-  command.option("--columns", o.columns,
-                 "roles of TSV fields, as label,text or text,pair,label ('-' skips one); default: "
-                 "by header or number");
-  command.option("--max-length", o.max_length, "longest sequence in tokens");
+  command.choice("--task", o.task, {"classification"}, "the kind of task");
+  command.text("--columns", o.columns,
+               "roles of TSV fields, as label,text or text,pair,label ('-' skips one); default: "
+               "by header or number");
+  declare_length(command, o.max_length);
 }
 
-ReadOptions read_options(const TaskOptions& o) {
-  if (o.task != "classification") {
-    throw UsageError("--task: expected classification, got '" + o.task + "'" +
-                     suggestion(o.task, {"classification"}));
-  }
-  return {.columns = o.columns};
-}
+ReadOptions read_options(const TaskOptions& o) { return {.columns = o.columns}; }
 
 void declare_fit(Command& command, FitOptions& o) {
   command.section("Training");
-  command.option("--epochs", o.epochs, "passes over the training examples");
-  command.option("--batch-size", o.batch_size, "examples of a micro-batch");
-  command.option("--batch-tokens", o.max_tokens, "tokens of a micro-batch at most");
-  command.option("--accumulate", o.accumulate, "micro-batches of a step");
-  command.option("--learning-rate", o.learning_rate, "at its highest");
-  command.option("--warmup", o.warm_up, "share of the steps in which the rate rises");
+  command.option("--epochs", o.epochs, "passes over the training examples", kOneOrMore);
+  command.option("--batch-size", o.batch_size, "examples of a micro-batch", kOneOrMore);
+  command.option("--batch-tokens", o.max_tokens, "tokens of a micro-batch at most", kOneOrMore);
+  command.option("--accumulate", o.accumulate, "micro-batches of a step", kOneOrMore);
+  command.option("--learning-rate", o.learning_rate, "at its highest", kAboveZero);
+  command.option("--warmup", o.warm_up, "share of the steps in which the rate rises", kShare);
   command.option("--weight-decay", o.weight_decay, "of matrices");
   command.option("--clip", o.clip_norm, "longest gradient (global norm); 0 = never clipped");
-  command.option("--log-every", o.log_every, "steps in a line of the log");
+  command.option("--log-every", o.log_every, "steps in a line of the log", kOneOrMore);
   command.flag("--resume", o.resume, "go on from the newest checkpoint in --out");
 }
 

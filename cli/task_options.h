@@ -8,10 +8,10 @@ namespace ink::cli {
 
 struct TaskOptions {
   std::string task = "classification", columns;
-  int64_t max_length = 128;
+  int64_t max_length = 0;  // as length_for (cli/length.h) says
 };
 void declare_task(Command& command, TaskOptions& options);
-ReadOptions read_options(const TaskOptions& options);  // raises UsageError for an unknown task
+ReadOptions read_options(const TaskOptions& options);
 
 void declare_fit(Command& command, FitOptions& options);
 

@@ -53,9 +53,9 @@ Json run(const Options& o) {
 
 Action declare_tokenize(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--model", o->model,
-                 "model whose tokenizer is used: a folder, or a name such as hfl/rbt3");
-  command.option("--vocab", o->vocab, "or a vocab.txt alone");
+  command.path("--model", o->model,
+               "model whose tokenizer is used: a folder, or a name such as hfl/rbt3");
+  command.path("--vocab", o->vocab, "or a vocab.txt alone");
   command.flag("--cased", o->cased, "with --vocab: keep capitals and accents");
   command.option("--max-length", o->max_length, "longest sequence in tokens; 0 = unlimited");
   return with_model(command, o->model, [o] { return run(*o); });

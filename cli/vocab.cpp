@@ -28,10 +28,11 @@ Json run(Options o) {
 
 Action declare_vocab(Command& command) {
   auto o = std::make_shared<Options>();
-  command.option("--text", o->text, "text files, or folders of .txt files");
-  command.option("--size", o->build.size, "tokens at most");
-  command.option("--min-frequency", o->build.min_frequency, "of a character or a merged pair");
-  command.option("--out", o->out, "file to write");
+  command.list("--text", o->text, "text files, or folders of .txt files");
+  command.option("--size", o->build.size, "tokens at most", kOneOrMore);
+  command.option("--min-frequency", o->build.min_frequency, "of a character or a merged pair",
+                 kOneOrMore);
+  command.path("--out", o->out, "file to write");
   command.flag("--cased", o->cased, "keep capitals and accents (then pretrain with --cased too)");
   command.require("--text");
   return [o] { return run(*o); };

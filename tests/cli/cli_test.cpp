@@ -24,32 +24,6 @@ TEST_F(Cli, HelpNamesEveryVerbAndOption) {
   EXPECT_EQ(run("").status, 2);
 }
 
-TEST_F(Cli, WrongUseSuggestsTheNearestName) {
-  expect_failure("pretain", 2, {"pretain", "did you mean pretrain?"});
-  expect_failure("tokenize --vocob vocab.txt", 2, {"--vocob", "did you mean --vocab?"});
-  expect_failure("tokenize", 2, {"--model", "--vocab"});
-  expect_failure("tokenize --vocab vocab.txt --device cuda", 2, {"cuda"});
-  expect_failure(
-      "pretrain --text text.txt --out x --architecture small.json --vocab vocab.txt --objective "
-      "wwwm",
-      2, {"wwwm"});
-  expect_failure("vocab --text text.txt --size many", 2, {"many"});
-}
-
-TEST_F(Cli, OptionsComeFromAFileToo) {
-  write_file(folder_ / "options.json", R"({"vocab": "vocab.txt", "max_length": 3})");
-  const Finished f = run("tokenize --config options.json", "砚台好\n");
-  EXPECT_EQ(f.status, 0) << f.error;
-  EXPECT_NE(f.out.find(R"("tokens": ["[CLS]", "砚", "[SEP]"])"), std::string::npos) << f.out;
-  const Finished flag = run("tokenize --config options.json --max-length 4", "砚台好\n");
-  EXPECT_NE(flag.out.find(R"("[CLS]", "砚", "台", "[SEP]")"), std::string::npos)
-      << "a flag wins: " << flag.out;
-  write_file(folder_ / "wrong.json", R"({"vocab": "vocab.txt", "max_lenght": 3})");
-  expect_failure("tokenize --config wrong.json", 2, {"max_lenght", "did you mean --max-length?"});
-  write_file(folder_ / "broken.json", R"({"vocab": )");
-  expect_failure("tokenize --config broken.json", 1, {"broken.json"});
-}
-
 TEST_F(Cli, TakesAModelByName) {
   ::setenv("HF_HUB_CACHE", (folder_ / "cache").c_str(), 1);
   expect_failure("tokenize --model org/tiny --offline", 1,
@@ -153,6 +127,45 @@ TEST_F(Cli, DamagedModelsAreRefusedAndNothingIsLost) {
   expect_failure("info base", 1, {"model.safetensors"});
   write_file(weights, whole);
   EXPECT_EQ(run("info base").status, 0);
+}
+
+TEST_F(Cli, VocabulariesThatDoNotFitAreRefused) {
+  ASSERT_EQ(pretrain().status, 0);
+  fs::remove(folder_ / "base" / "tokenizer.json");
+  write_file(folder_ / "base" / "vocab.txt",
+             read_file(folder_ / "vocab.txt", 1 << 20) + "更\n多\n");
+  const std::string finetune =
+      "finetune --model base --train train.tsv --dev train.tsv --out teacher --epochs 1";
+  expect_last_line(finetune, 1, {"14", "16"});
+  expect_last_line("embed --model base", 1, {"14", "16"}, "更多\n");
+  write_file(folder_ / "sized.json",
+             R"({"hidden_size":16,"num_hidden_layers":1,"num_attention_heads":2,)"
+             R"("intermediate_size":32,"vocab_size":13})");
+  expect_last_line(
+      "pretrain --objective mlm --architecture sized.json --vocab vocab.txt --text "
+      "text.txt --out other --steps 1",
+      1, {"13", "14"});
+}
+
+// /proc takes no files, not even from root; an ordinary user is also stopped by permissions.
+TEST_F(Cli, FoldersThatTakeNoFilesAreNamed) {
+  std::vector<std::string> folders = {"/proc"};
+  if (::geteuid() != 0) {
+    fs::create_directory(folder_ / "locked");
+    fs::permissions(folder_ / "locked", fs::perms::owner_read | fs::perms::owner_exec);
+    folders.emplace_back("locked");
+  }
+  for (const std::string& folder : folders) {
+    expect_last_line("vocab --text text.txt --out " + folder + "/v.txt", 1, {folder + "/v.txt"});
+    expect_last_line(
+        "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text "
+        "text.txt --steps 1 --held-out 0 --out " +
+            folder + "/model",
+        1, {folder + "/model"});
+    ASSERT_EQ(pretrain(fs::exists(folder_ / "base") ? "--resume" : "").status, 0);
+    expect_last_line("embed --model base --out " + folder + "/e.safetensors", 1,
+                     {folder + "/e.safetensors"}, "砚台\n");
+  }
 }
 
 TEST_F(Cli, AFullDiskLeavesTheOldFile) {

@@ -25,6 +25,7 @@ struct Finished {
 class Cli : public testing::Test {
  protected:
   void SetUp() override {
+    ::setenv("HF_HUB_OFFLINE", "1", 1);  // a model that is not there is not looked for elsewhere
     create_folders(folder_);
     write_file(folder_ / "vocab.txt",
                "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n砚\n台\n墨\n纸\n好\n坏\n。\nink\n##stone\n");
