@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "cli/format.h"
 #include "tensor/file.h"
 #include "tensor/parallel.h"
 
@@ -12,12 +13,6 @@ namespace ink::cli {
 namespace {
 
 constexpr size_t kMargin = 26, kWidth = 100;  // columns of --help: where explanations begin and end
-
-std::string shown(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
-}
 
 // Words of `text` from column kMargin on, in as many lines as they need.
 std::string wrapped(const std::string& text) {
@@ -72,7 +67,7 @@ void Command::option(const std::string& name, double& target, const std::string&
                      const RealRange& range) {
   add({.name = name,
        .type = "REAL",
-       .standard = shown(target),
+       .standard = formatted("%g", target),
        .help = help,
        .set = [&target, range](const auto& words, const std::string& place) {
          target = real_from(words[0], range, place);

@@ -1,9 +1,7 @@
-// inkstone info MODEL: sizes of each layer, parameters and bytes of each part, and how fast it
-// encodes here.
+// inkstone info MODEL: sizes of its layers, parameters and bytes of its parts, and how fast it is.
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstdio>
+#include <functional>
 #include <memory>
 
 #include "cli/model_option.h"
@@ -11,39 +9,12 @@
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "nn/session.h"
+#include "tasks/latency.h"
 #include "tensor/op.h"
 #include "tensor/parallel.h"
 #include "tensor/simd.h"
 
 namespace ink::cli {
-
-namespace {
-
-// The part that a parameter belongs to, from its name.
-std::string part_of(const Family& family, const std::string& name) {
-  const std::string prefix = std::string(family.prefix) + '.',
-                    layers = family.layers + std::string(".");
-  std::string rest = name.starts_with(prefix) ? name.substr(prefix.size()) : name;
-  if (rest.starts_with(layers)) {
-    rest = rest.substr(layers.size());
-    return "layer " + rest.substr(0, rest.find('.'));
-  }
-  return rest.substr(0, rest.find('.'));
-}
-
-}  // namespace
-
-std::vector<Part> parts_of(const Family& family, const Parameters& parameters) {
-  std::vector<Part> parts;
-  for (const Parameter& p : parameters) {
-    const std::string name = part_of(family, p.name);
-    auto part = std::ranges::find(parts, name, &Part::name);
-    if (part == parts.end()) part = parts.insert(parts.end(), {name});
-    part->parameters += p.value.size();
-  }
-  return parts;
-}
-
 namespace {
 
 struct Options {
@@ -98,27 +69,18 @@ Packed batch_of(int64_t sequences, int64_t length) {
   return {zeros(n, Dtype::i32), zeros(n, Dtype::i32), from(positions), from(offsets)};
 }
 
-double median_milliseconds(const Session& session, const Packed& batch) {
-  std::array<double, 9> times{};
-  session.encode(batch);
-  for (double& t : times) {
-    const auto start = std::chrono::steady_clock::now();
-    session.encode(batch);
-    t = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  }
-  std::ranges::sort(times);
-  return times[times.size() / 2];
-}
-
 Json print_latency(const Session& session) {
-  std::printf("\nencoding, %d threads, %s kernels, median of 9\n%-10s %10s %12s\n", threads(),
-              simd::name_of(simd::level()), "batch", "ms", "tokens/s");
+  constexpr int64_t kRounds = 9;
+  std::printf("\nencoding, %d threads, %s kernels, median of %ld\n%-10s %10s %12s\n", threads(),
+              simd::name_of(simd::level()), kRounds, "batch", "ms", "tokens/s");
   Json rows = Json::make_array();
   const int64_t longest = session.model().config.longest();
   for (const auto& [sequences, length] :
        {std::pair<int64_t, int64_t>{1, 16}, {1, 128}, {8, 128}, {32, 128}}) {
     const int64_t T = std::min(length, longest);
-    const double ms = median_milliseconds(session, batch_of(sequences, T));
+    const Packed batch = batch_of(sequences, T);
+    const std::function<void(int64_t)> encode = [&](int64_t) { session.encode(batch); };
+    const double ms = median_milliseconds({&encode, 1}, kRounds, 1).front();
     std::printf("%3ld x %-4ld %10.2f %12s\n", sequences, T, ms,
                 with_unit(1e3 * static_cast<double>(sequences * T) / ms).c_str());
     rows.append(Json::make_object({{"sequences", sequences}, {"length", T}, {"milliseconds", ms}}));

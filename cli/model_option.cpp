@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/format.h"
 #include "cli/terminal.h"
 #include "nn/hub.h"
 
@@ -20,9 +21,7 @@ struct Options {
 
 std::string in_megabytes(uint64_t bytes) {
   constexpr double kMegabyte = 1e6;
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", static_cast<double>(bytes) / kMegabyte);
-  return text;
+  return formatted("%.1f", static_cast<double>(bytes) / kMegabyte);
 }
 
 // A line that moves on a terminal, otherwise one line for each file.

@@ -2,10 +2,9 @@
 #include "cli/report_page.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <limits>
 
+#include "cli/format.h"
 #include "cli/model_size.h"
 
 namespace ink::cli {
@@ -36,13 +35,6 @@ svg .removed{fill:none;stroke:var(--c1);stroke-opacity:.75;stroke-dasharray:3 2}
 table{border-collapse:collapse;background:var(--card)}
 td,th{padding:.35rem .9rem;border-bottom:1px solid var(--line);text-align:right}
 td:first-child,th:first-child{text-align:left})";
-
-template <class... Parts>
-std::string formatted(const char* format, Parts... parts) {
-  std::array<char, 256> text{};
-  std::snprintf(text.data(), text.size(), format, parts...);
-  return text.data();
-}
 
 // One value of each line of a log that has it, over the steps.
 Series series_of(const std::vector<Json>& log, const std::string& key,
@@ -93,63 +85,72 @@ std::string curves_of(const ReportedRun& run) {
 }
 
 std::string model_rows(const Report& report) {
+  constexpr const char* kBaseline =
+      R"(<tr><td>%s</td><td></td><td></td><td></td><td>%.1f %%</td><td></td><td></td><td></td></tr>
+)";
+  constexpr const char* kModel =
+      R"(<tr><td>%s</td><td>%ld</td><td>%.2f M</td><td>%.2f</td>
+<td>%.1f %%</td><td>%.1f %%</td><td>%.2f</td><td>%.1f</td></tr>
+)";
   std::string html;
-  for (const auto& [name, accuracy] : report.baselines) {
-    html += "<tr><td>" + escape_html(name) +
-            formatted("</td><td></td><td></td><td></td><td>%.1f %%</td>", 100 * accuracy) +
-            "<td></td><td></td><td></td></tr>\n";
-  }
+  for (const auto& [name, accuracy] : report.baselines)
+    html += formatted(kBaseline, escape_html(name).c_str(), 100 * accuracy);
   for (const ReportedModel& m : report.models) {
-    html += "<tr><td>" + escape_html(m.name) +
-            formatted(
-                "</td><td>%ld</td><td>%.2f M</td><td>%.2f</td><td>%.1f %%</td><td>%.1f "
-                "%%</td><td>%.2f</td>"
-                "<td>%.1f</td></tr>\n",
-                static_cast<long>(m.layers), static_cast<double>(m.parameters) / 1e6,
-                megabytes(m.parameters), 100 * m.accuracy, 100 * m.macro_f1, m.milliseconds_1,
-                m.milliseconds_32);
+    html += formatted(kModel, escape_html(m.name).c_str(), static_cast<long>(m.layers),
+                      static_cast<double>(m.parameters) / 1e6, megabytes(m.parameters),
+                      100 * m.accuracy, 100 * m.macro_f1, m.milliseconds_1, m.milliseconds_32);
   }
   return html;
 }
 
 std::string results_of(const Report& report) {
   if (report.models.empty() && report.baselines.empty()) return "";
+  constexpr const char* kHead = R"(<div class='card'>
+<table>
+<tr><th>model</th><th>layers</th><th>parameters</th><th>MB</th>
+<th>accuracy</th><th>macro F1</th><th>ms, 1 text</th><th>ms, 32 texts</th></tr>
+)";
+  constexpr const char* kFoot = R"(</table>
+<p class='note'>%ld examples; median latency of calls in turns, %d threads, %s kernels, f32</p>
+</div>
+</div>
+)";
   std::vector<Bar> bars;
   for (const auto& [name, accuracy] : report.baselines) bars.push_back({name, accuracy, 4});
   for (const ReportedModel& m : report.models) bars.push_back({m.name, m.accuracy, 0});
-  return "<h2>Results</h2>\n<div class='row'>" + card(bar_chart(bars, "accuracy")) +
-         "<div "
-         "class='card'><table><tr><th>model</th><th>layers</th><th>parameters</th><th>MB</"
-         "th><th>accuracy</th>"
-         "<th>macro F1</th><th>ms, 1 text</th><th>ms, 32 texts</th></tr>\n" +
-         model_rows(report) + "</table>" +
-         formatted(
-             "<p class='note'>%ld examples; median latency of calls in turns, %d threads, %s "
-             "kernels, f32</p>",
-             static_cast<long>(report.examples), report.threads, report.kernels.c_str()) +
-         "</div></div>\n";
+  return "<h2>Results</h2>\n<div class='row'>" + card(bar_chart(bars, "accuracy")) + kHead +
+         model_rows(report) +
+         formatted(kFoot, static_cast<long>(report.examples), report.threads,
+                   report.kernels.c_str());
 }
 
 }  // namespace
 
 std::string page_of(const Report& report) {
-  std::string html =
-      "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
-      "<meta name='viewport' content='width=device-width,initial-scale=1'><title>" +
-      escape_html(report.title) + "</title><style>" + kStyle + "</style></head><body>\n<h1>" +
-      escape_html(report.title) + "</h1>\n";
-  html += results_of(report);
+  constexpr const char* kTop = R"(<!doctype html>
+<html lang='en'>
+<head>
+<meta charset='utf-8'>
+<meta name='viewport' content='width=device-width,initial-scale=1'>
+<title>%s</title>
+<style>%s</style>
+</head>
+<body>
+<h1>%s</h1>
+)";
+  constexpr const char* kHeads = R"(<h2>Attention heads</h2>
+<p>Darker is more important for the task; dashed heads were removed.</p>
+<div class='row'>)";
+  const std::string title = escape_html(report.title);
+  std::string html = formatted(kTop, title.c_str(), kStyle, title.c_str()) + results_of(report);
   if (!report.heat_maps.empty()) {
-    html +=
-        "<h2>Attention heads</h2>\n<p>Darker is more important for the task; dashed heads were "
-        "removed.</p>\n"
-        "<div class='row'>";
+    html += kHeads;
     for (const HeatMap& map : report.heat_maps) html += card(heat_map(map));
     html += "</div>\n";
   }
   if (!report.runs.empty()) html += "<h2>Training</h2>\n";
   for (const ReportedRun& run : report.runs) html += curves_of(run);
-  return html + "</body></html>\n";
+  return html + "</body>\n</html>\n";
 }
 
 std::string table_of(const Report& report) {

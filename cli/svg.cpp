@@ -2,22 +2,14 @@
 #include "cli/svg.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
+#include "cli/format.h"
 #include "tensor/error.h"
 
 namespace ink::cli {
 namespace {
-
-template <class... Parts>
-std::string formatted(const char* format, Parts... parts) {
-  std::array<char, 512> text{};
-  std::snprintf(text.data(), text.size(), format, parts...);
-  return text.data();
-}
 
 std::string text_at(double x, double y, const std::string& anchor, const std::string& text,
                     const char* style = "") {

@@ -1,9 +1,8 @@
 // Declarations that the task verbs share.
 #include "cli/task_options.h"
 
+#include "cli/format.h"
 #include "cli/length.h"
-
-#include <cstdio>
 
 namespace ink::cli {
 
@@ -37,11 +36,9 @@ TaskHooks hooks_of(ProgressDisplay& display) {
 }
 
 std::string summary_of(const Evaluated& e) {
-  char text[96];
-  std::snprintf(text, sizeof text, "accuracy %.2f %%, macro F1 %.2f %% on %ld examples",
-                100 * e.confusion.accuracy(), 100 * e.confusion.macro_f1(),
-                static_cast<long>(e.confusion.total()));
-  return text;
+  return formatted("accuracy %.2f %%, macro F1 %.2f %% on %ld examples",
+                   100 * e.confusion.accuracy(), 100 * e.confusion.macro_f1(),
+                   static_cast<long>(e.confusion.total()));
 }
 
 Json json_of(const Evaluated& e) {

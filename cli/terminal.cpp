@@ -3,10 +3,11 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+
+#include "cli/format.h"
 
 namespace ink::cli {
 
@@ -22,13 +23,6 @@ extern "C" void on_interrupt(int signal) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
-}
-
-template <class... Parts>
-std::string formatted(const char* format, Parts... parts) {
-  std::array<char, 256> text{};
-  std::snprintf(text.data(), text.size(), format, parts...);
-  return text.data();
 }
 
 std::string bar(double fraction) {
