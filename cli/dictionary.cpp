@@ -1,5 +1,4 @@
-// inkstone dictionary: a list of words and text that uses them → "word frequency" lines for the
-// segmenter.
+// inkstone dictionary: a list of words, and text that uses them → "word frequency" lines.
 #include <cstdio>
 #include <memory>
 

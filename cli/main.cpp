@@ -1,5 +1,4 @@
-// inkstone VERB [options]: finds the verb, parses its options, runs it, turns errors into one line
-// and a status.
+// inkstone VERB [options]: finds the verb, runs it, turns errors into one line and a status.
 //
 // Status 0: done; 1: the work failed; 2: wrong usage; 130 or 143: a training that a signal stopped
 // behind a checkpoint. Results go to stdout, everything else to stderr.

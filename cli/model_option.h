@@ -1,5 +1,4 @@
-// Options that name a model: a folder, or a name such as hfl/rbt3 whose files the local cache holds
-// or a hub gives.
+// Options that name a model: a folder, or a name such as hfl/rbt3 in the cache or on a hub.
 #pragma once
 #include <string>
 

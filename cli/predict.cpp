@@ -1,5 +1,4 @@
-// inkstone predict: lines of text (a tab between the members of a pair) → labels and probabilities
-// as JSON lines.
+// inkstone predict: lines of text (a tab between members of a pair) → JSON lines with labels.
 #include <memory>
 
 #include "cli/length.h"

@@ -1,5 +1,4 @@
-// inkstone prune: a classifier → the same with fewer heads and narrower FFNs, configured with
-// TextPruner's keys.
+// inkstone prune: a classifier → the same with fewer heads and narrower FFNs; TextPruner's keys.
 #include "compress/prune.h"
 
 #include <cstdio>

@@ -52,8 +52,8 @@ Series series_of(const std::vector<Json>& log, const std::string& key,
 
 std::string card(const std::string& svg) { return "<div class='card'>" + svg + "</div>\n"; }
 
-// Training curves of a run: loss (with that on held-out examples), learning rate, gradient norm,
-// and its evaluations.
+// Training curves of a run: loss (also on held-out examples), learning rate, gradient norm, and
+// accuracy where it was evaluated.
 std::string curves_of(const ReportedRun& run) {
   Series loss = series_of(run.log, "loss");
   loss.name = "training";

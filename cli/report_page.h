@@ -1,5 +1,4 @@
-// The page that `inkstone report` writes: curves, a table and heat maps in one HTML file without
-// references to others.
+// The page that `inkstone report` writes: curves, a table and heat maps in one HTML file.
 #pragma once
 #include <string>
 #include <utility>

@@ -1,5 +1,6 @@
-// Pictures for the report, as inline SVG: line charts and heat maps. Colours come from CSS
-// variables of the page, so they follow its light or dark theme.
+// Pictures for the report, as inline SVG: line charts, bars and heat maps.
+//
+// Colours come from CSS variables of the page, so they follow its light or dark theme.
 #pragma once
 #include <string>
 #include <vector>

@@ -8,8 +8,7 @@
 
 namespace ink::cli {
 
-// Set by SIGINT and SIGTERM once catch_interrupts() was called; a second one ends the process at
-// once.
+// Set by SIGINT and SIGTERM once catch_interrupts() was called; a second one ends the process.
 extern std::atomic<bool> interrupted;
 void catch_interrupts();
 

@@ -1,5 +1,6 @@
-// The verbs of the program. Each has a file of its own: it declares options, calls the library,
-// prints the result.
+// The verbs of the program, one file each.
+//
+// A verb declares its options, calls the library and prints the result.
 #pragma once
 #include <functional>
 #include <span>

@@ -1,5 +1,4 @@
-// The program as its users meet it: results on stdout, one clear line and a status for everything
-// that goes wrong.
+// The program as its users meet it: results on stdout; for what goes wrong one line and a status.
 #include "tests/cli/program.h"
 
 #include <cstdio>
@@ -48,8 +47,7 @@ TEST_F(Cli, TheWholeRoad) {
   ASSERT_EQ(pretrain().status, 0) << pretrain().error;
   Finished f =
       run("finetune --max-length 32 --task classification --model base --train train.tsv --dev "
-          "train.tsv --out "
-          "teacher --epochs 2");
+          "train.tsv --out teacher --epochs 2");
   ASSERT_EQ(f.status, 0) << f.error;
   f = run("evaluate --max-length 32 --model teacher --data train.tsv --predictions p.jsonl --json");
   ASSERT_EQ(f.status, 0) << f.error;
@@ -78,8 +76,7 @@ TEST_F(Cli, TheWholeRoad) {
   EXPECT_NE(f.out.find("\"heads_per_layer\": [1, 1]"), std::string::npos) << f.out;
   f =
       run("report --max-length 32 --out r.html --train train.tsv --data train.tsv --model "
-          "a=teacher b=pruned --run "
-          "one=teacher");
+          "a=teacher b=pruned --run one=teacher");
   ASSERT_EQ(f.status, 0) << f.error;
   const std::string page = read_file(folder_ / "r.html", 1 << 24);
   EXPECT_NE(page.find("<svg"), std::string::npos);
@@ -98,8 +95,7 @@ TEST_F(Cli, BadInputGetsOneLine) {
   expect_failure("tokenize --vocab no_unk.txt", 1, {"no_unk.txt", "[UNK]"});
   expect_failure(
       "pretrain --objective wwm --architecture small.json --vocab vocab.txt --dictionary "
-      "absent.txt --text "
-      "text.txt --out base",
+      "absent.txt --text text.txt --out base",
       1, {"absent.txt"});
   write_file(folder_ / "wide.json",
              R"({"hidden_size":99999999999,"num_hidden_layers":2,"num_attention_heads":2,)"
@@ -142,8 +138,8 @@ TEST_F(Cli, VocabulariesThatDoNotFitAreRefused) {
              R"({"hidden_size":16,"num_hidden_layers":1,"num_attention_heads":2,)"
              R"("intermediate_size":32,"vocab_size":13})");
   expect_last_line(
-      "pretrain --objective mlm --architecture sized.json --vocab vocab.txt --text "
-      "text.txt --out other --steps 1",
+      "pretrain --objective mlm --architecture sized.json --vocab vocab.txt --text text.txt --out "
+      "other --steps 1",
       1, {"13", "14"});
 }
 
@@ -158,8 +154,8 @@ TEST_F(Cli, FoldersThatTakeNoFilesAreNamed) {
   for (const std::string& folder : folders) {
     expect_last_line("vocab --text text.txt --out " + folder + "/v.txt", 1, {folder + "/v.txt"});
     expect_last_line(
-        "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text "
-        "text.txt --steps 1 --held-out 0 --out " +
+        "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
+        "--steps 1 --held-out 0 --out " +
             folder + "/model",
         1, {folder + "/model"});
     ASSERT_EQ(pretrain(fs::exists(folder_ / "base") ? "--resume" : "").status, 0);

@@ -83,8 +83,7 @@ class Cli : public testing::Test {
   Finished pretrain(const std::string& more = "") const {
     return run(
         "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
-        "--out base --steps 6 "
-        "--held-out 0 --batch-tokens 64 --max-length 32 " +
+        "--out base --steps 6 --held-out 0 --batch-tokens 64 --max-length 32 " +
         more);
   }
 
