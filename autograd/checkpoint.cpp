@@ -145,8 +145,7 @@ CheckpointFolder::CheckpointFolder(fs::path root, int64_t keep, Notice notice)
   if (!notice_) notice_ = [](const std::string&) {};
   create_folders(root_);
   lock_ = ::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ < 0)
-    fail("cannot open the folder ", root_.string(), ": ", std::generic_category().message(errno));
+  if (lock_ < 0) fail("cannot open the folder ", root_.string(), ": ", reason(errno));
   try {
     const bool busy = ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     check(!busy, "checkpoints: another process is training in ", root_.string(),

@@ -8,15 +8,12 @@
 #include <cerrno>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 #include "tensor/error.h"
 #include "tensor/file.h"
 
 namespace ink {
 namespace {
-
-std::string reason(int code) { return std::generic_category().message(code); }
 
 // Where the last whole line within the first `limit` bytes ends.
 uint64_t end_of_lines(const std::filesystem::path& path, uint64_t limit) {

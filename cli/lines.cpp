@@ -4,16 +4,16 @@
 #include <cerrno>
 #include <cstdio>
 #include <iostream>
-#include <system_error>
 
 #include "cli/command.h"
+#include "tensor/file.h"
 
 namespace ink::cli {
 namespace {
 
 [[noreturn]] void fail_to_write() {
   if (errno == EPIPE) throw ClosedOutput();
-  fail("cannot write to standard output: ", std::generic_category().message(errno));
+  fail("cannot write to standard output: ", reason(errno));
 }
 
 }  // namespace

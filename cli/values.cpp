@@ -44,14 +44,8 @@ std::string described(const RealRange& range) {
   return "a number from " + shown(range.low) + " to " + shown(range.high);
 }
 
-// "a, b or c"
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (i > 0) text += i + 1 < names.size() ? ", " : " or ";
-    text += names[i];
-  }
-  return text;
+std::vector<std::string_view> views_of(const std::vector<std::string>& names) {
+  return {names.begin(), names.end()};
 }
 
 }  // namespace
@@ -79,7 +73,7 @@ bool truth_from(const std::string& word, const std::string& place) {
 void check_choice(const std::string& word, const std::vector<std::string>& known,
                   const std::string& place) {
   if (std::ranges::find(known, word) != known.end()) return;
-  throw UsageError(place + ": expected " + listed(known) + ", got '" + word + "'" +
+  throw UsageError(place + ": expected " + alternatives(views_of(known)) + ", got '" + word + "'" +
                    suggestion(word, known));
 }
 
@@ -101,8 +95,7 @@ std::vector<std::string> words_of(const Json& value, const std::string& place) {
 }
 
 std::string suggestion(const std::string& wrong, const std::vector<std::string>& known) {
-  const std::string_view near =
-      nearest_word(wrong, std::vector<std::string_view>(known.begin(), known.end()));
+  const std::string_view near = nearest_word(wrong, views_of(known));
   return near.empty() ? "" : "; did you mean " + std::string(near) + "?";
 }
 

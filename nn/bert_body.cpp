@@ -2,12 +2,6 @@
 #include "nn/bert_body.h"
 
 namespace ink {
-namespace {
-
-// Streams of randomness in the body. Heads use streams of their own (nn/heads.cpp).
-enum Stream : uint64_t { kEmbeddings, kEncoder };
-
-}  // namespace
 
 BertBody::BertBody(const Scope& scope, const ModelConfig& c, bool with_pooler)
     : word(scope / c.family->embeddings.word, c.vocab_size, c.embedding_channels(),
@@ -38,17 +32,13 @@ Tensor BertBody::embed(const Packed& batch, const Random* random) const {
   if (segment) x = add(x, (*segment)(batch.segments));
   const Tensor places = slice(position.table.value, 0, first_position, first_position + longest);
   x = dropout_if(random, norm(x, embedding(places, batch.positions)), embedding_dropout,
-                 kEmbeddings);
+                 kEmbeddingsStream);
   return projection ? (*projection)(x) : x;  // (N, C)
 }
 
 Encoded BertBody::operator()(const Packed& batch, const EncoderOptions& options) const {
   check_packed("model", batch, longest);
-  const Tensor embedded = embed(batch, options.random);
-  EncoderOptions inner = options;
-  const Random stream = options.random ? options.random->split(kEncoder) : Random(0);
-  if (options.random) inner.random = &stream;
-  return encoder(embedded, batch.offsets, inner);
+  return encoder(embed(batch, options.random), batch.offsets, options);
 }
 
 Tensor BertBody::pool(const Tensor& hidden, const Tensor& offsets) const {
@@ -58,14 +48,14 @@ Tensor BertBody::pool(const Tensor& hidden, const Tensor& offsets) const {
 
 void BertBody::pack() {
   encoder.pack();
-  if (projection) projection->packed.pack(projection->weight);
-  if (pooler) pooler->packed.pack(pooler->weight);
+  if (projection) projection->pack();
+  if (pooler) pooler->pack();
 }
 
 void BertBody::unpack() {
   encoder.unpack();
-  if (projection) projection->packed.clear();
-  if (pooler) pooler->packed.clear();
+  if (projection) projection->unpack();
+  if (pooler) pooler->unpack();
 }
 
 namespace {

@@ -96,7 +96,7 @@ Encoded run_layers(const Tensor& embedded, size_t count, const EncoderOptions& o
     // inputs.
     const auto run = [layer, x, random = options.random ? *options.random : Random(0),
                       training = options.random != nullptr, i](AttentionInputs* keep) {
-      const Random stream = random.split(i);
+      const Random stream = random.split(kLayersStream).split(i);
       return layer(i, x, training ? &stream : nullptr, keep);
     };
     x = options.run_layer ? options.run_layer([run] { return run(nullptr); })
@@ -132,11 +132,11 @@ void for_each_linear(Encoder& encoder, const F& f) {
 }  // namespace
 
 void Encoder::pack() {
-  for_each_linear(*this, [](Linear& linear) { linear.packed.pack(linear.weight); });
+  for_each_linear(*this, [](Linear& linear) { linear.pack(); });
 }
 
 void Encoder::unpack() {
-  for_each_linear(*this, [](Linear& linear) { linear.packed.clear(); });
+  for_each_linear(*this, [](Linear& linear) { linear.unpack(); });
 }
 
 }  // namespace ink

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "tensor/error.h"
+#include "tensor/keys.h"
 
 namespace ink {
 namespace {
@@ -13,13 +14,16 @@ constexpr std::array kFlags{&Heads::masked_lm,      &Heads::pair,    &Heads::rep
                             &Heads::classification, &Heads::tagging, &Heads::span,
                             &Heads::position};
 
-// "a, b or c"
-template <class Range, class Name>
-std::string listed(const Range& all, const Name& name) {
-  std::string text;
-  for (size_t i = 0; i < all.size(); ++i)
-    text += (i == 0 ? "" : i + 1 == all.size() ? " or " : ", ") + std::string(name(all[i]));
-  return text;
+std::vector<std::string_view> model_types() {
+  std::vector<std::string_view> names;
+  for (const Family* family : families()) names.emplace_back(family->model_type);
+  return names;
+}
+
+std::vector<std::string_view> class_names(const Family& family) {
+  std::vector<std::string_view> names{family.body};
+  for (const Architecture& a : family.architectures) names.emplace_back(a.name);
+  return names;
 }
 
 }  // namespace
@@ -34,8 +38,7 @@ std::span<const Family* const> families() {
 const Family& family_of(const std::string& model_type) {
   for (const Family* family : families())
     if (model_type == family->model_type) return *family;
-  fail("expected ", listed(families(), [](const Family* f) { return f->model_type; }), ", got '",
-       model_type, "'");
+  fail("expected ", alternatives(model_types()), ", got '", model_type, "'");
 }
 
 Heads heads_from(const Family& family, const std::vector<std::string>& architectures) {
@@ -48,8 +51,7 @@ Heads heads_from(const Family& family, const std::vector<std::string>& architect
     const auto known = std::ranges::find_if(family.architectures,
                                             [&](const Architecture& a) { return name == a.name; });
     check(known != family.architectures.end(), "config: architectures: '", name,
-          "' is unknown; expected ", family.body, ", ",
-          listed(family.architectures, [](const Architecture& a) { return a.name; }));
+          "' is unknown; expected ", alternatives(class_names(family)));
     for (const auto flag : kFlags) all.*flag |= known->heads.*flag;
     all.pooler |= known->heads.pooler;
   }

@@ -64,12 +64,12 @@ Tensor MaskedLmHead::loss(const Tensor& hidden, const Tensor& rows, const Tensor
 }
 
 void MaskedLmHead::pack() {
-  if (dense) dense->packed.pack(dense->weight);
+  if (dense) dense->pack();
   if (!rest) packed.pack(word);
 }
 
 void MaskedLmHead::unpack() {
-  if (dense) dense->packed.clear();
+  if (dense) dense->unpack();
   packed.clear();
 }
 

@@ -16,15 +16,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kLongestIndex = size_t{1} << 24;
-constexpr std::array kTokenizerFiles{"tokenizer_config.json",
-                                     "tokenizer.json",
-                                     "special_tokens_map.json",
-                                     "added_tokens.json",
-                                     "vocab.txt",
-                                     "vocab.json",
-                                     "merges.txt",
-                                     "spiece.model",
-                                     "sentencepiece.bpe.model"};
 
 void fetch_weights(HubFetcher& fetcher, const ModelCache& cache, const std::string& page) {
   for (const std::string weights : kWeightFiles) {

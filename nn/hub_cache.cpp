@@ -211,14 +211,13 @@ ModelCache::Lock ModelCache::lock(const std::string& digest) const {
 
 ModelCache::Lock::Lock(const fs::path& path)
     : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-  if (descriptor_ < 0)
-    fail("cannot create ", path.string(), ": ", std::generic_category().message(errno));
+  if (descriptor_ < 0) fail("cannot create ", path.string(), ": ", reason(errno));
   constexpr std::chrono::milliseconds kPause{50};
   while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
     const int code = errno;
     if (code != EWOULDBLOCK && code != EINTR) {
       ::close(descriptor_);
-      fail("cannot lock ", path.string(), ": ", std::generic_category().message(code));
+      fail("cannot lock ", path.string(), ": ", reason(code));
     }
     std::this_thread::sleep_for(kPause);
   }

@@ -29,6 +29,8 @@ struct Linear {
 
   Linear(const Scope& scope, int64_t in, int64_t out, double deviation);
   Tensor operator()(const Tensor& x, Activation f = Activation::none) const;
+  void pack() { packed.pack(weight); }  // for inference
+  void unpack() { packed.clear(); }     // before training
 };
 
 // (x − mean) / √(variance + ε) · γ + β over the last axis (Ba et al. 2016)

@@ -6,9 +6,8 @@
 namespace ink {
 namespace {
 
-// Streams of randomness: of the body, and inside a layer.
-enum Stream : uint64_t { kEmbeddings, kEncoder };
-enum LayerStream : uint64_t { kProbabilities, kAttentionOutput, kLayerOutput };
+// Streams of randomness inside a layer.
+enum Stream : uint64_t { kProbabilities, kAttentionOutput, kLayerOutput };
 
 constexpr double kTorchEpsilon = 1e-5;  // of the layer norms that are made without config.json's
 
@@ -138,15 +137,14 @@ MobileBertBody::MobileBertBody(const Scope& scope, const ModelConfig& c, bool wi
                c.initializer_range),
       segment(scope / c.family->embeddings.segment, c.type_vocab_size, c.hidden_size,
               c.initializer_range),
+      transformation(scope / c.family->embeddings.projection,
+                     (c.bottlenecks.trigram_input ? 3 : 1) * c.embedding_channels(), c.hidden_size,
+                     c.initializer_range),
       norm(scope / c.family->embeddings.norm, c, c.hidden_size, kTorchEpsilon),
       trigram(c.bottlenecks.trigram_input),
       pools_first_token(!c.bottlenecks.classifier_activation),
       longest(c.longest()),
       embedding_dropout(c.hidden_dropout_prob) {
-  // The weights exist even where nothing is to be transformed.
-  transformation.emplace(scope / c.family->embeddings.projection,
-                         (trigram ? 3 : 1) * c.embedding_channels(), c.hidden_size,
-                         c.initializer_range);
   layers.reserve(c.heads_per_layer.size());
   for (size_t i = 0; i < c.heads_per_layer.size(); ++i)
     layers.emplace_back(scope / c.family->layers / static_cast<int64_t>(i), c, c.heads_per_layer[i],
@@ -159,18 +157,14 @@ Tensor MobileBertBody::embed(const Packed& batch, const Random* random) const {
   Tensor x = word(batch.ids);  // (N, E)
   if (trigram)
     x = concat({neighbours(x, batch.offsets, 1), x, neighbours(x, batch.offsets, -1)}, 1);
-  if (trigram || x.dim(1) != position.table.value.dim(1)) x = (*transformation)(x);
+  if (trigram || x.dim(1) != position.table.value.dim(1)) x = transformation(x);
   x = norm(add(add(x, position(batch.positions)), segment(batch.segments)));
-  return dropout_if(random, x, embedding_dropout, kEmbeddings);
+  return dropout_if(random, x, embedding_dropout, kEmbeddingsStream);
 }
 
 Encoded MobileBertBody::operator()(const Packed& batch, const EncoderOptions& options) const {
   check_packed("model", batch, longest);
-  const Tensor embedded = embed(batch, options.random);
-  EncoderOptions inner = options;
-  const Random stream = options.random ? options.random->split(kEncoder) : Random(0);
-  if (options.random) inner.random = &stream;
-  return run_layers(embedded, layers.size(), inner,
+  return run_layers(embed(batch, options.random), layers.size(), options,
                     [this, offsets = batch.offsets](size_t i, const Tensor& x, const Random* random,
                                                     AttentionInputs* keep) {
                       return layers[i](x, offsets, random, keep);
@@ -188,7 +182,7 @@ namespace {
 
 template <class F>
 void for_each_linear(MobileBertBody& body, const F& f) {
-  f(*body.transformation);
+  f(body.transformation);
   if (body.pooler) f(*body.pooler);
   for (MobileBertLayer& layer : body.layers) {
     for (auto* part : {&layer.narrow, &layer.narrow_shared, &layer.widen})
@@ -203,11 +197,11 @@ void for_each_linear(MobileBertBody& body, const F& f) {
 }  // namespace
 
 void MobileBertBody::pack() {
-  for_each_linear(*this, [](Linear& linear) { linear.packed.pack(linear.weight); });
+  for_each_linear(*this, [](Linear& linear) { linear.pack(); });
 }
 
 void MobileBertBody::unpack() {
-  for_each_linear(*this, [](Linear& linear) { linear.packed.clear(); });
+  for_each_linear(*this, [](Linear& linear) { linear.unpack(); });
 }
 
 }  // namespace ink

@@ -62,7 +62,7 @@ struct MobileBertLayer {
 
 struct MobileBertBody {
   Embedding word, position, segment;  // (V, E), (P, C), (types, C)
-  std::optional<Linear> transformation;
+  Linear transformation;              // there even where nothing is to be transformed
   MobileNorm norm;
   std::vector<MobileBertLayer> layers;
   std::optional<Linear> pooler;

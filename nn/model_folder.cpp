@@ -2,7 +2,6 @@
 #include "nn/model_folder.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 
@@ -47,7 +46,6 @@ class Names {
   }
   // Copies of other tensors and buffers that some versions write.
   bool is_redundant(const std::string& name) const { return redundant_.contains(name); }
-  const std::string& prefix() const { return prefix_; }
 
  private:
   std::string prefix_, pooler_;
@@ -188,7 +186,7 @@ const char* name_in_torch(Dtype dtype) {
   }
 }
 
-constexpr const char* kWeights = "model.safetensors";
+constexpr const char* kWeights = kWeightFiles[0];  // model.safetensors
 
 void write_model(const Model& model, const fs::path& folder, Dtype dtype) {
   const std::vector<std::string> architectures =
@@ -243,20 +241,11 @@ void save_model(const Model& model, const fs::path& folder, const fs::path& voca
 }
 
 int copy_vocabulary(const fs::path& from, const fs::path& to) {
-  constexpr std::array kNames{"vocab.txt",
-                              "vocab.json",
-                              "merges.txt",
-                              "sentencepiece.bpe.model",
-                              "spiece.model",
-                              "tokenizer.json",
-                              "tokenizer_config.json",
-                              "special_tokens_map.json",
-                              "added_tokens.json"};
   constexpr size_t kLongest = size_t{1} << 30;
   std::error_code ignored;
   if (fs::equivalent(from, to, ignored)) return 0;
   int copied = 0;
-  for (const char* name : kNames) {
+  for (const char* name : kTokenizerFiles) {
     if (!fs::exists(from / name)) continue;
     write_file(to / name, read_file(from / name, kLongest));
     ++copied;

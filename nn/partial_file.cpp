@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
 #include "tensor/error.h"
 #include "tensor/file.h"
@@ -15,11 +14,7 @@ namespace ink {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-std::string reason(int code) { return std::generic_category().message(code); }
-
-}  // namespace
+namespace {}  // namespace
 
 PartialFile::PartialFile(const fs::path& path)
     : path_(path),

@@ -10,7 +10,7 @@ namespace ink {
 namespace {
 
 // Streams of randomness: of the body, and inside a layer.
-enum Stream : uint64_t { kEmbeddings, kEncoder, kDistances, kOutput, kQueryStream };
+enum Stream : uint64_t { kDistances = kLayersStream + 1, kOutput, kQueryStream };
 enum LayerStream : uint64_t { kProbabilities, kAttentionOutput, kInner, kLayerOutput };
 
 // (T, H·D) → (H, T, D)
@@ -29,14 +29,19 @@ Tensor shifted(const Tensor& x) {
   return slice(reshape(rows, {H, T, 2 * T - 2}), 2, 0, T);
 }
 
-// (T, T): 1 where two tokens are of different segments.
-Tensor differences(const Tensor& segment, Dtype dtype) {
-  const int64_t T = segment.dim(0);
-  const int32_t* s = segment.data<int32_t>();
-  Tensor different(Shape{T, T});
-  for (int64_t i = 0; i < T; ++i)
-    for (int64_t j = 0; j < T; ++j) different.data<float>()[i * T + j] = s[i] != s[j] ? 1 : 0;
-  return converted(different, dtype);
+// For each sequence (T, T): 1 where two tokens are of different segments.
+std::vector<Tensor> differences(const Packed& batch, Dtype dtype) {
+  std::vector<Tensor> all;
+  const int32_t* at = batch.offsets.data<int32_t>();
+  for (int64_t b = 0; b < batch.sequences(); ++b) {
+    const int64_t T = at[b + 1] - at[b];
+    const int32_t* s = batch.segments.data<int32_t>() + at[b];
+    Tensor different(Shape{T, T});
+    for (int64_t i = 0; i < T; ++i)
+      for (int64_t j = 0; j < T; ++j) different.data<float>()[i * T + j] = s[i] != s[j] ? 1 : 0;
+    all.push_back(converted(different, dtype));
+  }
+  return all;
 }
 
 // What to add to scores: 0 where visible is 1, else a number whose exponential is 0. With `self`,
@@ -77,7 +82,7 @@ RelativeSelfAttention::RelativeSelfAttention(const Scope& scope, const ModelConf
 
 // q, k, v (T, H·D), r (2T − 1, H·D) → (T, H·D)
 Tensor RelativeSelfAttention::one_sequence(const Tensor& q, const Tensor& k, const Tensor& v,
-                                           const Tensor& r, const Tensor& segment,
+                                           const Tensor& r, const Tensor& different,
                                            const Tensor& mask, const Random* random) const {
   const int64_t T = q.dim(0), H = heads, D = head_size;
   const auto with = [&](const Parameter& bias) {
@@ -87,8 +92,7 @@ Tensor RelativeSelfAttention::one_sequence(const Tensor& q, const Tensor& k, con
   const Tensor places = shifted(matmul(with(place_bias), by_heads(r, H), false, true));
   const Tensor pair = matmul(with(segment_bias), transpose(segments.value, 0, 1), false, true);
   const Tensor same = slice(pair, 2, 0, 1), other = slice(pair, 2, 1, 2);  // (H, T, 1)
-  const Tensor segment_term =
-      add(same, multiply(subtract(other, same), differences(segment, q.dtype())));
+  const Tensor segment_term = add(same, multiply(subtract(other, same), different));
   Tensor scores = scale(add(add(content, places), segment_term),
                         1 / std::sqrt(static_cast<double>(D)));  // (H, T, T)
   if (mask) scores = add(scores, converted(mask, q.dtype()));
@@ -116,7 +120,7 @@ Tensor RelativeSelfAttention::operator()(const Tensor& x, const Tensor& seen,
     const Random stream = random ? random->split(kProbabilities).split(index) : Random(0);
     sequences.push_back(one_sequence(
         rows(q), rows(k), rows(v), slice(r, 0, longest - T, longest + T - 1),
-        rows(context.batch.segments), context.masks.empty() ? Tensor() : context.masks[index],
+        context.differences[index], context.masks.empty() ? Tensor() : context.masks[index],
         random ? &stream : nullptr));
   }
   const Tensor mixed = sequences.empty() ? q : concat(sequences, 0);
@@ -177,15 +181,13 @@ Tensor XlnetBody::distances(const Packed& batch, const Random* random) const {
 Encoded XlnetBody::operator()(const Packed& batch, const EncoderOptions& options) const {
   check_packed("model", batch, longest);
   const Random* random = options.random;
-  const Tensor embedded = dropout_if(random, word(batch.ids), dropout, kEmbeddings);
-  EncoderOptions inner = options;
-  const Random stream = random ? random->split(kEncoder) : Random(0);
-  if (random) inner.random = &stream;
+  const Tensor embedded = dropout_if(random, word(batch.ids), dropout, kEmbeddingsStream);
   Encoded encoded =
-      run_layers(embedded, layers.size(), inner,
-                 [this, batch, r = distances(batch, random)](
+      run_layers(embedded, layers.size(), options,
+                 [this, batch, r = distances(batch, random),
+                  different = differences(batch, word.table.value.dtype())](
                      size_t i, const Tensor& x, const Random* drop, AttentionInputs* keep) {
-                   return layers[i](x, x, {batch, r, {}}, drop, keep);
+                   return layers[i](x, x, {batch, different, r, {}}, drop, keep);
                  });
   encoded.hidden = dropout_if(random, encoded.hidden, dropout, kOutput);
   return encoded;
@@ -198,7 +200,8 @@ XlnetStreams XlnetBody::two_streams(const Packed& batch, const std::vector<Tenso
         "visible tokens for each of ", batch.sequences(), " sequences, got ", visible.size());
   const int64_t N = batch.tokens(), C = word.table.value.dim(1);
   const Tensor r = distances(batch, random);
-  RelativeContext content{batch, r, {}}, query{batch, r, {}};
+  RelativeContext content{batch, differences(batch, word.table.value.dtype()), r, {}},
+      query = content;
   const int32_t* at = batch.offsets.data<int32_t>();
   for (size_t b = 0; b < visible.size(); ++b) {
     const int64_t T = at[b + 1] - at[b];
@@ -207,11 +210,11 @@ XlnetStreams XlnetBody::two_streams(const Packed& batch, const std::vector<Tenso
     content.masks.push_back(mask_from(visible[b], true));
     query.masks.push_back(mask_from(visible[b], false));
   }
-  Tensor h = dropout_if(random, word(batch.ids), dropout, kEmbeddings);
+  Tensor h = dropout_if(random, word(batch.ids), dropout, kEmbeddingsStream);
   Tensor g = expand(reshape(query_seed.value, {1, C}), {N, C});
   g = dropout_if(random, g, dropout, kQueryStream);
   for (size_t i = 0; i < layers.size(); ++i) {
-    const Random stream = random ? random->split(kEncoder).split(i) : Random(0);
+    const Random stream = random ? random->split(kLayersStream).split(i) : Random(0);
     const Random of_query = stream.split(kQueryStream);
     const Tensor seen = h;
     h = layers[i](seen, seen, content, random ? &stream : nullptr);
@@ -237,11 +240,11 @@ void for_each_linear(XlnetBody& body, const F& f) {
 }  // namespace
 
 void XlnetBody::pack() {
-  for_each_linear(*this, [](Linear& linear) { linear.packed.pack(linear.weight); });
+  for_each_linear(*this, [](Linear& linear) { linear.pack(); });
 }
 
 void XlnetBody::unpack() {
-  for_each_linear(*this, [](Linear& linear) { linear.packed.clear(); });
+  for_each_linear(*this, [](Linear& linear) { linear.unpack(); });
 }
 
 }  // namespace ink

@@ -22,6 +22,8 @@ namespace ink {
 // What both streams of a layer look at.
 struct RelativeContext {
   const Packed& batch;
+  // For each sequence (T, T): 1 where two tokens are of different segments, else 0.
+  std::vector<Tensor> differences;
   Tensor distances;  // (2T − 1, C): R from distance T − 1 down to −(T − 1), T the longest sequence
   // For each sequence (T, T): what is added to its scores; undefined: nothing.
   std::vector<Tensor> masks;
@@ -42,7 +44,7 @@ struct RelativeSelfAttention {
 
  private:
   Tensor one_sequence(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& r,
-                      const Tensor& segment, const Tensor& mask, const Random* random) const;
+                      const Tensor& different, const Tensor& mask, const Random* random) const;
 };
 
 struct XlnetLayer {

@@ -30,23 +30,4 @@ std::vector<double> median_milliseconds(std::span<const std::function<void(int64
   return medians;
 }
 
-std::vector<Latency> measure_latency(std::span<const Session* const> sessions, const Features& data,
-                                     int64_t rounds) {
-  const auto median_of = [&](int64_t size) {
-    std::vector<std::function<void(int64_t)>> calls;
-    for (const Session* session : sessions) {
-      calls.emplace_back([&data, session, size](int64_t round) {
-        std::vector<int64_t> rows;
-        for (int64_t i = 0; i < size; ++i) rows.push_back((round * size + i) % data.size());
-        session->logits(data.batch(rows).inputs);
-      });
-    }
-    return median_milliseconds(calls, rounds);
-  };
-  const std::vector<double> one = median_of(1), thirty_two = median_of(32);
-  std::vector<Latency> result;
-  for (size_t i = 0; i < sessions.size(); ++i) result.push_back({one[i], thirty_two[i]});
-  return result;
-}
-
 }  // namespace ink

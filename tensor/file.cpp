@@ -23,8 +23,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string reason(int code) { return std::generic_category().message(code); }
-
 std::string in_megabytes(uint64_t bytes) {
   return bytes < 10'000'000 ? std::to_string(bytes) + " bytes"
                             : std::to_string(bytes / 1'000'000) + " MB";
@@ -248,6 +246,8 @@ void write_atomically(const fs::path& path, const std::function<void(FileWriter&
 }
 
 // ── folders ─────────────────────────────────────────────────────────────────────────────────────
+
+std::string reason(int code) { return std::generic_category().message(code); }
 
 int remove_stale_temporaries(const fs::path& folder) {
   std::error_code code;

@@ -75,6 +75,9 @@ void write_atomically(const std::filesystem::path& path,
 // Removes temporaries in `folder` that processes left which no longer run here; returns how many.
 int remove_stale_temporaries(const std::filesystem::path& folder);
 
+// The system's words for an errno, read right after the call that failed.
+std::string reason(int code);
+
 // Creates a folder and its parents; no error when it exists.
 void create_folders(const std::filesystem::path& folder);
 // Makes a finished rename, creation or removal inside `folder` survive a power loss.

@@ -45,6 +45,15 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
   return best;
 }
 
+std::string alternatives(std::span<const std::string_view> names) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) text += i + 1 < names.size() ? ", " : " or ";
+    text += names[i];
+  }
+  return text;
+}
+
 void check_keys(const Json& object, std::initializer_list<std::string_view> known) {
   check_keys(object, std::span(known.begin(), known.size()));
 }

@@ -13,6 +13,9 @@ namespace ink {
 // empty when all are farther than a third of the longer word's length, rounded.
 std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 
+// "a, b or c", for messages.
+std::string alternatives(std::span<const std::string_view> names);
+
 // Raises Error unless `object` is an object whose keys are all known:
 // "distill.json: unknown key 'temprature'; did you mean 'temperature'?"
 void check_keys(const Json& object, std::span<const std::string_view> known);

@@ -19,7 +19,7 @@ void read_config(const Json& json, ModelConfig& config) {
   config.pad_token_id = 5;
   config.max_position_embeddings = 1 << 20;  // no limit of its own
   config.relative.clamp_len = json.integer("clamp_len", -1);
-  config.classifier_dropout = json.real("summary_last_dropout", 0.1);
+  config.classifier_dropout = 0.1;
   config.tagging_dropout = 0;
 }
 

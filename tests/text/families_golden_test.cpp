@@ -34,15 +34,9 @@ std::string hash_of_block(const Tokenizer& tokenizer, char32_t block) {
     if (c < 0xD800 || c >= 0xE000) points += c;
   golden::Hash hash;
   for (size_t at = 0; at < points.size(); at += 64) {
-    std::u32string alone, letters, accents;
-    for (const char32_t c : std::u32string_view(points).substr(at, 64)) {
-      const std::u32string space = alone.empty() ? U"" : U" ";
-      alone += space + c;
-      letters += space + U'a' + c + U'b';
-      accents += space + U"e\u0301" + c + U"\u0323\u00e9";
-    }
-    for (const std::u32string& text : {alone, letters, accents})
+    golden::for_each_context(points, at, [&](const std::u32string& text) {
       hash.add(tokenizer.pieces(encode_utf8(text)));
+    });
   }
   return hash.text();
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensor/file.h"
@@ -87,6 +88,19 @@ inline std::vector<std::string> texts_of(const std::filesystem::path& path) {
   std::vector<std::string> texts;
   collect_strings(parse_json(content, path.string()), texts);
   return texts;
+}
+
+// Calls f(text) with 64 of `points` from `at` on: alone, between letters, between accents.
+template <class F>
+void for_each_context(std::u32string_view points, size_t at, const F& f) {
+  std::u32string alone, letters, accents;
+  for (const char32_t c : points.substr(at, 64)) {
+    const std::u32string space = alone.empty() ? U"" : U" ";
+    alone += space + c;
+    letters += space + U'a' + c + U'b';
+    accents += space + U"e\u0301" + c + U"\u0323\u00e9";
+  }
+  for (const std::u32string& text : {alone, letters, accents}) f(text);
 }
 
 inline std::vector<int32_t> integers(const Json& array) {
