@@ -1,8 +1,9 @@
-// Reading a verb's options from the command line and from a JSON file, and explaining them.
+// Reading a verb's options from the command line, with CLI11, and from a JSON file.
 #include "cli/command.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
+#include <functional>
 #include <utility>
 
 #include "cli/format.h"
@@ -13,181 +14,195 @@ namespace ink::cli {
 namespace {
 
 constexpr size_t kMargin = 26, kWidth = 100;  // columns of --help: where explanations begin and end
+constexpr int kMostWords = 1 << 20;           // of a list
 
-// Words of `text` from column kMargin on, in as many lines as they need.
-std::string wrapped(const std::string& text) {
-  std::string lines;
-  size_t column = kMargin;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find(' ', at), text.size());
-    if (column + (end - at) > kWidth) {
-      lines += '\n' + std::string(kMargin, ' ');
-      column = kMargin;
-    } else if (at > 0) {
-      lines += ' ';
+// `text` in lines short enough to stand from kMargin to kWidth.
+std::string wrapped(std::string text) {
+  size_t line = 0, space = std::string::npos;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    if (i < text.size() && text[i] != ' ') continue;
+    if (i - line > kWidth - kMargin && space != std::string::npos) {
+      text[space] = '\n';
+      line = space + 1;
     }
-    lines += text.substr(at, end - at);
-    column += end - at + 1;
-    at = end + 1;
+    space = i;
   }
-  return lines;
+  return text;
 }
+
+// What an option does with its words; `place` says where they stand.
+using Words = std::vector<std::string>;
+using Setter = std::function<void(const Words& words, const std::string& place)>;
+
+// The setter of an option of one word.
+template <class F>
+Setter one(F set) {
+  return [set = std::move(set)](const Words& words, const std::string& place) {
+    if (words.size() != 1)
+      throw UsageError(place + ": expected one value, got " + std::to_string(words.size()));
+    set(words[0], place);
+  };
+}
+
+struct Entry {
+  CLI::Option* option;
+  Setter set;
+  bool given = false;
+
+  std::string name() const { return option->get_name(); }        // --max-length
+  std::string key() const { return option->get_single_name(); }  // max-length
+  bool many() const { return option->get_expected_max() > 1; }
+};
 
 }  // namespace
 
-Command::Command(std::string name, std::string summary)
-    : name_(std::move(name)), summary_(std::move(summary)) {}
+struct Command::Parser {
+  CLI::App app;
+  std::string section = "Options";
+  std::vector<Entry> entries;
 
-// ── declaring ───────────────────────────────────────────────────────────────────────────────────
-
-void Command::add(Entry entry) {
-  entry.section = section_;
-  if (!entry.many) {  // exactly one value
-    entry.set = [set = std::move(entry.set)](const auto& words, const std::string& place) {
-      if (words.size() != 1)
-        throw UsageError(place + ": expected one value, got " + std::to_string(words.size()));
-      set(words, place);
-    };
+  void add(CLI::Option* option, const std::string& type, const std::string& help, Setter set) {
+    option->group(section)->option_text(type)->description(wrapped(help));
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);  // read_line() judges
+    entries.push_back({option, std::move(set)});
   }
-  entries_.push_back(std::move(entry));
+  void add(const std::string& name, const std::string& type, const std::string& standard,
+           const std::string& help, Setter set) {
+    const std::string shown = standard.empty() ? "" : " (default " + standard + ")";
+    add(app.add_option(name), type, help + shown, std::move(set));
+  }
+
+  const Entry* find(const std::string& name) const;
+  std::vector<std::string> names(std::string (Entry::*)() const) const;
+  bool read_line(const std::string& verb, std::vector<std::string> words);
+};
+
+Command::Command(std::string name, const std::string& summary)
+    : name_(std::move(name)), parser_(std::make_unique<Parser>()) {
+  CLI::App& app = parser_->app;
+  app.name("inkstone " + name_);
+  app.description("inkstone " + name_ + ": " + summary + "\n");
+  app.set_help_flag("-h,--help")->group("");
+  app.allow_extras();
+  const auto formatter = app.get_formatter();
+  formatter->column_width(kMargin);
+  formatter->label("Usage", "usage");
+  formatter->label("OPTIONS", "options");
 }
+
+Command::~Command() = default;
 
 void Command::option(const std::string& name, int64_t& target, const std::string& help,
                      const WholeRange& range) {
-  add({.name = name,
-       .type = "N",
-       .standard = std::to_string(target),
-       .help = help,
-       .set = [&target, range](const auto& words, const std::string& place) {
-         target = whole_from(words[0], range, place);
-       }});
+  parser_->add(name, "N", std::to_string(target), help,
+               one([&target, range](const std::string& word, const std::string& place) {
+                 target = whole_from(word, range, place);
+               }));
 }
 
 void Command::option(const std::string& name, double& target, const std::string& help,
                      const RealRange& range) {
-  add({.name = name,
-       .type = "REAL",
-       .standard = formatted("%g", target),
-       .help = help,
-       .set = [&target, range](const auto& words, const std::string& place) {
-         target = real_from(words[0], range, place);
-       }});
+  parser_->add(name, "REAL", formatted("%g", target), help,
+               one([&target, range](const std::string& word, const std::string& place) {
+                 target = real_from(word, range, place);
+               }));
 }
 
 void Command::text(const std::string& name, std::string& target, const std::string& help) {
-  add({.name = name,
-       .type = "TEXT",
-       .standard = target,
-       .help = help,
-       .set = [&target](const auto& words, const std::string&) { target = words[0]; }});
+  parser_->add(name, "TEXT", target, help,
+               one([&target](const std::string& word, const std::string&) { target = word; }));
 }
 
 void Command::path(const std::string& name, std::string& target, const std::string& help) {
   text(name, target, help);
-  entries_.back().type = "PATH";
+  parser_->entries.back().option->option_text("PATH");
 }
 
 void Command::list(const std::string& name, std::vector<std::string>& target,
                    const std::string& help, const std::string& type) {
-  add({.name = name,
-       .type = type + "...",
-       .help = help,
-       .many = true,
-       .set = [&target](const auto& words, const std::string& place) {
-         if (words.empty()) throw UsageError(place + ": expected at least one value, got none");
-         target = words;
-       }});
+  parser_->add(parser_->app.add_option(name)->expected(1, kMostWords), type + "...", help,
+               [&target](const Words& words, const std::string& place) {
+                 if (words.empty())
+                   throw UsageError(place + ": expected at least one value, got none");
+                 target = words;
+               });
 }
 
 void Command::choice(const std::string& name, std::string& target,
                      const std::vector<std::string>& known, const std::string& help) {
-  std::string type;
-  for (const std::string& each : known) type += (type.empty() ? "" : "|") + each;
-  add({.name = name,
-       .type = type,
-       .standard = target,
-       .help = help,
-       .set = [&target, known](const auto& words, const std::string& place) {
-         check_choice(words[0], known, place);
-         target = words[0];
-       }});
+  parser_->add(name, CLI::detail::join(known, "|"), target, help,
+               one([&target, known](const std::string& word, const std::string& place) {
+                 check_choice(word, known, place);
+                 target = word;
+               }));
 }
 
 void Command::flag(const std::string& name, bool& target, const std::string& help) {
-  add({.name = name, .help = help, .set = [&target](const auto& words, const std::string& place) {
-         target = truth_from(words[0], place);
-       }});
+  parser_->add(parser_->app.add_flag(name), "", help,
+               one([&target](const std::string& word, const std::string& place) {
+                 target = truth_from(word, place);
+               }));
 }
 
 void Command::require(const std::string& name) { required_.push_back(name); }
 
 void Command::own_keys(const std::vector<std::string>& keys) { own_keys_ = keys; }
 
+void Command::section(const std::string& title) { parser_->section = title; }
+
 // ── reading ─────────────────────────────────────────────────────────────────────────────────────
 
-Command::Entry* Command::find(const std::string& name) {
-  const auto found = std::ranges::find(entries_, name, &Entry::name);
-  return found == entries_.end() ? nullptr : &*found;
+const Entry* Command::Parser::find(const std::string& name) const {
+  const auto found = std::ranges::find(entries, name, &Entry::name);
+  return found == entries.end() ? nullptr : &*found;
+}
+
+std::vector<std::string> Command::Parser::names(std::string (Entry::*name)() const) const {
+  std::vector<std::string> all;
+  for (const Entry& entry : entries) all.push_back((entry.*name)());
+  return all;
 }
 
 bool Command::given(const std::string& name) const {
-  const auto found = std::ranges::find(entries_, name, &Entry::name);
-  return found != entries_.end() && found->given;
+  const Entry* entry = parser_->find(name);
+  return entry && entry->given;
 }
 
-void Command::fail_unknown(const std::string& place, const std::string& name) const {
-  std::vector<std::string> known;
-  for (const Entry& e : entries_) {
-    if (place.empty() || e.name != "--config") known.push_back(place.empty() ? e.name : e.key());
-  }
-  if (!place.empty()) known.insert(known.end(), own_keys_.begin(), own_keys_.end());
-  throw UsageError(place + "'" + name + "' is no option of '" + name_ + "'" +
-                   suggestion(name, known));
+namespace {
+
+[[noreturn]] void fail_without_value(const std::string& name) {
+  throw UsageError(name + ": expected a value behind it, got none");
 }
 
-// Reads the option that stands at arguments[at]; returns where the next one is.
-size_t Command::read_option(const std::vector<std::string>& arguments, size_t at) {
-  const size_t equals = arguments[at].find('=');
-  const std::string name = arguments[at].substr(0, equals);
-  ++at;
-  Entry* entry = find(name);
-  if (!entry) fail_unknown("", name);
-  if (entry->given && !entry->many) throw UsageError(name + ": expected once, got twice");
-  const size_t before = entry->words.size();
-  std::vector<std::string>& words = entry->words;
-  if (equals != std::string::npos) {
-    words.push_back(arguments[at - 1].substr(equals + 1));
-  } else if (entry->type.empty()) {
-    words.emplace_back("true");
-  } else {
-    const size_t most = entry->many ? arguments.size() : 1;
-    while (at < arguments.size() && words.size() < before + most &&
-           !arguments[at].starts_with("--"))
-      words.push_back(arguments[at++]);
-  }
-  if (words.size() == before) throw UsageError(name + ": expected a value behind it, got none");
-  entry->set(words, name);
-  entry->given = true;
-  return at;
+void set_from_line(Entry& entry) {
+  const Words& words = entry.option->results();
+  if (words.empty()) return;
+  if (words[0].starts_with("--")) fail_without_value(entry.name());
+  if (words.size() > 1 && !entry.many())
+    throw UsageError(entry.name() + ": expected once, got twice");
+  entry.set(words, entry.name());
+  entry.given = true;
 }
+
+}  // namespace
 
 // False when help was asked for.
-bool Command::read_arguments(const std::vector<std::string>& arguments) {
-  const auto asks = [](const std::string& word) { return word == "--help" || word == "-h"; };
-  if (std::ranges::any_of(arguments, asks)) return false;
-  for (size_t at = 0; at < arguments.size();) {
-    const std::string& word = arguments[at];
-    if (word.starts_with("--")) {
-      at = read_option(arguments, at);
-      continue;
-    }
-    const auto next = std::ranges::find_if(
-        entries_, [](const Entry& e) { return !e.name.starts_with("--") && !e.given; });
-    if (next == entries_.end() || word.starts_with("-")) fail_unknown("", word);
-    next->set({word}, next->name);
-    next->given = true;
-    ++at;
+bool Command::Parser::read_line(const std::string& verb, std::vector<std::string> words) {
+  std::ranges::reverse(words);  // as CLI11 wants them
+  try {
+    app.parse(words);
+  } catch (const CLI::CallForHelp&) {
+    return false;
+  } catch (const CLI::ArgumentMismatch& error) {  // "--text: 1 required …"
+    const std::string text = error.what();
+    fail_without_value(text.substr(0, text.find(':')));
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(error.what());
   }
+  for (Entry& entry : entries) set_from_line(entry);
+  if (const Words unknown = app.remaining(); !unknown.empty())
+    throw UsageError("'" + unknown[0] + "' is no option of '" + verb + "'" +
+                     suggestion(unknown[0], names(&Entry::name)));
   return true;
 }
 
@@ -200,9 +215,14 @@ void Command::read_file_options() {
     if (std::ranges::find(own_keys_, m.key) != own_keys_.end()) continue;
     std::string key = m.key;
     std::ranges::replace(key, '_', '-');
-    const auto entry =
-        std::ranges::find_if(entries_, [&](const Entry& e) { return e.key() == key; });
-    if (entry == entries_.end() || key == "config") fail_unknown(config_ + ": ", m.key);
+    const auto entry = std::ranges::find(parser_->entries, key, &Entry::key);
+    if (entry == parser_->entries.end() || key == "config") {
+      std::vector<std::string> known = parser_->names(&Entry::key);
+      std::erase(known, "config");
+      known.insert(known.end(), own_keys_.begin(), own_keys_.end());
+      throw UsageError(config_ + ": '" + m.key + "' is no option of '" + name_ + "'" +
+                       suggestion(m.key, known));
+    }
     if (entry->given) continue;
     const std::string place = config_ + ": " + m.key;
     entry->set(words_of(m.value, place), place);
@@ -216,18 +236,16 @@ bool Command::parse(const std::vector<std::string>& arguments) {
   constexpr WholeRange kThreads{0, 256};
   option("--threads", threads_, "threads; 0 = one for each core", kThreads);
   option("--seed", seed, "seed of all random numbers");
-  add({.name = "--device",
-       .type = "cpu",
-       .standard = "cpu",
-       .help = "what computes; this build has no other device",
-       .set = [](const auto& words, const std::string& place) {
-         if (words[0] != "cpu")
-           throw UsageError(place + ": expected cpu, the only device of this build, got '" +
-                            words[0] + "'");
-       }});
+  parser_->add("--device", "cpu", "cpu", "what computes; this build has no other device",
+               one([](const std::string& word, const std::string& place) {
+                 if (word != "cpu")
+                   throw UsageError(place + ": expected cpu, the only device of this build, got '" +
+                                    word + "'");
+               }));
   flag("--json", json, "make the last line of output one JSON object with the results");
-  if (!read_arguments(arguments)) {
-    std::fputs(help().c_str(), stdout);
+  if (!parser_->read_line(name_, arguments)) {
+    const std::string help = parser_->app.help();
+    std::fputs(CLI::detail::find_and_replace(help, "\n\n\n", "\n\n").c_str(), stdout);
     return false;
   }
   if (!config_.empty()) read_file_options();
@@ -237,26 +255,6 @@ bool Command::parse(const std::vector<std::string>& arguments) {
   }
   if (threads_ > 0) set_threads(static_cast<int>(threads_));
   return true;
-}
-
-// ── explaining ──────────────────────────────────────────────────────────────────────────────────
-
-std::string Command::help() const {
-  std::string text = "inkstone " + name_ + ": " + summary_ + "\n\nusage: inkstone " + name_;
-  for (const Entry& e : entries_)
-    if (!e.name.starts_with("--")) text += " " + e.name;
-  text += " [options]\n";
-  const std::string* section = nullptr;
-  for (const Entry& e : entries_) {
-    if (!section || *section != e.section) text += "\n" + e.section + "\n";
-    section = &e.section;
-    std::string head = "  " + e.name + (e.type.empty() ? "" : " " + e.type);
-    head += head.size() + 2 > kMargin ? "\n" + std::string(kMargin, ' ')
-                                      : std::string(kMargin - head.size(), ' ');
-    text +=
-        head + wrapped(e.help + (e.standard.empty() ? "" : " (default " + e.standard + ")")) + "\n";
-  }
-  return text;
 }
 
 }  // namespace ink::cli

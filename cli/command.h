@@ -3,10 +3,11 @@
 // FILE is an object with the same options as keys; a flag on the command line wins over it. Every
 // value is read strictly, and an error names the place (the option, or file and key), what was
 // expected and what was found. Unknown options and keys are errors that name the nearest known one.
-// Every verb also has --config, --threads, --seed, --device and --json.
+// Every verb also has --config, --threads, --seed, --device and --json. CLI11 takes the command
+// line apart and writes --help; its header stays inside command.cpp.
 #pragma once
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ namespace ink::cli {
 
 class Command {
  public:
-  Command(std::string name, std::string summary);
+  Command(std::string name, const std::string& summary);
+  ~Command();
   Command(const Command&) = delete;
   Command& operator=(const Command&) = delete;
 
@@ -38,7 +40,7 @@ class Command {
   // Keys of the file that the verb reads itself, from file().
   void own_keys(const std::vector<std::string>& keys);
   // A heading in --help for the options that follow.
-  void section(const std::string& title) { section_ = title; }
+  void section(const std::string& title);
 
   // False when only help was asked for (and printed to stdout). Raises UsageError.
   bool parse(const std::vector<std::string>& arguments);
@@ -53,24 +55,11 @@ class Command {
   int status = 0;  // of the process, once the action has returned its results
 
  private:
-  struct Entry {
-    std::string name = {}, type = {}, standard = {}, help = {}, section = {};  // no type: a flag
-    bool many = false;
-    std::function<void(const std::vector<std::string>& words, const std::string& place)> set;
-    bool given = false;
-    std::vector<std::string> words = {};  // so far: a list may be given in several parts
-    std::string key() const { return name.substr(name.find_first_not_of('-')); }
-  };
-  void add(Entry entry);
-  Entry* find(const std::string& name);
-  [[noreturn]] void fail_unknown(const std::string& place, const std::string& name) const;
-  bool read_arguments(const std::vector<std::string>& arguments);
-  size_t read_option(const std::vector<std::string>& arguments, size_t at);
+  struct Parser;  // CLI11's, with what each option does with its words
   void read_file_options();
-  std::string help() const;
 
-  std::string name_, summary_, section_ = "Options";
-  std::vector<Entry> entries_;
+  std::string name_;
+  std::unique_ptr<Parser> parser_;
   std::vector<std::string> required_, own_keys_;
   std::string config_;
   int64_t threads_ = 0;

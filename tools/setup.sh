@@ -12,6 +12,7 @@ cmake               build  cmake
 ninja-build         build  ninja
 libopenblas-dev     build  /usr/include/*/openblas*/openblas_config.h
 nlohmann-json3-dev  build  /usr/include/nlohmann/json.hpp
+libcli11-dev        build  /usr/include/CLI/CLI.hpp
 libcurl4-openssl-dev build /usr/include/*/curl/curl.h
 libgtest-dev        test   /usr/include/gtest/gtest.h
 pkg-config          test   pkg-config

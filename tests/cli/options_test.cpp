@@ -16,6 +16,7 @@ TEST_F(Cli, WrongUseSuggestsTheNearestName) {
   expect_failure("info", 2, {"expected model"});
   expect_failure("info a b", 2, {"'b'"});
   expect_failure("tokenize --vocab", 2, {"--vocab: expected a value"});
+  expect_failure("tokenize --vocab --max-length 3", 2, {"--vocab: expected a value"});
   expect_failure("tokenize --vocab a --vocab b", 2, {"--vocab: expected once"});
   expect_failure(
       "pretrain --text text.txt --out x --architecture small.json --vocab vocab.txt "
@@ -149,6 +150,7 @@ TEST_F(Cli, HelpIsPlain) {
   EXPECT_NE(help.find("--learning-rate REAL"), std::string::npos) << help;
   EXPECT_NE(help.find("(default 0.0001)"), std::string::npos) << help;
   EXPECT_EQ(help.find("[]"), std::string::npos) << help;
+  EXPECT_EQ(help.find("\n\n\n"), std::string::npos) << help;
   for (size_t at = 0; at < help.size();) {
     const size_t end = help.find('\n', at);
     EXPECT_LE(end - at, 100U) << help.substr(at, end - at);
