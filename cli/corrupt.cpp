@@ -92,19 +92,19 @@ std::string in_colour(const Instance& instance, const Corrupted& c, const Vocabu
   std::string line;
   size_t next = 0;
   for (size_t i = 0; i < instance.ids.size(); ++i) {
-    const std::string& before = vocabulary.token(instance.ids[i]);
-    const std::string& after = vocabulary.token(c.inputs[i]);
+    const std::string_view before = vocabulary.token(instance.ids[i]);
+    const std::string_view after = vocabulary.token(c.inputs[i]);
     const bool selected = next < c.positions.size() && c.positions[next] == static_cast<int32_t>(i);
     next += selected;
     if (!instance.continues[i] && i > 0) line += ' ';
     if (instance.special[i]) {
-      line += "\033[2m" + before + "\033[0m";
+      line.append("\033[2m").append(before).append("\033[0m");
     } else if (!selected) {
       line += before;
     } else if (c.inputs[i] == vocabulary.mask()) {
-      line += "\033[7m" + before + "\033[0m";  // masked: inverse
+      line.append("\033[7m").append(before).append("\033[0m");  // masked: inverse
     } else if (c.inputs[i] == instance.ids[i]) {
-      line += "\033[33m" + before + "\033[0m";  // kept: yellow
+      line.append("\033[33m").append(before).append("\033[0m");  // kept: yellow
     } else {
       line.append("\033[31m")
           .append(after)

@@ -56,6 +56,17 @@ size_t end_of_word(std::u32string_view text, size_t at) {
   return gives_one ? end - 1 : end;
 }
 
+// The two tokens of a line of merges.
+std::pair<std::string_view, std::string_view> parts_of(std::string_view line, size_t number,
+                                                       const std::string& source) {
+  const size_t space = line.find(' ');
+  check(
+      space != 0 && space < line.size() - 1 && line.find(' ', space + 1) == std::string_view::npos,
+      "byte_bpe: ", source, ":", number, ": expected two tokens and a space between them, got '",
+      line.substr(0, 80), "'");
+  return {line.substr(0, space), line.substr(space + 1)};
+}
+
 }  // namespace
 
 // What cutting needs for a while, kept from word to word.
@@ -72,9 +83,9 @@ struct ByteBpe::Scratch {
   std::vector<Candidate> heap;
 };
 
-ByteBpe::ByteBpe(const Vocabulary& vocabulary, std::vector<Merge> merges, ByteBpeOptions options,
+ByteBpe::ByteBpe(const Vocabulary& vocabulary, std::string_view merges, ByteBpeOptions options,
                  const std::string& source)
-    : options_(options), merges_(std::move(merges)) {
+    : options_(options) {
   for (size_t byte = 0; byte < 256; ++byte) {
     std::string token;
     append_utf8(token, kByteCharacters[byte]);
@@ -83,21 +94,10 @@ ByteBpe::ByteBpe(const Vocabulary& vocabulary, std::vector<Merge> merges, ByteBp
           source);
     byte_ids_[byte] = *id;
   }
-  check(merges_.size() < size_t{1} << 30, "byte_bpe: expected fewer than 2^30 merges in ", source);
-  rules_.resize(std::bit_ceil(2 * merges_.size() + 2));
-  shift_ = 64 - std::countr_zero(rules_.size());
-  for (size_t rank = 0; rank < merges_.size(); ++rank) {
-    const auto& [left, right] = merges_[rank];
-    const auto a = vocabulary.find(left), b = vocabulary.find(right),
-               merged = vocabulary.find(left + right);
-    check(a && b && merged, "byte_bpe: ", source, ": merge ", rank + 1, ", '", left, "' with '",
-          right, "': expected both and '", left + right, "' in the vocabulary");
-    add_rule(static_cast<uint64_t>(*a) << 32 | static_cast<uint32_t>(*b),
-             static_cast<int32_t>(rank), *merged);
-  }
+  read_merges(vocabulary, merges, source);
   const auto is_space = [](char32_t c) { return c == kSpaceCharacter || is_whitespace(c); };
-  for (const std::string& utf8 : vocabulary.tokens()) {
-    const std::u32string token = decode_utf8(utf8);
+  for (int32_t id = 0; id < vocabulary.size(); ++id) {
+    const std::u32string token = decode_utf8(vocabulary.token(id));
     const auto first = std::find_if_not(token.begin(), token.end(), is_space);
     const auto last = std::find_if_not(token.rbegin(), token.rend(), is_space);
     spaces_.push_back(
@@ -106,14 +106,41 @@ ByteBpe::ByteBpe(const Vocabulary& vocabulary, std::vector<Merge> merges, ByteBp
   Scratch scratch;
   whole_words_.reserve(merges_.size());
   for (const auto& [left, right] : merges_) {
-    const std::string word = bytes_of(left + right);
+    std::string word = bytes_of(vocabulary.token(left));
+    word += bytes_of(vocabulary.token(right));
     merge(word, scratch);
     const Symbol& first = scratch.symbols[0];
     if (first.next < 0) whole_words_.try_emplace(word, first.id);
   }
 }
 
-void ByteBpe::add_rule(uint64_t pair, int32_t rank, int32_t merged) {
+void ByteBpe::read_merges(const Vocabulary& vocabulary, std::string_view lines,
+                          const std::string& source) {
+  const auto count = static_cast<size_t>(std::ranges::count(lines, '\n')) + 1;
+  check(count < size_t{1} << 30, "byte_bpe: expected fewer than 2^30 merges in ", source);
+  merges_.reserve(count);
+  rules_.resize(std::bit_ceil(2 * count + 2));
+  shift_ = 64 - std::countr_zero(rules_.size());
+  std::string both;
+  for (size_t number = 1; !lines.empty(); ++number) {
+    const size_t end = std::min(lines.find('\n'), lines.size());
+    std::string_view line = lines.substr(0, end);
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty() || line.starts_with("#version")) continue;
+    const auto [left, right] = parts_of(line, number, source);
+    const auto a = vocabulary.find(left), b = vocabulary.find(right),
+               merged = vocabulary.find(both.assign(left).append(right));
+    check(a && b && merged, "byte_bpe: ", source, ":", number, ": '", left, "' with '", right,
+          "': expected both and '", both, "' in the vocabulary");
+    add_rule({*a, *b}, static_cast<int32_t>(merges_.size()), *merged);
+    merges_.emplace_back(*a, *b);
+  }
+}
+
+void ByteBpe::add_rule(const Merge& merge, int32_t rank, int32_t merged) {
+  const uint64_t pair =
+      static_cast<uint64_t>(merge.first) << 32 | static_cast<uint32_t>(merge.second);
   size_t i = pair * 0x9E3779B97F4A7C15u >> shift_;
   while (rules_[i].pair != pair && rules_[i].pair != ~uint64_t{0})
     i = (i + 1) & (rules_.size() - 1);

@@ -29,10 +29,12 @@ struct ByteBpeOptions {
 
 class ByteBpe {
  public:
-  using Merge = std::pair<std::string, std::string>;
+  using Merge = std::pair<int32_t, int32_t>;  // ids of the left and the right token
 
-  // Raises Error, naming `source`, when a byte or a merge's parts or result have no token.
-  ByteBpe(const Vocabulary& vocabulary, std::vector<Merge> merges, ByteBpeOptions options = {},
+  // `merges` has the form of merges.txt: a line for each, two tokens with a space between them.
+  // Raises Error, naming `source` and the line, for other lines, and when a byte or a merge's parts
+  // or result have no token.
+  ByteBpe(const Vocabulary& vocabulary, std::string_view merges, ByteBpeOptions options = {},
           const std::string& source = "merges");
 
   void cut(const Normalized& text, TokenSink& out) const;
@@ -61,7 +63,8 @@ class ByteBpe {
     using is_transparent = void;  // NOLINT: the name is the standard library's
     size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
   };
-  void add_rule(uint64_t pair, int32_t rank, int32_t merged);
+  void read_merges(const Vocabulary& vocabulary, std::string_view lines, const std::string& source);
+  void add_rule(const Merge& merge, int32_t rank, int32_t merged);
   const Rule* rule(int32_t left, int32_t right) const;
   void merge(std::string_view word, Scratch& scratch) const;
   void cut_word(std::u32string_view word, const int32_t* source, Scratch& scratch,

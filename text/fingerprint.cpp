@@ -8,7 +8,7 @@ namespace ink {
 Json fingerprint_of(const Tokenizer& tokenizer) {
   const Vocabulary& vocabulary = tokenizer.vocabulary();
   Digest digest;
-  for (const std::string& token : vocabulary.tokens()) digest.add(token);
+  for (int32_t id = 0; id < vocabulary.size(); ++id) digest.add(vocabulary.token(id));
   const SpecialTokens& s = vocabulary.special_tokens();
   for (const std::string* name : {&s.unk, &s.cls, &s.sep, &s.mask, &s.pad}) digest.add(*name);
   const NormalizeOptions& options = tokenizer.options();

@@ -16,7 +16,7 @@ std::vector<AddedToken> special_tokens_of(const Vocabulary& v) {
   for (const int32_t id : {v.unk(), v.cls(), v.sep(), v.mask(), v.pad()}) {
     const auto same = [&](const AddedToken& t) { return t.id == id; };
     if (std::none_of(out.begin(), out.end(), same))
-      out.push_back({.content = v.token(id), .id = id});
+      out.push_back({.content = std::string(v.token(id)), .id = id});
   }
   return out;
 }
@@ -192,23 +192,23 @@ std::vector<Encoding> Tokenizer::encode_all(std::span<const std::string> texts,
 
 namespace {
 
-std::string join_words(std::span<const std::string* const> tokens, std::string_view prefix) {
+std::string join_words(std::span<const std::string_view> tokens, std::string_view prefix) {
   std::string out;
   for (size_t i = 0; i < tokens.size(); ++i) {
-    const std::string& token = *tokens[i];
+    const std::string_view token = tokens[i];
     const bool glued = token.starts_with(prefix) && i > 0;
     const bool closes = token == "." || token == "," || token == "!" || token == "?";
     if (i > 0 && !glued && !closes) out += ' ';
-    out += glued ? std::string_view(token).substr(prefix.size()) : std::string_view(token);
+    out += glued ? token.substr(prefix.size()) : token;
   }
   return out;
 }
 
-std::string join_marked(std::span<const std::string* const> tokens, bool drop_first_space) {
+std::string join_marked(std::span<const std::string_view> tokens, bool drop_first_space) {
   constexpr std::string_view kSpaceMark = "▁";
   std::string out;
   for (size_t i = 0; i < tokens.size(); ++i) {
-    std::string_view rest = *tokens[i];
+    std::string_view rest = tokens[i];
     while (!rest.empty()) {
       const size_t mark = rest.find(kSpaceMark);
       out += rest.substr(0, mark);
@@ -220,20 +220,20 @@ std::string join_marked(std::span<const std::string* const> tokens, bool drop_fi
   return out;
 }
 
-std::string join_bytes(std::span<const std::string* const> tokens) {
+std::string join_bytes(std::span<const std::string_view> tokens) {
   std::string bytes;
-  for (const std::string* token : tokens) bytes += ByteBpe::bytes_of(*token);
+  for (const std::string_view token : tokens) bytes += ByteBpe::bytes_of(token);
   return replace_invalid_utf8(bytes);
 }
 
 }  // namespace
 
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
-  std::vector<const std::string*> tokens;
+  std::vector<std::string_view> tokens;
   for (const int32_t id : ids) {
-    const std::string& token = vocabulary().token(id);
+    const std::string_view token = vocabulary().token(id);
     const AddedToken* added = added_.find_id(id);
-    if (!skip_special || !added || !added->special) tokens.push_back(&token);
+    if (!skip_special || !added || !added->special) tokens.push_back(token);
   }
   if (const auto* wordpiece = std::get_if<WordPiece>(&parts_.model))
     return join_words(tokens, wordpiece->options().prefix);

@@ -23,13 +23,16 @@ AddedToken read_added_token(const Json& item) {
           .special = item.boolean("special", false)};
 }
 
-ByteBpe::Merge read_merge(const Json& item, const std::string& source) {
-  if (item.is_array()) return {item.string(0), item.string(1)};
-  const std::string& line = item.as_string(source + ": model: merges");
-  const size_t space = line.find(' ');
-  check(space != std::string::npos, "tokenizer: ", source,
+// Appends a merge, as merges.txt would have it.
+void read_merge(const Json& item, const std::string& source, std::string& lines) {
+  std::string line;
+  if (item.is_array())
+    line.append(item.string(0)).append(1, ' ').append(item.string(1));
+  else
+    line = item.as_string(source + ": model: merges");
+  check(!line.empty() && line.find('\n') == std::string::npos, "tokenizer: ", source,
         ": model: merges: expected two tokens and a space between them, got '", line, "'");
-  return {line.substr(0, space), line.substr(space + 1)};
+  lines.append(line).append(1, '\n');
 }
 
 // The lists of the file, which make up nearly all of it, taken as they are read, so that no more
@@ -37,7 +40,7 @@ ByteBpe::Merge read_merge(const Json& item, const std::string& source) {
 struct Lists {
   std::vector<std::pair<int32_t, std::string>> vocabulary;  // ids and tokens
   std::vector<double> scores;                               // of a Unigram model's, in order
-  std::vector<ByteBpe::Merge> merges;
+  std::string merges;                                       // lines as in merges.txt
   std::vector<AddedToken> added;
   Json rest;
 };
@@ -45,7 +48,7 @@ struct Lists {
 Lists read_lists(std::string_view text, const std::string& source) {
   Lists out;
   const auto visit = [&](size_t path, std::string key, const Json& value) {
-    if (path == 1) return out.merges.push_back(read_merge(value, source));
+    if (path == 1) return read_merge(value, source, out.merges);
     if (path == 2) return out.added.push_back(read_added_token(value));
     if (value.is_array()) {  // a piece and its score; its place is its id
       out.vocabulary.emplace_back(static_cast<int32_t>(out.scores.size()), value.string(0));
@@ -139,8 +142,7 @@ ByteBpe read_bpe(const Json& model, Lists& lists, const Vocabulary& vocabulary) 
   for (const char* key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix",
                           "byte_fallback", "ignore_merges"})
     refuse(model, key);
-  return ByteBpe(vocabulary, std::move(lists.merges), read_byte_level(lists.rest),
-                 model.where("merges"));
+  return ByteBpe(vocabulary, lists.merges, read_byte_level(lists.rest), model.where("merges"));
 }
 
 Unigram read_unigram(const Json& model, Lists& lists, const Vocabulary& vocabulary) {
@@ -213,7 +215,8 @@ Json write_added_tokens(const std::vector<AddedToken>& added) {
 // Tokens that the model itself knows: for Unigram those with a score, for the others all.
 Json write_vocabulary(const Vocabulary& vocabulary) {
   Json::Members out;
-  for (int32_t id = 0; id < vocabulary.size(); ++id) out.push_back({vocabulary.token(id), id});
+  for (int32_t id = 0; id < vocabulary.size(); ++id)
+    out.push_back({std::string(vocabulary.token(id)), id});
   return Json::make_object(std::move(out));
 }
 
@@ -241,7 +244,8 @@ Json byte_level(const ByteBpeOptions& options) {
 
 WrittenModel write_model(const ByteBpe& model, const Vocabulary& vocabulary) {
   Json merges = Json::make_array();
-  for (const auto& [left, right] : model.merges()) merges.append(Json::make_array({left, right}));
+  for (const auto& [left, right] : model.merges())
+    merges.append(Json::make_array({vocabulary.token(left), vocabulary.token(right)}));
   return {byte_level(model.options()), byte_level(model.options()),
           Json::make_object({{"type", "BPE"},
                              {"dropout", nullptr},

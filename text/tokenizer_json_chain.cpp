@@ -236,9 +236,9 @@ Json write_post_processor(const Template& frame, const Vocabulary& vocabulary) {
     Json out = Json::make_array();
     for (const TemplatePart& part : parts) {
       const bool is_token = part.kind == TemplatePart::Kind::token;
-      const std::string id = is_token                                 ? vocabulary.token(part.id)
-                             : part.kind == TemplatePart::Kind::first ? "A"
-                                                                      : "B";
+      const std::string id(is_token                                 ? vocabulary.token(part.id)
+                           : part.kind == TemplatePart::Kind::first ? "A"
+                                                                    : "B");
       if (is_token)
         special.set(id, Json::make_object({{"id", id},
                                            {"ids", Json::make_array({part.id})},

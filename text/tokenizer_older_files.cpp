@@ -2,6 +2,8 @@
 #include "text/tokenizer_older_files.h"
 
 #include <algorithm>
+#include <iterator>
+#include <unordered_map>
 
 #include "tensor/error.h"
 #include "tensor/file.h"
@@ -60,6 +62,14 @@ AddedToken from_decoder(const Json& item, int32_t id) {
           .special = item.boolean("special", false)};
 }
 
+// The id that is a value of JSON at `place`.
+int32_t id_from(const Json& id, int64_t highest, const std::string& place) {
+  const int64_t value = id.is_number() ? id.as_integer(place) : -1;
+  check(value >= 0 && value <= highest, "", place, ": expected an integer from 0 to ", highest,
+        ", got ", id.to_string());
+  return static_cast<int32_t>(value);
+}
+
 int32_t id_of(const std::string& digits, const std::string& place) {
   const bool plain = !digits.empty() && digits.size() < 9 &&
                      digits.find_first_not_of("0123456789") == std::string::npos;
@@ -67,62 +77,87 @@ int32_t id_of(const std::string& digits, const std::string& place) {
   return std::stoi(digits);
 }
 
-// What was added to the model's vocabulary: the special tokens and what the folder's files list.
-std::vector<AddedToken> added_tokens(const fs::path& folder, const Json& config,
-                                     std::vector<AddedToken> added) {
-  const auto put = [&](AddedToken token) {
-    const auto same = [&](const AddedToken& t) { return t.content == token.content; };
-    const auto at = std::find_if(added.begin(), added.end(), same);
-    if (at == added.end())
-      added.push_back(std::move(token));
+// The tokens that were added to a model's vocabulary, each content once.
+class AddedList {
+ public:
+  // The special tokens: where `find` knows them in the vocabulary, else from id `next` on.
+  template <class F>
+  AddedList(const SpecialTokens& names, const F& find, int32_t next) {
+    for (const std::string& name : in_order(names)) {
+      if (has(name)) continue;
+      const std::optional<int32_t> id = find(name);
+      put({.content = name, .id = id ? *id : next++});
+    }
+  }
+
+  bool has(const std::string& content) const { return places_.contains(content); }
+  void put(AddedToken token) {  // in the place of an earlier one
+    const auto [at, is_new] = places_.try_emplace(token.content, tokens_.size());
+    if (is_new)
+      tokens_.push_back(std::move(token));
     else
-      *at = std::move(token);
-  };
+      tokens_[at->second] = std::move(token);
+  }
+  std::vector<AddedToken> sorted() && {  // by id
+    std::ranges::sort(tokens_, {}, &AddedToken::id);
+    return std::move(tokens_);
+  }
+
+ private:
+  std::vector<AddedToken> tokens_;
+  std::unordered_map<std::string, size_t> places_;  // by content
+};
+
+// Puts to them what the folder's files list.
+void read_added(const fs::path& folder, const Json& config, AddedList& added) {
   if (const Json* decoder = config.find("added_tokens_decoder"); decoder && decoder->is_object())
     for (const auto& [digits, item] : decoder->members())
-      put(from_decoder(item, id_of(digits, decoder->where())));
+      added.put(from_decoder(item, id_of(digits, decoder->where())));
   const fs::path path = folder / "added_tokens.json";
-  if (!fs::exists(path)) return added;
+  if (!fs::exists(path)) return;
   const Json listed = parse_json(read_file(path, kMaxFileBytes), path.string());
   for (const auto& [token, id] : listed.members()) {
-    const auto same = [&, name = token](const AddedToken& t) { return t.content == name; };
-    if (std::none_of(added.begin(), added.end(), same))
-      put({.content = token,
-           .id = static_cast<int32_t>(listed.integer_between(token, 0, kMostTokens)),
-           .normalized = true,
-           .special = false});
+    if (added.has(token)) continue;
+    added.put({.content = token,
+               .id = id_from(id, kMostTokens, listed.where(token)),
+               .normalized = true,
+               .special = false});
   }
-  return added;
 }
 
-// Appends the added tokens that the model's vocabulary lacks, in order of ids.
-void append_added(std::vector<std::string>& tokens, std::vector<AddedToken>& added,
-                  const std::string& source) {
-  std::sort(added.begin(), added.end(),
-            [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
+// The added tokens that a vocabulary of `size` tokens lacks, which have to follow its own; `at`
+// gives the vocabulary's.
+template <class F>
+std::vector<std::string> missing(const std::vector<AddedToken>& added, size_t size, const F& at,
+                                 const std::string& source) {
+  std::vector<std::string> out;
   for (const AddedToken& token : added) {
     const auto id = static_cast<size_t>(token.id);
-    check(id <= tokens.size() && (id == tokens.size() || tokens[id] == token.content),
-          "tokenizer: ", source, ": expected added token '", token.content,
-          "' to have the next id, ", tokens.size(), ", or to stand in the vocabulary, got id ",
-          token.id);
-    if (id == tokens.size()) tokens.push_back(token.content);
-  }
-}
-
-std::vector<AddedToken> special_added(const std::vector<std::string>& tokens,
-                                      const SpecialTokens& names) {
-  std::vector<AddedToken> out;
-  auto next = static_cast<int32_t>(tokens.size());
-  for (const std::string& name : in_order(names)) {
-    const auto same = [&](const AddedToken& t) { return t.content == name; };
-    if (std::any_of(out.begin(), out.end(), same)) continue;
-    const auto at = std::find(tokens.begin(), tokens.end(), name);
-    const bool known = at != tokens.end();
-    out.push_back(
-        {.content = name, .id = known ? static_cast<int32_t>(at - tokens.begin()) : next++});
+    const size_t next = size + out.size();
+    const bool is_known = id < size && at(id) == token.content;
+    const bool is_twice = id >= size && id < next && out[id - size] == token.content;
+    check(is_known || is_twice || id == next, "tokenizer: ", source, ": expected added token '",
+          token.content, "' to have the next id, ", next,
+          ", or to stand in the vocabulary, got id ", token.id);
+    if (id == next) out.push_back(token.content);
   }
   return out;
+}
+
+// The same for a list of tokens, which it completes.
+void append_missing(std::vector<std::string>& tokens, const std::vector<AddedToken>& added,
+                    const std::string& source) {
+  const auto at = [&](size_t id) -> const std::string& { return tokens[id]; };
+  std::ranges::move(missing(added, tokens.size(), at, source), std::back_inserter(tokens));
+}
+
+AddedList special_added(const std::vector<std::string>& tokens, const SpecialTokens& names) {
+  const auto find = [&](const std::string& name) -> std::optional<int32_t> {
+    const auto at = std::ranges::find(tokens, name);
+    if (at == tokens.end()) return std::nullopt;
+    return static_cast<int32_t>(at - tokens.begin());
+  };
+  return {names, find, static_cast<int32_t>(tokens.size())};
 }
 
 std::optional<bool> optional_boolean(const Json& object, std::string_view key) {
@@ -134,10 +169,14 @@ std::optional<bool> optional_boolean(const Json& object, std::string_view key) {
 TokenizerParts read_bert(const fs::path& folder, const Json& config, const KnownNames& known) {
   const fs::path path = folder / "vocab.txt";
   const SpecialTokens names = names_of(Family::bert, known);
-  std::vector<std::string> tokens = Vocabulary::load(path, names).tokens();
-  std::vector<AddedToken> added = added_tokens(folder, config, special_added(tokens, names));
-  append_added(tokens, added, folder.string());
-  Vocabulary vocabulary(std::move(tokens), names, path.string());
+  Vocabulary vocabulary = Vocabulary::load(path, names);
+  AddedList list(
+      names, [&](const auto& name) { return vocabulary.find(name); }, vocabulary.size());
+  read_added(folder, config, list);
+  std::vector<AddedToken> added = std::move(list).sorted();
+  const auto at = [&](size_t id) { return vocabulary.token(static_cast<int32_t>(id)); };
+  const auto size = static_cast<size_t>(vocabulary.size());
+  vocabulary.append(missing(added, size, at, folder.string()), path.string());
   const NormalizeOptions options{
       .do_lower_case = config.boolean("do_lower_case", true),
       .strip_accents = optional_boolean(config, "strip_accents"),
@@ -148,43 +187,37 @@ TokenizerParts read_bert(const fs::path& folder, const Json& config, const Known
           std::move(added)};
 }
 
-std::vector<ByteBpe::Merge> read_merges(const fs::path& path) {
-  std::vector<ByteBpe::Merge> out;
-  const std::string content = read_file(path, kMaxFileBytes);
-  std::string_view rest = content;
-  for (size_t line = 1; !rest.empty(); ++line) {
-    const size_t end = std::min(rest.find('\n'), rest.size());
-    std::string_view text = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    if (text.ends_with('\r')) text.remove_suffix(1);
-    if (text.empty() || text.starts_with("#version")) continue;
-    const size_t space = text.find(' ');
-    check(space != 0 && space < text.size() - 1 &&
-              text.find(' ', space + 1) == std::string_view::npos,
-          "tokenizer: ", path.string(), ":", line,
-          ": expected two tokens and a space between them, got '", text.substr(0, 80), "'");
-    out.emplace_back(text.substr(0, space), text.substr(space + 1));
+// The tokens of vocab.json, by id.
+std::vector<std::string> read_vocab_json(const fs::path& path) {
+  std::vector<std::pair<int32_t, std::string>> members;
+  for_each_member(read_file(path, kMaxFileBytes), path.string(), {},
+                  [&](auto token, const Json& id) {
+                    const int32_t number = id_from(id, kMostTokens, path.string() + ": " + token);
+                    members.emplace_back(number, std::move(token));
+                  });
+  std::vector<std::string> tokens(members.size());
+  for (auto& [id, token] : members) {
+    const auto at = static_cast<size_t>(id);
+    check(at < tokens.size(), "tokenizer: ", path.string(), ": ", token,
+          ": expected an id below the number of tokens, ", tokens.size(), ", got ", id);
+    check(tokens[at].empty(), "tokenizer: '", tokens[at], "' and '", token, "' have the same id ",
+          at, " in ", path.string());
+    tokens[at] = std::move(token);
   }
-  return out;
+  return tokens;
 }
 
 TokenizerParts read_roberta(const fs::path& folder, const Json& config, const KnownNames& known) {
   const fs::path path = folder / "vocab.json";
-  const Json file = parse_json(read_file(path, kMaxFileBytes), path.string());
-  std::vector<std::string> tokens(file.members().size());
-  for (const auto& [token, id] : file.members()) {
-    const auto at = static_cast<size_t>(
-        file.integer_between(token, 0, static_cast<int64_t>(tokens.size()) - 1));
-    check(tokens[at].empty(), "tokenizer: '", tokens[at], "' and '", token, "' have the same id ",
-          at, " in ", path.string());
-    tokens[at] = token;
-  }
+  std::vector<std::string> tokens = read_vocab_json(path);
   const SpecialTokens names = names_of(Family::roberta, known);
-  std::vector<AddedToken> added = added_tokens(folder, config, special_added(tokens, names));
-  append_added(tokens, added, folder.string());
-  Vocabulary vocabulary(std::move(tokens), names, path.string());
+  AddedList list = special_added(tokens, names);
+  read_added(folder, config, list);
+  std::vector<AddedToken> added = std::move(list).sorted();
+  append_missing(tokens, added, folder.string());
+  Vocabulary vocabulary(std::exchange(tokens, {}), names, path.string());
   const fs::path merges = folder / "merges.txt";
-  ByteBpe model(vocabulary, read_merges(merges),
+  ByteBpe model(vocabulary, read_file(merges, kMaxFileBytes),
                 {.add_prefix_space = config.boolean("add_prefix_space", false),
                  .trim_offsets = config.boolean("trim_offsets", true)},
                 merges.string());
@@ -194,19 +227,14 @@ TokenizerParts read_roberta(const fs::path& folder, const Json& config, const Kn
 }
 
 // fairseq's own four come first; the pieces follow from the fourth on, and <mask> is last.
-SentencePieceFile shift_by_fairseq(const SentencePieceFile& file, const SpecialTokens& names) {
+void shift_by_fairseq(std::vector<SentencePieceFile::Piece>& pieces, const SpecialTokens& names) {
   using Type = SentencePieceFile::Type;
-  SentencePieceFile out;
-  out.charsmap = file.charsmap;
-  out.pieces = {{names.cls, 0, Type::control},
-                {names.pad, 0, Type::control},
-                {names.sep, 0, Type::control},
-                {names.unk, 0, Type::unknown}};
-  out.pieces.insert(out.pieces.end(),
-                    file.pieces.begin() + std::min<ptrdiff_t>(3, std::ssize(file.pieces)),
-                    file.pieces.end());
-  out.pieces.push_back({names.mask, 0, Type::control});
-  return out;
+  pieces.erase(pieces.begin(), pieces.begin() + std::min<ptrdiff_t>(3, std::ssize(pieces)));
+  pieces.insert(pieces.begin(), {{names.cls, 0, Type::control},
+                                 {names.pad, 0, Type::control},
+                                 {names.sep, 0, Type::control},
+                                 {names.unk, 0, Type::unknown}});
+  pieces.push_back({names.mask, 0, Type::control});
 }
 
 Normalizer sentencepiece_normalizer(Family family, const Json& config, std::string charsmap,
@@ -235,25 +263,24 @@ TokenizerParts read_sentencepiece(const fs::path& folder, Family family, const J
   const fs::path path = folder / sentencepiece_name(family);
   const SpecialTokens names = names_of(family, known);
   SentencePieceFile file = parse_sentencepiece(read_file(path, kMaxFileBytes), path.string());
-  if (family == Family::xlm_roberta) file = shift_by_fairseq(file, names);
+  if (family == Family::xlm_roberta) shift_by_fairseq(file.pieces, names);
   std::vector<std::string> tokens;
   std::vector<double> scores;
   for (const auto& [text, score, type] : file.pieces) {
     tokens.push_back(text);
     scores.push_back(score);
   }
-  std::vector<AddedToken> added = special_added(tokens, names);
+  AddedList list = special_added(tokens, names);
   for (size_t id = 0; id < file.pieces.size(); ++id) {
     const auto& [text, score, type] = file.pieces[id];
-    const auto same = [&, name = text](const AddedToken& t) { return t.content == name; };
-    if ((type == Type::control || type == Type::user_defined) &&
-        std::none_of(added.begin(), added.end(), same))
-      added.push_back(
-          {.content = text, .id = static_cast<int32_t>(id), .special = type == Type::control});
+    if ((type == Type::control || type == Type::user_defined) && !list.has(text))
+      list.put({.content = text, .id = static_cast<int32_t>(id), .special = type == Type::control});
   }
-  added = added_tokens(folder, config, std::move(added));
-  append_added(tokens, added, folder.string());
-  Vocabulary vocabulary(std::move(tokens), names, path.string());
+  file.pieces = {};
+  read_added(folder, config, list);
+  std::vector<AddedToken> added = std::move(list).sorted();
+  append_missing(tokens, added, folder.string());
+  Vocabulary vocabulary(std::exchange(tokens, {}), names, path.string());
   Unigram model(vocabulary, std::move(scores), vocabulary.unk());
   Template frame = family == Family::xlm_roberta ? Template::roberta(vocabulary)
                    : family == Family::xlnet     ? Template::xlnet(vocabulary)
@@ -322,11 +349,14 @@ namespace {
 
 void write_bpe(const fs::path& folder, const ByteBpe& model, const Vocabulary& vocabulary) {
   Json::Members tokens;
-  for (int32_t id = 0; id < vocabulary.size(); ++id) tokens.push_back({vocabulary.token(id), id});
+  for (int32_t id = 0; id < vocabulary.size(); ++id)
+    tokens.push_back({std::string(vocabulary.token(id)), id});
   write_file(folder / "vocab.json", Json::make_object(std::move(tokens)).to_string() + '\n');
   std::string lines = "#version: 0.2\n";
-  for (const auto& [left, right] : model.merges())
-    lines.append(left).append(1, ' ').append(right).append(1, '\n');
+  for (const auto& [left, right] : model.merges()) {
+    lines.append(vocabulary.token(left)).append(1, ' ');
+    lines.append(vocabulary.token(right)).append(1, '\n');
+  }
   write_file(folder / "merges.txt", lines);
 }
 
@@ -338,7 +368,7 @@ void write_unigram(const fs::path& folder, const Unigram& model, const Tokenizer
       file.charsmap = (*map)->bytes();
   const Family family = family_of(parts);
   for (size_t id = 0; id < model.scores().size(); ++id) {
-    const std::string& text = parts.vocabulary.token(static_cast<int32_t>(id));
+    const std::string text(parts.vocabulary.token(static_cast<int32_t>(id)));
     Type type = Type::normal;
     for (const AddedToken& token : parts.added)
       if (token.id == static_cast<int32_t>(id))

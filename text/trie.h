@@ -21,7 +21,8 @@ class Trie {
     int32_t value;  // of the string that ends here; no_value for mere prefixes
   };
 
-  Trie() { grow(); }
+  // With room for so many strings whose beginnings are strings too; it grows beyond that.
+  explicit Trie(size_t strings = 0);
   // Stores value under key, which may not be empty, replacing an earlier one; returns its node.
   Node insert(std::u32string_view key, int32_t value);
 
@@ -49,7 +50,7 @@ class Trie {
     while (edges_[i].key != key && edges_[i].key != kFree) i = (i + 1) & (edges_.size() - 1);
     return i;
   }
-  void grow();
+  void resize(size_t edges);
 
   std::vector<Edge> edges_;  // a power of two of them, at most half in use
   uint64_t nodes_ = 1;

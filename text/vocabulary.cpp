@@ -15,19 +15,6 @@ namespace {
 constexpr size_t kMaxFileBytes = size_t{1} << 30;
 constexpr int32_t kFree = -1;
 
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> lines;
-  lines.reserve(static_cast<size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    if (line.ends_with('\r')) line.remove_suffix(1);
-    lines.emplace_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
 }  // namespace
 
 Vocabulary Vocabulary::load(const std::filesystem::path& vocab_txt, SpecialTokens names) {
@@ -36,27 +23,56 @@ Vocabulary Vocabulary::load(const std::filesystem::path& vocab_txt, SpecialToken
 
 Vocabulary Vocabulary::parse(std::string_view text, const std::string& source,
                              SpecialTokens names) {
-  std::vector<std::string> tokens = lines_of(text);
-  for (size_t i = 0; i < tokens.size(); ++i)
-    check(!tokens[i].empty(), "vocabulary: ", source, ":", i + 1,
+  Vocabulary vocabulary;
+  vocabulary.text_.reserve(text.size());
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    check(!line.empty(), "vocabulary: ", source, ":", vocabulary.size() + 1,
           ": expected a token, got an empty line");
-  return Vocabulary(std::move(tokens), std::move(names), source);
+    vocabulary.append(line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  vocabulary.number(std::move(names), source);
+  return vocabulary;
 }
 
-Vocabulary::Vocabulary(std::vector<std::string> tokens, SpecialTokens names,
-                       const std::string& source)
-    : tokens_(std::move(tokens)), names_(std::move(names)) {
-  check(!tokens_.empty(), "vocabulary: expected at least the special tokens in ", source,
+Vocabulary::Vocabulary(const std::vector<std::string>& tokens, SpecialTokens names,
+                       const std::string& source) {
+  ends_.reserve(tokens.size());
+  for (const std::string& token : tokens) append(token);
+  number(std::move(names), source);
+}
+
+void Vocabulary::append(std::string_view token) {
+  constexpr size_t kLongest = std::numeric_limits<uint32_t>::max();
+  check(token.size() <= kLongest - text_.size(),
+        "vocabulary: expected fewer than 2^32 bytes of tokens, got more");
+  text_ += token;
+  ends_.push_back(static_cast<uint32_t>(text_.size()));
+}
+
+void Vocabulary::append(const std::vector<std::string>& tokens, const std::string& source) {
+  if (tokens.empty()) return;
+  Vocabulary longer = *this;
+  for (const std::string& token : tokens) longer.append(token);
+  longer.number(names_, source);
+  *this = std::move(longer);
+}
+
+void Vocabulary::number(SpecialTokens names, const std::string& source) {
+  names_ = std::move(names);
+  check(!ends_.empty(), "vocabulary: expected at least the special tokens in ", source,
         ", got no tokens");
-  check(tokens_.size() < size_t{std::numeric_limits<int32_t>::max()}, "vocabulary: ", source,
-        " has ", tokens_.size(), " tokens, expected fewer than 2^31");
-  index_.assign(std::bit_ceil(2 * tokens_.size()), kFree);
-  for (size_t i = 0; i < tokens_.size(); ++i) {
-    const std::string& token = tokens_[i];
-    check(first_invalid_utf8(token) == token.size(), "vocabulary: ", source, ":", i + 1,
+  check(ends_.size() < size_t{std::numeric_limits<int32_t>::max()}, "vocabulary: ", source, " has ",
+        ends_.size(), " tokens, expected fewer than 2^31");
+  index_.assign(std::bit_ceil(2 * ends_.size()), kFree);
+  for (size_t i = 0; i < ends_.size(); ++i) {
+    check(first_invalid_utf8(at(i)) == at(i).size(), "vocabulary: ", source, ":", i + 1,
           ": expected valid UTF-8, got other bytes");
-    int32_t& id = index_[slot(token)];
-    check(id == kFree, "vocabulary: ", source, ":", i + 1, ": '", token, "' is already on line ",
+    int32_t& id = index_[slot(at(i))];
+    check(id == kFree, "vocabulary: ", source, ":", i + 1, ": '", at(i), "' is already on line ",
           id + 1, "; each token may stand once");
     id = static_cast<int32_t>(i);
   }
@@ -64,14 +80,26 @@ Vocabulary::Vocabulary(std::vector<std::string> tokens, SpecialTokens names,
   for (size_t i = 0; i < special_ids_.size(); ++i) {
     const auto found = find(*special[i]);
     check(found.has_value(), "vocabulary: expected the special token ", *special[i], " in ", source,
-          ", got none among ", tokens_.size(), " tokens; add a line with it");
+          ", got none among ", size(), " tokens; add a line with it");
     special_ids_[i] = *found;
   }
 }
 
-const std::string& Vocabulary::token(int32_t id) const {
+std::string_view Vocabulary::at(size_t id) const {
+  const size_t begin = id == 0 ? 0 : ends_[id - 1];
+  return std::string_view(text_).substr(begin, ends_[id] - begin);
+}
+
+std::string_view Vocabulary::token(int32_t id) const {
   check(id >= 0 && id < size(), "vocabulary: expected an id in [0, ", size(), "), got ", id);
-  return tokens_[static_cast<size_t>(id)];
+  return at(static_cast<size_t>(id));
+}
+
+std::vector<std::string> Vocabulary::tokens() const {
+  std::vector<std::string> all;
+  all.reserve(ends_.size());
+  for (size_t id = 0; id < ends_.size(); ++id) all.emplace_back(at(id));
+  return all;
 }
 
 std::optional<int32_t> Vocabulary::find(std::string_view token) const {
@@ -82,7 +110,7 @@ std::optional<int32_t> Vocabulary::find(std::string_view token) const {
 // Where the token's id is, or the free place for it.
 size_t Vocabulary::slot(std::string_view token) const {
   size_t i = std::hash<std::string_view>{}(token) & (index_.size() - 1);
-  while (index_[i] != kFree && tokens_[static_cast<size_t>(index_[i])] != token)
+  while (index_[i] != kFree && at(static_cast<size_t>(index_[i])) != token)
     i = (i + 1) & (index_.size() - 1);
   return i;
 }
@@ -92,14 +120,12 @@ bool Vocabulary::is_special(int32_t id) const {
 }
 
 void Vocabulary::save(const std::filesystem::path& vocab_txt) const {
-  std::string text;
-  for (const std::string& token : tokens_) {
-    check(token.find('\n') == std::string::npos,
-          "vocabulary: expected tokens without line breaks to write ", vocab_txt.string(),
-          ", got one");
-    text += token + '\n';
-  }
-  write_file(vocab_txt, text);
+  check(text_.find('\n') == std::string::npos,
+        "vocabulary: expected tokens without line breaks to write ", vocab_txt.string(),
+        ", got one");
+  std::string lines;
+  for (size_t id = 0; id < ends_.size(); ++id) (lines += at(id)) += '\n';
+  write_file(vocab_txt, lines);
 }
 
 }  // namespace ink

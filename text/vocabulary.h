@@ -32,14 +32,18 @@ class Vocabulary {
                           SpecialTokens names = {});
   // `source` stands in error messages for where the tokens are from. One token may be empty: other
   // programs make that of a token that is a line separator. No model ever gives it.
-  explicit Vocabulary(std::vector<std::string> tokens, SpecialTokens names = {},
+  explicit Vocabulary(const std::vector<std::string>& tokens, SpecialTokens names = {},
                       const std::string& source = "vocabulary");
 
-  int32_t size() const { return static_cast<int32_t>(tokens_.size()); }
-  const std::string& token(int32_t id) const;  // raises Error when id is outside [0, size())
+  // Gives the next ids to more tokens. Raises Error for those that are there already.
+  void append(const std::vector<std::string>& tokens, const std::string& source);
+
+  int32_t size() const { return static_cast<int32_t>(ends_.size()); }
+  // Lives as long as the vocabulary. Raises Error when id is outside [0, size()).
+  std::string_view token(int32_t id) const;
   std::optional<int32_t> find(std::string_view token) const;
   int32_t id(std::string_view token) const { return find(token).value_or(unk()); }
-  const std::vector<std::string>& tokens() const { return tokens_; }
+  std::vector<std::string> tokens() const;  // a copy
 
   int32_t unk() const { return special_ids_[0]; }
   int32_t cls() const { return special_ids_[1]; }
@@ -52,13 +56,18 @@ class Vocabulary {
   // Raises Error where a token holds a line break, which vocab.txt cannot express.
   void save(const std::filesystem::path& vocab_txt) const;
   bool operator==(const Vocabulary& other) const {
-    return tokens_ == other.tokens_ && names_ == other.names_;
+    return text_ == other.text_ && ends_ == other.ends_ && names_ == other.names_;
   }
 
  private:
+  Vocabulary() = default;
+  void append(std::string_view token);
+  void number(SpecialTokens names, const std::string& source);  // once all tokens are there
+  std::string_view at(size_t id) const;
   size_t slot(std::string_view token) const;
 
-  std::vector<std::string> tokens_;
+  std::string text_;            // all tokens, one behind the other
+  std::vector<uint32_t> ends_;  // where each ends
   std::vector<int32_t> index_;  // ids by their token's hash, probed linearly; at most half in use
   SpecialTokens names_;
   std::array<int32_t, 5> special_ids_{};  // unk, cls, sep, mask, pad

@@ -9,11 +9,13 @@
 #include "tensor/op.h"
 #include "tests/expect_error.h"
 #include "tests/hostile/safetensors.h"
+#include "tests/peak_memory.h"
 #include "tests/temporary_folder.h"
 
 namespace ink {
 namespace {
 
+using testing::expect_bounded_memory;
 using testing::TemporaryFolder;
 
 // Reads every number, so that a wrong range would show under the sanitizers.
@@ -182,19 +184,8 @@ TEST(SafeTensors, SurvivesRandomHeaders) {
   }
 }
 
-// Peak memory while opening, in bytes, as the kernel counts it; negative where it cannot be reset.
-int64_t peak_memory() {
-  std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("VmHWM:")) return 1024 * std::stoll(line.substr(6));
-  }
-  return -1;
-}
-
 TEST(SafeTensors, BoundsItsMemory) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers use memory of their own";
-#endif
+  INK_SKIP_MEMORY_TEST();
   const TemporaryFolder folder;
   std::string many = "{";
   for (int i = 0; i < 400'000; ++i)
@@ -205,11 +196,9 @@ TEST(SafeTensors, BoundsItsMemory) {
                                 hostile::repeated("[],", 60'000) + "1]}}";
   for (const std::string& header : {many + "}", nested, long_name}) {
     write_file(folder / "x", hostile::safetensors(header, 1));  // one byte that no tensor claims
-    std::ofstream("/proc/self/clear_refs") << "5";
-    const int64_t before = peak_memory();
-    EXPECT_THROW(open_and_read(folder / "x"), Error);
-    const auto bound = static_cast<int64_t>(8 * (header.size() + 8) + (16 << 20));
-    EXPECT_LE(peak_memory() - before, bound) << header.substr(0, 40);
+    SCOPED_TRACE(header.substr(0, 40));
+    expect_bounded_memory(header.size() + 8,
+                          [&] { EXPECT_THROW(open_and_read(folder / "x"), Error); });
   }
 }
 

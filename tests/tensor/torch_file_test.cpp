@@ -11,6 +11,7 @@
 #include "tensor/safetensors.h"
 #include "tests/expect_error.h"
 #include "tests/hostile/torch_files.h"
+#include "tests/peak_memory.h"
 #include "tests/temporary_folder.h"
 
 namespace ink {
@@ -115,19 +116,8 @@ TEST(TorchFile, SurvivesBitFlips) {
   }
 }
 
-// Peak memory of this process, in bytes; negative where the system does not say.
-int64_t peak_memory() {
-  std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("VmHWM:")) return 1024 * std::stoll(line.substr(6));
-  }
-  return -1;
-}
-
 TEST(TorchFile, BoundsItsMemory) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "sanitizers use memory of their own";
-#endif
+  INK_SKIP_MEMORY_TEST();
   using hostile::repeat;
   constexpr size_t kTimes = 400'000;
   const std::string a = hostile::tensor(hostile::storage("FloatStorage", "0", 6), 0, {6}, {1});
@@ -145,14 +135,8 @@ TEST(TorchFile, BoundsItsMemory) {
       const std::string bytes =
           hostile::torch_zip(program, std::string(times * program.size(), '\0'));
       write_file(folder / "x", bytes);
-      std::ofstream("/proc/self/clear_refs") << "5";
-      const int64_t before = peak_memory();
-      try {
-        const TorchFile file(folder / "x");
-      } catch (const Error&) {
-      }
-      EXPECT_LE(peak_memory() - before, static_cast<int64_t>(8 * bytes.size() + (16 << 20)))
-          << program.substr(0, 20) << " and " << times;
+      SCOPED_TRACE(program.substr(0, 20) + " and " + std::to_string(times));
+      testing::expect_bounded_memory(bytes.size(), [&] { const TorchFile file(folder / "x"); });
     }
   }
 }

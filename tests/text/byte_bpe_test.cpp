@@ -20,7 +20,7 @@ Tokenizer read(const Json& file) {
 std::vector<std::string> tokens(const Tokenizer& tokenizer, std::string_view text) {
   std::vector<std::string> out;
   for (const int32_t id : tokenizer.pieces(text).ids)
-    out.push_back(tokenizer.vocabulary().token(id));
+    out.emplace_back(tokenizer.vocabulary().token(id));
   return out;
 }
 
@@ -97,7 +97,7 @@ TEST(ByteBpe, RefusesVocabulariesThatDoNotFit) {
                  m["merges"];
                  m.set("merges", Json::make_array({"x y z"}));
                })),
-               "merge 1");
+               "merges:1: expected");
   EXPECT_ERROR(read(damaged([](Json& m, Json&) { m.set("merges", Json::make_array({"xy"})); })),
                "a space between");
   EXPECT_ERROR(read(damaged([](Json& m, Json&) { m.set("dropout", 0.1); })), "dropout");

@@ -45,7 +45,7 @@ TEST(Tokenizer, OffsetsAreOrderedAndPointAtTheTokens) {
         ASSERT_LE(e.words[i], e.words[i - 1] + 1) << text;
       }
       // What the token covers, tokenized alone, gives the token again (as the start of a word).
-      const std::string& token = tokenizer.vocabulary().token(e.ids[i]);
+      const std::string_view token = tokenizer.vocabulary().token(e.ids[i]);
       if (token == "[UNK]" || token.starts_with("##")) continue;
       const Encoding alone = tokenizer.pieces(std::string_view(text).substr(
           static_cast<size_t>(b.begin), static_cast<size_t>(b.size())));
