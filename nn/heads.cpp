@@ -6,11 +6,6 @@
 namespace ink {
 namespace {
 
-constexpr uint64_t kHeadStream = 2;  // the body uses 0 and 1 (nn/bert.cpp)
-
-// Further streams inside a head.
-enum Stream : uint64_t { kBeforeDense };
-
 double head_dropout(const ModelConfig& c) {
   return c.classifier_dropout.value_or(c.hidden_dropout_prob);
 }
@@ -108,12 +103,10 @@ ClassificationHead::ClassificationHead(const Scope& root, const ModelConfig& c)
 Tensor ClassificationHead::logits(const Tensor& summary, const Random* random) const {
   Tensor x = summary;  // (B, C)
   if (dense) {
-    const Random stream = random ? random->split(kHeadStream) : Random(0);
-    if (dropout_before_dense)
-      x = dropout_if(random ? &stream : nullptr, x, dropout_probability, kBeforeDense);
+    if (dropout_before_dense) x = dropout_if(random, x, dropout_probability, kBeforeDenseStream);
     x = (*dense)(x, activation);
   }
-  return classes(dropout_if(random, x, dropout_probability, kHeadStream));
+  return classes(dropout_if(random, x, dropout_probability, kClassificationStream));
 }
 
 Tensor ClassificationHead::loss(const Tensor& logits, const Tensor& targets) const {
@@ -132,7 +125,7 @@ TaggingHead::TaggingHead(const Scope& scope, const ModelConfig& c)
       dropout_probability(c.tagging_dropout.value_or(head_dropout(c))) {}
 
 Tensor TaggingHead::logits(const Tensor& hidden, const Random* random) const {
-  return classifier(dropout_if(random, hidden, dropout_probability, kHeadStream));
+  return classifier(dropout_if(random, hidden, dropout_probability, kTaggingStream));
 }
 
 Tensor TaggingHead::loss(const Tensor& logits, const Tensor& labels) const {
@@ -159,7 +152,7 @@ SpanHead::SpanHead(const Scope& scope, const ModelConfig& c)
       dropout_probability(c.span_dropout) {}
 
 Tensor SpanHead::logits(const Tensor& hidden, const Random* random) const {
-  return classifier(dropout_if(random, hidden, dropout_probability, kHeadStream));
+  return classifier(dropout_if(random, hidden, dropout_probability, kSpanStream));
 }
 
 Tensor SpanHead::loss(const Tensor& logits, const Tensor& offsets, const Tensor& starts,
@@ -185,10 +178,10 @@ Tensor PositionHead::scores(const Tensor& hidden, const Tensor& offsets, const T
                             const Random* random) const {
   const Tensor transformed = dense(gather_rows(hidden, rows), activation);  // (M, C)
   const Tensor queries =
-      norm(dropout_if(random, transformed, dropout_probability, kHeadStream));     // (M, C)
-  const Tensor tokens = rectangle(offsets);                                        // (B, T)
-  const Tensor q = to_rectangle(queries, rectangle(starts_of(rows, offsets)), 0);  // (B, R, C)
-  const Tensor k = to_rectangle(hidden, tokens, 0);                                // (B, T, C)
+      norm(dropout_if(random, transformed, dropout_probability, kPositionStream));  // (M, C)
+  const Tensor tokens = rectangle(offsets);                                         // (B, T)
+  const Tensor q = to_rectangle(queries, rectangle(starts_of(rows, offsets)), 0);   // (B, R, C)
+  const Tensor k = to_rectangle(hidden, tokens, 0);                                 // (B, T, C)
   const int64_t B = tokens.dim(0), T = tokens.dim(1), N = hidden.dim(0);
   Tensor absent(Shape{B, 1, T}, hidden.dtype());
   for (int64_t i = 0; i < B * T; ++i) {
