@@ -2,6 +2,7 @@
 #include "nn/heads.h"
 
 #include "nn/ragged.h"
+#include "tensor/op.h"
 
 namespace ink {
 namespace {
@@ -49,9 +50,20 @@ Tensor MaskedLmHead::weight() const {
   return rest ? concat({word.value, transpose(rest->value, 0, 1)}, 1) : word.value;
 }
 
+const Parameter& MaskedLmHead::current_joined() const {
+  check(word.value.storage()->version() == word_version_ &&
+            rest->value.storage()->version() == rest_version_,
+        "masked LM: ", word.name, " or ", rest->name,
+        " has changed since it was packed; call pack() again");
+  return joined;
+}
+
 Tensor MaskedLmHead::logits(const Tensor& rows) const {
-  return linear(transform(rows), weight(), bias.value, Activation::none,
-                rest ? nullptr : packed.get(word));
+  const Tensor x = transform(rows);
+  if (!rest) return linear(x, word.value, bias.value, Activation::none, packed.get(word));
+  if (!joined.value || Recorder::current) return linear(x, weight(), bias.value);
+  const Parameter& w = current_joined();
+  return linear(x, w.value, bias.value, Activation::none, packed.get(w));
 }
 
 Tensor MaskedLmHead::loss(const Tensor& hidden, const Tensor& rows, const Tensor& labels) const {
@@ -60,12 +72,17 @@ Tensor MaskedLmHead::loss(const Tensor& hidden, const Tensor& rows, const Tensor
 
 void MaskedLmHead::pack() {
   if (dense) dense->pack();
-  if (!rest) packed.pack(word);
+  if (!rest) return packed.pack(word);
+  joined = {.name = word.name, .value = weight()};
+  word_version_ = word.value.storage()->version();
+  rest_version_ = rest->value.storage()->version();
+  packed.pack(joined);
 }
 
 void MaskedLmHead::unpack() {
   if (dense) dense->unpack();
   packed.clear();
+  joined = {};
 }
 
 // ── whole texts ─────────────────────────────────────────────────────────────────────────────────

@@ -21,7 +21,8 @@ struct MaskedLmHead {
   Parameter* rest;  // (C − E, V) or null
   Parameter& bias;  // (V)
   Activation activation;
-  PackedWeight packed;
+  PackedWeight packed;    // of `word`, or of `joined`
+  Parameter joined = {};  // while packed, with `rest`: both weights side by side (V, C)
 
   MaskedLmHead(const Scope& root, const ModelConfig& config, Parameter& words);
   Tensor logits(const Tensor& rows) const;  // (M, C) → (M, V)
@@ -32,7 +33,10 @@ struct MaskedLmHead {
 
  private:
   Tensor transform(const Tensor& rows) const;
-  Tensor weight() const;  // (V, channels of transform)
+  Tensor weight() const;  // (V, channels of transform); with `rest` put together anew
+  const Parameter& current_joined() const;
+
+  uint64_t word_version_ = 0, rest_version_ = 0;  // of what `joined` was made of
 };
 
 // Two classes for a pair of texts, next-sentence or sentence-order prediction: label 0 = as in the
