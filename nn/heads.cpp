@@ -105,25 +105,31 @@ Problem problem_from(const std::string& type, int64_t labels) {
   return labels == 1 ? Problem::regression : Problem::single_label;
 }
 
-ClassificationHead::ClassificationHead(const Scope& root, const ModelConfig& c)
-    : classes(root / c.family->classifier.classes, c.hidden_size, c.label_count(),
-              c.initializer_range),
-      activation(c.family->classifier.activation),
-      dropout_before_dense(c.family->classifier.dropout_before_dense),
-      dropout_probability(head_dropout(c)),
-      problem(problem_from(c.problem_type, c.label_count())) {
-  if (c.family->classifier.dense)
-    dense.emplace(root / c.family->classifier.dense, c.hidden_size, c.hidden_size,
-                  c.initializer_range);
+SummaryScores::SummaryScores(const Scope& root, const ClassifierNames& names, const ModelConfig& c,
+                             int64_t count, double dropout)
+    : classes(root / names.classes, c.hidden_size, count, c.initializer_range),
+      activation(names.activation),
+      dropout_before_dense(names.dropout_before_dense),
+      dropout_probability(dropout) {
+  if (names.dense)
+    dense.emplace(root / names.dense, c.hidden_size, c.hidden_size, c.initializer_range);
 }
 
-Tensor ClassificationHead::logits(const Tensor& summary, const Random* random) const {
-  Tensor x = summary;  // (B, C)
+Tensor SummaryScores::operator()(const Tensor& summary, const Random* random) const {
+  Tensor x = summary;
   if (dense) {
     if (dropout_before_dense) x = dropout_if(random, x, dropout_probability, kBeforeDenseStream);
     x = (*dense)(x, activation);
   }
   return classes(dropout_if(random, x, dropout_probability, kClassificationStream));
+}
+
+ClassificationHead::ClassificationHead(const Scope& root, const ModelConfig& c)
+    : scores(root, c.family->classifier, c, c.label_count(), head_dropout(c)),
+      problem(problem_from(c.problem_type, c.label_count())) {}
+
+Tensor ClassificationHead::logits(const Tensor& summary, const Random* random) const {
+  return scores(summary, random);
 }
 
 Tensor ClassificationHead::loss(const Tensor& logits, const Tensor& targets) const {
@@ -133,6 +139,20 @@ Tensor ClassificationHead::loss(const Tensor& logits, const Tensor& targets) con
     case Problem::regression: return mse_loss(logits, targets);
   }
   fail("classification: unknown problem ", static_cast<int>(problem));
+}
+
+ChoiceHead::ChoiceHead(const Scope& root, const ModelConfig& c)
+    : scores(root, c.family->choice, c, 1, c.choice_dropout.value_or(head_dropout(c))) {}
+
+Tensor ChoiceHead::logits(const Tensor& summary, int64_t choices, const Random* random) const {
+  const int64_t sequences = summary.dim(0);
+  check(choices > 0 && sequences % choices == 0, "choices: expected a multiple of ", choices,
+        " sequences, as many for each question, got ", sequences);
+  return reshape(scores(summary, random), {sequences / choices, choices});
+}
+
+Tensor ChoiceHead::loss(const Tensor& logits, const Tensor& labels) const {
+  return cross_entropy(logits, labels);
 }
 
 // ── tokens ──────────────────────────────────────────────────────────────────────────────────────

@@ -74,6 +74,12 @@ Tensor Session::logits(const Packed& batch) const {
   return model_.pair->logits(model_.body.pool(hidden, batch.offsets));
 }
 
+Tensor Session::choices(const Packed& batch, int64_t count) const {
+  check(model_.choice.has_value(), "session: this model has no head for multiple choice");
+  const Unrecorded guard;
+  return model_.choice->logits(model_.summary(model_.body(batch).hidden, batch.offsets), count);
+}
+
 Tensor Session::masked_lm(const Packed& batch, const Tensor& rows) const {
   check(model_.masked_lm.has_value(), "session: this model has no masked-LM head");
   const Unrecorded guard;

@@ -27,6 +27,8 @@ class Session {
   // Of the head the model has: classes (B, L), token classes (N, L), start and end (N, 2),
   // replaced tokens (N) or pair (B, 2).
   Tensor logits(const Packed& batch) const;
+  // Of a multiple-choice head: sequences in groups of `count` → (B / count, count)
+  Tensor choices(const Packed& batch, int64_t count) const;
   // Scores over the vocabulary at rows i32 (M) of the batch: (M, V)
   Tensor masked_lm(const Packed& batch, const Tensor& rows) const;
   const Model& model() const { return model_; }

@@ -37,7 +37,7 @@ Model load_for_training(const FinetuneOptions& options, const Labels& labels) {
     check(*options.dropout >= 0 && *options.dropout < 1,
           "finetune: expected a dropout from 0 to below 1, got ", *options.dropout);
     model.config.classifier_dropout = options.dropout;
-    model.classification->dropout_probability = *options.dropout;
+    model.classification->scores.dropout_probability = *options.dropout;
   }
   return model;
 }

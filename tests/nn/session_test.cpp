@@ -47,6 +47,9 @@ TEST(Session, GivesTheLogitsOfItsHead) {
   EXPECT_EQ(session_with({.pair = true}).logits(batch).shape(), (Shape{3, 2}));
   EXPECT_EQ(session_with({.tagging = true}).logits(batch).shape(), (Shape{21, 2}));
   EXPECT_EQ(session_with({.span = true}).logits(batch).shape(), (Shape{21, 2}));
+  EXPECT_EQ(session_with({.choice = true}).choices(batch, 3).shape(), (Shape{1, 3}));
+  EXPECT_ERROR(session_with({.choice = true}).choices(batch, 2), "a multiple of 2 sequences");
+  EXPECT_ERROR(session_with({.span = true}).choices(batch, 3), "no head for multiple choice");
   EXPECT_ERROR(session_with({.masked_lm = true}).logits(batch), "has no head for classes");
   EXPECT_ERROR(session_with({.span = true}).masked_lm(batch, batch.ids), "no masked-LM head");
   EXPECT_ERROR(session_with({}).embed(batch, Pooling::pooler), "has no pooler");

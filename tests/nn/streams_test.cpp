@@ -43,7 +43,7 @@ Model model_with(const Family& family, const Heads& heads) {
   const std::string folder = std::string("tests/golden/families/") + family.model_type;
   ModelConfig c = ModelConfig::read(folder + "-SequenceClassification/config.json");
   c.hidden_dropout_prob = c.attention_probs_dropout_prob = c.span_dropout = 0.5;
-  c.classifier_dropout = c.tagging_dropout = 0.5;
+  c.classifier_dropout = c.tagging_dropout = c.choice_dropout = 0.5;
   return Model(c, heads, random_values(Random(1)));
 }
 
