@@ -59,6 +59,8 @@ TEST_F(Cli, TheWholeRoad) {
   f = run("embed --max-length 32 --model teacher --normalize --out e.safetensors", "砚台\n墨\n");
   ASSERT_EQ(f.status, 0) << f.error;
   EXPECT_TRUE(fs::exists(folder_ / "e.safetensors"));
+  f = run("embed --model teacher --pooling pooler --out pooled.safetensors", "砚台\n墨\n");
+  EXPECT_NE(f.out.find("2 vectors of 16 numbers"), std::string::npos) << f.out << f.error;
   write_file(folder_ / "distill.json",
              R"({"teacher":"teacher","student":{"layers_from_teacher":[0]},"train":"train.tsv",
     "dev":"train.tsv","max_length":32,"TrainingConfig":{"output_dir":"student","num_epochs":1}})");

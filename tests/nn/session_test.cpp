@@ -30,6 +30,7 @@ TEST(Session, LoadsAFolderAndEmbeds) {
   EXPECT_TRUE(equal_bits(session.encode(batch).hidden, hidden));
   EXPECT_TRUE(equal_bits(session.embed(batch, Pooling::first),
                          gather_rows(hidden, first_rows(batch.offsets))));
+  EXPECT_TRUE(equal_bits(session.embed(batch, Pooling::tokens), hidden));
   const Tensor means = session.embed(batch, Pooling::mean);
   ASSERT_EQ(means.shape(), (Shape{3, 60}));
   for (int64_t c = 0; c < 60; ++c) {
@@ -54,7 +55,7 @@ TEST(Session, GivesTheLogitsOfItsHead) {
   EXPECT_ERROR(session_with({.span = true}).masked_lm(batch, batch.ids), "no masked-LM head");
   EXPECT_ERROR(session_with({}).embed(batch, Pooling::pooler), "has no pooler");
   EXPECT_EQ(pooling_from("cls"), Pooling::first);
-  EXPECT_ERROR(pooling_from("max"), "expected mean, cls or pooler, got 'max'");
+  EXPECT_ERROR(pooling_from("max"), "expected mean, cls, pooler or tokens, got 'max'");
 }
 
 TEST(Session, ManyThreadsShareOneModel) {
