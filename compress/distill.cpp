@@ -60,11 +60,12 @@ void check_shared_vocabulary(const Tokenizer& teacher, const std::filesystem::pa
         " is another");
 }
 
-ModelOutputs outputs_of(const Model& model, const Packed& batch, const Random* random,
+ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions options,
                         bool hidden) {
-  Encoded encoded = model.body(batch, {.random = random, .all_hidden = hidden});
+  options.all_hidden = hidden;
+  Encoded encoded = model.body(batch, options);
   const Tensor summary = model.summary(encoded.hidden, batch.offsets);
-  return {model.classification->logits(summary, random), std::move(encoded.all_hidden)};
+  return {model.classification->logits(summary, options.random), std::move(encoded.all_hidden)};
 }
 
 // What the teacher says about batches: computed anew, or looked up where only logits are needed and
@@ -91,7 +92,7 @@ class Teacher {
       return {gather_rows(cache_, from(rows)), {}};
     }
     const Pause pause;
-    return outputs_of(session_.model(), batch.inputs, nullptr, hidden_);
+    return outputs_of(session_.model(), batch.inputs, {}, hidden_);
   }
 
  private:
@@ -175,7 +176,8 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
                        int64_t steps) -> MicroLoss {
     const ModelOutputs wanted = teacher.outputs(batch);
     const ModelOutputs got =
-        outputs_of(student, batch.inputs, &random, !config.intermediate_matches.empty());
+        outputs_of(student, batch.inputs, training_options(options.fit, random),
+                   !config.intermediate_matches.empty());
     DistillationLoss::Result result = loss(got, wanted, batch.labels, step, steps);
     return {.loss = result.total,
             .weight = static_cast<double>(batch.rows.size()),

@@ -93,7 +93,8 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   if (classifies(config) && !options.new_labels) known = labels_of(config);
   TaskData task = options.data;
   if (known)
-    task.read.advice = "to train this model for other labels, ask for new ones (new_labels)";
+    task.read.advice =
+        "to train this model for other labels, ask for new ones (new_labels)";
   const TaskExamples data = read_task(task, known ? &*known : nullptr, options.fit.seed);
   const Tokenizer tokenizer = load_tokenizer(options.model, config);
   const Features train(data.train, tokenizer, options.max_length),
@@ -104,10 +105,10 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   fit_hooks.fingerprint = fingerprint_of("finetune", model.config, tokenizer, options.max_length);
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t,
                        int64_t) -> MicroLoss {
-    return {
-        .loss = model.classification->loss(classify(model, batch.inputs, &random), batch.labels),
-        .weight = static_cast<double>(batch.rows.size()),
-        .tokens = batch.inputs.tokens()};
+    const Tensor logits = classify(model, batch.inputs, training_options(options.fit, random));
+    return {.loss = model.classification->loss(logits, batch.labels),
+            .weight = static_cast<double>(batch.rows.size()),
+            .tokens = batch.inputs.tokens()};
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     save_model(model, options.out, options.model);

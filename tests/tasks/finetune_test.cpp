@@ -10,6 +10,7 @@
 #include "nn/session.h"
 #include "tasks/embed.h"
 #include "tasks/latency.h"
+#include "tensor/allocator.h"
 #include "tensor/safetensors.h"
 #include "tests/tasks/helpers.h"
 #include "tests/tasks/toy_task.h"
@@ -103,6 +104,25 @@ TEST(Finetune, StoppedAndResumedEndsWithTheSameBits) {
   const Model whole = load_model(task.folder / "whole"), parts = load_model(task.folder / "parts");
   for (const Parameter& p : whole.parameters)
     EXPECT_TRUE(equal_bits(p.value, parts.parameters.at(p.name).value)) << p.name;
+}
+
+TEST(Finetune, RecomputedLayersGiveTheSameBitsInLessMemory) {
+  const ToyTask task("recompute");
+  FinetuneOptions options = task.options("plain");
+  options.fit.epochs = 1;
+  options.fit.batch_size = 120;
+  reset_peak();
+  finetune(options);
+  const size_t plain = pool_statistics().peak;
+  options.out = task.folder / "recomputed";
+  options.fit.recompute = true;
+  reset_peak();
+  finetune(options);
+  EXPECT_LT(pool_statistics().peak, plain * 4 / 5);
+  const auto weights = [&](const char* out) {
+    return read_file(task.folder / out / "model.safetensors", 1 << 26);
+  };
+  EXPECT_EQ(weights("plain"), weights("recomputed"));
 }
 
 TEST(Finetune, AnotherJobIsNotResumed) {
