@@ -94,7 +94,7 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   TaskData task = options.data;
   if (known)
     task.read.advice =
-        "to train this model for other labels, ask for new ones (new_labels)";
+        "to train this model for other labels, ask for new ones (--new-labels, new_labels)";
   const TaskExamples data = read_task(task, known ? &*known : nullptr, options.fit.seed);
   const Tokenizer tokenizer = load_tokenizer(options.model, config);
   const Features train(data.train, tokenizer, options.max_length),

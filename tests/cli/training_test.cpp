@@ -75,6 +75,19 @@ TEST_F(Cli, RecomputingLayersChangesNothing) {
   }
 }
 
+TEST_F(Cli, OtherLabelsNeedANewHead) {
+  ASSERT_EQ(pretrain().status, 0);
+  const std::string tune = "finetune --epochs 1 --train ";
+  ASSERT_EQ(run(tune + "train.tsv --dev train.tsv --model base --out tuned").status, 0);
+  write_file(folder_ / "mood.tsv", "up\t砚台好\ndown\t砚台坏\nup\t墨好\ndown\t纸坏\n");
+  const std::string other = tune + "mood.tsv --dev mood.tsv --model tuned --out other ";
+  expect_last_line(other, 1, {"mood.tsv:1", "unknown label 'up'", "--new-labels"});
+  const Finished f = run(other + "--new-labels");
+  ASSERT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(read_file(folder_ / "other" / "config.json", 1 << 20).find("\"down\""),
+            std::string::npos);
+}
+
 TEST_F(Cli, CheckpointsChangeNothingAndNoRunIsOverwritten) {
   ASSERT_EQ(pretrain().status, 0);
   const std::string whole = read_file(folder_ / "base" / "model.safetensors", 1 << 26);

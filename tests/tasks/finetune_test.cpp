@@ -46,7 +46,7 @@ TEST(Finetune, LearnsSavesAndTrainsOn) {
   write_file(task.folder / "train.tsv", "c1\tx\nc9\ty\n");
   EXPECT_ERROR(finetune(again),
                "train.tsv:2: unknown label 'c9'; known labels: c0, c1, c2; to train this model for "
-               "other labels, ask for new ones");
+               "other labels, ask for new ones (--new-labels, new_labels)");
 }
 
 TEST(Finetune, NewLabelsGetANewHead) {
