@@ -13,7 +13,7 @@ TEST_F(Cli, HelpNamesEveryVerbAndOption) {
   EXPECT_EQ(all.status, 0);
   for (const char* verb :
        {"info", "vocab", "dictionary", "tokenize", "segment", "corrupt", "pretrain", "finetune",
-        "evaluate", "predict", "embed", "distill", "prune", "report"}) {
+        "evaluate", "predict", "embed", "distill", "prune", "convert", "report"}) {
     EXPECT_NE(all.out.find(verb), std::string::npos) << verb;
     const Finished one = run(std::string(verb) + " --help");
     EXPECT_EQ(one.status, 0) << verb;
