@@ -29,7 +29,7 @@ Model make_student(const DistillOptions& options, const Session& teacher) {
         sources);
   if (!from.layers_from_teacher.empty())
     return model_from_layers(teacher.model(), from.layers_from_teacher);
-  const Heads heads{.pooler = true, .classification = true};
+  const Heads heads{.classification = true};  // the pooler too, where it is read
   const Random random = Random(options.fit.seed).split(kStudentStream);
   const std::vector<std::string>& labels = teacher.model().config.labels;
   if (!from.folder.empty()) {

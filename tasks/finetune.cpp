@@ -10,9 +10,10 @@
 namespace ink {
 namespace {
 
-// The folder's body and pooler under a head that knows nothing yet.
+// The folder's body, and its pooler if it has one, under a head that knows nothing yet.
 Model with_new_head(const std::filesystem::path& folder, LoadOptions load, const Heads& heads) {
-  load.heads = Heads{.pooler = true};
+  const Family& family = *ModelConfig::read(folder / "config.json").family;
+  load.heads = Heads{.pooler = family.pooler != nullptr};
   const Model body = load_model(folder, load);
   return Model(body.config, heads,
                [&, fresh = random_values(load.random)](const std::string& name, const Shape& shape,
@@ -23,7 +24,7 @@ Model with_new_head(const std::filesystem::path& folder, LoadOptions load, const
 }
 
 Model load_for_training(const FinetuneOptions& options, const Labels& labels) {
-  const Heads heads{.pooler = true, .classification = true};
+  const Heads heads{.classification = true};  // the pooler too, where it is read
   LoadOptions load{.heads = heads,
                    .new_heads = true,
                    .ignore_other_heads = true,

@@ -71,6 +71,27 @@ TEST(Finetune, NewLabelsGetANewHead) {
         << p.name;
 }
 
+// ELECTRA and DistilBERT have no pooler, XLNet has a body of its own.
+TEST(Finetune, FamiliesWithoutAPooler) {
+  const ToyTask task("families");
+  for (const Family* family : {&electra_family(), &distilbert_family(), &xlnet_family()}) {
+    ModelConfig config = ModelConfig::read(task.folder / "model" / "config.json");
+    config.family = family;
+    config.other = Json::make_object();
+    config.embedding_size = config.hidden_size;
+    const auto from = task.folder / family->model_type;
+    save_model(Model(config, {}, random_values(Random(5))), from, task.folder / "model");
+    FinetuneOptions options = task.options(std::string(family->model_type) + "-tuned");
+    options.model = from;
+    options.fit.epochs = 1;
+    EXPECT_EQ(finetune(options).labels.size(), 3) << family->model_type;
+    options.model = options.out;
+    options.out = task.folder / (std::string(family->model_type) + "-again");
+    options.new_labels = true;
+    EXPECT_EQ(finetune(options).labels.size(), 3) << family->model_type;
+  }
+}
+
 TEST(Classification, OneLabelOfATextIsExpected) {
   ModelConfig c;
   c.architectures = {"BertForSequenceClassification"};
