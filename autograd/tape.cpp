@@ -74,22 +74,22 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
   check(start.tape != 0, "backward: the result does not depend on any watched tensor of this tape");
   used_ = true;
   const Pause pause;
-  std::vector<Tensor, PoolAllocator<Tensor>> gradient(steps_.size());
-  gradient[start.step] = dy;
+  sums_.resize(steps_.size());
+  add_gradient(sums_[start.step], dy);
   for (size_t i = steps_.size(); i-- > 0;) {
     // frees what it saved at the end of this turn
     const std::unique_ptr<Step> step = std::move(steps_[i]);
-    if (!step || !gradient[i]) continue;
-    Grads inputs = step->backward(std::exchange(gradient[i], Tensor()));
+    if (!step || !sums_[i]) continue;
+    Grads inputs = step->backward(std::exchange(sums_[i], Tensor()));
     check(inputs.size() == step->inputs.size(), "backward: ", step->name(), " returned ",
           inputs.size(), " gradients for ", step->inputs.size(), " inputs");
     for (size_t k = 0; k < inputs.size(); ++k) {
       if (step->inputs[k].tape == 0 || !inputs[k]) continue;
-      add_gradient(gradient[step->inputs[k].step], std::move(inputs[k]));
+      add_gradient(sums_[step->inputs[k].step], std::move(inputs[k]));
     }
   }
   steps_.clear();
-  return Gradients(id_, std::move(gradient));
+  return Gradients(id_, std::move(sums_));
 }
 
 namespace {
@@ -119,8 +119,8 @@ class Probe final : public Recorder {
 
 class Recomputed final : public Step {
  public:
-  Recomputed(std::function<Tensor()> f, std::vector<GradId> reads)
-      : f_(std::move(f)), reads_(std::move(reads)) {}
+  Recomputed(std::function<Tensor()> f, std::vector<GradId> reads, Tape* outer)
+      : f_(std::move(f)), reads_(std::move(reads)), outer_(outer) {}
   const char* name() const override { return "recompute"; }
 
   Grads backward(const Tensor& dy) const override {
@@ -129,6 +129,7 @@ class Recomputed final : public Step {
     for (const GradId id : reads_) leaves.push_back(inner.watch_as(id));
     const Tensor y = f_();
     if (!inner.resolve(y.grad_id).tape) return Grads(leaves.size());  // read, but without influence
+    take_sums(inner, leaves);
     Gradients gradients = inner.backward(y, dy);
     Grads out;
     for (const GradId leaf : leaves) out.push_back(std::move(gradients.by_step_[leaf.step]));
@@ -136,8 +137,17 @@ class Recomputed final : public Step {
   }
 
  private:
+  // The steps of f add to the outer sums so far, in the order in which they would have done so.
+  void take_sums(Tape& inner, const std::vector<GradId>& leaves) const {
+    if (!outer_) return;
+    inner.sums_.resize(leaves.size());  // leaves are the first steps
+    for (size_t k = 0; k < leaves.size(); ++k)
+      inner.sums_[leaves[k].step] = std::exchange(outer_->sums_[inputs[k].step], Tensor());
+  }
+
   std::function<Tensor()> f_;
   std::vector<GradId> reads_;
+  Tape* outer_;  // null: what records is no tape
 };
 
 Tensor recompute(std::function<Tensor()> f) {
@@ -151,7 +161,7 @@ Tensor recompute(std::function<Tensor()> f) {
     reads = std::move(probe.seen);
   }
   if (reads.empty()) return y;
-  auto step = std::make_unique<Recomputed>(std::move(f), reads);
+  auto step = std::make_unique<Recomputed>(std::move(f), reads, dynamic_cast<Tape*>(outer));
   for (const GradId id : reads) step->inputs.push_back(outer->resolve(id));
   y.grad_id = outer->record(std::move(step));
   return y;

@@ -64,6 +64,7 @@ class Tape final : public Recorder {
   bool used_ = false;
   std::vector<std::unique_ptr<Step>, PoolAllocator<std::unique_ptr<Step>>> steps_;  // null: leaves
   std::vector<std::pair<GradId, GradId>> aliases_;
+  std::vector<Tensor, PoolAllocator<Tensor>> sums_;  // gradients so far, during backward
 };
 
 // While it lives, nothing is recorded in this thread.
@@ -79,9 +80,9 @@ class Pause {
 };
 
 // Runs f without keeping anything it computes except its result; backward runs f again to get
-// the derivatives (Chen et al. 2016). f is called twice and must give the same result: it may
-// read watched tensors by capture and must draw random numbers from a Random value, which starts
-// anew each time.
+// the derivatives (Chen et al. 2016), to the same bits. f is called twice and must give the same
+// result: it may read watched tensors by capture and must draw random numbers from a Random value,
+// which starts anew each time.
 Tensor recompute(std::function<Tensor()> f);
 
 }  // namespace ink

@@ -2,9 +2,11 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/model_option.h"
 #include "cli/verbs.h"
 #include "compress/padding.h"
 #include "nn/model_folder.h"
+#include "tasks/classification.h"
 
 namespace ink::cli {
 namespace {
@@ -20,6 +22,7 @@ Dtype dtype_from(const std::string& name) {
 
 Json run(const Options& o) {
   const Dtype dtype = dtype_from(o.dtype);
+  check_other_folder("convert", o.model, o.out);
   const Model model = load_model(o.model);
   if (o.pad) {
     save_model(padded(model), o.out, o.model, dtype);
@@ -36,15 +39,14 @@ Json run(const Options& o) {
 
 Action declare_convert(Command& command) {
   auto o = std::make_shared<Options>();
-  command.path("--model", o->model,
-               "model folder: safetensors, whole or in shards, or pytorch_model.bin");
+  command.path("--model", o->model, kModelHelp);
   command.path("--out", o->out, "folder to write");
   command.choice("--dtype", o->dtype, {"f32", "f16", "bf16"}, "of the weights");
   command.flag("--pad", o->pad,
                "fill layers of different sizes up with zeros, as transformers needs them");
   command.require("--model");
   command.require("--out");
-  return [o] { return run(*o); };
+  return with_model(command, o->model, [o] { return run(*o); });
 }
 
 }  // namespace ink::cli

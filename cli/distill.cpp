@@ -20,7 +20,7 @@ namespace {
 struct Options {
   TaskOptions task;
   std::string teacher, train, dev, out, match_evenly = "none";
-  bool resume = false;
+  bool recompute = false, resume = false;
 };
 
 const std::vector<std::string> kJobKeys = {"student", "TrainingConfig", "DistillationConfig"};
@@ -55,6 +55,7 @@ Json run(const Options& o, Command& command) {
       as_usage([&] { return distill_options_from_json(job_json(o, command.file())); });
   job.max_length = length_for(o.task.max_length, longest_of(job));
   if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
+  job.fit.recompute = o.recompute;
   job.fit.resume = o.resume;
   job.fit.stop = &interrupted;
   catch_interrupts();
@@ -85,6 +86,7 @@ Action declare_distill(Command& command) {
   declare_task(command, o->task);
   command.choice("--match-evenly", o->match_evenly, {"none", "hidden_mse", "cos"},
                  "also compare every layer with the teacher's at the same share of the depth");
+  command.flag("--recompute", o->recompute, kRecomputeHelp);
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
   for (const char* name : {"--config", "--teacher", "--train"}) command.require(name);
   return with_model(command, o->teacher, [o, &command] { return run(*o, command); });

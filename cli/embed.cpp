@@ -20,15 +20,16 @@ struct Options {
 };
 
 Json run(const Options& o) {
-  const EmbeddingOf what = embedding_of(o.pooling);
-  const Session session(o.model, {.heads = Heads{}, .ignore_other_heads = true});
+  const Pooling pooling = pooling_from(o.pooling);
+  const Session session(
+      o.model, {.heads = Heads{.pooler = pooling == Pooling::pooler}, .ignore_other_heads = true});
   const int64_t length = length_for(o.max_length, session.model().config.longest());
   Examples lines{.items = {}, .labels = {}, .source = "standard input"};
   for_each_input_line([&](const std::string& line) { lines.items.push_back(example_of(line)); });
   check(!lines.items.empty(), "expected lines of text on standard input, found none");
   const Embeddings vectors =
-      embed(session, Features(lines, load_tokenizer(o.model, session.model().config), length), what,
-            o.normalize);
+      embed(session, Features(lines, load_tokenizer(o.model, session.model().config), length),
+            pooling, o.normalize);
   save_embeddings(vectors, o.out);
   const int64_t rows = vectors.vectors.dim(0), size = vectors.vectors.dim(1);
   std::printf("%s: %ld vectors of %ld numbers for %zu lines\n", o.out.c_str(), rows, size,
@@ -41,8 +42,9 @@ Json run(const Options& o) {
 Action declare_embed(Command& command) {
   auto o = std::make_shared<Options>();
   command.path("--model", o->model, kModelHelp);
-  command.choice("--pooling", o->pooling, {"mean", "cls", "tokens"},
-                 "mean over the tokens, cls (the first) or tokens (each)");
+  command.choice("--pooling", o->pooling, {"mean", "cls", "pooler", "tokens"},
+                 "mean over the tokens, cls (the first), pooler (the first behind the pooler) or "
+                 "tokens (each)");
   command.path("--out", o->out, "safetensors file to write");
   declare_length(command, o->max_length);
   command.flag("--normalize", o->normalize, "give every vector the length 1");

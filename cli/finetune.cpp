@@ -56,6 +56,8 @@ Action declare_finetune(Command& command) {
   command.option("--dev-fraction", o->job.data.dev_fraction, "that part, in whole groups", kShare);
   command.path("--out", o->out, "model folder to write");
   declare_task(command, o->task);
+  command.flag("--new-labels", o->job.new_labels,
+               "a new head for the labels of --train, also where the model classifies");
   command.option("--dropout", o->dropout, "of the classifier; -1 = as config.json says", {-1, 1});
   declare_fit(command, o->job.fit);
   for (const char* name : {"--model", "--train", "--out"}) command.require(name);

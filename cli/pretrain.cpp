@@ -10,6 +10,7 @@
 #include "cli/lines.h"
 #include "cli/model_option.h"
 #include "cli/objective_names.h"
+#include "cli/task_options.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "tasks/architecture.h"
@@ -130,8 +131,7 @@ Action declare_pretrain(Command& command) {
   command.option("--weight-decay", job.optimizer.weight_decay, "of matrices");
   command.flag("--no-bias-correction", o->no_bias_correction, "Google BERT's variant of Adam");
   command.option("--clip", job.clip_norm, "longest gradient (global norm); 0 = never clipped");
-  command.flag("--recompute", job.recompute,
-               "compute layers again in backward: less memory, more time");
+  command.flag("--recompute", job.recompute, kRecomputeHelp);
   command.section("Running");
   command.option("--log-every", job.log_every, "steps in a line of the log", kOneOrMore);
   command.option("--evaluate-every", job.evaluate_every, "steps; 0 = at the end");

@@ -26,6 +26,7 @@ void declare_fit(Command& command, FitOptions& o) {
   command.option("--warmup", o.warm_up, "share of the steps in which the rate rises", kShare);
   command.option("--weight-decay", o.weight_decay, "of matrices");
   command.option("--clip", o.clip_norm, "longest gradient (global norm); 0 = never clipped");
+  command.flag("--recompute", o.recompute, kRecomputeHelp);
   command.option("--log-every", o.log_every, "steps in a line of the log", kOneOrMore);
   command.flag("--resume", o.resume, "go on from the newest checkpoint in --out");
 }

@@ -13,6 +13,8 @@ struct TaskOptions {
 void declare_task(Command& command, TaskOptions& options);
 ReadOptions read_options(const TaskOptions& options);
 
+inline constexpr const char* kRecomputeHelp =
+    "compute layers again in backward: less memory, more time";
 void declare_fit(Command& command, FitOptions& options);
 
 // The display of a training run as hooks for it.

@@ -29,7 +29,7 @@ Model make_student(const DistillOptions& options, const Session& teacher) {
         sources);
   if (!from.layers_from_teacher.empty())
     return model_from_layers(teacher.model(), from.layers_from_teacher);
-  const Heads heads{.pooler = true, .classification = true};
+  const Heads heads{.classification = true};  // the pooler too, where it is read
   const Random random = Random(options.fit.seed).split(kStudentStream);
   const std::vector<std::string>& labels = teacher.model().config.labels;
   if (!from.folder.empty()) {
@@ -60,11 +60,12 @@ void check_shared_vocabulary(const Tokenizer& teacher, const std::filesystem::pa
         " is another");
 }
 
-ModelOutputs outputs_of(const Model& model, const Packed& batch, const Random* random,
+ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions options,
                         bool hidden) {
-  Encoded encoded = model.body(batch, {.random = random, .all_hidden = hidden});
+  options.all_hidden = hidden;
+  Encoded encoded = model.body(batch, options);
   const Tensor summary = model.summary(encoded.hidden, batch.offsets);
-  return {model.classification->logits(summary, random), std::move(encoded.all_hidden)};
+  return {model.classification->logits(summary, options.random), std::move(encoded.all_hidden)};
 }
 
 // What the teacher says about batches: computed anew, or looked up where only logits are needed and
@@ -91,7 +92,7 @@ class Teacher {
       return {gather_rows(cache_, from(rows)), {}};
     }
     const Pause pause;
-    return outputs_of(session_.model(), batch.inputs, nullptr, hidden_);
+    return outputs_of(session_.model(), batch.inputs, {}, hidden_);
   }
 
  private:
@@ -175,7 +176,8 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
                        int64_t steps) -> MicroLoss {
     const ModelOutputs wanted = teacher.outputs(batch);
     const ModelOutputs got =
-        outputs_of(student, batch.inputs, &random, !config.intermediate_matches.empty());
+        outputs_of(student, batch.inputs, training_options(options.fit, random),
+                   !config.intermediate_matches.empty());
     DistillationLoss::Result result = loss(got, wanted, batch.labels, step, steps);
     return {.loss = result.total,
             .weight = static_cast<double>(batch.rows.size()),

@@ -34,7 +34,7 @@ void run(const fs::path& folder, const std::vector<std::string>& texts) {
   const ink::Features features(examples, ink::Tokenizer::load(folder), 128);
 
   // One vector of length 1 for each text, so products are cosines.
-  const ink::Embeddings e = ink::embed(session, features, ink::EmbeddingOf::mean, true);
+  const ink::Embeddings e = ink::embed(session, features, ink::Pooling::mean, true);
   const ink::Tensor cosines = ink::matmul(e.vectors, e.vectors, false, true);  // (texts, texts)
   std::cout << std::fixed << std::setprecision(3);
   for (size_t i = 0; i < texts.size(); ++i) {

@@ -55,6 +55,7 @@ struct ModelConfig {
   double attention_probs_dropout_prob = 0.1;
   std::optional<double> classifier_dropout;  // hidden_dropout_prob where absent
   std::optional<double> tagging_dropout;     // classifier_dropout where absent
+  std::optional<double> choice_dropout;      // classifier_dropout where absent
   double span_dropout = 0;
   double layer_norm_eps = 1e-12;
   double initializer_range = 0.02;

@@ -35,9 +35,6 @@ struct Encoded {
   std::vector<AttentionInputs> attention;  // one a layer
 };
 
-// Streams of randomness that every body has: of its embeddings, and of its layers.
-enum BodyStream : uint64_t { kEmbeddingsStream, kLayersStream };
-
 // Layer after layer, as `options` ask: layer(i, x, random, keep) is layer i of x; where `keep` is
 // given it stores there what attention computed from.
 using LayerFunction =

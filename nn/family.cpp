@@ -11,8 +11,8 @@ namespace ink {
 namespace {
 
 constexpr std::array kFlags{&Heads::masked_lm,      &Heads::pair,    &Heads::replaced,
-                            &Heads::classification, &Heads::tagging, &Heads::span,
-                            &Heads::position};
+                            &Heads::classification, &Heads::choice,  &Heads::tagging,
+                            &Heads::span,           &Heads::position};
 
 std::vector<std::string_view> model_types() {
   std::vector<std::string_view> names;
@@ -39,6 +39,12 @@ const Family& family_of(const std::string& model_type) {
   for (const Family* family : families())
     if (model_type == family->model_type) return *family;
   fail("expected ", alternatives(model_types()), ", got '", model_type, "'");
+}
+
+void expect_value(const Json& json, const char* key, const char* value) {
+  const std::string given = json.string(key, value);
+  if (given != value)
+    fail("", json.where(key), ": expected \"", value, "\", got ", Json(given).to_string());
 }
 
 Heads heads_from(const Family& family, const std::vector<std::string>& architectures) {

@@ -27,7 +27,8 @@ struct Heads {
   bool masked_lm = false;
   bool pair = false;
   bool replaced = false;        // replaced-token detection: ELECTRA's discriminator
-  bool classification = false;  // shares the name `classifier` with tagging: at most one of the two
+  bool classification = false;  // shares the name `classifier` with the next two: at most one
+  bool choice = false;          // multiple choice
   bool tagging = false;
   bool span = false;
   bool position = false;
@@ -105,6 +106,7 @@ struct Family {
   MaskedLmNames masked_lm = {};
   const char* pair = "cls.seq_relationship";
   ClassifierNames classifier = {};
+  ClassifierNames choice = {};               // of multiple choice, which may read something else
   std::vector<const char*> other_tied = {};  // further names of tensors that repeat others
 
   // Reads the family's defaults and what only its config.json holds, before the common keys are
@@ -112,6 +114,9 @@ struct Family {
   void (*read_config)(const Json& json, ModelConfig& config) = nullptr;
   void (*write_config)(const ModelConfig& config, Json& json) = nullptr;
 };
+
+// Raises Error unless the key of config.json is absent or says `value`.
+void expect_value(const Json& json, const char* key, const char* value);
 
 // One a file of nn/families/.
 const Family& bert_family();

@@ -2,14 +2,10 @@
 #include "nn/heads.h"
 
 #include "nn/ragged.h"
+#include "tensor/op.h"
 
 namespace ink {
 namespace {
-
-constexpr uint64_t kHeadStream = 2;  // the body uses 0 and 1 (nn/bert.cpp)
-
-// Further streams inside a head.
-enum Stream : uint64_t { kBeforeDense };
 
 double head_dropout(const ModelConfig& c) {
   return c.classifier_dropout.value_or(c.hidden_dropout_prob);
@@ -54,9 +50,20 @@ Tensor MaskedLmHead::weight() const {
   return rest ? concat({word.value, transpose(rest->value, 0, 1)}, 1) : word.value;
 }
 
+const Parameter& MaskedLmHead::current_joined() const {
+  check(word.value.storage()->version() == word_version_ &&
+            rest->value.storage()->version() == rest_version_,
+        "masked LM: ", word.name, " or ", rest->name,
+        " has changed since it was packed; call pack() again");
+  return joined;
+}
+
 Tensor MaskedLmHead::logits(const Tensor& rows) const {
-  return linear(transform(rows), weight(), bias.value, Activation::none,
-                rest ? nullptr : packed.get(word));
+  const Tensor x = transform(rows);
+  if (!rest) return linear(x, word.value, bias.value, Activation::none, packed.get(word));
+  if (!joined.value || Recorder::current) return linear(x, weight(), bias.value);
+  const Parameter& w = current_joined();
+  return linear(x, w.value, bias.value, Activation::none, packed.get(w));
 }
 
 Tensor MaskedLmHead::loss(const Tensor& hidden, const Tensor& rows, const Tensor& labels) const {
@@ -65,12 +72,17 @@ Tensor MaskedLmHead::loss(const Tensor& hidden, const Tensor& rows, const Tensor
 
 void MaskedLmHead::pack() {
   if (dense) dense->pack();
-  if (!rest) packed.pack(word);
+  if (!rest) return packed.pack(word);
+  joined = {.name = word.name, .value = weight()};
+  word_version_ = word.value.storage()->version();
+  rest_version_ = rest->value.storage()->version();
+  packed.pack(joined);
 }
 
 void MaskedLmHead::unpack() {
   if (dense) dense->unpack();
   packed.clear();
+  joined = {};
 }
 
 // ── whole texts ─────────────────────────────────────────────────────────────────────────────────
@@ -93,27 +105,31 @@ Problem problem_from(const std::string& type, int64_t labels) {
   return labels == 1 ? Problem::regression : Problem::single_label;
 }
 
-ClassificationHead::ClassificationHead(const Scope& root, const ModelConfig& c)
-    : classes(root / c.family->classifier.classes, c.hidden_size, c.label_count(),
-              c.initializer_range),
-      activation(c.family->classifier.activation),
-      dropout_before_dense(c.family->classifier.dropout_before_dense),
-      dropout_probability(head_dropout(c)),
-      problem(problem_from(c.problem_type, c.label_count())) {
-  if (c.family->classifier.dense)
-    dense.emplace(root / c.family->classifier.dense, c.hidden_size, c.hidden_size,
-                  c.initializer_range);
+SummaryScores::SummaryScores(const Scope& root, const ClassifierNames& names, const ModelConfig& c,
+                             int64_t count, double dropout)
+    : classes(root / names.classes, c.hidden_size, count, c.initializer_range),
+      activation(names.activation),
+      dropout_before_dense(names.dropout_before_dense),
+      dropout_probability(dropout) {
+  if (names.dense)
+    dense.emplace(root / names.dense, c.hidden_size, c.hidden_size, c.initializer_range);
 }
 
-Tensor ClassificationHead::logits(const Tensor& summary, const Random* random) const {
-  Tensor x = summary;  // (B, C)
+Tensor SummaryScores::operator()(const Tensor& summary, const Random* random) const {
+  Tensor x = summary;
   if (dense) {
-    const Random stream = random ? random->split(kHeadStream) : Random(0);
-    if (dropout_before_dense)
-      x = dropout_if(random ? &stream : nullptr, x, dropout_probability, kBeforeDense);
+    if (dropout_before_dense) x = dropout_if(random, x, dropout_probability, kBeforeDenseStream);
     x = (*dense)(x, activation);
   }
-  return classes(dropout_if(random, x, dropout_probability, kHeadStream));
+  return classes(dropout_if(random, x, dropout_probability, kClassificationStream));
+}
+
+ClassificationHead::ClassificationHead(const Scope& root, const ModelConfig& c)
+    : scores(root, c.family->classifier, c, c.label_count(), head_dropout(c)),
+      problem(problem_from(c.problem_type, c.label_count())) {}
+
+Tensor ClassificationHead::logits(const Tensor& summary, const Random* random) const {
+  return scores(summary, random);
 }
 
 Tensor ClassificationHead::loss(const Tensor& logits, const Tensor& targets) const {
@@ -125,6 +141,20 @@ Tensor ClassificationHead::loss(const Tensor& logits, const Tensor& targets) con
   fail("classification: unknown problem ", static_cast<int>(problem));
 }
 
+ChoiceHead::ChoiceHead(const Scope& root, const ModelConfig& c)
+    : scores(root, c.family->choice, c, 1, c.choice_dropout.value_or(head_dropout(c))) {}
+
+Tensor ChoiceHead::logits(const Tensor& summary, int64_t choices, const Random* random) const {
+  const int64_t sequences = summary.dim(0);
+  check(choices > 0 && sequences % choices == 0, "choices: expected a multiple of ", choices,
+        " sequences, as many for each question, got ", sequences);
+  return reshape(scores(summary, random), {sequences / choices, choices});
+}
+
+Tensor ChoiceHead::loss(const Tensor& logits, const Tensor& labels) const {
+  return cross_entropy(logits, labels);
+}
+
 // ── tokens ──────────────────────────────────────────────────────────────────────────────────────
 
 TaggingHead::TaggingHead(const Scope& scope, const ModelConfig& c)
@@ -132,7 +162,7 @@ TaggingHead::TaggingHead(const Scope& scope, const ModelConfig& c)
       dropout_probability(c.tagging_dropout.value_or(head_dropout(c))) {}
 
 Tensor TaggingHead::logits(const Tensor& hidden, const Random* random) const {
-  return classifier(dropout_if(random, hidden, dropout_probability, kHeadStream));
+  return classifier(dropout_if(random, hidden, dropout_probability, kTaggingStream));
 }
 
 Tensor TaggingHead::loss(const Tensor& logits, const Tensor& labels) const {
@@ -159,7 +189,7 @@ SpanHead::SpanHead(const Scope& scope, const ModelConfig& c)
       dropout_probability(c.span_dropout) {}
 
 Tensor SpanHead::logits(const Tensor& hidden, const Random* random) const {
-  return classifier(dropout_if(random, hidden, dropout_probability, kHeadStream));
+  return classifier(dropout_if(random, hidden, dropout_probability, kSpanStream));
 }
 
 Tensor SpanHead::loss(const Tensor& logits, const Tensor& offsets, const Tensor& starts,
@@ -185,10 +215,10 @@ Tensor PositionHead::scores(const Tensor& hidden, const Tensor& offsets, const T
                             const Random* random) const {
   const Tensor transformed = dense(gather_rows(hidden, rows), activation);  // (M, C)
   const Tensor queries =
-      norm(dropout_if(random, transformed, dropout_probability, kHeadStream));     // (M, C)
-  const Tensor tokens = rectangle(offsets);                                        // (B, T)
-  const Tensor q = to_rectangle(queries, rectangle(starts_of(rows, offsets)), 0);  // (B, R, C)
-  const Tensor k = to_rectangle(hidden, tokens, 0);                                // (B, T, C)
+      norm(dropout_if(random, transformed, dropout_probability, kPositionStream));  // (M, C)
+  const Tensor tokens = rectangle(offsets);                                         // (B, T)
+  const Tensor q = to_rectangle(queries, rectangle(starts_of(rows, offsets)), 0);   // (B, R, C)
+  const Tensor k = to_rectangle(hidden, tokens, 0);                                 // (B, T, C)
   const int64_t B = tokens.dim(0), T = tokens.dim(1), N = hidden.dim(0);
   Tensor absent(Shape{B, 1, T}, hidden.dtype());
   for (int64_t i = 0; i < B * T; ++i) {

@@ -21,7 +21,8 @@ struct MaskedLmHead {
   Parameter* rest;  // (C − E, V) or null
   Parameter& bias;  // (V)
   Activation activation;
-  PackedWeight packed;
+  PackedWeight packed;    // of `word`, or of `joined`
+  Parameter joined = {};  // while packed, with `rest`: both weights side by side (V, C)
 
   MaskedLmHead(const Scope& root, const ModelConfig& config, Parameter& words);
   Tensor logits(const Tensor& rows) const;  // (M, C) → (M, V)
@@ -32,7 +33,10 @@ struct MaskedLmHead {
 
  private:
   Tensor transform(const Tensor& rows) const;
-  Tensor weight() const;  // (V, channels of transform)
+  Tensor weight() const;  // (V, channels of transform); with `rest` put together anew
+  const Parameter& current_joined() const;
+
+  uint64_t word_version_ = 0, rest_version_ = 0;  // of what `joined` was made of
 };
 
 // Two classes for a pair of texts, next-sentence or sentence-order prediction: label 0 = as in the
@@ -60,13 +64,22 @@ enum class Problem : uint8_t { single_label, multi_label, regression };
 // As config.json names it; empty: regression with one label, single_label otherwise.
 Problem problem_from(const std::string& problem_type, int64_t labels);
 
-// Classes of a whole text from what Body::summary gives; some families have a layer between.
-struct ClassificationHead {
+// Scores of a whole text from what Body::summary gives; some families have a layer between.
+struct SummaryScores {
   std::optional<Linear> dense;
   Linear classes;
   Activation activation;
   bool dropout_before_dense;
   double dropout_probability;
+
+  SummaryScores(const Scope& root, const ClassifierNames& names, const ModelConfig& config,
+                int64_t classes, double dropout);
+  Tensor operator()(const Tensor& summary, const Random* random) const;  // (B, C) → (B, classes)
+};
+
+// Classes of a whole text.
+struct ClassificationHead {
+  SummaryScores scores;
   Problem problem;
 
   ClassificationHead(const Scope& root, const ModelConfig& config);
@@ -74,6 +87,18 @@ struct ClassificationHead {
   // targets: i32 (B) for single_label; floats in [0, 1] (B, L) for multi_label; floats (B, L) for
   // regression
   Tensor loss(const Tensor& logits, const Tensor& targets) const;
+};
+
+// Which of several texts is right, one score a text: the choices of a question are as many
+// sequences of the batch, one behind the other (SWAG, RACE, C3).
+struct ChoiceHead {
+  SummaryScores scores;
+
+  ChoiceHead(const Scope& root, const ModelConfig& config);
+  // summary (B·K, C) of `choices` = K sequences for each question → (B, K). Raises Error when the
+  // sequences are not a multiple of K.
+  Tensor logits(const Tensor& summary, int64_t choices, const Random* random = nullptr) const;
+  Tensor loss(const Tensor& logits, const Tensor& labels) const;  // labels i32 (B): the right one
 };
 
 // A class for every token (classifier).

@@ -8,13 +8,14 @@ namespace {
 
 Heads with_pooler_where_needed(const ModelConfig& config, Heads heads) {
   const Family& family = *config.family;
-  check(!(heads.classification && heads.tagging),
-        "model: classification and tagging share the name 'classifier'; ",
+  check(heads.classification + heads.choice + heads.tagging <= 1,
+        "model: classification, multiple choice and tagging share the name 'classifier'; ",
         "expected at most one of them");
   check(!heads.pair || family.pooler, "model: ", family.model_type,
         " has no pooler for a head of pairs");
-  const bool reads_pooled = family.classifier.summary == Summary::pooled;
-  heads.pooler |= heads.pair || (heads.classification && reads_pooled);
+  heads.pooler |= heads.pair ||
+                  (heads.classification && family.classifier.summary == Summary::pooled) ||
+                  (heads.choice && family.choice.summary == Summary::pooled);
   return heads;
 }
 
@@ -29,13 +30,15 @@ Model::Model(ModelConfig config_, const Heads& heads_, const ValueSource& values
   if (heads.pair) pair.emplace(root / config.family->pair, config);
   if (heads.replaced) replaced.emplace(root, config);
   if (heads.classification) classification.emplace(root, config);
+  if (heads.choice) choice.emplace(root, config);
   if (heads.tagging) tagging.emplace(root / "classifier", config);
   if (heads.span) span.emplace(root / "qa_outputs", config);
   if (heads.position) position.emplace(root / "cls" / "positions", config);
 }
 
 Tensor Model::summary(const Tensor& hidden, const Tensor& offsets) const {
-  return body.summary(hidden, offsets, config.family->classifier.summary);
+  const Family& family = *config.family;
+  return body.summary(hidden, offsets, (heads.choice ? family.choice : family.classifier).summary);
 }
 
 void Model::pack() {

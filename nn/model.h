@@ -22,12 +22,14 @@ struct Model {
   std::optional<PairHead> pair;
   std::optional<ReplacedHead> replaced;
   std::optional<ClassificationHead> classification;
+  std::optional<ChoiceHead> choice;
   std::optional<TaggingHead> tagging;
   std::optional<SpanHead> span;
   std::optional<PositionHead> position;
 
   Model(ModelConfig config, const Heads& heads, const ValueSource& values);
-  // What a classifier of this family reads of each sequence: hidden (N, C) → (B, C)
+  // What classification, or else multiple choice, of this family reads of each sequence:
+  // hidden (N, C) → (B, C)
   Tensor summary(const Tensor& hidden, const Tensor& offsets) const;
   void pack();    // for inference: weights laid out for the kernels
   void unpack();  // before training

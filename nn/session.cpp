@@ -37,7 +37,8 @@ Pooling pooling_from(const std::string& name) {
   if (name == "mean") return Pooling::mean;
   if (name == "cls") return Pooling::first;
   if (name == "pooler") return Pooling::pooler;
-  fail("pooling: expected mean, cls or pooler, got '", name, "'");
+  if (name == "tokens") return Pooling::tokens;
+  fail("pooling: expected mean, cls, pooler or tokens, got '", name, "'");
 }
 
 Session::Session(const std::filesystem::path& folder, const LoadOptions& options)
@@ -57,6 +58,7 @@ Tensor Session::embed(const Packed& batch, Pooling pooling) const {
     case Pooling::mean: return mean_rows(hidden, batch.offsets);
     case Pooling::first: return gather_rows(hidden, first_rows(batch.offsets));
     case Pooling::pooler: return model_.body.pool(hidden, batch.offsets);
+    case Pooling::tokens: return hidden;
   }
   fail("session: unknown pooling ", static_cast<int>(pooling));
 }
@@ -72,6 +74,12 @@ Tensor Session::logits(const Packed& batch) const {
   check(model_.pair.has_value(),
         "session: this model has no head for classes, tokens, spans, replaced tokens or pairs");
   return model_.pair->logits(model_.body.pool(hidden, batch.offsets));
+}
+
+Tensor Session::choices(const Packed& batch, int64_t count) const {
+  check(model_.choice.has_value(), "session: this model has no head for multiple choice");
+  const Unrecorded guard;
+  return model_.choice->logits(model_.summary(model_.body(batch).hidden, batch.offsets), count);
 }
 
 Tensor Session::masked_lm(const Packed& batch, const Tensor& rows) const {

@@ -11,8 +11,14 @@
 
 namespace ink {
 
-enum class Pooling : uint8_t { mean, first, pooler };
-// "mean", "cls" or "pooler"; raises Error otherwise.
+// What becomes of the hidden states of a sequence's tokens, special ones included.
+enum class Pooling : uint8_t {
+  mean,    // one vector: their mean
+  first,   // the first token's
+  pooler,  // the first token's behind the pooler
+  tokens,  // a vector for each token
+};
+// "mean", "cls", "pooler" or "tokens"; raises Error otherwise.
 Pooling pooling_from(const std::string& name);
 
 class Session {
@@ -23,10 +29,13 @@ class Session {
   explicit Session(Model model);
 
   Encoded encode(const Packed& batch, bool all_hidden = false) const;
-  Tensor embed(const Packed& batch, Pooling pooling) const;  // (B, C)
+  // (B, C), or (N, C) of tokens. Raises Error where pooling needs a pooler and there is none.
+  Tensor embed(const Packed& batch, Pooling pooling) const;
   // Of the head the model has: classes (B, L), token classes (N, L), start and end (N, 2),
   // replaced tokens (N) or pair (B, 2).
   Tensor logits(const Packed& batch) const;
+  // Of a multiple-choice head: sequences in groups of `count` → (B / count, count)
+  Tensor choices(const Packed& batch, int64_t count) const;
   // Scores over the vocabulary at rows i32 (M) of the batch: (M, V)
   Tensor masked_lm(const Packed& batch, const Tensor& rows) const;
   const Model& model() const { return model_; }

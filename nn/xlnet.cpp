@@ -9,9 +9,8 @@
 namespace ink {
 namespace {
 
-// Streams of randomness: of the body, and inside a layer.
-enum Stream : uint64_t { kDistances = kLayersStream + 1, kOutput, kQueryStream };
-enum LayerStream : uint64_t { kProbabilities, kAttentionOutput, kInner, kLayerOutput };
+// Streams of randomness inside a layer, and that of the layer's query stream.
+enum Stream : uint64_t { kProbabilities, kAttentionOutput, kInner, kLayerOutput, kQuery };
 
 // (T, H·D) → (H, T, D)
 Tensor by_heads(const Tensor& x, int64_t heads) {
@@ -175,7 +174,7 @@ Tensor XlnetBody::distances(const Packed& batch, const Random* random) const {
       r.data<double>()[row * C + C / 2 + t] = std::cos(angle);
     }
   }
-  return dropout_if(random, converted(r, table.dtype()), dropout, kDistances);
+  return dropout_if(random, converted(r, table.dtype()), dropout, kDistancesStream);
 }
 
 Encoded XlnetBody::operator()(const Packed& batch, const EncoderOptions& options) const {
@@ -189,7 +188,7 @@ Encoded XlnetBody::operator()(const Packed& batch, const EncoderOptions& options
                      size_t i, const Tensor& x, const Random* drop, AttentionInputs* keep) {
                    return layers[i](x, x, {batch, different, r, {}}, drop, keep);
                  });
-  encoded.hidden = dropout_if(random, encoded.hidden, dropout, kOutput);
+  encoded.hidden = dropout_if(random, encoded.hidden, dropout, kOutputStream);
   return encoded;
 }
 
@@ -215,12 +214,13 @@ XlnetStreams XlnetBody::two_streams(const Packed& batch, const std::vector<Tenso
   g = dropout_if(random, g, dropout, kQueryStream);
   for (size_t i = 0; i < layers.size(); ++i) {
     const Random stream = random ? random->split(kLayersStream).split(i) : Random(0);
-    const Random of_query = stream.split(kQueryStream);
+    const Random of_query = stream.split(kQuery);
     const Tensor seen = h;
     h = layers[i](seen, seen, content, random ? &stream : nullptr);
     g = layers[i](g, seen, query, random ? &of_query : nullptr);
   }
-  return {dropout_if(random, h, dropout, kOutput), dropout_if(random, g, dropout, kOutput)};
+  return {dropout_if(random, h, dropout, kOutputStream),
+          dropout_if(random, g, dropout, kQueryOutputStream)};
 }
 
 Tensor XlnetBody::pool(const Tensor&, const Tensor&) const {

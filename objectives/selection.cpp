@@ -13,7 +13,7 @@ std::vector<TokenGroup> candidate_groups(const Instance& instance, bool whole_wo
   for (size_t i = 0; i < instance.ids.size(); ++i) {
     if (instance.special[i]) continue;
     const auto position = static_cast<int32_t>(i);
-    if (whole_words && instance.continues[i] && !groups.empty()) {
+    if (whole_words && i > 0 && instance.continues[i] && !instance.special[i - 1]) {
       groups.back().push_back(position);
     } else {
       groups.push_back({position});

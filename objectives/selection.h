@@ -20,9 +20,8 @@ struct SelectionOptions {
 
 using TokenGroup = std::vector<int32_t>;  // positions that are selected together
 
-// Words, or single tokens. A token that continues a word joins the last group, also over a [SEP]:
-// after truncation at the front, the rest of a word at the start of B goes with the last word of A,
-// as in BERT's code.
+// Words, or single tokens. A group never reaches over a special token: the rest of a word that was
+// cut at the front of B is a group of its own. (BERT's code joins it to the last word of A.)
 std::vector<TokenGroup> candidate_groups(const Instance& instance, bool whole_words);
 
 // min(max_predictions, max(1, round(fraction · n))), halves rounded to even.

@@ -54,11 +54,11 @@ Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig&
   return tokenizer;
 }
 
-Tensor classify(const Model& model, const Packed& batch, const Random* random) {
+Tensor classify(const Model& model, const Packed& batch, const EncoderOptions& options) {
   check(model.classification.has_value(),
         "classify: this model has no classification head; fine-tune it first");
-  const Encoded encoded = model.body(batch, {.random = random});
-  return model.classification->logits(model.summary(encoded.hidden, batch.offsets), random);
+  const Encoded encoded = model.body(batch, options);
+  return model.classification->logits(model.summary(encoded.hidden, batch.offsets), options.random);
 }
 
 Predictions predict(const Model& model, const Features& data, const BatchPlan& plan) {

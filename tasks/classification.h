@@ -33,9 +33,9 @@ void check_other_folder(const char* job, const std::filesystem::path& model,
 // The tokenizer of a model folder, checked against the model.
 Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config);
 
-// (B, classes) of a batch; with `random` in training, dropout drawn from it.
+// (B, classes) of a batch; dropout, in training, and how layers run are as the options say.
 // Raises Error without the head.
-Tensor classify(const Model& model, const Packed& batch, const Random* random = nullptr);
+Tensor classify(const Model& model, const Packed& batch, const EncoderOptions& options = {});
 
 struct Predictions {
   int32_t classes = 0;

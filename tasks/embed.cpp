@@ -34,24 +34,15 @@ Tensor result_rows(const Features& texts, bool tokens) {
 
 }  // namespace
 
-EmbeddingOf embedding_of(const std::string& name) {
-  if (name == "mean") return EmbeddingOf::mean;
-  if (name == "cls") return EmbeddingOf::cls;
-  if (name == "tokens") return EmbeddingOf::tokens;
-  fail("embed: expected mean, cls or tokens, got '", name, "'");
-}
-
-Embeddings embed(const Session& session, const Features& texts, EmbeddingOf what, bool normalize) {
-  const bool tokens = what == EmbeddingOf::tokens;
+Embeddings embed(const Session& session, const Features& texts, Pooling pooling, bool normalize) {
+  const bool tokens = pooling == Pooling::tokens;
   const Tensor offsets = result_rows(texts, tokens);
   const int64_t* at = offsets.data<int64_t>();
   const int64_t C = session.model().config.hidden_size;
   Embeddings result{Tensor(Shape{at[texts.size()], C}), tokens ? offsets : Tensor()};
   for (const std::vector<int64_t>& rows : texts.plan(kInferencePlan)) {
     const Packed batch = texts.batch(rows).inputs;
-    const Tensor vectors = contiguous(
-        tokens ? session.encode(batch).hidden
-               : session.embed(batch, what == EmbeddingOf::mean ? Pooling::mean : Pooling::first));
+    const Tensor vectors = contiguous(session.embed(batch, pooling));
     const float* from = vectors.data<float>();
     for (const int64_t row : rows) {
       const int64_t count = (at[row + 1] - at[row]) * C;

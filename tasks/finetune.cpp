@@ -10,9 +10,10 @@
 namespace ink {
 namespace {
 
-// The folder's body and pooler under a head that knows nothing yet.
+// The folder's body, and its pooler if it has one, under a head that knows nothing yet.
 Model with_new_head(const std::filesystem::path& folder, LoadOptions load, const Heads& heads) {
-  load.heads = Heads{.pooler = true};
+  const Family& family = *ModelConfig::read(folder / "config.json").family;
+  load.heads = Heads{.pooler = family.pooler != nullptr};
   const Model body = load_model(folder, load);
   return Model(body.config, heads,
                [&, fresh = random_values(load.random)](const std::string& name, const Shape& shape,
@@ -23,7 +24,7 @@ Model with_new_head(const std::filesystem::path& folder, LoadOptions load, const
 }
 
 Model load_for_training(const FinetuneOptions& options, const Labels& labels) {
-  const Heads heads{.pooler = true, .classification = true};
+  const Heads heads{.classification = true};  // the pooler too, where it is read
   LoadOptions load{.heads = heads,
                    .new_heads = true,
                    .ignore_other_heads = true,
@@ -37,7 +38,7 @@ Model load_for_training(const FinetuneOptions& options, const Labels& labels) {
     check(*options.dropout >= 0 && *options.dropout < 1,
           "finetune: expected a dropout from 0 to below 1, got ", *options.dropout);
     model.config.classifier_dropout = options.dropout;
-    model.classification->dropout_probability = *options.dropout;
+    model.classification->scores.dropout_probability = *options.dropout;
   }
   return model;
 }
@@ -93,7 +94,8 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   if (classifies(config) && !options.new_labels) known = labels_of(config);
   TaskData task = options.data;
   if (known)
-    task.read.advice = "to train this model for other labels, ask for new ones (new_labels)";
+    task.read.advice =
+        "to train this model for other labels, ask for new ones (--new-labels, new_labels)";
   const TaskExamples data = read_task(task, known ? &*known : nullptr, options.fit.seed);
   const Tokenizer tokenizer = load_tokenizer(options.model, config);
   const Features train(data.train, tokenizer, options.max_length),
@@ -104,10 +106,10 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   fit_hooks.fingerprint = fingerprint_of("finetune", model.config, tokenizer, options.max_length);
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t,
                        int64_t) -> MicroLoss {
-    return {
-        .loss = model.classification->loss(classify(model, batch.inputs, &random), batch.labels),
-        .weight = static_cast<double>(batch.rows.size()),
-        .tokens = batch.inputs.tokens()};
+    const Tensor logits = classify(model, batch.inputs, training_options(options.fit, random));
+    return {.loss = model.classification->loss(logits, batch.labels),
+            .weight = static_cast<double>(batch.rows.size()),
+            .tokens = batch.inputs.tokens()};
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     save_model(model, options.out, options.model);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "autograd/tape.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
 
@@ -36,6 +37,12 @@ Json fingerprint_of(const Features& train, const FitOptions& options, const FitH
 }
 
 }  // namespace
+
+EncoderOptions training_options(const FitOptions& options, const Random& random) {
+  EncoderOptions encoder{.random = &random};
+  if (options.recompute) encoder.run_layer = recompute;
+  return encoder;
+}
 
 TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
                    const FitHooks& hooks) {

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "autograd/trainer.h"
+#include "nn/encoder.h"
 #include "tasks/features.h"
 
 namespace ink {
@@ -21,13 +22,17 @@ struct FitOptions {
   double learning_rate = 5e-5;  // at its peak
   double warm_up = 0.1;         // share of the steps in which the rate rises from 0
   double weight_decay = 0.01;
-  double clip_norm = 1;  // 0: never clipped
+  double clip_norm = 1;    // 0: never clipped
+  bool recompute = false;  // layers are computed again in backward: less memory, a third more time
   uint64_t seed = 1;
   int64_t log_every = 10;             // steps averaged in a line of the log
   std::filesystem::path folder = {};  // of log and checkpoints; empty: neither
   bool resume = false;
   const std::atomic<bool>* stop = nullptr;
 };
+
+// How the model runs on a batch that is trained on.
+EncoderOptions training_options(const FitOptions& options, const Random& random);
 
 struct FitHooks {
   // What the job is made of beside `train` and the options of fit: a run is resumed only when it

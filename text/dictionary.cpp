@@ -16,7 +16,8 @@ namespace {
 
 using Counts = std::map<std::string, int64_t, std::less<>>;
 
-bool is_han(char32_t c) { return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF); }
+// The ideographs of two blocks, CJK Unified Ideographs and Extension A.
+bool is_bmp_han(char32_t c) { return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF); }
 
 // Calls f(line) for each line of a mapped file.
 template <class F>
@@ -39,7 +40,8 @@ Counts read_lists(const std::vector<std::filesystem::path>& lists) {
     for_each_line(path, [&](std::string_view line) {
       const std::string_view word = line.substr(0, line.find_first_of("/\t \r"));
       const std::u32string characters = decode_utf8(word);
-      if (characters.size() > 1 && std::ranges::all_of(characters, is_han)) words.emplace(word, 1);
+      if (characters.size() > 1 && std::ranges::all_of(characters, is_bmp_han))
+        words.emplace(word, 1);
     });
   }
   check(!words.empty(),
@@ -73,7 +75,7 @@ DictionaryReport build_dictionary(const std::vector<std::filesystem::path>& list
           if (found != words.end()) {
             ++found->second;
           } else if (const auto character = decode_utf8(word);
-                     character.size() == 1 && is_han(character[0])) {
+                     character.size() == 1 && is_bmp_han(character[0])) {
             words.emplace(word, 2);
           }
         }

@@ -217,7 +217,7 @@ std::vector<Span> split_words(std::u32string_view normalized) {
   return words;
 }
 
-bool is_han(char32_t c) { return properties(c) & han; }
+bool is_bert_han(char32_t c) { return properties(c) & han; }
 bool is_punctuation(char32_t c) { return properties(c) & punctuation; }
 bool is_blank(char32_t c) { return properties(c) & space; }
 

@@ -47,7 +47,7 @@ void lowercase(Normalized& text);
 // The words of a normalized text, as spans of its characters.
 std::vector<Span> split_words(std::u32string_view normalized);
 
-bool is_han(char32_t c);          // step 2 puts spaces around it
+bool is_bert_han(char32_t c);     // BERT's CJK blocks: step 2 puts spaces around it
 bool is_punctuation(char32_t c);  // a word of its own
 bool is_blank(char32_t c);        // becomes a space, or is one
 

@@ -20,11 +20,12 @@ bool is_digit(char32_t c) { return c >= '0' && c <= '9'; }
 bool is_letter_or_digit(char32_t c) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool is_han(char32_t c) { return c >= WordHmm::kFirst && c <= WordHmm::kLast; }
+// What jieba's regular expression takes for Han, [\u4E00-\u9FD5]: what its model knows.
+bool is_jieba_han(char32_t c) { return c >= WordHmm::kFirst && c <= WordHmm::kLast; }
 // Characters that words are made of; everything else stands alone.
 bool is_block(char32_t c) {
   constexpr std::u32string_view marks = U"+#&._%-";
-  return is_han(c) || is_letter_or_digit(c) || marks.find(c) != std::u32string_view::npos;
+  return is_jieba_han(c) || is_letter_or_digit(c) || marks.find(c) != std::u32string_view::npos;
 }
 
 // First position from `at` on where `is` holds no more, or `end`.
@@ -194,7 +195,7 @@ void Segmenter::cut_unknown(std::u32string_view text, Span run, std::vector<Span
     return;
   }
   for (int32_t at = run.begin; at < run.end;) {
-    const int32_t han = skip(text, at, run.end, is_han);
+    const int32_t han = skip(text, at, run.end, is_jieba_han);
     if (han > at) {
       hmm_->cut(part(text, {at, han}), at, out);
       at = han;
@@ -202,8 +203,8 @@ void Segmenter::cut_unknown(std::u32string_view text, Span run, std::vector<Span
     }
     int32_t end = end_of_latin(text, at, run.end);
     if (end == at)
-      end =
-          skip(text, at, run.end, [](char32_t c) { return !is_han(c) && !is_letter_or_digit(c); });
+      end = skip(text, at, run.end,
+                 [](char32_t c) { return !is_jieba_han(c) && !is_letter_or_digit(c); });
     out.push_back({at, end});
     at = end;
   }

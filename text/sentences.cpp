@@ -50,7 +50,7 @@ size_t end_of_sentence(std::u32string_view text, size_t at) {
   if (c != '.' && c != '!' && c != '?') return at;
   const size_t end = skip(text, skip(text, at, U".!?！？…"), kClosers);
   if (end == text.size() || text[end] == '\n') return end;
-  if (is_han(text[end])) return c == '.' ? at : end;
+  if (is_bert_han(text[end])) return c == '.' ? at : end;
   if (!is_blank(text[end])) return at;
   size_t next = end;
   while (next < text.size() && (is_blank(text[next]) || contains(kOpeners, text[next]))) ++next;

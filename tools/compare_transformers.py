@@ -40,6 +40,8 @@ def load(folder, name):
 
 def outputs(model):
     ids = torch.randint(7, model.config.vocab_size, (2, 9), generator=torch.Generator().manual_seed(1))
+    if "MultipleChoice" in type(model).__name__:
+        ids = ids[None]  # two choices of one question
     with torch.inference_mode():
         r = model(input_ids=ids, attention_mask=torch.ones_like(ids))
     return [x for x in r.to_tuple() if isinstance(x, torch.Tensor)]

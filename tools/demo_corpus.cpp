@@ -53,7 +53,7 @@ bool is_prose(const std::string& paragraph) {
   int han = 0, visible = 0;
   bool punctuated = false;
   for (const char32_t c : ink::decode_utf8(paragraph)) {
-    han += ink::is_han(c);
+    han += ink::is_bert_han(c);
     visible += c != ' ';
     punctuated |= std::u32string_view(U"。！？；，：").find(c) != std::u32string_view::npos;
   }

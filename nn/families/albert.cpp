@@ -34,6 +34,7 @@ const Family& albert_family() {
                         {"AlbertForMaskedLM", {.masked_lm = true}},
                         {"AlbertForSequenceClassification",
                          {.pooler = true, .classification = true}},
+                        {"AlbertForMultipleChoice", {.pooler = true, .choice = true}},
                         {"AlbertForTokenClassification", {.tagging = true}},
                         {"AlbertForQuestionAnswering", {.span = true}}},
       .keys = {.classifier_dropout = "classifier_dropout_prob"},

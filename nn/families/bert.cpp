@@ -13,6 +13,7 @@ const Family& bert_family() {
                         {"BertForMaskedLM", {.masked_lm = true}},
                         {"BertForNextSentencePrediction", {.pooler = true, .pair = true}},
                         {"BertForSequenceClassification", {.pooler = true, .classification = true}},
+                        {"BertForMultipleChoice", {.pooler = true, .choice = true}},
                         {"BertForTokenClassification", {.tagging = true}},
                         {"BertForQuestionAnswering", {.span = true}},
                         {"BertForPerLM", {.position = true}}},

@@ -26,6 +26,7 @@ const Family& distilbert_family() {
       .body = "DistilBertModel",
       .architectures = {{"DistilBertForMaskedLM", {.masked_lm = true}},
                         {"DistilBertForSequenceClassification", {.classification = true}},
+                        {"DistilBertForMultipleChoice", {.choice = true}},
                         {"DistilBertForTokenClassification", {.tagging = true}},
                         {"DistilBertForQuestionAnswering", {.span = true}}},
       .keys = {.hidden_size = "dim",
@@ -53,6 +54,9 @@ const Family& distilbert_family() {
       .classifier = {.summary = Summary::first_token,
                      .dense = "pre_classifier",
                      .activation = Activation::relu},
+      .choice = {.summary = Summary::first_token,
+                 .dense = "pre_classifier",
+                 .activation = Activation::relu},
       .read_config = read_config,
       .write_config = write_config,
   };

@@ -8,7 +8,10 @@ namespace ink {
 namespace {
 
 void read_config(const Json& json, ModelConfig& config) {
+  expect_value(json, "summary_type", "first");
+  expect_value(json, "summary_activation", "gelu");
   config.embedding_size = json.integer_between("embedding_size", 1, 1 << 20);
+  config.choice_dropout = json.real("summary_last_dropout", 0.1);
 }
 
 }  // namespace
@@ -21,6 +24,7 @@ const Family& electra_family() {
       .architectures = {{"ElectraForPreTraining", {.replaced = true}},
                         {"ElectraForMaskedLM", {.masked_lm = true}},
                         {"ElectraForSequenceClassification", {.classification = true}},
+                        {"ElectraForMultipleChoice", {.choice = true}},
                         {"ElectraForTokenClassification", {.tagging = true}},
                         {"ElectraForQuestionAnswering", {.span = true}}},
       .embeddings = {.projection = "embeddings_project"},
@@ -34,6 +38,9 @@ const Family& electra_family() {
                      .activation = Activation::gelu,
                      .dropout_before_dense = true,
                      .classes = "classifier.out_proj"},
+      .choice = {.summary = Summary::first_token,
+                 .dense = "sequence_summary.summary",
+                 .activation = Activation::gelu},
       .read_config = read_config,
   };
   return family;

@@ -51,6 +51,7 @@ const Family& mobilebert_family() {
                         {"MobileBertForNextSentencePrediction", {.pooler = true, .pair = true}},
                         {"MobileBertForSequenceClassification",
                          {.pooler = true, .classification = true}},
+                        {"MobileBertForMultipleChoice", {.pooler = true, .choice = true}},
                         {"MobileBertForTokenClassification", {.tagging = true}},
                         {"MobileBertForQuestionAnswering", {.span = true}}},
       .embeddings = {.projection = "embeddings.embedding_transformation"},

@@ -1,15 +1,17 @@
 // RoBERTa (Liu et al. 2019); XLM-R (Conneau et al. 2020) and with it CINO (Yang et al. 2022).
 //
 // BERT's body with positions that count from the padding id + 1: the first token's is 2. A
-// classifier reads the first token's state, not the pooler, through a tanh layer of its own.
+// classifier reads the first token's state, not the pooler, through a tanh layer of its own;
+// multiple choice reads the pooler.
 #include "nn/config.h"
 
 namespace ink {
 namespace {
 
-void read_config(const Json&, ModelConfig& config) {
+void read_config(const Json& json, ModelConfig& config) {
   config.pad_token_id = 1;
   config.positions_after_padding = true;
+  config.choice_dropout = json.real("hidden_dropout_prob", 0.1);
 }
 
 Family family_named(const char* model_type, const char* body,
@@ -41,6 +43,7 @@ const Family& roberta_family() {
       family_named("roberta", "RobertaModel",
                    {{"RobertaForMaskedLM", {.masked_lm = true}},
                     {"RobertaForSequenceClassification", {.classification = true}},
+                    {"RobertaForMultipleChoice", {.pooler = true, .choice = true}},
                     {"RobertaForTokenClassification", {.tagging = true}},
                     {"RobertaForQuestionAnswering", {.span = true}}});
   return family;
@@ -51,6 +54,7 @@ const Family& xlm_roberta_family() {
       family_named("xlm-roberta", "XLMRobertaModel",
                    {{"XLMRobertaForMaskedLM", {.masked_lm = true}},
                     {"XLMRobertaForSequenceClassification", {.classification = true}},
+                    {"XLMRobertaForMultipleChoice", {.pooler = true, .choice = true}},
                     {"XLMRobertaForTokenClassification", {.tagging = true}},
                     {"XLMRobertaForQuestionAnswering", {.span = true}}});
   return family;

@@ -6,12 +6,6 @@
 namespace ink {
 namespace {
 
-void expect_value(const Json& json, const char* key, const char* value) {
-  const std::string given = json.string(key, value);
-  if (given != value)
-    fail("", json.where(key), ": expected \"", value, "\", got ", Json(given).to_string());
-}
-
 void read_config(const Json& json, ModelConfig& config) {
   expect_value(json, "attn_type", "bi");
   expect_value(json, "summary_type", "last");
@@ -37,6 +31,7 @@ const Family& xlnet_family() {
       .body = "XLNetModel",
       .architectures = {{"XLNetLMHeadModel", {.masked_lm = true}},
                         {"XLNetForSequenceClassification", {.classification = true}},
+                        {"XLNetForMultipleChoice", {.choice = true}},
                         {"XLNetForTokenClassification", {.tagging = true}},
                         {"XLNetForQuestionAnsweringSimple", {.span = true}}},
       .keys = {.hidden_size = "d_model",
@@ -54,6 +49,10 @@ const Family& xlnet_family() {
                      .dense = "sequence_summary.summary",
                      .activation = Activation::tanh,
                      .classes = "logits_proj"},
+      .choice = {.summary = Summary::last_token,
+                 .dense = "sequence_summary.summary",
+                 .activation = Activation::tanh,
+                 .classes = "logits_proj"},
       .read_config = read_config,
       .write_config = write_config,
   };

@@ -13,7 +13,7 @@ TEST_F(Cli, HelpNamesEveryVerbAndOption) {
   EXPECT_EQ(all.status, 0);
   for (const char* verb :
        {"info", "vocab", "dictionary", "tokenize", "segment", "corrupt", "pretrain", "finetune",
-        "evaluate", "predict", "embed", "distill", "prune", "report"}) {
+        "evaluate", "predict", "embed", "distill", "prune", "convert", "report"}) {
     EXPECT_NE(all.out.find(verb), std::string::npos) << verb;
     const Finished one = run(std::string(verb) + " --help");
     EXPECT_EQ(one.status, 0) << verb;
@@ -59,6 +59,8 @@ TEST_F(Cli, TheWholeRoad) {
   f = run("embed --max-length 32 --model teacher --normalize --out e.safetensors", "砚台\n墨\n");
   ASSERT_EQ(f.status, 0) << f.error;
   EXPECT_TRUE(fs::exists(folder_ / "e.safetensors"));
+  f = run("embed --model teacher --pooling pooler --out pooled.safetensors", "砚台\n墨\n");
+  EXPECT_NE(f.out.find("2 vectors of 16 numbers"), std::string::npos) << f.out << f.error;
   write_file(folder_ / "distill.json",
              R"({"teacher":"teacher","student":{"layers_from_teacher":[0]},"train":"train.tsv",
     "dev":"train.tsv","max_length":32,"TrainingConfig":{"output_dir":"student","num_epochs":1}})");

@@ -33,7 +33,7 @@ TEST_F(Cli, ChoicesSuggestTheNearest) {
                  {"--optimizer: expected adamw, lamb or sgd, got 'adm'; did you mean adamw?"});
   expect_failure(pretrain + "--schedule cosin", 2, {"--schedule", "did you mean cosine?"});
   expect_failure("embed --model base --pooling max", 2,
-                 {"inkstone: embed: --pooling: expected mean, cls or tokens, got 'max'"});
+                 {"inkstone: embed: --pooling: expected mean, cls, pooler or tokens, got 'max'"});
   expect_failure("evaluate --model base --data x --task clasification", 2,
                  {"--task", "did you mean classification?"});
   expect_failure("convert --model base --out x --dtype f64", 2, {"--dtype", "f32, f16 or bf16"});

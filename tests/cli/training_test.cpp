@@ -53,6 +53,41 @@ TEST_F(Interrupted, TaskTrainingsResumeBitForBit) {
   expect_same_bits(kDistill, "student", "INT", 130);
 }
 
+TEST_F(Cli, RecomputingLayersChangesNothing) {
+  write_file(folder_ / "distill.json",
+             R"({"teacher":"tuned","student":{"layers_from_teacher":[0]},"train":"train.tsv",
+    "dev":"train.tsv","max_length":32,"TrainingConfig":{"num_epochs":1}})");
+  const std::string pretrain =
+      "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
+      "--steps "
+      "4 --held-out 0 --out ";
+  const std::string finetune =
+      "finetune --model base --train train.tsv --dev train.tsv --epochs 2 --out ";
+  const std::vector<std::pair<std::string, std::string>> trainings = {
+      {pretrain, "base"}, {finetune, "tuned"}, {"distill --config distill.json --out ", "student"}};
+  for (const auto& [command, out] : trainings) {
+    ASSERT_EQ(run(command + out).status, 0) << out;
+    const Finished again = run(command + "again_" + out + " --recompute");
+    ASSERT_EQ(again.status, 0) << again.error;
+    EXPECT_EQ(read_file(folder_ / out / "model.safetensors", 1 << 26),
+              read_file(folder_ / ("again_" + out) / "model.safetensors", 1 << 26))
+        << out;
+  }
+}
+
+TEST_F(Cli, OtherLabelsNeedANewHead) {
+  ASSERT_EQ(pretrain().status, 0);
+  const std::string tune = "finetune --epochs 1 --train ";
+  ASSERT_EQ(run(tune + "train.tsv --dev train.tsv --model base --out tuned").status, 0);
+  write_file(folder_ / "mood.tsv", "up\t砚台好\ndown\t砚台坏\nup\t墨好\ndown\t纸坏\n");
+  const std::string other = tune + "mood.tsv --dev mood.tsv --model tuned --out other ";
+  expect_last_line(other, 1, {"mood.tsv:1", "unknown label 'up'", "--new-labels"});
+  const Finished f = run(other + "--new-labels");
+  ASSERT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(read_file(folder_ / "other" / "config.json", 1 << 20).find("\"down\""),
+            std::string::npos);
+}
+
 TEST_F(Cli, CheckpointsChangeNothingAndNoRunIsOverwritten) {
   ASSERT_EQ(pretrain().status, 0);
   const std::string whole = read_file(folder_ / "base" / "model.safetensors", 1 << 26);

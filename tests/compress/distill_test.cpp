@@ -5,6 +5,7 @@
 
 #include "compress/prune.h"
 #include "nn/session.h"
+#include "tensor/allocator.h"
 #include "tests/compress/helpers.h"
 #include "tests/tasks/toy_task.h"
 
@@ -90,6 +91,26 @@ TEST_F(Compressed, CachedTeacherGivesTheSameStudent) {
               cached = load_model(task->folder / "cached");
   for (const Parameter& p : computed.parameters)
     EXPECT_TRUE(equal_bits(p.value, cached.parameters.at(p.name).value)) << p.name;
+}
+
+TEST_F(Compressed, RecomputedLayersGiveTheSameStudentInLessMemory) {
+  DistillOptions options = distill_options("whole");
+  options.student.layers_from_teacher = {0, 1, 0, 1};
+  options.match_evenly = MatchLoss::hidden_mse;
+  options.fit.epochs = 1;
+  options.fit.batch_size = 120;
+  reset_peak();
+  distill(options);
+  const size_t plain = pool_statistics().peak;
+  options.out = task->folder / "recomputed";
+  options.fit.recompute = true;
+  reset_peak();
+  distill(options);
+  EXPECT_LT(pool_statistics().peak, plain * 4 / 5);
+  const auto weights = [](const char* out) {
+    return read_file(task->folder / out / "model.safetensors", 1 << 26);
+  };
+  EXPECT_EQ(weights("whole"), weights("recomputed"));
 }
 
 TEST_F(Compressed, StudentTakesLayersOfItsTeacher) {

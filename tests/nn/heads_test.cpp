@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
+#include "autograd/tape.h"
 #include "nn/ragged.h"
 #include "tensor/op.h"
 #include "tests/expect_error.h"
@@ -107,6 +109,42 @@ TEST(Heads, MaskedLmLossIsThatOfItsLogits) {
   EXPECT_EQ(logits.shape(), (Shape{3, 199}));
   EXPECT_NEAR(model.masked_lm->loss(hidden, rows, labels).item(),
               cross_entropy(logits, labels).item(), 1e-6);
+}
+
+// MobileBERT's states are wider than its embeddings: the decoder is two weights side by side.
+TEST(Heads, MaskedLmJoinsItsWeightsOnceWhenPacked) {
+  ModelConfig config = testing::small_config();
+  config.family = &mobilebert_family();
+  config.embedding_size = 24;
+  config.bottlenecks.intra_bottleneck_size = 20;
+  config.set_layers(1, 5, 31);
+  Model model(config, {.masked_lm = true}, random_values(Random(3)));
+  MaskedLmHead& head = *model.masked_lm;
+  const Tensor states = randn({9, 60}, 4, Dtype::f32);
+  const auto gradients = [&] {
+    Tape tape;
+    tape.watch(model.parameters);
+    const Gradients g = tape.backward(mean(square(head.logits(states))));
+    return std::pair(g[head.word.value], g[head.rest->value]);
+  };
+  const Tensor plain = head.logits(states);
+  const auto before = gradients();
+  model.pack();
+  EXPECT_EQ(head.joined.value.shape(), (Shape{199, 60}));
+  EXPECT_TRUE(equal_bits(head.logits(states), plain));
+  const auto after = gradients();
+  EXPECT_TRUE(equal_bits(after.first, before.first));
+  EXPECT_TRUE(equal_bits(after.second, before.second));
+  for (Parameter* weight : {&head.word, head.rest}) {
+    copy_into(weight->value, zeros(weight->value.shape()));
+    EXPECT_ERROR(head.logits(states), "has changed since it was packed");
+    model.pack();
+    head.logits(states);
+  }
+  copy_into(head.word.value, zeros(head.word.value.shape()));
+  model.unpack();
+  EXPECT_FALSE(head.joined.value);
+  head.logits(states);
 }
 
 TEST(Heads, DropoutOnlyWhileTraining) {

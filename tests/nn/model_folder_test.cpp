@@ -166,10 +166,10 @@ TEST(ModelFolder, MakesNewHeadsOnlyWhenAsked) {
   options.ignore_other_heads = true;
   options.random = Random(5);
   const Model tuned = load_model(folder.path(), options);
-  EXPECT_EQ(tuned.classification->classes.weight.value.shape(), (Shape{3, 60}));
+  EXPECT_EQ(tuned.classification->scores.classes.weight.value.shape(), (Shape{3, 60}));
   EXPECT_TRUE(equal_bits(tuned.body.words().value, model.body.words().value));
   EXPECT_TRUE(
-      equal_bits(tuned.classification->classes.weight.value,
+      equal_bits(tuned.classification->scores.classes.weight.value,
                  random_values(Random(5))("classifier.weight", {3, 60}, Initial::normal())));
   save_model(tuned, folder.path());
   EXPECT_EQ(load_model(folder.path()).config.labels, labels);

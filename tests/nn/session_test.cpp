@@ -30,6 +30,7 @@ TEST(Session, LoadsAFolderAndEmbeds) {
   EXPECT_TRUE(equal_bits(session.encode(batch).hidden, hidden));
   EXPECT_TRUE(equal_bits(session.embed(batch, Pooling::first),
                          gather_rows(hidden, first_rows(batch.offsets))));
+  EXPECT_TRUE(equal_bits(session.embed(batch, Pooling::tokens), hidden));
   const Tensor means = session.embed(batch, Pooling::mean);
   ASSERT_EQ(means.shape(), (Shape{3, 60}));
   for (int64_t c = 0; c < 60; ++c) {
@@ -47,11 +48,14 @@ TEST(Session, GivesTheLogitsOfItsHead) {
   EXPECT_EQ(session_with({.pair = true}).logits(batch).shape(), (Shape{3, 2}));
   EXPECT_EQ(session_with({.tagging = true}).logits(batch).shape(), (Shape{21, 2}));
   EXPECT_EQ(session_with({.span = true}).logits(batch).shape(), (Shape{21, 2}));
+  EXPECT_EQ(session_with({.choice = true}).choices(batch, 3).shape(), (Shape{1, 3}));
+  EXPECT_ERROR(session_with({.choice = true}).choices(batch, 2), "a multiple of 2 sequences");
+  EXPECT_ERROR(session_with({.span = true}).choices(batch, 3), "no head for multiple choice");
   EXPECT_ERROR(session_with({.masked_lm = true}).logits(batch), "has no head for classes");
   EXPECT_ERROR(session_with({.span = true}).masked_lm(batch, batch.ids), "no masked-LM head");
   EXPECT_ERROR(session_with({}).embed(batch, Pooling::pooler), "has no pooler");
   EXPECT_EQ(pooling_from("cls"), Pooling::first);
-  EXPECT_ERROR(pooling_from("max"), "expected mean, cls or pooler, got 'max'");
+  EXPECT_ERROR(pooling_from("max"), "expected mean, cls, pooler or tokens, got 'max'");
 }
 
 TEST(Session, ManyThreadsShareOneModel) {

@@ -102,12 +102,15 @@ TEST(Selection, NothingIsSelectedWhenNoWordFits) {
   EXPECT_TRUE(select_positions(sequence_of_words({2}), {}, draws).empty());  // 4 tokens: budget 1
 }
 
-TEST(Selection, ARestOfAWordAtTheStartOfTheSecondSegmentJoinsTheLastWordOfTheFirst) {
-  const TokenSentence a{{10, 11}, {0, 0}}, b{{12, 13}, {1, 0}};
-  const Instance instance = make_instance(a, &b, kTokens);  // [CLS] 10 11 [SEP] ##12 13 [SEP]
-  EXPECT_EQ(candidate_groups(instance, true), (std::vector<TokenGroup>{{1}, {2, 4}, {5}}));
+TEST(Selection, NoWordReachesOverASpecialToken) {
+  const TokenSentence a{{10, 11}, {0, 0}}, b{{12, 13, 14}, {1, 1, 0}};
+  const Instance pair = make_instance(a, &b, kTokens);  // [CLS] 10 11 [SEP] ##12 ##13 14 [SEP]
+  EXPECT_EQ(candidate_groups(pair, true), (std::vector<TokenGroup>{{1}, {2}, {4, 5}, {6}}));
   const Instance alone = make_instance(b, nullptr, kTokens);
-  EXPECT_EQ(candidate_groups(alone, true), (std::vector<TokenGroup>{{1}, {2}}));
+  EXPECT_EQ(candidate_groups(alone, true), (std::vector<TokenGroup>{{1, 2}, {3}}));
+  const TokenSentence inside{{10, kTokens.mask, 11}, {0, 1, 1}};
+  EXPECT_EQ(candidate_groups(make_instance(inside, nullptr, kTokens), true),
+            (std::vector<TokenGroup>{{1}, {3}}));
 }
 
 }  // namespace

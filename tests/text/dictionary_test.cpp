@@ -40,6 +40,12 @@ TEST_F(Dictionary, CountsTheWordsOfTheText) {
   EXPECT_EQ(segmenter.words("期间内资产", false), (std::vector<std::string>{"期间", "内", "资产"}));
 }
 
+TEST_F(Dictionary, TakesWordsOfTwoBlocksOfHan) {
+  const auto list = file("words.lex", "㐀䶿\n一鿿\n𠀀𠀁\n\uF900\uF901\nあい\n");
+  const auto text = file("text.txt", "资产\n");
+  EXPECT_EQ(build_dictionary({list}, {text}, folder_ / "out.txt").words, 2);
+}
+
 TEST_F(Dictionary, RefusesListsWithoutWordsAndBadText) {
   const auto empty = file("empty.lex", "# nothing\na\n");
   const auto list = file("words.lex", "资产\n");

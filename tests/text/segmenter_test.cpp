@@ -70,6 +70,8 @@ TEST_F(SegmenterTest, CharactersOutsideWordsStandAlone) {
   model();
   EXPECT_EQ(load().words("砚台，砚台\r\n \n😀"),
             (Words{"砚台", "，", "砚台", "\r\n", " ", "\n", "😀"}));
+  // Han that jieba does not know: U+3400, U+9FD6 and U+20000, of other blocks or newer.
+  EXPECT_EQ(load().words("砚台㐀鿖𠀀砚台"), (Words{"砚台", "㐀", "鿖", "𠀀", "砚台"}));
   EXPECT_TRUE(load().words("").empty());
 }
 
