@@ -179,7 +179,8 @@ void Training::take_step() {
 // first, so that equal ones multiply by exactly 1.
 void Training::accumulate(Means& means) {
   const int64_t step = result_.step;
-  const Random random = Random(options_.seed).split(static_cast<uint64_t>(step));
+  const Random random =
+      Random(options_.seed).split(kStepsStream).split(static_cast<uint64_t>(step));
   double first_weight = 0;
   sum_.clear();
   step_tokens_ = 0;

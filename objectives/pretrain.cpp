@@ -24,8 +24,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kStepsAhead = 4;
-// Streams of the seed, beside those of data and trainer.
-constexpr uint64_t kData = 0xDA7A, kWeights = 0x3E16;
 
 // The micro-batches of one step, and where the data stands behind them.
 struct StepData {
@@ -36,7 +34,7 @@ struct StepData {
 Model make_model(const ModelConfig& config, const PretrainOptions& options) {
   const bool pairs = options.pair_task != PairTask::none;
   const Heads heads{.masked_lm = true, .pair = pairs};
-  const Random random = Random(options.seed).split(kWeights);
+  const Random random = Random(options.seed).split(kWeightsStream);
   if (options.start_from.empty()) {
     check_trainable_here(config, heads);
     return Model(config, heads, random_values(random));
@@ -245,7 +243,7 @@ PretrainResult Job::run() {
 
 }  // namespace
 
-uint64_t pretrain_data_seed(uint64_t seed) { return Random(seed).split(kData).seed(); }
+uint64_t pretrain_data_seed(uint64_t seed) { return Random(seed).split(kDataStream).seed(); }
 
 PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const Segmenter* segmenter, const PretrainOptions& options,

@@ -11,12 +11,10 @@
 namespace ink {
 namespace {
 
-constexpr uint64_t kOrderStream = 11;
-
 // The batches of all epochs, one epoch after the other.
 std::vector<std::vector<int64_t>> all_batches(const Features& train, const FitOptions& options) {
   std::vector<std::vector<int64_t>> batches;
-  const Random random = Random(options.seed).split(kOrderStream);
+  const Random random = Random(options.seed).split(kDataStream);
   for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
     const uint64_t seed = random.split(static_cast<uint64_t>(epoch)).seed();
     for (std::vector<int64_t>& rows : train.plan(
