@@ -108,10 +108,22 @@ def lines_of_data(data):
                     yield line.rstrip("\n")[:20000]
 
 
-def compare(name, ours, tokenizer, texts, block=20000):
+def batches(texts, characters=1 << 19):
+    """The texts in lists of about so many characters: a reference's token takes some hundred bytes."""
+    batch, size = [], 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size >= characters:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def compare(name, ours, tokenizer, texts):
     count = differ = 0
-    texts = iter(texts)
-    while batch := list(itertools.islice(texts, block)):
+    for batch in batches(texts):
         theirs = tokenizer._tokenizer.encode_batch(batch, add_special_tokens=False)
         for text, [own], other in zip(batch, ours.ask(batch)[1], theirs):
             count += 1
