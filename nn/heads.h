@@ -72,9 +72,9 @@ struct SummaryScores {
   bool dropout_before_dense;
   double dropout_probability;
 
-  SummaryScores(const Scope& root, const ClassifierNames& names, const ModelConfig& config,
-                int64_t classes, double dropout);
-  Tensor operator()(const Tensor& summary, const Random* random) const;  // (B, C) → (B, classes)
+  SummaryScores(const Scope& root, const ClassifierNames& names, const ModelConfig& c,
+                int64_t count, double dropout);
+  Tensor operator()(const Tensor& summary, const Random* random) const;  // (B, C) → (B, count)
 };
 
 // Classes of a whole text.

@@ -152,7 +152,7 @@ HttpReply HubFetcher::receive(const std::string& file, const Announced& announce
     partial.append(bytes, announced.size - std::min(announced.size, partial.size()));
     if (options_.progress) options_.progress({file, partial.size(), announced.size});
   };
-  const HttpReply reply =
+  HttpReply reply =
       client_.send({.url = address(file), .token = options_.token, .from = from, .body = body});
   if (reply.status == kRangeNotSatisfiable) partial.clear();
   return reply;

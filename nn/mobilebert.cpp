@@ -172,7 +172,7 @@ Encoded MobileBertBody::operator()(const Packed& batch, const EncoderOptions& op
 }
 
 Tensor MobileBertBody::pool(const Tensor& hidden, const Tensor& offsets) const {
-  const Tensor first = gather_rows(hidden, first_rows(offsets));
+  Tensor first = gather_rows(hidden, first_rows(offsets));
   if (pools_first_token) return first;
   check(pooler.has_value(), "model: it has no pooler");
   return (*pooler)(first, Activation::tanh);
