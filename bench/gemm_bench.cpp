@@ -108,7 +108,13 @@ void run() {
   }
   measure({"masked-LM head", 160, 21128, 768, false, true}, limit);
   measure({"its dW", 21128, 768, 160, true, false}, limit);
-  for (const auto& [n, k] : {std::pair<int64_t, int64_t>{2, 768}, {7, 768}, {312, 312}, {26, 26}}) {
+  for (const auto& [n, k] : {std::pair<int64_t, int64_t>{1, 768},
+                             {2, 768},
+                             {3, 768},
+                             {4, 768},
+                             {7, 768},
+                             {312, 312},
+                             {26, 26}}) {
     measure({"odd sizes", 512, n, k, false, true}, limit);
   }
 }

@@ -1,7 +1,8 @@
 // Filling an unevenly pruned model up with zeros, for programs that know only layers of one size.
 //
 // A head whose values are 0 and a neuron whose output weights are 0 add nothing, so the padded
-// model computes the same numbers.
+// model computes the same numbers, but for the rounding of layers at most four channels or neurons
+// wide: their products add in another order (tensor/gemm.h).
 #pragma once
 #include "nn/model.h"
 

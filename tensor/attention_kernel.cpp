@@ -217,7 +217,19 @@ void forward(const AttentionInput<T>& in, const Task& task, Rows<T> out, T* log_
 // rowsum(dout ∘ out):
 //   dv = (P ∘ M)ᵀ dout,   dS = P ∘ ((dout vᵀ) ∘ M − d),   dq = dS k·scale,   dk = dSᵀ q·scale
 
-// scores: S → P ∘ M;   products: dout vᵀ → dS
+// A row g of dout vᵀ to one of dS; mask may be null.
+template <class T>
+void differentiate_row(const T* p, const T* mask, T mean, T* g, int64_t keys) {
+  if (mask) {
+#pragma omp simd
+    for (int64_t j = 0; j < keys; ++j) g[j] = p[j] * (g[j] * mask[j] - mean);
+  } else {
+#pragma omp simd
+    for (int64_t j = 0; j < keys; ++j) g[j] = p[j] * (g[j] - mean);
+  }
+}
+
+// scores: S → P ∘ M;   products, unless null: dout vᵀ → dS
 template <class T>
 void differentiate_block(const Head<T>& head, const Task& task, int64_t first_query,
                          int64_t queries, int64_t first_key, int64_t keys, const T* log_sum,
@@ -225,24 +237,15 @@ void differentiate_block(const Head<T>& head, const Task& task, int64_t first_qu
   simd::run([&] {
     for (int64_t r = 0; r < queries; ++r) {
       const int64_t row = task.begin + first_query + r;
-      const T total = log_sum[row * head.in.heads + task.head], mean = d[r];
-      T *p = scores + r * ld, *g = products + r * ld;
-      if (mask) {
-        draw_mask(head.in, row, task.head, first_key, keys, mask);
+      const T total = log_sum[row * head.in.heads + task.head];
+      T* p = scores + r * ld;
 #pragma omp simd
-        for (int64_t j = 0; j < keys; ++j) {
-          const T y = vmath::exp(p[j] - total), m = mask[j];
-          p[j] = y * m;
-          g[j] = y * (g[j] * m - mean);
-        }
-      } else {
+      for (int64_t j = 0; j < keys; ++j) p[j] = vmath::exp(p[j] - total);
+      if (mask) draw_mask(head.in, row, task.head, first_key, keys, mask);
+      if (products) differentiate_row(p, mask, d[r], products + r * ld, keys);
+      if (!mask) continue;
 #pragma omp simd
-        for (int64_t j = 0; j < keys; ++j) {
-          const T y = vmath::exp(p[j] - total);
-          p[j] = y;
-          g[j] = y * (g[j] - mean);
-        }
-      }
+      for (int64_t j = 0; j < keys; ++j) p[j] *= mask[j];
     }
   });
 }
@@ -259,6 +262,7 @@ void backward(const AttentionInput<T>& in, const Task& task, Rows<const T> out, 
   const int64_t across_room = room(packed_size<T>(most_keys, D)),
                 along_room = room(packed_size<T>(D, most_keys));
   const int64_t query_room = room(packed_size<T>(D, most_queries));
+  const bool differentiate = dq.data || dk.data;  // dv needs no dS
   Scratch<T> scratch(blocks * (2 * across_room + along_room) + 2 * query_room +
                      room(most_queries * D) + 2 * room(most_queries * ld) + room(most_queries) +
                      ld);
@@ -269,7 +273,7 @@ void backward(const AttentionInput<T>& in, const Task& task, Rows<const T> out, 
   T* dout_along = scratch.take(query_room);
   T* queries = scratch.take(most_queries * D);
   T* scores = scratch.take(most_queries * ld);
-  T* products = scratch.take(most_queries * ld);
+  T* products = differentiate ? scratch.take(most_queries * ld) : nullptr;
   T* d = scratch.take(most_queries);
   T* mask = in.dropout > 0 ? scratch.take(ld) : nullptr;
 
@@ -277,14 +281,15 @@ void backward(const AttentionInput<T>& in, const Task& task, Rows<const T> out, 
     const int64_t key = b * kBackwardKeys, keys = std::min(kBackwardKeys, task.length - key);
     const int64_t row = task.begin + key;
     pack(head.at(in.k, row), in.k.ld, true, keys, D, keys_across + b * across_room);
-    pack(head.at(in.v, row), in.v.ld, true, keys, D, values_across + b * across_room);
-    pack(head.at(in.k, row), in.k.ld, false, D, keys, keys_along + b * along_room);
+    if (differentiate)
+      pack(head.at(in.v, row), in.v.ld, true, keys, D, values_across + b * across_room);
+    if (dq.data) pack(head.at(in.k, row), in.k.ld, false, D, keys, keys_along + b * along_room);
   }
   for (int64_t q = 0; q < task.length; q += kBackwardQueries) {
     const int64_t count = std::min(kBackwardQueries, task.length - q), row = task.begin + q;
     copy_scaled(count, D, head.at(in.q, row), in.q.ld, static_cast<T>(in.scale), queries);
-    pack(queries, D, false, D, count, queries_along);
-    pack(head.at(dout, row), dout.ld, false, D, count, dout_along);
+    if (dk.data) pack(queries, D, false, D, count, queries_along);
+    if (dv.data) pack(head.at(dout, row), dout.ld, false, D, count, dout_along);
     simd::run([&] {
       for (int64_t r = 0; r < count; ++r) {
         const T *y = head.at(out, row + r), *dy = head.at(dout, row + r);
@@ -294,16 +299,21 @@ void backward(const AttentionInput<T>& in, const Task& task, Rows<const T> out, 
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t key = b * kBackwardKeys, keys = std::min(kBackwardKeys, task.length - key);
       multiply(count, keys, D, queries, D, false, keys_across + b * across_room, scores, ld, false);
-      multiply(count, keys, D, head.at(dout, row), dout.ld, false, values_across + b * across_room,
-               products, ld, false);
+      if (differentiate)
+        multiply(count, keys, D, head.at(dout, row), dout.ld, false,
+                 values_across + b * across_room, products, ld, false);
       differentiate_block(head, task, q, count, key, keys, log_sum, d, scores, products, ld, mask);
-      multiply(keys, D, count, scores, ld, true, dout_along, head.at(dv, task.begin + key), dv.ld,
-               q > 0);
-      multiply(keys, D, count, products, ld, true, queries_along, head.at(dk, task.begin + key),
-               dk.ld, q > 0);
-      multiply(count, D, keys, products, ld, false, keys_along + b * along_room, head.at(dq, row),
-               dq.ld, b > 0);
+      if (dv.data)
+        multiply(keys, D, count, scores, ld, true, dout_along, head.at(dv, task.begin + key), dv.ld,
+                 q > 0);
+      if (dk.data)
+        multiply(keys, D, count, products, ld, true, queries_along, head.at(dk, task.begin + key),
+                 dk.ld, q > 0);
+      if (dq.data)
+        multiply(count, D, keys, products, ld, false, keys_along + b * along_room, head.at(dq, row),
+                 dq.ld, b > 0);
     }
+    if (!dq.data) continue;
     for (int64_t r = 0; r < count; ++r) {
       T* x = head.at(dq, row + r);
       for (int64_t c = 0; c < D; ++c) x[c] *= static_cast<T>(in.scale);

@@ -42,7 +42,8 @@ struct AttentionInput {
 template <class T>
 void attention_forward(const AttentionInput<T>& in, Rows<T> out, T* log_sum);
 
-// dq, dk, dv from dout, given what forward wrote. Rows of no sequence are not written.
+// dq, dk, dv from dout, given what forward wrote; those with null data are not computed. Rows of no
+// sequence are not written.
 template <class T>
 void attention_backward(const AttentionInput<T>& in, Rows<const T> out, const T* log_sum,
                         Rows<const T> dout, Rows<T> dq, Rows<T> dk, Rows<T> dv);

@@ -32,6 +32,12 @@ struct Right {
   bool packed = false;
 };
 
+// The epilogue that a kernel has to apply: null when there is nothing to do.
+const Epilogue<float>* finish_of(const Epilogue<float>& e) {
+  const bool plain = !e.bias && !e.before && !e.residual && e.activation == Activation::none;
+  return plain ? nullptr : &e;
+}
+
 // One product. Tasks are rectangles of C; each runs through k in blocks of kDepth.
 class Product {
  public:
@@ -49,9 +55,7 @@ class Product {
         c_(c),
         ldc_(ldc),
         epilogue_(epilogue) {
-    const bool plain = !epilogue.bias && !epilogue.before && !epilogue.residual &&
-                       epilogue.activation == Activation::none;
-    finish_ = plain ? nullptr : &epilogue_;
+    finish_ = finish_of(epilogue_);
     panels_ = divide_up(n, kernel.panel_width);
     cut();
   }
@@ -165,6 +169,47 @@ class Product {
   int64_t tile_rows_ = 1, block_rows_ = 1, task_rows_ = 1, task_panels_ = 1;
 };
 
+// out[n][k] = op(B)[k][n]
+void copy_by_columns(const Right& b, int64_t n, int64_t k, float* out) {
+  const int64_t n_step = b.transposed ? b.ldb : 1, k_step = b.transposed ? 1 : b.ldb;
+  for (int64_t j = 0; j < n; ++j) {
+    for (int64_t i = 0; i < k; ++i) out[j * k + i] = b.b[j * n_step + i * k_step];
+  }
+}
+
+// N ≤ kNarrow, A by rows.
+void multiply_narrow(const GemmKernel& kernel, int64_t m, int64_t n, int64_t k, const float* a,
+                     int64_t lda, const Right& b, float* c, int64_t ldc,
+                     const Epilogue<float>& epilogue) {
+  const Scratch<float> columns(b.transposed ? 0 : n * k);
+  if (!b.transposed) copy_by_columns(b, n, k, columns.data());
+  const int64_t rows = std::max<int64_t>(1, kTaskWork / (n * std::max<int64_t>(k, 1)));
+  parallel_for(m, rows, [&](int64_t begin, int64_t end) {
+    TileCall t;
+    t.a = a + begin * lda;
+    t.lda = lda;
+    t.b = b.transposed ? b.b : columns.data();
+    t.ldb = b.transposed ? b.ldb : k;
+    t.depth = k;
+    t.c = c + begin * ldc;
+    t.ldc = ldc;
+    t.columns = n;
+    t.continues = epilogue.accumulate;
+    t.epilogue = finish_of(epilogue);
+    t.row = begin;
+    kernel.narrow[static_cast<size_t>(n - 1)](t, end - begin);
+  });
+}
+
+void multiply(const GemmKernel& kernel, bool transpose_a, int64_t m, int64_t n, int64_t k,
+              const float* a, int64_t lda, const Right& b, float* c, int64_t ldc,
+              const Epilogue<float>& epilogue) {
+  if (m == 0 || n == 0) return;
+  if (n <= kNarrow && !transpose_a)
+    return multiply_narrow(kernel, m, n, k, a, lda, b, c, ldc, epilogue);
+  Product(kernel, transpose_a, m, n, k, a, lda, b, c, ldc, epilogue).run();
+}
+
 void check_sizes(int64_t m, int64_t n, int64_t k) {
   check(m >= 0 && n >= 0 && k >= 0, "gemm: expected extents of at least 0, got M ", m, ", N ", n,
         ", K ", k);
@@ -196,10 +241,15 @@ PackedMatrix::PackedMatrix(const float* b, int64_t ldb, bool transposed, int64_t
   width_ = kernel.panel_width;
   const int64_t panels = divide_up(n, width_);
   const int64_t columns =
-      n == 0 ? 0
-             : (panels - 1) * width_ + stored_columns(n, panels - 1, width_, kernel.vector_width);
+      n <= kNarrow
+          ? n
+          : (panels - 1) * width_ + stored_columns(n, panels - 1, width_, kernel.vector_width);
   bytes_ = columns * k * static_cast<int64_t>(sizeof(float));
   panels_ = static_cast<float*>(pool().allocate(static_cast<size_t>(bytes_)));
+  if (n <= kNarrow) {
+    copy_by_columns({.b = b, .ldb = ldb, .transposed = transposed}, n, k, panels_);
+    return;
+  }
   parallel_for(panels, grain_for(k * width_), [&](int64_t begin, int64_t end) {
     const int64_t column = begin * width_;
     pack_panels(b, ldb, transposed, 0, k, column, std::min(n, end * width_) - column, width_,
@@ -212,11 +262,10 @@ PackedMatrix::~PackedMatrix() { pool().release(panels_, static_cast<size_t>(byte
 void gemm(bool transpose_a, int64_t m, const float* a, int64_t lda, const PackedMatrix& b, float* c,
           int64_t ldc, const Epilogue<float>& epilogue) {
   check_sizes(m, b.n(), b.k());
-  if (m == 0 || b.n() == 0) return;
-  const Right right{.b = b.panels(), .packed = true};
-  Product(gemm_kernel_of(b.panel_width()), transpose_a, m, b.n(), b.k(), a, lda, right, c, ldc,
-          epilogue)
-      .run();
+  const Right panels{.b = b.panels(), .packed = true},
+      columns{.b = b.panels(), .ldb = b.k(), .transposed = true};
+  multiply(gemm_kernel_of(b.panel_width()), transpose_a, m, b.n(), b.k(), a, lda,
+           b.n() <= kNarrow ? columns : panels, c, ldc, epilogue);
 }
 
 template <>
@@ -224,9 +273,8 @@ void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, c
           int64_t lda, const float* b, int64_t ldb, float* c, int64_t ldc,
           const Epilogue<float>& epilogue) {
   check_sizes(m, n, k);
-  if (m == 0 || n == 0) return;
   const Right right{.b = b, .ldb = ldb, .transposed = transpose_b};
-  Product(gemm_kernel(), transpose_a, m, n, k, a, lda, right, c, ldc, epilogue).run();
+  multiply(gemm_kernel(), transpose_a, m, n, k, a, lda, right, c, ldc, epilogue);
 }
 
 template <>

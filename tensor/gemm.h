@@ -2,8 +2,9 @@
 //
 // f32 runs on our own micro-kernels (8×48 AVX-512, 6×16 AVX2, portable; see simd.h for the choice).
 // Every element is one chain of multiply-adds in order of k: blocking in k reloads the partial sum,
-// threads split rows and columns only. So an element is the same bits for any number of rows,
-// threads and tiles.
+// threads split rows and columns only. In a narrow product (N ≤ 4 and A not transposed, as of a
+// classifier) it is 16 such chains, k mod 16, added in pairs, and then to C. So an element is the
+// same bits for any number of rows, threads and tiles, and of columns on either side of four.
 //
 // f64, which gradient checks use, runs on OpenBLAS. Its bits do not depend on our threads either,
 // but it may add in another order for another number of rows.
@@ -32,7 +33,8 @@ struct Epilogue {
   int64_t ld_residual = 0;
 };
 
-// B laid out once in the panels that the kernels read: for weights that serve many products.
+// B laid out once in the panels that the kernels read (columns for narrow products): for weights
+// that serve many products.
 class PackedMatrix {
  public:
   // op(B) is (K, N): b is (K, N) at ldb, or (N, K) at ldb when `transposed`, as the weight of a

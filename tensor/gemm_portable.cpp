@@ -12,6 +12,11 @@ struct Portable {
   static constexpr int width = 4, rows = 6, vectors = 2;
   static Vector zero() { return Vector{}; }
   static Vector load(const float* p) { return *reinterpret_cast<const Unaligned*>(p); }
+  static Vector load_first(int64_t n, const float* p) {
+    Vector x{};
+    for (int64_t i = 0; i < n; ++i) x[i] = p[i];
+    return x;
+  }
   static void store(float* p, const Vector& x) { *reinterpret_cast<Unaligned*>(p) = x; }
   static Vector broadcast(const float* p) { return Vector{*p, *p, *p, *p}; }
   static void multiply_add(Vector& sum, const Vector& a, const Vector& b) { sum += a * b; }

@@ -1,55 +1,16 @@
 // The micro-kernel template. Include it after `#pragma GCC target`, which is what makes it AVX2 or
 // AVX-512 code; everything here is in an unnamed namespace, so every including file has its own.
 //
-// An Isa names a vector type and five operations on it: zero, load, store, broadcast, multiply_add.
+// An Isa names a vector type and six operations on it: zero, load, load_first (n numbers, then
+// zeros), store, broadcast, multiply_add.
 #pragma once
 #include <utility>
 
-#include "tensor/gemm_kernel.h"
-#include "tensor/vector_math.h"
+#include "tensor/gemm_epilogue.h"
+#include "tensor/gemm_narrow.h"
 
 namespace ink {
 namespace {
-
-// The epilogue of a tile: `x` holds its sums, R rows of S floats, of which the first t.columns
-// exist in C.
-template <int R, int S, class F>
-void finish_with(const TileCall& t, float* x, const F& activation) {
-  const Epilogue<float>& e = *t.epilogue;
-  const int64_t n = t.columns;
-  if (e.bias) {
-    const float* bias = e.bias + t.column;
-    for (int64_t r = 0; r < R; ++r) {
-#pragma omp simd
-      for (int64_t i = 0; i < n; ++i) x[r * S + i] += bias[i];
-    }
-  }
-  if (e.before) {
-    for (int64_t r = 0; r < R; ++r) {
-      float* before = e.before + (t.row + r) * e.ld_before + t.column;
-#pragma omp simd
-      for (int64_t i = 0; i < n; ++i) before[i] = x[r * S + i];
-    }
-  }
-  // One long loop; columns that do not exist are 0.
-#pragma omp simd
-  for (int64_t i = 0; i < R * S; ++i) x[i] = activation(x[i]);
-  for (int64_t r = 0; r < R; ++r) {
-    float* c = t.c + r * t.ldc;
-    if (e.residual) {
-      const float* residual = e.residual + (t.row + r) * e.ld_residual + t.column;
-#pragma omp simd
-      for (int64_t i = 0; i < n; ++i) x[r * S + i] += residual[i];
-    }
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) c[i] = x[r * S + i];
-  }
-}
-
-template <int R, int S>
-[[gnu::flatten, gnu::noinline]] void finish(const TileCall& t, float* x) {
-  vmath::with(t.epilogue->activation, [&](auto f) { finish_with<R, S>(t, x, f); });
-}
 
 // sum[r][v] += A[r][k]·B[k][v] for one k; A[r] is at a(r)
 template <class Isa, int R, int V, class A>
@@ -140,7 +101,8 @@ constexpr GemmKernel kernel_of(std::integer_sequence<int, R...>) {
   return {Isa::width,
           Isa::rows,
           Isa::width * Isa::vectors,
-          {tiles_of_rows<Isa, R + 1>(std::make_integer_sequence<int, Isa::vectors>())...}};
+          {tiles_of_rows<Isa, R + 1>(std::make_integer_sequence<int, Isa::vectors>())...},
+          narrow_of<Isa>(std::make_integer_sequence<int, kNarrow>())};
 }
 
 template <class Isa>

@@ -3,7 +3,8 @@
 // An op is a struct with a name, `Saved` (what backward needs), `forward(Saved*, args…)`,
 // `backward(saved, dy, wanted)` and `samples()`. A fused op also names `reference(args…)`, its
 // composition of primitives. apply<Op>(args…) runs forward, and records a step when a tape watches
-// one of the tensors.
+// one of the tensors. Where forward itself computes gradients, `Saved` has a member `wanted`, which
+// is set before.
 #pragma once
 #include <algorithm>
 #include <concepts>
@@ -40,6 +41,7 @@ using Grads = std::vector<Tensor, PoolAllocator<Tensor>>;
 // compute gradient k. At least one is wanted, so an op of one tensor need not ask.
 class Wanted {
  public:
+  Wanted() = default;
   explicit Wanted(std::span<const GradId> inputs) : inputs_(inputs) {}
   bool operator[](size_t k) const { return inputs_[k].tape != 0; }
 
@@ -115,6 +117,7 @@ Tensor apply(const Args&... args) {
   (detail::note(step->inputs, args), ...);
   const auto watched = [](const GradId& id) { return id.tape != 0; };
   if (std::ranges::none_of(step->inputs, watched)) return T::forward(nullptr, args...);
+  if constexpr (requires { step->saved.wanted; }) step->saved.wanted = Wanted(step->inputs);
   Tensor y = T::forward(&step->saved, args...);
   y.grad_id = Recorder::current->record(std::move(step));
   return y;

@@ -1,8 +1,10 @@
 // Sums in a fixed order: the same bits at every instruction set and for any number of threads.
 //
-// A row is summed in 32 partial sums (element i goes to partial i mod 32), which are then added in
-// pairs: enough of them to fill the registers of AVX2 and AVX-512, and the error of a row of 768 is
-// that of about 30 additions. Call the functions of the first part inside simd::run.
+// A row is summed in 32 partial sums (element i goes to partial i mod 32): enough of them to fill
+// the registers of AVX2 and AVX-512, and the error of a row of 768 is that of about 30 additions.
+// They are added in pairs down to 8, which take what is left in whole eights, then to one, which
+// takes the rest. Columns are summed four rows at a time, in blocks of rows. Call what stands
+// before column_sums inside simd::run.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -15,21 +17,41 @@
 namespace ink {
 
 inline constexpr int kPartials = 32;
+inline constexpr int64_t kChunk = 16384;  // elements that are summed as one row
+
+// The first of W = 2^i partial results takes in the others, in pairs: part[l] with part[l + W/2],
+// and so on until `left` are left.
+template <int W, int left = 1, class T, class Combine>
+T in_pairs(T* part, const Combine& combine) {
+  if constexpr (W > left) {
+#pragma omp simd
+    for (int l = 0; l < W / 2; ++l) part[l] = combine(part[l], part[l + W / 2]);
+    return in_pairs<W / 2, left>(part, combine);
+  }
+  return part[0];
+}
+
+// Adds term(i), term(i + 1), … in whole blocks of W to part[0..W); returns where they end.
+template <int W, class T, class Term>
+int64_t add_blocks(int64_t i, int64_t n, const Term& term, T* part) {
+  for (; i + W <= n; i += W) {
+#pragma omp simd
+    for (int l = 0; l < W; ++l) part[l] += term(i + l);
+  }
+  return i;
+}
 
 // term(0) + … + term(n − 1); 0 for n = 0.
 template <class T, class Term>
 T row_sum(int64_t n, const Term& term) {
+  const auto plus = [](T a, T b) { return a + b; };
   T part[kPartials] = {};
-  int64_t i = 0;
-  for (; i + kPartials <= n; i += kPartials) {
-#pragma omp simd
-    for (int l = 0; l < kPartials; ++l) part[l] += term(i + l);
-  }
-  for (int l = 0; i < n; ++i, ++l) part[l] += term(i);
-  for (int width = kPartials / 2; width > 0; width /= 2) {
-    for (int l = 0; l < width; ++l) part[l] += part[l + width];
-  }
-  return part[0];
+  int64_t i = add_blocks<kPartials>(0, n, term, part);
+  in_pairs<kPartials, 8>(part, plus);
+  i = add_blocks<8>(i, n, term, part);
+  T sum = in_pairs<8>(part, plus);
+  for (; i < n; ++i) sum += term(i);
+  return sum;
 }
 
 // The largest of 0 < W ≤ n numbers x[0..n) in blocks of W, of which the last may overlap the one
@@ -48,10 +70,7 @@ T maximum_in_blocks(int64_t n, const T* x) {
 #pragma omp simd
     for (int l = 0; l < W; ++l) part[l] = last[l] > part[l] ? last[l] : part[l];
   }
-  for (int width = W / 2; width > 0; width /= 2) {
-    for (int l = 0; l < width; ++l) part[l] = part[l + width] > part[l] ? part[l + width] : part[l];
-  }
-  return part[0];
+  return in_pairs<W>(part, [](T a, T b) { return b > a ? b : a; });
 }
 
 // The largest of x[0..n); −∞ for n = 0. NaN is skipped here: whoever uses the maximum meets it
@@ -61,6 +80,24 @@ T row_maximum(int64_t n, const T* x) {
   if (n >= kPartials) return maximum_in_blocks<kPartials>(n, x);
   if (n >= 8) return maximum_in_blocks<8>(n, x);
   return n > 0 ? maximum_in_blocks<1>(n, x) : -std::numeric_limits<T>::infinity();
+}
+
+// sum[c] += Σ_r x[r·ld + c] for R rows and `width` columns: four rows at a time, in order.
+template <class T, class S>
+void add_rows(const T* x, int64_t R, int64_t ld, int64_t width, S* sum) {
+  int64_t r = 0;
+  for (; r + 4 <= R; r += 4, x += 4 * ld) {
+    const T *x1 = x + ld, *x2 = x + 2 * ld, *x3 = x + 3 * ld;
+#pragma omp simd
+    for (int64_t c = 0; c < width; ++c) {
+      sum[c] += (static_cast<S>(x[c]) + static_cast<S>(x1[c])) +
+                (static_cast<S>(x2[c]) + static_cast<S>(x3[c]));
+    }
+  }
+  for (; r < R; ++r, x += ld) {
+#pragma omp simd
+    for (int64_t c = 0; c < width; ++c) sum[c] += static_cast<S>(x[c]);
+  }
 }
 
 inline constexpr int64_t kColumns = 128, kRowBlock = 64;  // of column_sums
@@ -73,13 +110,8 @@ void column_sums_of_strip(const T* x, int64_t N, int64_t C, int64_t width, T* ou
   if (accumulate) std::copy_n(out, width, total);
   for (int64_t block = 0; block < N; block += kRowBlock) {
     T part[kColumns] = {};
-    for (int64_t n = block; n < std::min(N, block + kRowBlock); ++n) {
-      const T* row = x + n * C;
-#pragma omp simd
-      for (int64_t c = 0; c < width; ++c) part[c] += row[c];
-    }
-#pragma omp simd
-    for (int64_t c = 0; c < width; ++c) total[c] += part[c];
+    add_rows(x + block * C, std::min(N - block, kRowBlock), C, width, part);
+    add_rows(part, 1, 0, width, total);
   }
   std::copy_n(total, width, out);
 }
@@ -104,7 +136,6 @@ void column_sums(const T* x, int64_t N, int64_t C, T* out, bool accumulate = fal
 // of one chunk, runs in any thread and does its own simd::run.
 template <class Sum>
 double chunked_sum(int64_t n, const Sum& sum) {
-  constexpr int64_t kChunk = 16384;
   if (n <= kChunk) return sum(int64_t{0}, n);
   Tensor parts(Shape{(n + kChunk - 1) / kChunk}, Dtype::f64);
   double* part = parts.data<double>();

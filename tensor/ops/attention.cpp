@@ -24,8 +24,10 @@ template <class T>
 Rows<const T> dense_rows(const Tensor& x) {
   return {x.data<T>(), x.strides()[0]};
 }
+// Null for an undefined tensor.
 template <class T>
 Rows<T> dense_rows(Tensor& x) {
+  if (!x) return {};
   return {x.data<T>(), x.strides()[0]};
 }
 
@@ -98,9 +100,12 @@ struct Attention {
     return out;
   }
 
-  static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
     const Tensor dout = with_dense_rows(dy);
-    Tensor dq(dy.shape(), dy.dtype()), dk(dy.shape(), dy.dtype()), dv(dy.shape(), dy.dtype());
+    Tensor dq, dk, dv;
+    if (wanted[0]) dq = Tensor(dy.shape(), dy.dtype());
+    if (wanted[1]) dk = Tensor(dy.shape(), dy.dtype());
+    if (wanted[2]) dv = Tensor(dy.shape(), dy.dtype());
     on(name, dy, [&](auto, auto t) {
       using T = decltype(t);
       if (dy.size() == 0) return;

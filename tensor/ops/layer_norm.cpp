@@ -9,6 +9,7 @@
 #include "tensor/expect.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
+#include "tensor/scratch.h"
 #include "tensor/sums.h"
 
 namespace ink {
@@ -44,24 +45,33 @@ void layer_norm_forward(Cpu, const T* x, const T* residual, const T* gamma, cons
   }
 }
 
-// Adds to dgamma and dbeta. dx serves as the place of s until its row is done.
+// One row of dx; `normal` is x̂.
+template <class T, class Normal>
+void input_gradient(const T* dy, const Normal& normal, const T* gamma, T r, T* dx, int64_t C) {
+  const T g_mean = row_sum<T>(C, [=](int64_t c) { return dy[c] * gamma[c]; }) / static_cast<T>(C);
+  const T gx_mean =
+      row_sum<T>(C, [=](int64_t c) { return dy[c] * gamma[c] * normal(c); }) / static_cast<T>(C);
+#pragma omp simd
+  for (int64_t c = 0; c < C; ++c) dx[c] = r * (dy[c] * gamma[c] - g_mean - normal(c) * gx_mean);
+}
+
+// dx, dgamma and dbeta may be null; the last two are added to. sum (C) is room for s.
 template <class T>
 void layer_norm_backward(Cpu, const T* dy, const T* x, const T* residual, const T* gamma,
-                         const T* mean, const T* rstd, T* dx, T* dgamma, T* dbeta, int64_t N,
-                         int64_t C) {
-  for (int64_t n = 0; n < N; ++n, x += C, dy += C, dx += C) {
-    const T* s = row_with_residual(x, residual ? residual + n * C : nullptr, dx, C);
+                         const T* mean, const T* rstd, T* sum, T* dx, T* dgamma, T* dbeta,
+                         int64_t N, int64_t C) {
+  for (int64_t n = 0; n < N; ++n, x += C, dy += C) {
+    const T* s = row_with_residual(x, residual ? residual + n * C : nullptr, sum, C);
     const T m = mean[n], r = rstd[n];
-    const T g_mean = row_sum<T>(C, [=](int64_t c) { return dy[c] * gamma[c]; }) / static_cast<T>(C);
-    const T gx_mean =
-        row_sum<T>(C, [=](int64_t c) { return dy[c] * gamma[c] * ((s[c] - m) * r); }) /
-        static_cast<T>(C);
+    const auto normal = [=](int64_t c) { return (s[c] - m) * r; };
+    if (dx) input_gradient(dy, normal, gamma, r, dx + n * C, C);
+    if (dgamma) {
 #pragma omp simd
-    for (int64_t c = 0; c < C; ++c) {
-      const T normal = (s[c] - m) * r;
-      dgamma[c] += dy[c] * normal;
-      dbeta[c] += dy[c];
-      dx[c] = r * (dy[c] * gamma[c] - g_mean - normal * gx_mean);
+      for (int64_t c = 0; c < C; ++c) dgamma[c] += dy[c] * normal(c);
+    }
+    if (dbeta) {
+#pragma omp simd
+      for (int64_t c = 0; c < C; ++c) dbeta[c] += dy[c];
     }
   }
 }
@@ -104,30 +114,37 @@ Tensor normalize(const char* name, NormSaved* saved, Tensor x, Tensor residual, 
 }
 
 struct Derivatives {
-  Tensor dx, dgamma, dbeta;
+  Tensor dx, dgamma, dbeta;  // undefined: not wanted
 };
 
-Derivatives normalize_backward(const char* name, const NormSaved& s, const Tensor& dy_) {
+Derivatives normalize_backward(const char* name, const NormSaved& s, const Tensor& dy_,
+                               bool wants_x, bool wants_gamma, bool wants_beta) {
   const Tensor dy = contiguous(dy_);
   const int64_t N = s.mean.size(), C = s.gamma.size(), chunks = (N + kRows - 1) / kRows;
-  Tensor dx = empty_like(dy), dgamma = empty_like(s.gamma), dbeta = empty_like(s.gamma);
-  Tensor parts = zeros({2, chunks, C}, dy.dtype());  // dγ and dβ of each chunk of rows
+  Tensor dx, dgamma, dbeta, gamma_parts, beta_parts;  // parts: of each chunk of rows
+  if (wants_x) dx = empty_like(dy);
+  if (wants_gamma) dgamma = empty_like(s.gamma), gamma_parts = zeros({chunks, C}, dy.dtype());
+  if (wants_beta) dbeta = empty_like(s.gamma), beta_parts = zeros({chunks, C}, dy.dtype());
   on(name, dy, [&](auto device, auto t) {
     using T = decltype(t);
     const T *g = dy.data<T>(), *x = s.x.data<T>(), *gamma = s.gamma.data<T>();
     const T* residual = s.residual ? s.residual.data<T>() : nullptr;
     const T *mean = s.mean.data<T>(), *rstd = s.rstd.data<T>();
-    T *out = dx.data<T>(), *part = parts.data<T>();
+    T* out = dx ? dx.data<T>() : nullptr;
+    T* gamma_part = dgamma ? gamma_parts.data<T>() : nullptr;
+    T* beta_part = dbeta ? beta_parts.data<T>() : nullptr;
     parallel_for(N, kRows, [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * C, chunk = begin / kRows;
+      const int64_t at = begin * C, part = begin / kRows * C;
+      const Scratch<T> sum(residual ? C : 0);
       simd::run([&] {
         layer_norm_backward(device, g + at, x + at, residual ? residual + at : nullptr, gamma,
-                            mean + begin, rstd + begin, out + at, part + chunk * C,
-                            part + (chunks + chunk) * C, end - begin, C);
+                            mean + begin, rstd + begin, sum.data(), out ? out + at : nullptr,
+                            gamma_part ? gamma_part + part : nullptr,
+                            beta_part ? beta_part + part : nullptr, end - begin, C);
       });
     });
-    column_sums(part, chunks, C, dgamma.data<T>());
-    column_sums(part + chunks * C, chunks, C, dbeta.data<T>());
+    if (dgamma) column_sums(gamma_part, chunks, C, dgamma.data<T>());
+    if (dbeta) column_sums(beta_part, chunks, C, dbeta.data<T>());
   });
   return {dx, dgamma, dbeta};
 }
@@ -142,9 +159,9 @@ struct LayerNorm {
                         double epsilon) {
     return normalize(name, saved, x, {}, gamma, beta, epsilon);
   }
-  // One pass gives all three, so it does not ask which are wanted.
-  static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
-    const auto [dx, dgamma, dbeta] = normalize_backward(name, saved, dy);
+  static Grads backward(const Saved& saved, const Tensor& dy, Wanted wanted) {
+    const auto [dx, dgamma, dbeta] =
+        normalize_backward(name, saved, dy, wanted[0], wanted[1], wanted[2]);
     return {dx, dgamma, dbeta};
   }
   static Tensor reference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
@@ -165,9 +182,10 @@ struct ResidualLayerNorm {
     expect(name, "residual", residual, x.dtype(), x.shape());
     return normalize(name, saved, x, residual, gamma, beta, epsilon);
   }
-  static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
-    const auto [ds, dgamma, dbeta] = normalize_backward(name, saved, dy);
-    return {ds, ds, dgamma, dbeta};
+  static Grads backward(const Saved& saved, const Tensor& dy, Wanted wanted) {
+    const auto [ds, dgamma, dbeta] =
+        normalize_backward(name, saved, dy, wanted[0] || wanted[1], wanted[2], wanted[3]);
+    return {wanted[0] ? ds : Tensor(), wanted[1] ? ds : Tensor(), dgamma, dbeta};
   }
   static Tensor reference(const Tensor& x, const Tensor& residual, const Tensor& gamma,
                           const Tensor& beta, double epsilon) {

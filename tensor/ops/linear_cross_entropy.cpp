@@ -5,7 +5,7 @@
 // V is some 21,000, so z is by far the largest tensor of the model. It is computed in blocks of
 // rows that fit a fixed buffer. When the op is recorded, each block is turned into dz in place and
 // used up at once, so that z is computed only once and never kept: what backward needs is the
-// gradients themselves, ready but for the factor dy.
+// wanted gradients themselves, ready but for the factor dy.
 #include "tensor/expect.h"
 #include "tensor/gemm.h"
 #include "tensor/op.h"
@@ -40,8 +40,24 @@ void rows_to_gradient(Cpu, T* z, const int32_t* label, T* loss, T factor, int64_
 struct LinearCrossEntropy {
   static constexpr const char* name = "linear_cross_entropy";
   struct Saved {
+    Wanted wanted;
     Tensor dx, dweight, dbias;  // of L itself
   };
+
+  // What n rows dz, those of x from `first` on, give to the wanted gradients.
+  template <class T>
+  static void add_block(Saved& s, const T* dz, const Tensor& x, const Tensor& weight, int64_t first,
+                        int64_t n) {
+    const int64_t V = weight.dim(0), C = weight.dim(1);
+    if (s.dx) {
+      gemm(false, false, n, C, V, dz, V, weight.data<T>(), C, s.dx.data<T>() + first * C, C);
+    }
+    if (s.dweight) {
+      gemm(true, false, V, C, n, dz, V, x.data<T>() + first * C, C, s.dweight.data<T>(), C,
+           Epilogue<T>{.accumulate = true});
+    }
+    if (s.dbias) column_sums(dz, n, V, s.dbias.data<T>(), true);
+  }
 
   static Tensor forward(Saved* saved, const Tensor& x_, const Tensor& weight_, const Tensor& bias_,
                         const Tensor& labels_) {
@@ -55,8 +71,9 @@ struct LinearCrossEntropy {
                  labels = contiguous(labels_);
     const int64_t rows = std::min(M, std::max<int64_t>(kBlock / std::max<int64_t>(V, 1), 16));
     Tensor losses({M}, x.dtype()), z({rows, V}, x.dtype());
-    if (saved)
-      *saved = {empty_like(x), zeros(weight.shape(), x.dtype()), zeros(bias.shape(), x.dtype())};
+    if (saved && saved->wanted[0]) saved->dx = empty_like(x);
+    if (saved && saved->wanted[1]) saved->dweight = zeros(weight.shape(), x.dtype());
+    if (saved && saved->wanted[2]) saved->dbias = zeros(bias.shape(), x.dtype());
     on(name, x, [&](auto device, auto t) {
       using T = decltype(t);
       const T factor = static_cast<T>(saved && count ? 1 / static_cast<double>(count) : 0);
@@ -72,11 +89,7 @@ struct LinearCrossEntropy {
                              end - begin, V);
           });
         });
-        if (!saved) continue;
-        const Epilogue<T> more{.accumulate = true};
-        gemm(false, false, n, C, V, block, V, w, C, saved->dx.data<T>() + first * C, C);
-        gemm(true, false, V, C, n, block, V, in, C, saved->dweight.data<T>(), C, more);
-        column_sums(block, n, V, saved->dbias.data<T>(), true);
+        if (saved) add_block<T>(*saved, block, x, weight, first, n);
       }
     });
     return mean_loss(name, losses, count);
@@ -84,8 +97,10 @@ struct LinearCrossEntropy {
 
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     const double factor = dy.item();
-    if (factor == 1) return {s.dx, s.dweight, s.dbias, Tensor()};
-    return {scale(s.dx, factor), scale(s.dweight, factor), scale(s.dbias, factor), Tensor()};
+    const auto scaled = [factor](const Tensor& g) {
+      return g && factor != 1 ? scale(g, factor) : g;
+    };
+    return {scaled(s.dx), scaled(s.dweight), scaled(s.dbias), Tensor()};
   }
 
   static Tensor reference(const Tensor& x, const Tensor& weight, const Tensor& bias,

@@ -4,50 +4,20 @@
 #include <algorithm>
 
 #include "tensor/op.h"
-#include "tensor/parallel.h"
-#include "tensor/simd.h"
+#include "tensor/sums.h"
 
 namespace ink {
 namespace {
 
-constexpr int64_t kLanes = 16;        // running sums along a row: no vector holds more doubles
-constexpr int64_t kRowBlock = 16384;  // elements of a block when the summed axis is the last
-constexpr int64_t kBlock = 128;       // rows of a block otherwise
-constexpr int64_t kTile = 1024;       // columns of a block: 8 KiB of running sums stay in L1
-
-// Σ x[0..n)
-template <class T>
-double sum_row(const T* x, int64_t n) {
-  double lane[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-#pragma omp simd
-    for (int64_t l = 0; l < kLanes; ++l) lane[l] += static_cast<double>(x[i + l]);
-  }
-  double total = 0;
-  for (; i < n; ++i) total += static_cast<double>(x[i]);
-  for (const double s : lane) total += s;
-  return total;
-}
+constexpr int64_t kBlock = 128;  // rows of a block when the summed axis is not the last
+constexpr int64_t kTile = 1024;  // columns of a block: 8 KiB of running sums stay in L1
 
 // y[i] = factor · Σ_r x[r·I + i] for R rows and a tile of n ≤ kTile columns
 template <class T, class Y>
 void sum_columns(const T* x, int64_t R, int64_t I, int64_t n, double factor, Y* y) {
   double total[kTile];
   std::fill_n(total, n, 0.0);
-  int64_t r = 0;
-  for (; r + 4 <= R; r += 4, x += 4 * I) {
-    const T *x1 = x + I, *x2 = x + 2 * I, *x3 = x + 3 * I;
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) {
-      total[i] += (static_cast<double>(x[i]) + static_cast<double>(x1[i])) +
-                  (static_cast<double>(x2[i]) + static_cast<double>(x3[i]));
-    }
-  }
-  for (; r < R; ++r, x += I) {
-#pragma omp simd
-    for (int64_t i = 0; i < n; ++i) total[i] += static_cast<double>(x[i]);
-  }
+  add_rows(x, R, I, n, total);
 #pragma omp simd
   for (int64_t i = 0; i < n; ++i) y[i] = static_cast<Y>(factor * total[i]);
 }
@@ -66,7 +36,8 @@ void sum_blocks(Cpu, const T* x, Y* y, Folded f, int64_t block, double factor) {
         const T* from = x + (o * f.R + b * block) * f.I + tile;
         Y* to = y + (o * B + b) * f.I + tile;
         if (f.I == 1) {
-          *to = static_cast<Y>(factor * sum_row(from, rows));
+          const auto term = [from](int64_t r) { return static_cast<double>(from[r]); };
+          *to = static_cast<Y>(factor * row_sum<double>(rows, term));
         } else {
           sum_columns(from, rows, f.I, n, factor, to);
         }
@@ -78,7 +49,7 @@ void sum_blocks(Cpu, const T* x, Y* y, Folded f, int64_t block, double factor) {
 // x (O, R, I) → y (O, I)
 template <class T>
 void sum_middle(Cpu device, const T* x, T* y, Folded f, double factor) {
-  const int64_t block = f.I == 1 ? kRowBlock : kBlock, B = (f.R + block - 1) / block;
+  const int64_t block = f.I == 1 ? kChunk : kBlock, B = (f.R + block - 1) / block;
   if (B <= 1) return sum_blocks(device, x, y, f, block, factor);
   Tensor partial({f.O, B, f.I}, Dtype::f64);
   sum_blocks(device, x, partial.data<double>(), f, block, 1);

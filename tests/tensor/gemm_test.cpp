@@ -1,5 +1,5 @@
-// Products: every element is one chain of multiply-adds in order of k, bit for bit, whatever the
-// shape, layout, threads, instruction set or tile.
+// Products: every element is one chain of multiply-adds in order of k, or 16 of them in a narrow
+// product, bit for bit, whatever the shape, layout, threads, instruction set or tile.
 #include "tensor/gemm.h"
 
 #include <gtest/gtest.h>
@@ -57,16 +57,28 @@ struct Matrix {
 
 bool fused() { return simd::level() != simd::Level::portable; }
 
-// start + Σ_k a[m][k]·b[k][n], as the header defines it
+// start + Σ a[m][i]·b[i][n] over i = first, first + step, … < k
 float chain(const Matrix<float>& a, bool transpose_a, const Matrix<float>& b, bool transpose_b,
-            int64_t m, int64_t n, int64_t k, float start) {
+            int64_t m, int64_t n, int64_t k, float start, int64_t first = 0, int64_t step = 1) {
   float x = start;
-  for (int64_t i = 0; i < k; ++i) {
+  for (int64_t i = first; i < k; i += step) {
     const float p = transpose_a ? a.at(i, m) : a.at(m, i),
                 q = transpose_b ? b.at(n, i) : b.at(i, n);
     x = fused() ? std::fma(p, q, x) : x + p * q;
   }
   return x;
+}
+
+// start + Σ_k a[m][k]·b[k][n], as the header defines it; `columns` is the N of the product.
+float element(const Matrix<float>& a, bool transpose_a, const Matrix<float>& b, bool transpose_b,
+              int64_t m, int64_t n, int64_t k, float start, int64_t columns) {
+  if (columns > 4 || transpose_a) return chain(a, transpose_a, b, transpose_b, m, n, k, start);
+  float x[16];
+  for (int64_t l = 0; l < 16; ++l) x[l] = chain(a, false, b, transpose_b, m, n, k, 0, l, 16);
+  for (int64_t width = 8; width > 0; width /= 2) {
+    for (int64_t l = 0; l < width; ++l) x[l] += x[l + width];
+  }
+  return x[0] + start;
 }
 
 class GemmTest : public ::testing::Test {
@@ -91,12 +103,33 @@ class GemmTest : public ::testing::Test {
 struct Extents {
   int64_t m, n, k;
 };
-const Extents kShapes[] = {
-    {1, 1, 1},     {1, 2, 26},   {2, 7, 3},    {3, 21, 312},  {5, 15, 0},   {6, 16, 8},
-    {7, 17, 9},    {8, 48, 64},  {9, 49, 1},   {12, 33, 385}, {13, 96, 31}, {13, 100, 800},
-    {31, 5, 1600}, {97, 40, 50}, {200, 3, 17}, {4, 1003, 40}, {0, 5, 3},    {5, 0, 3}};
+const Extents kShapes[] = {{1, 1, 1},
+                           {1, 2, 26},
+                           {2, 7, 3},
+                           {3, 21, 312},
+                           {5, 15, 0},
+                           {6, 16, 8},
+                           {7, 17, 9},
+                           {8, 48, 64},
+                           {9, 49, 1},
+                           {12, 33, 385},
+                           {13, 96, 31},
+                           {13, 100, 800},
+                           {31, 5, 1600},
+                           {97, 40, 50},
+                           {200, 3, 17},
+                           {4, 1003, 40},
+                           {0, 5, 3},
+                           {5, 0, 3},
+                           // narrow
+                           {9, 1, 768},
+                           {30, 2, 312},
+                           {7, 3, 16},
+                           {11, 4, 31},
+                           {3, 2, 0},
+                           {500, 2, 1100}};
 
-TEST_F(GemmTest, EveryElementIsOneChain) {
+TEST_F(GemmTest, EveryElementIsItsChains) {
   set_threads(2);
   at_every_level([] {
     uint64_t seed = 1;
@@ -109,7 +142,7 @@ TEST_F(GemmTest, EveryElementIsOneChain) {
         Matrix<float> expected(m, n, 0);
         for (int64_t i = 0; i < m; ++i) {
           for (int64_t j = 0; j < n; ++j) {
-            expected.at(i, j) = chain(a, ta, b, tb, i, j, k, accumulate ? c.at(i, j) : 0);
+            expected.at(i, j) = element(a, ta, b, tb, i, j, k, accumulate ? c.at(i, j) : 0, n);
           }
         }
         gemm(ta, tb, m, n, k, a.data.data(), a.ld, b.data.data(), b.ld, c.data.data(), c.ld,
@@ -208,7 +241,8 @@ TEST_F(GemmTest, EpilogueEqualsTheStepsOneByOne) {
   at_every_level([] {
     for (Activation f : {Activation::none, Activation::relu, Activation::gelu,
                          Activation::gelu_tanh, Activation::tanh, Activation::sigmoid}) {
-      for (const auto& [m, n, k] : {Extents{7, 21, 400}, Extents{12, 48, 5}, Extents{3, 100, 0}}) {
+      for (const auto& [m, n, k] : {Extents{7, 21, 400}, Extents{12, 48, 5}, Extents{3, 100, 0},
+                                    Extents{7, 2, 400}, Extents{5, 3, 7}}) {
         for (int parts = 0; parts < 16; ++parts) {
           const Matrix<float> a(m, k, 0, 1), b(n, k, 0, 2), bias(1, n, 0, 3), residual(m, n, 1, 4);
           const Matrix<float> c(m, n, 2, 5), before(m, n, 4);
@@ -254,8 +288,8 @@ TEST_F(GemmTest, EpilogueEqualsTheStepsOneByOne) {
 
 TEST_F(GemmTest, PackedWeightsThreadsAndNeighboursDoNotMatter) {
   at_every_level([] {
-    for (const auto& [n, k] : {std::pair{290, 800}, std::pair{50, 33}}) {
-      const int64_t m = 61;
+    for (const auto& [m, n, k] : {Extents{61, 290, 800}, Extents{61, 50, 33}, Extents{610, 1, 800},
+                                  Extents{610, 2, 800}, Extents{61, 3, 33}, Extents{610, 4, 790}}) {
       const Matrix<float> a(m, k, 0, 1), b(n, k, 0, 2);
       const PackedMatrix packed(b.data.data(), b.ld, true, n, k);
       std::vector<float> expected(static_cast<size_t>(m * n)), c(expected.size());
@@ -265,10 +299,10 @@ TEST_F(GemmTest, PackedWeightsThreadsAndNeighboursDoNotMatter) {
         set_threads(t);
         std::fill(c.begin(), c.end(), kSentinel);
         gemm(false, m, a.data.data(), a.ld, packed, c.data(), n);
-        EXPECT_EQ(c, expected) << t << " threads, packed";
+        EXPECT_EQ(c, expected) << t << " threads, packed, " << n << " columns";
         std::fill(c.begin(), c.end(), kSentinel);
         gemm(false, true, m, n, k, a.data.data(), a.ld, b.data.data(), b.ld, c.data(), n);
-        EXPECT_EQ(c, expected) << t << " threads";
+        EXPECT_EQ(c, expected) << t << " threads, " << n << " columns";
         for (int64_t rows : {1, 2, 5, 8, 30}) {  // the same rows in smaller products
           std::fill(c.begin(), c.end(), kSentinel);
           for (int64_t i = 0; i < m; i += rows) {
@@ -282,16 +316,33 @@ TEST_F(GemmTest, PackedWeightsThreadsAndNeighboursDoNotMatter) {
   });
 }
 
+// Packed for narrow products, it also serves an A that lies by columns.
+TEST_F(GemmTest, PackedWeightsMeetATransposed) {
+  at_every_level([] {
+    const int64_t m = 37, k = 90;
+    for (const int64_t n : {2, 30}) {
+      const Matrix<float> a(k, m, 0, 1), b(k, n, 0, 2);
+      const PackedMatrix packed(b.data.data(), n, false, n, k);
+      std::vector<float> x(static_cast<size_t>(m * n)), y(x.size());
+      gemm(true, false, m, n, k, a.data.data(), m, b.data.data(), n, x.data(), n);
+      gemm(true, m, a.data.data(), m, packed, y.data(), n);
+      EXPECT_EQ(x, y) << n << " columns";
+    }
+  });
+}
+
 TEST_F(GemmTest, Avx512AndAvx2GiveTheSameBits) {
   if (simd::best() < simd::Level::avx512) GTEST_SKIP() << "this processor has no AVX-512";
-  const int64_t m = 50, n = 99, k = 500;
-  const Matrix<float> a(m, k, 0, 1), b(k, n, 0, 2);
-  std::vector<float> x(static_cast<size_t>(m * n)), y(x.size());
-  simd::set_level(simd::Level::avx2);
-  gemm(false, false, m, n, k, a.data.data(), k, b.data.data(), n, x.data(), n);
-  simd::set_level(simd::Level::avx512);
-  gemm(false, false, m, n, k, a.data.data(), k, b.data.data(), n, y.data(), n);
-  EXPECT_EQ(x, y);
+  const int64_t m = 50, k = 500;
+  for (const int64_t n : {1, 2, 3, 4, 99}) {
+    const Matrix<float> a(m, k, 0, 1), b(k, n, 0, 2);
+    std::vector<float> x(static_cast<size_t>(m * n)), y(x.size());
+    simd::set_level(simd::Level::avx2);
+    gemm(false, false, m, n, k, a.data.data(), k, b.data.data(), n, x.data(), n);
+    simd::set_level(simd::Level::avx512);
+    gemm(false, false, m, n, k, a.data.data(), k, b.data.data(), n, y.data(), n);
+    EXPECT_EQ(x, y) << n << " columns";
+  }
 }
 
 TEST_F(GemmTest, SeveralCallersAtOnce) {

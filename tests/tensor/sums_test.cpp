@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tensor/op.h"
+#include "tensor/ops.h"
 
 namespace ink {
 namespace {
@@ -82,6 +83,46 @@ TEST(ColumnSums, AddRowsInBlocksForAnyNumberOfThreads) {
     }
   }
   set_threads(before);
+}
+
+TEST(ColumnSums, AreTheSameBitsAtEveryInstructionSet) {
+  const simd::Level before = simd::level();
+  const Tensor x = randn({203, 77}, 1, Dtype::f32);
+  std::vector<float> expected(77), sums(77);
+  simd::set_level(simd::Level::portable);
+  column_sums(x.data<float>(), 203, 77, expected.data());
+  for (const simd::Level level : {simd::Level::avx2, simd::Level::avx512}) {
+    if (level > simd::best()) continue;
+    simd::set_level(level);
+    column_sums(x.data<float>(), 203, 77, sums.data());
+    EXPECT_EQ(sums, expected) << simd::name_of(level);
+  }
+  simd::set_level(before);
+}
+
+TEST(AddRows, AddsToWhatIsThereForAnyNumberOfRows) {
+  constexpr int64_t kWidth = 5, kLd = 7;
+  std::vector<float> x(20 * kLd);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * i);
+  for (int64_t R = 0; R < 20; ++R) {
+    std::vector<double> sum(kWidth + 1, 1.0), expected(sum);
+    for (int64_t i = 0; i < R * kWidth; ++i)
+      expected[static_cast<size_t>(i % kWidth)] +=
+          x[static_cast<size_t>(i / kWidth * kLd + i % kWidth)];
+    add_rows(x.data(), R, kLd, kWidth, sum.data());
+    EXPECT_EQ(sum, expected) << R << " rows";
+  }
+}
+
+// One family of sums: those over axes are these, in f64.
+TEST(RowSum, IsWhatTheSumOverAnAxisIs) {
+  const Tensor x = randn({3, 777}, 1);
+  const Tensor over_rows = sum(x, 1), over_columns = sum(x, 0);
+  std::vector<double> columns(777);
+  add_rows(x.data<double>(), 3, 777, 777, columns.data());
+  EXPECT_EQ(to_vector<double>(over_columns), columns);
+  for (int64_t n = 0; n < 3; ++n)
+    EXPECT_EQ(over_rows.data<double>()[n], sum_of(to_vector<double>(slice(x, 0, n, n + 1))));
 }
 
 TEST(ChunkedSum, CoversEveryElementOnce) {
