@@ -14,10 +14,11 @@
 //   const TrainingResult result = train(parameters, optimizer, schedule, {.steps = 1000}, hooks);
 //
 // Exact resume. There is no generator state: micro-batch i of step s draws from
-// Random(seed).split(kStepsStream).split(s).split(i), and the data of a step should likewise follow from (seed,
-// position). With `folder` set, training writes a log (log.jsonl) and checkpoints there; with
-// `resume` it continues from the newest valid checkpoint, and ends with the same bits as a run that
-// was never interrupted. Without `resume`, a folder that already holds checkpoints is an Error.
+// Random(seed).split(kStepsStream).split(s).split(i), and the data of a step should likewise follow
+// from (seed, position). With `folder` set, training writes a log (log.jsonl) and checkpoints
+// there; with `resume` it continues from the newest valid checkpoint, and ends with the same bits
+// as a run that was never interrupted. Without `resume`, a folder that already holds checkpoints is
+// an Error.
 //
 // Errors: a loss or gradient that is not finite raises Error naming the step (and the
 // parameter); parameters are those before the step, checkpoints are untouched. Exceptions of

@@ -53,7 +53,7 @@ Encoded Session::encode(const Packed& batch, bool all_hidden) const {
 
 Tensor Session::embed(const Packed& batch, Pooling pooling) const {
   const Unrecorded guard;
-  const Tensor hidden = model_.body(batch).hidden;
+  Tensor hidden = model_.body(batch).hidden;
   switch (pooling) {
     case Pooling::mean: return mean_rows(hidden, batch.offsets);
     case Pooling::first: return gather_rows(hidden, first_rows(batch.offsets));

@@ -222,27 +222,120 @@ template <class T>
 void differentiate_row(const T* p, const T* mask, T mean, T* g, int64_t keys) {
   if (mask) {
 #pragma omp simd
-    for (int64_t j = 0; j < keys; ++j) g[j] = p[j] * (g[j] * mask[j] - mean);
-  } else {
-#pragma omp simd
-    for (int64_t j = 0; j < keys; ++j) g[j] = p[j] * (g[j] - mean);
+    for (int64_t j = 0; j < keys; ++j) g[j] *= mask[j];
   }
+#pragma omp simd
+  for (int64_t j = 0; j < keys; ++j) g[j] = p[j] * (g[j] - mean);
 }
 
-// scores: S → P ∘ M;   products, unless null: dout vᵀ → dS
+// What attention_backward() is given.
 template <class T>
-void differentiate_block(const Head<T>& head, const Task& task, int64_t first_query,
-                         int64_t queries, int64_t first_key, int64_t keys, const T* log_sum,
-                         const T* d, T* scores, T* products, int64_t ld, T* mask) {
+struct BackwardCall {
+  const AttentionInput<T>& in;
+  Rows<const T> out;
+  const T* log_sum;
+  Rows<const T> dout;
+  Rows<T> dq, dk, dv;
+};
+
+// One head of one sequence: its workspace, and what is done with it, block by block.
+template <class T>
+class Backward {
+ public:
+  Backward(const BackwardCall<T>& call, const Task& task);
+  void run();
+
+ private:
+  static constexpr auto room = Scratch<T>::rounded;
+  int64_t keys_of(int64_t block) const {
+    return std::min(kBackwardKeys, task_.length - block * kBackwardKeys);
+  }
+  void pack_keys(int64_t block);
+  void take_queries(int64_t first, int64_t count);
+  void differentiate(int64_t first_query, int64_t count, int64_t block);
+  void accumulate(int64_t first_query, int64_t count, int64_t block);
+
+  const BackwardCall<T>& call_;
+  const Task& task_;
+  const Head<T> head_;
+  const int64_t size_, blocks_, most_keys_, most_queries_, ld_;
+  const bool wants_products_;  // dv needs no dS
+  const int64_t across_room_, along_room_, query_room_;
+  Scratch<T> scratch_;
+  T *keys_across_, *values_across_;   // kᵀ, vᵀ of all blocks
+  T* keys_along_;                     // k
+  T *queries_along_, *dout_along_;    // q·scale, dout
+  T *queries_, *scores_, *products_;  // q·scale; S, then P ∘ M; dout vᵀ, then dS
+  T *d_, *mask_;                      // mask: null without dropout
+};
+
+template <class T>
+Backward<T>::Backward(const BackwardCall<T>& call, const Task& task)
+    : call_(call),
+      task_(task),
+      head_(call.in, task),
+      size_(head_.size),
+      blocks_((task.length + kBackwardKeys - 1) / kBackwardKeys),
+      most_keys_(std::min(task.length, kBackwardKeys)),
+      most_queries_(std::min(task.length, kBackwardQueries)),
+      ld_(score_ld(most_keys_)),
+      wants_products_(call.dq.data || call.dk.data),
+      across_room_(room(packed_size<T>(most_keys_, size_))),
+      along_room_(room(packed_size<T>(size_, most_keys_))),
+      query_room_(room(packed_size<T>(size_, most_queries_))),
+      scratch_(blocks_ * (2 * across_room_ + along_room_) + 2 * query_room_ +
+               room(most_queries_ * size_) + 2 * room(most_queries_ * ld_) + room(most_queries_) +
+               ld_),
+      keys_across_(scratch_.take(blocks_ * across_room_)),
+      values_across_(scratch_.take(blocks_ * across_room_)),
+      keys_along_(scratch_.take(blocks_ * along_room_)),
+      queries_along_(scratch_.take(query_room_)),
+      dout_along_(scratch_.take(query_room_)),
+      queries_(scratch_.take(most_queries_ * size_)),
+      scores_(scratch_.take(most_queries_ * ld_)),
+      products_(scratch_.take(most_queries_ * ld_)),
+      d_(scratch_.take(most_queries_)),
+      mask_(call.in.dropout > 0 ? scratch_.take(ld_) : nullptr) {}
+
+template <class T>
+void Backward<T>::pack_keys(int64_t block) {
+  const AttentionInput<T>& in = call_.in;
+  const int64_t keys = keys_of(block), row = task_.begin + block * kBackwardKeys;
+  const T *k = head_.at(in.k, row), *v = head_.at(in.v, row);
+  pack(k, in.k.ld, true, keys, size_, keys_across_ + block * across_room_);
+  if (wants_products_) pack(v, in.v.ld, true, keys, size_, values_across_ + block * across_room_);
+  if (call_.dq.data) pack(k, in.k.ld, false, size_, keys, keys_along_ + block * along_room_);
+}
+
+template <class T>
+void Backward<T>::take_queries(int64_t first, int64_t count) {
+  const AttentionInput<T>& in = call_.in;
+  const int64_t row = task_.begin + first;
+  copy_scaled(count, size_, head_.at(in.q, row), in.q.ld, static_cast<T>(in.scale), queries_);
+  if (call_.dk.data) pack(queries_, size_, false, size_, count, queries_along_);
+  if (call_.dv.data)
+    pack(head_.at(call_.dout, row), call_.dout.ld, false, size_, count, dout_along_);
   simd::run([&] {
-    for (int64_t r = 0; r < queries; ++r) {
-      const int64_t row = task.begin + first_query + r;
-      const T total = log_sum[row * head.in.heads + task.head];
-      T* p = scores + r * ld;
+    for (int64_t r = 0; r < count; ++r) {
+      const T *y = head_.at(call_.out, row + r), *dy = head_.at(call_.dout, row + r);
+      d_[r] = row_sum<T>(size_, [=](int64_t c) { return y[c] * dy[c]; });
+    }
+  });
+}
+
+// scores: S → P ∘ M;   products, where they are wanted: dout vᵀ → dS
+template <class T>
+void Backward<T>::differentiate(int64_t first_query, int64_t count, int64_t block) {
+  const int64_t keys = keys_of(block), first_key = block * kBackwardKeys;
+  simd::run([&] {
+    for (int64_t r = 0; r < count; ++r) {
+      const int64_t row = task_.begin + first_query + r;
+      const T total = call_.log_sum[row * call_.in.heads + task_.head];
+      T *p = scores_ + r * ld_, *mask = mask_;
 #pragma omp simd
       for (int64_t j = 0; j < keys; ++j) p[j] = vmath::exp(p[j] - total);
-      if (mask) draw_mask(head.in, row, task.head, first_key, keys, mask);
-      if (products) differentiate_row(p, mask, d[r], products + r * ld, keys);
+      if (mask) draw_mask(call_.in, row, task_.head, first_key, keys, mask);
+      if (wants_products_) differentiate_row(p, mask, d_[r], products_ + r * ld_, keys);
       if (!mask) continue;
 #pragma omp simd
       for (int64_t j = 0; j < keys; ++j) p[j] *= mask[j];
@@ -250,73 +343,40 @@ void differentiate_block(const Head<T>& head, const Task& task, int64_t first_qu
   });
 }
 
+// Adds what the block's keys and the queries give each other.
 template <class T>
-void backward(const AttentionInput<T>& in, const Task& task, Rows<const T> out, const T* log_sum,
-              Rows<const T> dout, Rows<T> dq, Rows<T> dk, Rows<T> dv) {
-  const Head<T> head(in, task);
-  const int64_t D = head.size, most_keys = std::min(task.length, kBackwardKeys),
-                ld = score_ld(most_keys);
-  const int64_t most_queries = std::min(task.length, kBackwardQueries);
-  const auto room = Scratch<T>::rounded;
-  const int64_t blocks = (task.length + kBackwardKeys - 1) / kBackwardKeys;
-  const int64_t across_room = room(packed_size<T>(most_keys, D)),
-                along_room = room(packed_size<T>(D, most_keys));
-  const int64_t query_room = room(packed_size<T>(D, most_queries));
-  const bool differentiate = dq.data || dk.data;  // dv needs no dS
-  Scratch<T> scratch(blocks * (2 * across_room + along_room) + 2 * query_room +
-                     room(most_queries * D) + 2 * room(most_queries * ld) + room(most_queries) +
-                     ld);
-  T* keys_across = scratch.take(blocks * across_room);    // kᵀ
-  T* values_across = scratch.take(blocks * across_room);  // vᵀ
-  T* keys_along = scratch.take(blocks * along_room);      // k
-  T* queries_along = scratch.take(query_room);            // q·scale
-  T* dout_along = scratch.take(query_room);
-  T* queries = scratch.take(most_queries * D);
-  T* scores = scratch.take(most_queries * ld);
-  T* products = differentiate ? scratch.take(most_queries * ld) : nullptr;
-  T* d = scratch.take(most_queries);
-  T* mask = in.dropout > 0 ? scratch.take(ld) : nullptr;
+void Backward<T>::accumulate(int64_t first_query, int64_t count, int64_t block) {
+  const auto& [in, out, log_sum, dout, dq, dk, dv] = call_;
+  const int64_t keys = keys_of(block), row = task_.begin + first_query,
+                key_row = task_.begin + block * kBackwardKeys;
+  multiply(count, keys, size_, queries_, size_, false, keys_across_ + block * across_room_, scores_,
+           ld_, false);
+  if (wants_products_)
+    multiply(count, keys, size_, head_.at(dout, row), dout.ld, false,
+             values_across_ + block * across_room_, products_, ld_, false);
+  differentiate(first_query, count, block);
+  if (dv.data)
+    multiply(keys, size_, count, scores_, ld_, true, dout_along_, head_.at(dv, key_row), dv.ld,
+             first_query > 0);
+  if (dk.data)
+    multiply(keys, size_, count, products_, ld_, true, queries_along_, head_.at(dk, key_row), dk.ld,
+             first_query > 0);
+  if (dq.data)
+    multiply(count, size_, keys, products_, ld_, false, keys_along_ + block * along_room_,
+             head_.at(dq, row), dq.ld, block > 0);
+}
 
-  for (int64_t b = 0; b < blocks; ++b) {
-    const int64_t key = b * kBackwardKeys, keys = std::min(kBackwardKeys, task.length - key);
-    const int64_t row = task.begin + key;
-    pack(head.at(in.k, row), in.k.ld, true, keys, D, keys_across + b * across_room);
-    if (differentiate)
-      pack(head.at(in.v, row), in.v.ld, true, keys, D, values_across + b * across_room);
-    if (dq.data) pack(head.at(in.k, row), in.k.ld, false, D, keys, keys_along + b * along_room);
-  }
-  for (int64_t q = 0; q < task.length; q += kBackwardQueries) {
-    const int64_t count = std::min(kBackwardQueries, task.length - q), row = task.begin + q;
-    copy_scaled(count, D, head.at(in.q, row), in.q.ld, static_cast<T>(in.scale), queries);
-    if (dk.data) pack(queries, D, false, D, count, queries_along);
-    if (dv.data) pack(head.at(dout, row), dout.ld, false, D, count, dout_along);
-    simd::run([&] {
-      for (int64_t r = 0; r < count; ++r) {
-        const T *y = head.at(out, row + r), *dy = head.at(dout, row + r);
-        d[r] = row_sum<T>(D, [=](int64_t c) { return y[c] * dy[c]; });
-      }
-    });
-    for (int64_t b = 0; b < blocks; ++b) {
-      const int64_t key = b * kBackwardKeys, keys = std::min(kBackwardKeys, task.length - key);
-      multiply(count, keys, D, queries, D, false, keys_across + b * across_room, scores, ld, false);
-      if (differentiate)
-        multiply(count, keys, D, head.at(dout, row), dout.ld, false,
-                 values_across + b * across_room, products, ld, false);
-      differentiate_block(head, task, q, count, key, keys, log_sum, d, scores, products, ld, mask);
-      if (dv.data)
-        multiply(keys, D, count, scores, ld, true, dout_along, head.at(dv, task.begin + key), dv.ld,
-                 q > 0);
-      if (dk.data)
-        multiply(keys, D, count, products, ld, true, queries_along, head.at(dk, task.begin + key),
-                 dk.ld, q > 0);
-      if (dq.data)
-        multiply(count, D, keys, products, ld, false, keys_along + b * along_room, head.at(dq, row),
-                 dq.ld, b > 0);
-    }
-    if (!dq.data) continue;
+template <class T>
+void Backward<T>::run() {
+  for (int64_t block = 0; block < blocks_; ++block) pack_keys(block);
+  for (int64_t first = 0; first < task_.length; first += kBackwardQueries) {
+    const int64_t count = std::min(kBackwardQueries, task_.length - first);
+    take_queries(first, count);
+    for (int64_t block = 0; block < blocks_; ++block) accumulate(first, count, block);
+    if (!call_.dq.data) continue;
     for (int64_t r = 0; r < count; ++r) {
-      T* x = head.at(dq, row + r);
-      for (int64_t c = 0; c < D; ++c) x[c] *= static_cast<T>(in.scale);
+      T* x = head_.at(call_.dq, task_.begin + first + r);
+      for (int64_t c = 0; c < size_; ++c) x[c] *= static_cast<T>(call_.in.scale);
     }
   }
 }
@@ -332,8 +392,9 @@ void attention_forward(const AttentionInput<T>& in, Rows<T> out, T* log_sum) {
 template <class T>
 void attention_backward(const AttentionInput<T>& in, Rows<const T> out, const T* log_sum,
                         Rows<const T> dout, Rows<T> dq, Rows<T> dk, Rows<T> dv) {
+  const BackwardCall<T> call{in, out, log_sum, dout, dq, dk, dv};
   for_each(tasks_of(in.offsets, in.heads, 0),
-           [&](const Task& task) { backward(in, task, out, log_sum, dout, dq, dk, dv); });
+           [&](const Task& task) { Backward<T>(call, task).run(); });
 }
 
 template void attention_forward(const AttentionInput<float>&, Rows<float>, float*);

@@ -5,7 +5,7 @@
 #include "tensor/vector_math.h"
 
 namespace ink {
-namespace {
+namespace {  // NOLINT: each file for an instruction set has copies of its own
 
 // The epilogue of a tile: `x` holds its sums, R rows of S floats, of which the first t.columns
 // exist in C.

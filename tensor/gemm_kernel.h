@@ -36,7 +36,7 @@ inline constexpr int kLanes = 16;  // chains of which an element of it is made
 
 struct GemmKernel {
   using Tile = void (*)(const TileCall&);
-  using Narrow = void (*)(TileCall first, int64_t rows);
+  using Narrow = void (*)(const TileCall& first, int64_t rows);
   int vector_width;                          // floats
   int rows;                                  // largest tile: rows × panel_width
   int panel_width;                           // a multiple of vector_width

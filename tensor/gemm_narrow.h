@@ -10,7 +10,7 @@
 #include "tensor/sums.h"
 
 namespace ink {
-namespace {
+namespace {  // NOLINT: each file for an instruction set has copies of its own
 
 // The first `count` numbers at p, or as many as a vector holds, then zeros.
 template <class Isa, bool whole>
@@ -69,17 +69,19 @@ void narrow_rows(const TileCall& t) {
 
 // Any number of rows, as many at a time as there are registers for their sums.
 template <class Isa, int N>
-void narrow(TileCall t, int64_t rows) {
+void narrow(const TileCall& t, int64_t rows) {
   constexpr int kSums = Isa::rows * Isa::vectors * Isa::width / (N * kLanes);
   constexpr int R = std::clamp(kSums, 1, 4);
-  const auto pass = [&](int64_t done) {
-    t.a += done * t.lda;
-    t.c += done * t.ldc;
-    t.row += done;
-    rows -= done;
+  int64_t row = 0;
+  const auto from_row = [&] {
+    TileCall rest = t;
+    rest.a += row * t.lda;
+    rest.c += row * t.ldc;
+    rest.row += row;
+    return rest;
   };
-  for (; rows >= R; pass(R)) narrow_rows<Isa, R, N>(t);
-  for (; rows > 0; pass(1)) narrow_rows<Isa, 1, N>(t);
+  for (; row + R <= rows; row += R) narrow_rows<Isa, R, N>(from_row());
+  for (; row < rows; ++row) narrow_rows<Isa, 1, N>(from_row());
 }
 
 template <class Isa, int... N>

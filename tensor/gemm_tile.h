@@ -10,7 +10,7 @@
 #include "tensor/gemm_narrow.h"
 
 namespace ink {
-namespace {
+namespace {  // NOLINT: each file for an instruction set has copies of its own
 
 // sum[r][v] += A[r][k]·B[k][v] for one k; A[r] is at a(r)
 template <class Isa, int R, int V, class A>

@@ -9,7 +9,6 @@
 #include "tensor/file.h"
 #include "tensor/philox.h"
 
-// NOLINTNEXTLINE: the name is libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 
 namespace ink {

@@ -7,7 +7,6 @@
 #include "text/charsmap.h"
 #include "text/sentencepiece_file.h"
 
-// NOLINTNEXTLINE: the name is libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const std::string_view bytes(reinterpret_cast<const char*>(data), size);

@@ -7,7 +7,6 @@
 #include "text/tokenizer.h"
 #include "text/tokenizer_json.h"
 
-// NOLINTNEXTLINE: the name is libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const std::string_view text(reinterpret_cast<const char*>(data), size);

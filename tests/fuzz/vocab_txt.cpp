@@ -6,7 +6,6 @@
 #include "tensor/error.h"
 #include "text/vocabulary.h"
 
-// NOLINTNEXTLINE: the name is libFuzzer's
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
