@@ -4,8 +4,9 @@
 #   tools/bare_debian.sh "make test"          a fresh clone of the last commit, in a chroot that holds nothing but make
 #   ROOT=/var/tmp/bare MIRROR=URL TEXT=/some/folder tools/bare_debian.sh "make demo"
 #
-# MIRROR is by default the first one in this machine's apt sources. The minimal system is made once and kept beside the chroot, so that a second proof starts at once. This machine's apt
-# settings (proxies, certificates) and name servers are copied in; TEXT, a folder, appears there as INK_TEXT.
+# MIRROR is by default the first one in this machine's apt sources. The minimal system is made once and kept beside the
+# chroot, so that a second proof starts at once. This machine's apt settings (proxies, certificates) and name servers are
+# copied in; TEXT, a folder, appears there as INK_TEXT.
 set -euo pipefail
 job=${1:?"usage: bare_debian.sh \"make test\""}
 root=${ROOT:-/var/tmp/bare-debian}
