@@ -107,15 +107,21 @@ class Training {
 
   TrainingResult run() {
     open_folder();
+    data_ = data_state();
     bool stopped = false;
     while (result_.step < options_.steps && !stopped) {
       const Clock::time_point begin = Clock::now();
-      take_step();
+      if (!take_step()) {
+        stopped = true;
+        if (checkpoints_) write_checkpoint();
+        break;
+      }
       const double seconds = seconds_since(begin);
       smoothed_ = smoothed_ > 0 ? 0.95 * smoothed_ + 0.05 * seconds : seconds;
       report();
       if (is_due(options_.evaluate_every)) evaluate();
-      stopped = options_.stop && *options_.stop && result_.step < options_.steps;
+      stopped = asked_to_stop() && result_.step < options_.steps;
+      data_ = data_state();
       if (checkpoints_ && (stopped || is_due(options_.checkpoint_every))) write_checkpoint();
     }
     result_.status =
@@ -130,12 +136,16 @@ class Training {
     return result_.step == options_.steps || (period > 0 && result_.step % period == 0);
   }
 
+  bool asked_to_stop() const { return options_.stop && *options_.stop; }
+  Json data_state() const {
+    return checkpoints_ && hooks_.data_state ? hooks_.data_state() : Json();
+  }
   void open_folder();
   Json settings() const;
   void restore(const CheckpointFolder::Found& found);
   void write_checkpoint();
-  void take_step();
-  void accumulate(Means& means);
+  bool take_step();
+  bool accumulate(Means& means);
   void report();
   void evaluate();
 
@@ -148,6 +158,7 @@ class Training {
   std::optional<CheckpointFolder> checkpoints_;
   std::unique_ptr<TrainingLog> log_;
   TrainingResult result_;
+  Json data_;  // where the data stood behind the last whole step
   GradientSum sum_;
   Means window_;  // of the steps since the last line of the log
   int64_t window_tokens_ = 0, tokens_ = 0, step_tokens_ = 0;
@@ -156,10 +167,11 @@ class Training {
   Clock::time_point start_ = Clock::now();
 };
 
-void Training::take_step() {
+// False when it was asked to stop before the step was whole: nothing has changed then.
+bool Training::take_step() {
   const int64_t step = result_.step;
   Means means;
-  accumulate(means);
+  if (!accumulate(means)) return false;
   try {
     gradient_norm_ = sum_.norm(parameters_);
   } catch (const Error& error) {
@@ -173,11 +185,12 @@ void Training::take_step() {
   result_.loss = values.front().second;
   window_.add(values, 1);
   ++result_.step;
+  return true;
 }
 
 // Sums the gradients of the micro-batches. Weights are taken relative to the
-// first, so that equal ones multiply by exactly 1.
-void Training::accumulate(Means& means) {
+// first, so that equal ones multiply by exactly 1. False: asked to stop on the way.
+bool Training::accumulate(Means& means) {
   const int64_t step = result_.step;
   const Random random =
       Random(options_.seed).split(kStepsStream).split(static_cast<uint64_t>(step));
@@ -185,6 +198,7 @@ void Training::accumulate(Means& means) {
   sum_.clear();
   step_tokens_ = 0;
   for (int64_t i = 0; i < options_.accumulate; ++i) {
+    if (i > 0 && asked_to_stop()) return false;
     Tape tape;
     tape.watch(parameters_);
     const MicroLoss micro =
@@ -204,6 +218,7 @@ void Training::accumulate(Means& means) {
   }
   check(first_weight > 0, "training: nothing in step ", step + 1,
         " counts: the weights of all its micro-batches are 0");
+  return true;
 }
 
 // Log and progress of the step just done.
@@ -303,7 +318,7 @@ void Training::write_checkpoint() {
     state.set("best", to_json(result_.best));
     state.set("best_step", result_.best_step);
   }
-  if (hooks_.data_state) state.set("data", hooks_.data_state());
+  if (hooks_.data_state) state.set("data", data_);
   checkpoints_->write(result_.step, state, [&](const fs::path& folder) {
     std::vector<NamedTensor> values;
     for (const Parameter& p : parameters_) values.push_back({p.name, p.value});

@@ -200,7 +200,9 @@ bool Command::Parser::read_line(const std::string& verb, std::vector<std::string
     throw UsageError(error.what());
   }
   for (Entry& entry : entries) set_from_line(entry);
-  if (const Words unknown = app.remaining(); !unknown.empty())
+  Words unknown = app.remaining();
+  std::erase(unknown, "--");
+  if (!unknown.empty())
     throw UsageError("'" + unknown[0] + "' is no option of '" + verb + "'" +
                      suggestion(unknown[0], names(&Entry::name)));
   return true;

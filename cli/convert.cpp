@@ -23,6 +23,7 @@ Dtype dtype_from(const std::string& name) {
 Json run(const Options& o) {
   const Dtype dtype = dtype_from(o.dtype);
   check_other_folder("convert", o.model, o.out);
+  check_no_model("convert", o.out);
   const Model model = load_model(o.model);
   if (o.pad) {
     save_model(padded(model), o.out, o.model, dtype);

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/output.h"
 #include "cli/verbs.h"
 #include "text/dictionary.h"
 
@@ -15,6 +16,8 @@ struct Options {
 };
 
 Json run(const Options& o) {
+  check_output(o.out, o.words);
+  check_output(o.out, o.text);
   const DictionaryReport r =
       build_dictionary({o.words.begin(), o.words.end()}, {o.text.begin(), o.text.end()}, o.out,
                        static_cast<int>(o.rounds));

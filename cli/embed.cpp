@@ -7,6 +7,7 @@
 #include "cli/length.h"
 #include "cli/lines.h"
 #include "cli/model_option.h"
+#include "cli/output.h"
 #include "cli/verbs.h"
 #include "tasks/classification.h"
 
@@ -20,6 +21,7 @@ struct Options {
 };
 
 Json run(const Options& o) {
+  check_output(o.out, {o.model});
   const Pooling pooling = pooling_from(o.pooling);
   const Session session(
       o.model, {.heads = Heads{.pooler = pooling == Pooling::pooler}, .ignore_other_heads = true});

@@ -4,6 +4,7 @@
 
 #include "cli/length.h"
 #include "cli/model_option.h"
+#include "cli/output.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
 #include "nn/session.h"
@@ -43,6 +44,7 @@ void write_predictions(const std::string& path, const Examples& examples, const 
 }
 
 Json run(const Options& o) {
+  check_output(o.predictions, {o.data, o.model});
   const Session session(o.model);
   const Labels labels = labels_of(session.model().config);
   const Examples examples = read_examples(o.data, read_options(o.task), &labels);

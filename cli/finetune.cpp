@@ -27,7 +27,7 @@ Json run(const Options& o, Command& command) {
   job.data.dev = o.dev;
   job.data.read = read_options(o.task);
   job.max_length = length_for(o.task.max_length, job.model);
-  if (o.dropout >= 0) job.dropout = o.dropout;
+  if (o.dropout != -1) job.dropout = o.dropout;
   job.fit.seed = static_cast<uint64_t>(command.seed);
   job.fit.stop = &interrupted;
   catch_interrupts();

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "cli/output.h"
 #include "cli/verbs.h"
 #include "text/vocabulary_builder.h"
 
@@ -16,6 +17,7 @@ struct Options {
 };
 
 Json run(Options o) {
+  check_output(o.out, o.text);
   o.build.normalize.do_lower_case = !o.cased;
   const Vocabulary vocabulary =
       build_vocabulary(Corpus::open({o.text.begin(), o.text.end()}), o.build);

@@ -1,6 +1,5 @@
 # One test program per folder of tests/: test_tensor, test_text, … Each is linked with the objects themselves, so that the
 # linker keeps every op's samples, and only with those of the folders that its own folder may use.
-find_package(GTest REQUIRED)
 find_package(PkgConfig)
 if(PkgConfig_FOUND AND CURL_FOUND)
   pkg_check_modules(HTTPLIB IMPORTED_TARGET cpp-httplib)  # the hub of tests/hub

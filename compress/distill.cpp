@@ -144,6 +144,7 @@ Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   check_other_folder("distill", options.teacher, options.out);
+  check_no_model("distill", options.out, true);
   const Session session(options.teacher);
   const ModelConfig& teacher_config = session.model().config;
   const Labels labels = labels_of(teacher_config);

@@ -140,6 +140,7 @@ Model pruned_model(const Model& model, const Masks& masks) {
 PruneResult prune(const PruneOptions& options,
                   const std::function<void(const std::string& sentence)>& notice) {
   check_other_folder("prune", options.model, options.out);
+  check_no_model("prune", options.out);
   const Model model = load_model(options.model, {.ignore_other_heads = true});
   check_length(model.config, options.max_length);
   Pruning pruning;

@@ -5,9 +5,11 @@
 
 #include "nn/hub_cache.h"
 #include "nn/hub_fetch.h"
+#include "nn/model_folder.h"
 #include "nn/weights.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "tensor/folder_update.h"
 
 namespace ink {
 
@@ -49,7 +51,10 @@ fs::path fetch_model(const std::string& name, const ModelCache& cache, const Hub
 
 fs::path resolve_model(const std::string& name_or_folder, const HubOptions& options) {
   std::error_code ignored;
-  if (fs::is_directory(name_or_folder, ignored)) return name_or_folder;
+  if (fs::is_directory(name_or_folder, ignored)) {
+    finish_update(name_or_folder);
+    return name_or_folder;
+  }
   check(!fs::exists(name_or_folder, ignored), "", name_or_folder,
         " is a file; expected a model's folder or name");
   check(is_model_name(name_or_folder), "there is no folder ", name_or_folder,

@@ -23,17 +23,6 @@ namespace ink {
 // Where models are fetched from unless HubOptions or $HF_ENDPOINT say otherwise.
 inline constexpr const char* kDefaultHub = "https://huggingface.co";
 
-// What a tokenizer may be read from (text/tokenizer.h): fetched and copied along with a model.
-inline constexpr const char* kTokenizerFiles[] = {"tokenizer_config.json",
-                                                  "tokenizer.json",
-                                                  "special_tokens_map.json",
-                                                  "added_tokens.json",
-                                                  "vocab.txt",
-                                                  "vocab.json",
-                                                  "merges.txt",
-                                                  "spiece.model",
-                                                  "sentencepiece.bpe.model"};
-
 struct HubProgress {
   std::string file;
   uint64_t done = 0, total = 0;  // bytes; total is 0 where the server does not say

@@ -7,6 +7,7 @@
 
 #include "nn/weights.h"
 #include "tensor/file.h"
+#include "tensor/folder_update.h"
 
 namespace ink {
 namespace {
@@ -147,6 +148,7 @@ class Checkpoint {
 Model load_model(const fs::path& folder, const LoadOptions& options) {
   check(fs::is_directory(folder), "cannot load a model from ", folder.string(),
         ": there is no such folder");
+  finish_update(folder);
   ModelConfig config = ModelConfig::read(folder / "config.json");
   if (options.labels) {
     config.labels = *options.labels;
@@ -186,8 +188,6 @@ const char* name_in_torch(Dtype dtype) {
   }
 }
 
-constexpr const char* kWeights = kWeightFiles[0];  // model.safetensors
-
 void write_model(const Model& model, const fs::path& folder, Dtype dtype) {
   const std::vector<std::string> architectures =
       architectures_of(*model.config.family, model.heads);
@@ -206,38 +206,37 @@ void write_model(const Model& model, const fs::path& folder, Dtype dtype) {
   write_file(folder / "config.json", json.to_string(2) + '\n');
 }
 
-void move_file(const fs::path& from, const fs::path& to) {
-  std::error_code code;
-  fs::rename(from, to, code);
-  check(!code, "cannot move ", from.string(), " to ", to.string(), ": ", code.message());
+// Every name that weights, or with them a tokenizer, may be read from, shards included.
+std::vector<std::string> replaced_files(const fs::path& folder, bool tokenizer) {
+  std::vector<std::string> names(std::begin(kWeightFiles), std::end(kWeightFiles));
+  for (const fs::directory_entry& file : fs::directory_iterator(folder)) {
+    const std::string name = file.path().filename().string();
+    const bool is_shard = name.starts_with("model-") || name.starts_with("pytorch_model-");
+    if (is_shard && name.find("-of-") != std::string::npos) names.push_back(name);
+  }
+  if (tokenizer) names.insert(names.end(), std::begin(kTokenizerFiles), std::end(kTokenizerFiles));
+  return names;
 }
 
 }  // namespace
 
-// Everything lies on the disk before the first old file is replaced; then only renames are left.
 void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from,
                 Dtype dtype) {
-  create_folders(folder);
-  remove_stale_temporaries(folder);
-  const fs::path aside = folder / ".saving";
+  FolderUpdate update(folder);
+  write_model(model, update.staging(), dtype);
   std::error_code ignored;
-  fs::remove_all(aside, ignored);
-  create_folders(aside);
-  try {
-    write_model(model, aside, dtype);
-    if (!vocabulary_from.empty() && !fs::equivalent(vocabulary_from, folder, ignored))
-      copy_vocabulary(vocabulary_from, aside);
-    for (const fs::directory_entry& file : fs::directory_iterator(aside)) {
-      const fs::path name = file.path().filename();
-      if (name != kWeights) move_file(file.path(), folder / name);
-    }
-    move_file(aside / kWeights, folder / kWeights);
-  } catch (...) {
-    fs::remove_all(aside, ignored);
-    throw;
-  }
-  fs::remove_all(aside, ignored);
-  sync_folder(folder);
+  const bool new_tokenizer =
+      !vocabulary_from.empty() && !fs::equivalent(vocabulary_from, folder, ignored);
+  if (new_tokenizer) copy_vocabulary(vocabulary_from, update.staging());
+  update.commit(replaced_files(folder, new_tokenizer));
+}
+
+void check_no_model(const char* job, const fs::path& out, bool own_run) {
+  if (own_run && fs::exists(out / "training")) return;
+  finish_update(out);
+  for (const char* name : {"config.json", kWeightFiles[0], kWeightFiles[1], kWeightFiles[2]})
+    check(!fs::exists(out / name), "", job, ": ", out.string(), " holds a model already (", name,
+          "); choose another folder, or remove it first");
 }
 
 int copy_vocabulary(const fs::path& from, const fs::path& to) {

@@ -31,14 +31,29 @@ Model load_model(const std::filesystem::path& folder, const LoadOptions& options
 Model from_pretrained(const std::string& name_or_folder, const LoadOptions& options = {},
                       const HubOptions& hub = {});
 
-// Writes config.json and model.safetensors; creates the folder. An earlier model in it stays whole
-// until everything is on the disk, and is then replaced by renames, the weights last. A body
-// without heads is written without `bert.`, as transformers does. Vocabulary files are copied from
-// `vocabulary_from` unless it is empty. Weights are stored as `dtype`: f32, f16 or bf16.
+// Writes config.json and model.safetensors; creates the folder. An earlier model in it is replaced
+// as a whole (tensor/folder_update.h): all files of its weights go and, with a new vocabulary, all
+// of its tokenizer. A body without heads is written without `bert.`, as transformers does.
+// Vocabulary files are copied from `vocabulary_from` unless it is empty. Weights are stored as
+// `dtype`: f32, f16 or bf16.
 void save_model(const Model& model, const std::filesystem::path& folder,
                 const std::filesystem::path& vocabulary_from = {}, Dtype dtype = Dtype::f32);
 
-// Copies vocab.txt, tokenizer.json and their like where they exist; returns how many.
+// Raises Error when a job would write its result over a model: `out` holds a config.json or weights.
+// With `own_run` an earlier run of the job, in out/training, explains them.
+void check_no_model(const char* job, const std::filesystem::path& out, bool own_run = false);
+
+// What a tokenizer may be read from (text/tokenizer.h): fetched, copied and replaced with a model.
+inline constexpr const char* kTokenizerFiles[] = {"tokenizer_config.json",
+                                                  "tokenizer.json",
+                                                  "special_tokens_map.json",
+                                                  "added_tokens.json",
+                                                  "vocab.txt",
+                                                  "vocab.json",
+                                                  "merges.txt",
+                                                  "spiece.model",
+                                                  "sentencepiece.bpe.model"};
+// Copies those that exist; returns how many.
 int copy_vocabulary(const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace ink

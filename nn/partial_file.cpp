@@ -14,8 +14,6 @@ namespace ink {
 
 namespace fs = std::filesystem;
 
-namespace {}  // namespace
-
 PartialFile::PartialFile(const fs::path& path)
     : path_(path),
       descriptor_(

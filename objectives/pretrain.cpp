@@ -250,6 +250,7 @@ PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const PretrainCallbacks& callbacks) {
   check(!options.corpus.empty(), "pre-training: expected text files or folders, got none");
   check(!options.out.empty(), "pre-training: expected a folder to write the model to");
+  check_no_model("pre-training", options.out, true);
   return Job(config, tokenizer, segmenter, options, callbacks).run();
 }
 

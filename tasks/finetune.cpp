@@ -88,6 +88,7 @@ FinetuneResult fit_task(Model& model, const Features& train, const Features& dev
 }
 
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) {
+  check_no_model("finetune", options.out, true);
   const ModelConfig config = ModelConfig::read(options.model / "config.json");
   check_length(config, options.max_length);
   std::optional<Labels> known;

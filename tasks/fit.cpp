@@ -11,18 +11,41 @@
 namespace ink {
 namespace {
 
-// The batches of all epochs, one epoch after the other.
-std::vector<std::vector<int64_t>> all_batches(const Features& train, const FitOptions& options) {
-  std::vector<std::vector<int64_t>> batches;
-  const Random random = Random(options.seed).split(kDataStream);
-  for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
-    const uint64_t seed = random.split(static_cast<uint64_t>(epoch)).seed();
-    for (std::vector<int64_t>& rows : train.plan(
-             {.sequences = options.batch_size, .max_tokens = options.max_tokens, .shuffle = seed}))
-      batches.push_back(std::move(rows));
+constexpr int64_t kMostEpochs = 100'000;
+
+// The batches of all epochs, one epoch after the other; only one epoch of them is in memory.
+class Epochs {
+ public:
+  Epochs(const Features& train, const FitOptions& options) : train_(train), options_(options) {
+    for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
+      plan(epoch);
+      ends_.push_back(count() + std::ssize(batches_));
+    }
   }
-  return batches;
-}
+  int64_t count() const { return ends_.empty() ? 0 : ends_.back(); }
+  const std::vector<int64_t>& operator[](int64_t batch) {
+    const auto end = std::ranges::upper_bound(ends_, batch);
+    if (const int64_t epoch = end - ends_.begin(); epoch != epoch_) plan(epoch);
+    const int64_t first = end == ends_.begin() ? 0 : *std::prev(end);
+    return batches_[static_cast<size_t>(batch - first)];
+  }
+
+ private:
+  void plan(int64_t epoch) {
+    const Random random =
+        Random(options_.seed).split(kDataStream).split(static_cast<uint64_t>(epoch));
+    batches_ = train_.plan({.sequences = options_.batch_size,
+                            .max_tokens = options_.max_tokens,
+                            .shuffle = random.seed()});
+    epoch_ = epoch;
+  }
+
+  const Features& train_;
+  const FitOptions& options_;
+  std::vector<int64_t> ends_;  // of each epoch, in batches
+  int64_t epoch_ = -1;
+  std::vector<std::vector<int64_t>> batches_;  // of that epoch
+};
 
 // What decides the bits of a run, beside what the trainer compares itself.
 Json fingerprint_of(const Features& train, const FitOptions& options, const FitHooks& hooks) {
@@ -47,16 +70,18 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
   check(options.epochs > 0 && options.batch_size > 0 && options.accumulate > 0,
         "fit: expected epochs, batch_size and accumulate above 0, got ", options.epochs, ", ",
         options.batch_size, " and ", options.accumulate);
+  check(options.epochs <= kMostEpochs, "fit: expected at most ", kMostEpochs, " epochs, got ",
+        options.epochs);
   check(options.warm_up >= 0 && options.warm_up <= 1, "fit: expected a warm_up from 0 to 1, got ",
         options.warm_up);
-  const std::vector<std::vector<int64_t>> batches = all_batches(train, options);
-  const auto count = static_cast<int64_t>(batches.size());
+  Epochs epochs(train, options);
+  const int64_t count = epochs.count();
   const int64_t steps = (count + options.accumulate - 1) / options.accumulate;
 
   TrainingHooks training;
   training.loss = [&](int64_t micro_batch, const Random& random) {
     // The last step is filled up with the first batches.
-    const FeatureBatch batch = train.batch(batches[static_cast<size_t>(micro_batch % count)]);
+    const FeatureBatch batch = train.batch(epochs[micro_batch % count]);
     return hooks.loss(batch, random, micro_batch / options.accumulate, steps);
   };
   const Json made_of = fingerprint_of(train, options, hooks);

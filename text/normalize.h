@@ -41,7 +41,7 @@ struct Normalized {
 Normalized normalize(std::u32string_view original, const NormalizeOptions& options = {});
 
 // Steps 3 and 4 singly. NFD or, compatible, NFKD; accents stay.
-Normalized decompose(const Normalized& text, bool compatible = false);
+Normalized decompose(const Normalized& in, bool compatible = false);
 void lowercase(Normalized& text);
 
 // The words of a normalized text, as spans of its characters.

@@ -189,7 +189,7 @@ TokenizerParts parse_tokenizer_json(std::string_view text, const std::string& so
   std::vector<std::string> tokens = tokens_by_id(lists, source);
   Template frame = read_post_processor(lists.rest, static_cast<int64_t>(tokens.size()));
   SpecialTokens special = special_tokens(names, unknown, frame, lists.added, tokens, source);
-  Vocabulary vocabulary(std::move(tokens), std::move(special), source);
+  Vocabulary vocabulary(std::exchange(tokens, {}), std::move(special), source);
   auto read = read_model(model, lists, vocabulary);
   return {std::move(vocabulary), read_normalizer(lists.rest), std::move(read), std::move(frame),
           std::move(lists.added)};

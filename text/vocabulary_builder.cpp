@@ -188,7 +188,7 @@ Vocabulary VocabularyBuilder::build() const {
   while (merger.size() < room && merger.merge(options_.min_frequency)) {
   }
   for (const std::u32string& piece : merger.pieces()) tokens.push_back(encode_utf8(piece));
-  return Vocabulary(std::move(tokens), names, "the text");
+  return Vocabulary(tokens, names, "the text");
 }
 
 Vocabulary build_vocabulary(const Corpus& corpus, const VocabularyOptions& options) {

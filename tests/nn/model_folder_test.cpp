@@ -194,7 +194,7 @@ TEST(ModelFolder, CopiesTheVocabulary) {
 }
 
 // A save that is broken off leaves the earlier model, not its config with other weights.
-TEST(ModelFolder, WeightsAreReplacedLast) {
+TEST(ModelFolder, IsReplacedAsAWhole) {
   const TemporaryFolder folder;
   save_model(model_with({.pooler = true}), folder.path());
   const std::string before = read_file(folder / "model.safetensors", 1 << 24);
@@ -215,6 +215,27 @@ TEST(ModelFolder, WeightsAreReplacedLast) {
   for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
     left.insert(entry.path().filename().string());
   EXPECT_EQ(left, (std::set<std::string>{"config.json", "model.safetensors"}));
+}
+
+TEST(ModelFolder, NothingOfAnEarlierModelIsReadWithANewOne) {
+  const TemporaryFolder folder, tokens;
+  create_folders(tokens.path());
+  write_file(tokens / "vocab.txt", "new");
+  for (const char* name : {"tokenizer.json", "vocab.txt", "pytorch_model.bin",
+                           "model.safetensors.index.json", "model-00001-of-00002.safetensors"})
+    write_file(folder / name, "old");
+  write_file(folder / "README.md", "mine");
+  save_model(model_with({.pooler = true}), folder.path());
+  EXPECT_TRUE(std::filesystem::exists(folder / "tokenizer.json")) << "no new one was given";
+  save_model(model_with({.pooler = true}), folder.path(), tokens.path());
+  std::set<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+    left.insert(entry.path().filename().string());
+  EXPECT_EQ(left,
+            (std::set<std::string>{"README.md", "config.json", "model.safetensors", "vocab.txt"}));
+  EXPECT_EQ(read_file(folder / "vocab.txt", 100), "new");
+  EXPECT_ERROR(check_no_model("prune", folder.path()), "holds a model already");
+  EXPECT_NO_THROW(check_no_model("prune", tokens.path()));
 }
 
 TEST(ModelFolder, SaysWhatIsMissing) {

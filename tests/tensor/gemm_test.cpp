@@ -241,8 +241,9 @@ TEST_F(GemmTest, EpilogueEqualsTheStepsOneByOne) {
   at_every_level([] {
     for (Activation f : {Activation::none, Activation::relu, Activation::gelu,
                          Activation::gelu_tanh, Activation::tanh, Activation::sigmoid}) {
-      for (const auto& [m, n, k] : {Extents{7, 21, 400}, Extents{12, 48, 5}, Extents{3, 100, 0},
-                                    Extents{7, 2, 400}, Extents{5, 3, 7}}) {
+      for (const Extents& size : {Extents{7, 21, 400}, Extents{12, 48, 5}, Extents{3, 100, 0},
+                                  Extents{7, 2, 400}, Extents{5, 3, 7}}) {
+        const int64_t m = size.m, n = size.n, k = size.k;
         for (int parts = 0; parts < 16; ++parts) {
           const Matrix<float> a(m, k, 0, 1), b(n, k, 0, 2), bias(1, n, 0, 3), residual(m, n, 1, 4);
           const Matrix<float> c(m, n, 2, 5), before(m, n, 4);

@@ -1,0 +1,107 @@
+// Staging, deciding, and finishing updates of a folder.
+#include "tensor/folder_update.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <sstream>
+
+#include "tensor/error.h"
+#include "tensor/file.h"
+
+namespace ink {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr const char *kStaged = ".saving.part", *kDecided = ".saving", *kList = ".list";
+constexpr size_t kLongestList = size_t{1} << 20;
+
+void move_file(const fs::path& from, const fs::path& to) {
+  std::error_code code;
+  fs::rename(from, to, code);
+  check(!code, "cannot move ", from.string(), " to ", to.string(), ": ", code.message());
+}
+
+int lock_folder(const fs::path& folder) {
+  const int lock = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock < 0) fail("cannot open the folder ", folder.string(), ": ", reason(errno));
+  while (::flock(lock, LOCK_EX) != 0) {
+    const int code = errno;
+    if (code == EINTR) continue;
+    ::close(lock);
+    fail("cannot lock the folder ", folder.string(), ": ", reason(code));
+  }
+  return lock;
+}
+
+// What the list names, sign and name on each line: - obsolete, + new.
+void finish_locked(const fs::path& folder) {
+  const fs::path decided = folder / kDecided;
+  if (!fs::exists(decided)) return;
+  std::istringstream list(read_file(decided / kList, kLongestList));
+  for (std::string line; std::getline(list, line);) {
+    const fs::path name = fs::path(line.substr(1)).filename();
+    std::error_code ignored;
+    if (line[0] == '-') fs::remove(folder / name, ignored);
+    if (line[0] == '+' && fs::exists(decided / name)) move_file(decided / name, folder / name);
+  }
+  sync_folder(folder);
+  fs::remove_all(decided);
+  sync_folder(folder);
+}
+
+}  // namespace
+
+FolderUpdate::FolderUpdate(fs::path folder)
+    : folder_(std::move(folder)), staging_(folder_ / kStaged) {
+  create_folders(folder_);
+  lock_ = lock_folder(folder_);
+  try {
+    finish_locked(folder_);
+    remove_stale_temporaries(folder_);
+    fs::remove_all(staging_);
+    create_folders(staging_);
+  } catch (...) {
+    ::close(lock_);
+    throw;
+  }
+}
+
+FolderUpdate::~FolderUpdate() {
+  std::error_code ignored;
+  fs::remove_all(staging_, ignored);
+  ::close(lock_);
+}
+
+void FolderUpdate::commit(const std::vector<std::string>& obsolete) {
+  std::string list;
+  for (const std::string& name : obsolete)
+    if (!fs::exists(staging_ / name) && fs::exists(folder_ / name)) list += '-' + name + '\n';
+  for (const fs::directory_entry& file : fs::directory_iterator(staging_)) {
+    const fs::path name = file.path().filename();
+    check(!fs::is_directory(folder_ / name), "cannot write ", (folder_ / name).string(),
+          ": there is a folder of that name");
+    list += '+' + name.string() + '\n';
+  }
+  write_file(staging_ / kList, list);
+  sync_folder(staging_);
+  move_file(staging_, folder_ / kDecided);
+  sync_folder(folder_);
+  finish_locked(folder_);
+}
+
+void finish_update(const fs::path& folder) {
+  if (!fs::exists(folder / kDecided)) return;
+  const int lock = lock_folder(folder);
+  try {
+    finish_locked(folder);
+  } catch (...) {
+    ::close(lock);
+    throw;
+  }
+  ::close(lock);
+}
+
+}  // namespace ink
