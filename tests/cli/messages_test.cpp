@@ -39,5 +39,12 @@ TEST_F(Cli, WordsAreNotSaidTwice) {
   EXPECT_EQ(f.error.find("prune: prune"), std::string::npos) << f.error;
 }
 
+TEST_F(Cli, WholeWordsNameTheOptionsAboutDictionaries) {
+  ::setenv("INK_DICTIONARY", "/absent/words.txt", 1);
+  expect_failure("corrupt --vocab vocab.txt --text text.txt", 1,
+                 {"/absent/words.txt", "--objective mlm needs none"});
+  ::unsetenv("INK_DICTIONARY");
+}
+
 }  // namespace
 }  // namespace ink
