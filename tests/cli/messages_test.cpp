@@ -22,6 +22,53 @@ class Messages : public Cli {
   }
 };
 
+TEST_F(Messages, OneClassIsNothingToLearn) {
+  write_file(folder_ / "food.tsv", "food\t砚台好\nfood\t墨好\nfood\t纸坏\n");
+  expect_failure("finetune --model base --train food.tsv --dev food.tsv --out x", 1,
+                 {"expected at least two labels, found only 'food' in food.tsv"});
+}
+
+TEST_F(Messages, DamagedWeightsAreNamedAsTheCause) {
+  finetune();
+  Model model = load_model(folder_ / "teacher");
+  model.parameters.own();
+  for (Parameter& p : model.parameters)
+    std::fill_n(p.value.data<float>(), p.value.size(), std::numeric_limits<float>::quiet_NaN());
+  save_model(model, folder_ / "damaged", folder_ / "teacher");
+  expect_failure("predict --model damaged", 1,
+                 {"predict: the model gives nan for line 1; its weights may be damaged"}, "砚台\n");
+  expect_failure("evaluate --model damaged --data train.tsv", 1, {"gives nan for line 1"});
+}
+
+TEST_F(Messages, NameTheOptionsThatHelp) {
+  finetune();
+  write_file(folder_ / "comma.tsv", "good,砚台好\nbad,砚台坏\n");
+  expect_failure("evaluate --model teacher --data comma.tsv", 1,
+                 {"comma.tsv:1: expected fields separated by tabs, found none (is it CSV?)"});
+  write_file(folder_ / "bare.jsonl", "{\"text\": \"砚\"}\n");
+  expect_failure("evaluate --model teacher --data bare.jsonl", 1,
+                 {"has no label; call its field one of label, class, category", "--columns"});
+  write_file(folder_ / "wide.tsv", "a\tb\tc\td\n");
+  expect_failure("evaluate --model teacher --data wide.tsv", 1, {"`columns` (--columns)"});
+  const auto prune = [&](const std::string& json, const std::vector<std::string>& parts) {
+    write_file(folder_ / "p.json", json);
+    expect_last_line("prune --model teacher --configurations p.json --out pruned", 1, parts);
+  };
+  prune(R"({"pruning_method": "masks"})", {"(--masks)", R"("pruning_method": "iterative")"});
+  prune(R"({"target_ffn_size": 8, "pruning_method": "iterative"})", {"(--data)"});
+}
+
+TEST_F(Messages, PruningTargetsAreOfOneLayer) {
+  finetune();
+  for (const char* key : {"target_num_of_heads", "target_ffn_size"}) {
+    write_file(folder_ / "p.json",
+               "{\"pruning_method\": \"iterative\", \"" + std::string(key) + "\": 90}");
+    expect_failure(
+        "prune --model teacher --configurations p.json --data train.tsv --out pruned", 1,
+        {std::string("inkstone: prune: ") + key + ": expected at most ", " per layer (", "got 90"});
+  }
+}
+
 TEST_F(Cli, MessagesHoldNoControlCharactersAndNoLongQuotes) {
   write_file(folder_ / "evil.json", "{\"hidden\\u001b[31mred\\u0085\": 1}");
   expect_failure("tokenize --config evil.json", 2, {R"('hidden\x1b[31mred\x85')"});
