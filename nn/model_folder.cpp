@@ -42,7 +42,10 @@ class Names {
   }
 
   bool is_body(std::string_view name) const {
-    return name.starts_with(prefix_) && (pooler_.empty() || !name.starts_with(pooler_));
+    return name.starts_with(prefix_) && !is_pooler(name);
+  }
+  bool is_pooler(std::string_view name) const {
+    return !pooler_.empty() && name.starts_with(pooler_);
   }
   // Copies of other tensors and buffers that some versions write.
   bool is_redundant(const std::string& name) const { return redundant_.contains(name); }
@@ -105,6 +108,9 @@ class Checkpoint {
       if (used_.contains(name) || names_.is_redundant(name)) continue;
       if (names_.is_body(name) || !options_.ignore_other_heads) unexpected.push_back(name);
     }
+    const auto of_pooler = [&](const std::string& name) { return names_.is_pooler(name); };
+    check(missing_.empty() || !options_.heads || !std::ranges::all_of(missing_, of_pooler), "",
+          weights_.path().string(), ": this model has no pooler; use mean or cls");
     std::string complaint;
     const auto add = [&](const char* what, const std::vector<std::string>& names) {
       if (!names.empty())
@@ -214,16 +220,30 @@ void move_file(const fs::path& from, const fs::path& to) {
 
 }  // namespace
 
+namespace {
+
+// The folders that create_folders(folder) would make, the innermost first.
+std::vector<fs::path> absent_folders(fs::path folder) {
+  std::vector<fs::path> absent;
+  std::error_code ignored;
+  for (; !folder.empty() && !fs::exists(folder, ignored); folder = folder.parent_path())
+    absent.push_back(folder);
+  return absent;
+}
+
+}  // namespace
+
 // Everything lies on the disk before the first old file is replaced; then only renames are left.
 void save_model(const Model& model, const fs::path& folder, const fs::path& vocabulary_from,
                 Dtype dtype) {
+  const std::vector<fs::path> made = absent_folders(folder);
   create_folders(folder);
   remove_stale_temporaries(folder);
   const fs::path aside = folder / ".saving";
   std::error_code ignored;
   fs::remove_all(aside, ignored);
-  create_folders(aside);
   try {
+    create_folders(aside);
     write_model(model, aside, dtype);
     if (!vocabulary_from.empty() && !fs::equivalent(vocabulary_from, folder, ignored))
       copy_vocabulary(vocabulary_from, aside);
@@ -234,6 +254,7 @@ void save_model(const Model& model, const fs::path& folder, const fs::path& voca
     move_file(aside / kWeights, folder / kWeights);
   } catch (...) {
     fs::remove_all(aside, ignored);
+    for (const fs::path& each : made) fs::remove(each, ignored);  // those that are empty
     throw;
   }
   fs::remove_all(aside, ignored);

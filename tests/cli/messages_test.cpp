@@ -69,6 +69,36 @@ TEST_F(Messages, PruningTargetsAreOfOneLayer) {
   }
 }
 
+TEST_F(Messages, ModelsWithoutHeadsSayWhatToDo) {
+  const std::string advice = "run inkstone finetune first";
+  expect_failure("predict --model base", 1, {advice}, "砚\n");
+  expect_failure("evaluate --model base --data train.tsv", 1, {advice});
+  write_file(folder_ / "d.json", R"({"student":{"layers_from_teacher":[0]}})");
+  expect_failure("distill --config d.json --teacher base --train train.tsv --out s", 1, {advice});
+  write_file(folder_ / "p.json", R"({"target_ffn_size": 8, "pruning_method": "iterative"})");
+  expect_failure("prune --model base --configurations p.json --data train.tsv --out pruned", 1,
+                 {advice});
+  expect_failure("embed --model base --pooling pooler", 1,
+                 {"this model has no pooler; use mean or cls"}, "砚\n");
+}
+
+TEST_F(Messages, AFailedWriterLeavesNoFolder) {
+  for (const char* verb : {"convert --model base", "convert --pad --model base"}) {
+    const Finished f = shell("ulimit -f 1; $INK " + std::string(verb) + " --out deep/copy");
+    EXPECT_EQ(f.status, 1) << verb;
+    EXPECT_NE(f.error.find("deep/copy"), std::string::npos) << f.error;
+    EXPECT_FALSE(fs::exists(folder_ / "deep")) << verb;
+  }
+}
+
+TEST_F(Messages, NothingToResumeIsSaid) {
+  fs::remove_all(folder_ / "base");
+  const Finished f = pretrain("--resume");
+  EXPECT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(f.error.find("inkstone: pretrain: nothing to resume in base"), std::string::npos)
+      << f.error;
+}
+
 TEST_F(Cli, MessagesHoldNoControlCharactersAndNoLongQuotes) {
   write_file(folder_ / "evil.json", "{\"hidden\\u001b[31mred\\u0085\": 1}");
   expect_failure("tokenize --config evil.json", 2, {R"('hidden\x1b[31mred\x85')"});
