@@ -107,6 +107,16 @@ TEST_F(Cli, MessagesHoldNoControlCharactersAndNoLongQuotes) {
                  {"got '" + twenty + twenty + "…'"});
 }
 
+TEST_F(Cli, AnAbsentFolderIsNamedBeforeTheHubIsWaitedFor) {
+  const Finished f = shell(
+      "unset HF_HUB_OFFLINE\nHF_ENDPOINT=http://127.0.0.1:9 HF_HUB_CACHE=cache timeout 3 $INK "
+      "tokenize --model pruned");
+  EXPECT_TRUE(
+      f.error.starts_with("inkstone: there is no folder pruned; looking for a model of "
+                          "that name at http://127.0.0.1:9\n"))
+      << f.error;
+}
+
 TEST_F(Cli, WordsAreNotSaidTwice) {
   EXPECT_TRUE(run("foo").error.starts_with("inkstone: 'foo' is no verb")) << run("foo").error;
   const std::string same = "prune --model . --out . --configurations p.json";
