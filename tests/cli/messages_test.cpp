@@ -105,6 +105,10 @@ TEST_F(Cli, MessagesHoldNoControlCharactersAndNoLongQuotes) {
   const std::string twenty = "砚台砚台砚台砚台砚台砚台砚台砚台砚台砚台";
   expect_failure("tokenize --vocab vocab.txt --max-length " + twenty + twenty + twenty, 2,
                  {"got '" + twenty + twenty + "…'"});
+  create_folders(folder_ / "garbage");
+  write_file(folder_ / "garbage" / "config.json",
+             R"({"model_type": ")" + std::string(500, 'z') + "\"}");
+  expect_failure("info garbage", 1, {"got '" + std::string(40, 'z') + "…'"});
 }
 
 TEST_F(Cli, AnAbsentFolderIsNamedBeforeTheHubIsWaitedFor) {
