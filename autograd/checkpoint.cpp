@@ -224,7 +224,8 @@ void CheckpointFolder::write(int64_t step, const Json& state,
     if (!fs::exists(folder)) fs::rename(replaced, folder, ignored);
     const auto* known = dynamic_cast<const Error*>(&error);
     fail("cannot write the checkpoint of step ", step,
-         " (earlier ones are intact): ", known ? known->message() : std::string(error.what()));
+         steps_in(root_).empty() ? ": " : " (earlier ones are intact): ",
+         known ? known->message() : std::string(error.what()));
   }
   remove_old();
 }

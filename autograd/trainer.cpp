@@ -286,6 +286,8 @@ void Training::open_folder() {
     restore(*found);
     log_length = static_cast<uint64_t>(found->state.integer_between("log_length", 0, INT64_MAX));
     if (hooks_.notice) hooks_.notice("resumed at step " + std::to_string(found->step));
+  } else if (options_.resume && hooks_.notice) {
+    hooks_.notice("nothing to resume in " + options_.folder.string() + "; starting anew");
   }
   log_ = std::make_unique<TrainingLog>(options_.folder / kLogFile, log_length);
 }

@@ -8,6 +8,7 @@
 
 #include "cli/format.h"
 #include "tensor/file.h"
+#include "tensor/keys.h"
 #include "tensor/parallel.h"
 
 namespace ink::cli {
@@ -74,6 +75,7 @@ struct Command::Parser {
 
   const Entry* find(const std::string& name) const;
   std::vector<std::string> names(std::string (Entry::*)() const) const;
+  std::string usage(const std::vector<std::string>& required) const;
   bool read_line(const std::string& verb, std::vector<std::string> words);
 };
 
@@ -148,6 +150,11 @@ void Command::require(const std::string& name) { required_.push_back(name); }
 
 void Command::own_keys(const std::vector<std::string>& keys) { own_keys_ = keys; }
 
+void Command::reads_lines() {
+  CLI::App& app = parser_->app;
+  app.description(app.get_description() + "Reads lines from standard input.\n");
+}
+
 void Command::section(const std::string& title) { parser_->section = title; }
 
 // ── reading ─────────────────────────────────────────────────────────────────────────────────────
@@ -161,6 +168,17 @@ std::vector<std::string> Command::Parser::names(std::string (Entry::*name)() con
   std::vector<std::string> all;
   for (const Entry& entry : entries) all.push_back((entry.*name)());
   return all;
+}
+
+// "usage: inkstone vocab --text PATH... [options]"
+std::string Command::Parser::usage(const std::vector<std::string>& required) const {
+  std::string line = "usage: " + app.get_name();
+  for (const std::string& name : required) {
+    const Entry& entry = *find(name);
+    const bool by_position = !name.starts_with("--");
+    line += ' ' + name + (by_position ? "" : ' ' + entry.option->get_option_text());
+  }
+  return line + " [options]";
 }
 
 bool Command::given(const std::string& name) const {
@@ -203,7 +221,7 @@ bool Command::Parser::read_line(const std::string& verb, std::vector<std::string
   Words unknown = app.remaining();
   std::erase(unknown, "--");
   if (!unknown.empty())
-    throw UsageError("'" + unknown[0] + "' is no option of '" + verb + "'" +
+    throw UsageError(in_quotes(unknown[0]) + " is no option of '" + verb + "'" +
                      suggestion(unknown[0], names(&Entry::name)));
   return true;
 }
@@ -222,7 +240,7 @@ void Command::read_file_options() {
       std::vector<std::string> known = parser_->names(&Entry::key);
       std::erase(known, "config");
       known.insert(known.end(), own_keys_.begin(), own_keys_.end());
-      throw UsageError(config_ + ": '" + m.key + "' is no option of '" + name_ + "'" +
+      throw UsageError(config_ + ": " + in_quotes(m.key) + " is no option of '" + name_ + "'" +
                        suggestion(m.key, known));
     }
     if (entry->given) continue;
@@ -246,7 +264,9 @@ bool Command::parse(const std::vector<std::string>& arguments) {
                }));
   flag("--json", json, "make the last line of output one JSON object with the results");
   if (!parser_->read_line(name_, arguments)) {
-    const std::string help = parser_->app.help();
+    std::string help = parser_->app.help();
+    const size_t usage = help.find("usage: ");
+    help.replace(usage, help.find('\n', usage) - usage, parser_->usage(required_));
     std::fputs(CLI::detail::find_and_replace(help, "\n\n\n", "\n\n").c_str(), stdout);
     return false;
   }

@@ -39,6 +39,7 @@ class Command {
   void require(const std::string& name);  // the option must be given, here or in the file
   // Keys of the file that the verb reads itself, from file().
   void own_keys(const std::vector<std::string>& keys);
+  void reads_lines();  // says in --help that the verb reads standard input
   // A heading in --help for the options that follow.
   void section(const std::string& title);
 

@@ -39,7 +39,7 @@ void for_each_block(const Options& o, const std::function<Documents(std::vector<
                     const std::function<bool(const Documents&)>& f) {
   if (o.text == std::vector<std::string>{"-"}) {
     std::vector<Document> texts(1);
-    for_each_input_line([&](const std::string& line) {
+    for_each_input_line("corrupt", [&](const std::string& line) {
       if (line.find_first_not_of(" \t") != std::string::npos) {
         texts.back().lines.push_back(line);
       } else if (!texts.back().lines.empty()) {
@@ -121,8 +121,7 @@ std::string in_colour(const Instance& instance, const Corrupted& c, const Vocabu
 Json run(const Options& o, int64_t seed) {
   const ObjectiveNames objective = parse_objectives(o.objective);
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
-  std::optional<Segmenter> segmenter;
-  if (objective.whole_words) segmenter = Segmenter::load({.dictionary = o.dictionary});
+  const std::optional<Segmenter> segmenter = segmenter_for(objective, o.dictionary);
   const int64_t length = o.model.empty() ? length_for(o.max_length, INT64_MAX)
                                          : length_for(o.max_length, fs::path(o.model));
   const ObjectiveTokens tokens = objective_tokens(tokenizer.vocabulary());

@@ -27,7 +27,8 @@ Json run(const Options& o) {
       o.model, {.heads = Heads{.pooler = pooling == Pooling::pooler}, .ignore_other_heads = true});
   const int64_t length = length_for(o.max_length, session.model().config.longest());
   Examples lines{.items = {}, .labels = {}, .source = "standard input"};
-  for_each_input_line([&](const std::string& line) { lines.items.push_back(example_of(line)); });
+  for_each_input_line("embed",
+                      [&](const std::string& line) { lines.items.push_back(example_of(line)); });
   check(!lines.items.empty(), "expected lines of text on standard input, found none");
   const Embeddings vectors =
       embed(session, Features(lines, load_tokenizer(o.model, session.model().config), length),
@@ -43,6 +44,7 @@ Json run(const Options& o) {
 
 Action declare_embed(Command& command) {
   auto o = std::make_shared<Options>();
+  command.reads_lines();
   command.path("--model", o->model, kModelHelp);
   command.choice("--pooling", o->pooling, {"mean", "cls", "pooler", "tokens"},
                  "mean over the tokens, cls (the first), pooler (the first behind the pooler) or "

@@ -6,7 +6,9 @@
 #include <iostream>
 
 #include "cli/command.h"
+#include "cli/terminal.h"
 #include "tensor/file.h"
+#include "text/utf8.h"
 
 namespace ink::cli {
 namespace {
@@ -27,19 +29,26 @@ void flush_output() {
   if (std::fflush(stdout) != 0 || std::ferror(stdout)) fail_to_write();
 }
 
-void for_each_input_line(const std::function<void(const std::string& line)>& f) {
+void for_each_input_line(const std::string& verb,
+                         const std::function<void(const std::string& line)>& f) {
+  int64_t replaced = 0;
   std::string line;
   while (std::getline(std::cin, line)) {
     if (line.ends_with('\r')) line.pop_back();
-    f(replace_invalid_utf8(line));
+    const bool whole = first_invalid_utf8(line) == line.size();
+    replaced += !whole;
+    f(whole ? line : replace_invalid_utf8(line));
   }
   check(!std::cin.bad(), "cannot read standard input");
+  if (replaced > 0)
+    notice(verb + ": " + std::to_string(replaced) + (replaced == 1 ? " line" : " lines") +
+           " held bytes that are not UTF-8; replaced");
 }
 
-void for_each_input_block(size_t lines,
+void for_each_input_block(const std::string& verb, size_t lines,
                           const std::function<void(std::vector<std::string>& block)>& f) {
   std::vector<std::string> block;
-  for_each_input_line([&](const std::string& line) {
+  for_each_input_line(verb, [&](const std::string& line) {
     block.push_back(line);
     if (block.size() == lines) {
       f(block);

@@ -9,10 +9,12 @@
 
 namespace ink::cli {
 
-// Calls f(line) for each line of stdin, without its end; bytes that are not UTF-8 become U+FFFD.
-void for_each_input_line(const std::function<void(const std::string& line)>& f);
+// Calls f(line) for each line of stdin, without its end. Bytes that are not UTF-8 become U+FFFD, of
+// which `verb` gives notice at the end.
+void for_each_input_line(const std::string& verb,
+                         const std::function<void(const std::string& line)>& f);
 // The same in blocks, for work that is done on several lines at once.
-void for_each_input_block(size_t lines,
+void for_each_input_block(const std::string& verb, size_t lines,
                           const std::function<void(std::vector<std::string>& block)>& f);
 
 // Whoever read standard output has gone: nothing is left to do, and nothing to say.

@@ -10,7 +10,9 @@
 #include <new>
 
 #include "cli/lines.h"
+#include "cli/terminal.h"
 #include "cli/verbs.h"
+#include "tensor/keys.h"
 #include "tensor/simd.h"
 
 namespace ink::cli {
@@ -50,11 +52,20 @@ const Verb& find_verb(const std::string& name) {
   if (found != kVerbs.end()) return *found;
   std::vector<std::string> names;
   std::ranges::transform(kVerbs, std::back_inserter(names), &Verb::name);
-  throw UsageError("'" + name + "' is no verb" + suggestion(name, names) +
+  throw UsageError(in_quotes(name) + " is no verb" + suggestion(name, names) +
                    " (see inkstone --help)");
 }
 
+// The message behind the verb it is about, where it does not begin with that word itself.
+std::string with_verb(const std::vector<std::string>& arguments, const std::string& message) {
+  if (arguments.empty() || std::ranges::find(kVerbs, arguments[0], &Verb::name) == kVerbs.end())
+    return message;
+  const std::string verb = arguments[0] + ": ";
+  return message.starts_with(verb) ? message : verb + message;
+}
+
 int run(const std::vector<std::string>& arguments) {
+  if (arguments.size() == 2 && arguments[0] == "help") return run({arguments[1], "--help"});
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" ||
       arguments[0] == "help") {
     print_usage();
@@ -85,25 +96,27 @@ std::span<const Verb> verbs() { return kVerbs; }
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  const std::string verb = arguments.empty() ? "" : arguments[0] + ": ";
   std::signal(SIGPIPE, SIG_IGN);  // a training goes on when nobody watches it any more
 #ifdef SIGXFSZ
   std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit becomes an error message
 #endif
+  const auto say = [&](const std::string& message) {
+    ink::cli::notice(ink::cli::with_verb(arguments, message));
+  };
   try {
     return ink::cli::run(arguments);
   } catch (const ink::cli::ClosedOutput&) {
     std::signal(SIGPIPE, SIG_DFL);  // ends as every filter does
     std::raise(SIGPIPE);
   } catch (const ink::cli::UsageError& error) {
-    std::fprintf(stderr, "inkstone: %s%s\n", verb.c_str(), error.what());
+    say(error.what());
     return 2;
   } catch (const ink::Error& error) {
-    std::fprintf(stderr, "inkstone: %s%s\n", verb.c_str(), error.message().c_str());
+    say(error.message());
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "inkstone: %sout of memory; use a smaller batch\n", verb.c_str());
+    say("out of memory; use a smaller batch");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "inkstone: %s%s\n", verb.c_str(), error.what());
+    say(error.what());
   }
   return 1;
 }

@@ -5,11 +5,12 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "cli/format.h"
 #include "cli/terminal.h"
-#include "nn/hub.h"
+#include "nn/hub_cache.h"
 
 namespace ink::cli {
 namespace {
@@ -55,7 +56,18 @@ class DownloadDisplay {
   std::chrono::steady_clock::time_point next_;
 };
 
+// A bare name was often meant as a folder. That there is none is said before the hub is waited for.
+void say_absent_folder(const std::string& model, const Options& options) {
+  std::error_code ignored;
+  const bool bare = model.find('/') == std::string::npos && is_model_name(model);
+  if (!bare || options.offline || std::filesystem::exists(model, ignored)) return;
+  const HubOptions hub = with_environment({.revision = options.revision});
+  if (hub.offline || ModelCache(hub.cache, model).commit_of(hub.revision)) return;
+  notice("there is no folder " + model + "; looking for a model of that name at " + hub.endpoint);
+}
+
 std::string folder_of(const std::string& model, const Options& options) {
+  say_absent_folder(model, options);
   DownloadDisplay display;
   return resolve_model(model, {.offline = options.offline,
                                .revision = options.revision,

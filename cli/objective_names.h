@@ -1,6 +1,9 @@
 // The comma list of --objective: mlm or wwm, alone or with nsp.
 #pragma once
+#include <optional>
 #include <string>
+
+#include "text/segmenter.h"
 
 namespace ink::cli {
 
@@ -15,5 +18,9 @@ inline constexpr const char* kObjectiveHelp =
 
 // Raises UsageError for unknown names and combinations that make no sense.
 ObjectiveNames parse_objectives(const std::string& list);
+
+// What whole words need: the segmenter of a dictionary, or of the usual one if none is named.
+std::optional<Segmenter> segmenter_for(const ObjectiveNames& objective,
+                                       const std::string& dictionary);
 
 }  // namespace ink::cli

@@ -31,9 +31,12 @@ Json run(const Options& o) {
   const Labels labels = labels_of(session.model().config);
   const int64_t length = length_for(o.task.max_length, session.model().config.longest());
   int64_t lines = 0;
-  for_each_input_block(1024, [&](const std::vector<std::string>& block) {
+  for_each_input_block("predict", 1024, [&](const std::vector<std::string>& block) {
     Examples examples{.items = {}, .labels = labels, .source = "standard input"};
-    for (const std::string& line : block) examples.items.push_back(example_of(line));
+    for (const std::string& line : block) {
+      examples.items.push_back(example_of(line));
+      examples.items.back().line = lines + static_cast<int64_t>(examples.size());
+    }
     const Predictions p = predict(session.model(), Features(examples, tokenizer, length));
     for (size_t i = 0; i < block.size(); ++i) {
       write_line(as_json(labels, p.labels[i], p.of(static_cast<int64_t>(i))).to_string());
@@ -47,6 +50,7 @@ Json run(const Options& o) {
 
 Action declare_predict(Command& command) {
   auto o = std::make_shared<Options>();
+  command.reads_lines();
   command.path("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
   declare_task(command, o->task);
   command.require("--model");

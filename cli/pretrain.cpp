@@ -61,8 +61,8 @@ Json run(const Options& o, Command& command) {
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
   const ModelConfig config = config_of(o, tokenizer);
   job.max_tokens = length_for(o.job.max_tokens, config.longest());
-  std::optional<Segmenter> segmenter;
-  if (job.whole_words) segmenter = Segmenter::load({.dictionary = o.dictionary});
+  const std::optional<Segmenter> segmenter =
+      segmenter_for(parse_objectives(o.objective), o.dictionary);
   catch_interrupts();
   ProgressDisplay display("pretrain");
   const PretrainResult result =

@@ -2,6 +2,7 @@
 //
 // Curves come from each run's log; accuracy and latency of the models are measured here, on the
 // same examples, beside the majority class and naive Bayes.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -19,6 +20,7 @@
 #include "tasks/classification.h"
 #include "tasks/latency.h"
 #include "tensor/file.h"
+#include "tensor/keys.h"
 #include "tensor/parallel.h"
 #include "tensor/simd.h"
 
@@ -33,13 +35,32 @@ struct Options {
   std::vector<std::string> model, run;
 };
 
+struct NamedFolder {
+  std::string name;
+  fs::path folder;
+};
+
 // "name=folder"
-std::pair<std::string, fs::path> named_folder(const std::string& text, const char* option) {
+NamedFolder named_folder(const std::string& text, const std::string& option) {
   const size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) {
-    throw UsageError(std::string(option) + ": expected NAME=FOLDER, got '" + text + "'");
-  }
+  if (equals == std::string::npos || equals == 0)
+    throw UsageError(option + ": expected NAME=FOLDER, got " + in_quotes(text));
   return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+// All of an option, with names that differ and folders that exist.
+std::vector<NamedFolder> named_folders(const std::vector<std::string>& texts,
+                                       const std::string& option) {
+  std::vector<NamedFolder> all;
+  for (const std::string& text : texts) {
+    NamedFolder one = named_folder(text, option);
+    if (std::ranges::find(all, one.name, &NamedFolder::name) != all.end())
+      throw UsageError(option + ": expected different names, got " + in_quotes(one.name) +
+                       " twice");
+    check(fs::is_directory(one.folder), "", option, ": there is no folder ", one.folder.string());
+    all.push_back(std::move(one));
+  }
+  return all;
 }
 
 // Importance of heads and which were removed, where pruning left an account that fits the model.
@@ -112,10 +133,9 @@ std::vector<double> latency_of(const std::vector<Candidate>& models, int64_t siz
   return median_milliseconds(calls, kRounds);
 }
 
-void measure_models(const Options& o, Report& report) {
+void measure_models(const Options& o, const std::vector<NamedFolder>& folders, Report& report) {
   std::vector<Candidate> models;
-  for (const std::string& text : o.model) {
-    const auto [name, folder] = named_folder(text, "--model");
+  for (const auto& [name, folder] : folders) {
     auto session = std::make_unique<Session>(folder);
     const ModelConfig& config = session->model().config;
     const int64_t length = length_for(o.task.max_length, config.longest());
@@ -157,15 +177,17 @@ void measure_baselines_of(const Options& o, Report& report) {
 }
 
 Json run(const Options& o) {
+  if (o.model.empty() && o.run.empty()) throw UsageError("expected --run, --model or both");
   if (!o.model.empty() && o.data.empty()) throw UsageError("expected --data with --model");
   Report report{.title = o.title, .threads = threads(), .kernels = simd::name_of(simd::level())};
-  for (const std::string& text : o.run) {
-    const auto [name, folder] = named_folder(text, "--run");
+  const std::vector<NamedFolder> runs = named_folders(o.run, "--run"),
+                                 classifiers = named_folders(o.model, "--model");
+  for (const auto& [name, folder] : runs) {
     const fs::path log = folder / "training" / "log.jsonl";
     report.runs.push_back({.name = name, .log = read_training_log(log)});
   }
   measure_baselines_of(o, report);
-  measure_models(o, report);
+  measure_models(o, classifiers, report);
   write_file(o.out, page_of(report));
   std::printf("%s", table_of(report).c_str());
   Json models = Json::make_array();

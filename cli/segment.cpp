@@ -33,7 +33,7 @@ Json run(const Options& o) {
         "(--no-hmm says so)");
   }
   int64_t lines = 0;
-  for_each_input_block(4096, [&](const std::vector<std::string>& block) {
+  for_each_input_block("segment", 4096, [&](const std::vector<std::string>& block) {
     std::vector<std::string> out(block.size());
     parallel_for(static_cast<int64_t>(block.size()), 16, [&](int64_t begin, int64_t end) {
       for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
@@ -50,6 +50,7 @@ Json run(const Options& o) {
 
 Action declare_segment(Command& command) {
   auto o = std::make_shared<Options>();
+  command.reads_lines();
   command.path(
       "--dictionary", o->dictionary,
       "lines 'word frequency'; default $INK_DICTIONARY, else that of Debian's python3-jieba");

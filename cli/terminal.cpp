@@ -40,8 +40,25 @@ void catch_interrupts() {
   std::signal(SIGTERM, on_interrupt);
 }
 
+std::string printable(std::string_view text) {
+  constexpr unsigned kFirstPrintable = 0x20, kDelete = 0x7F, kC1 = 0xC2, kEndOfC1 = 0xA0;
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const unsigned next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : kEndOfC1;
+    const bool c1 = byte == kC1 && next < kEndOfC1;  // U+0080 to U+009F
+    if (c1)
+      out += formatted("\\x%02x", static_cast<unsigned char>(text[++i]));
+    else if ((byte < kFirstPrintable && byte != '\n') || byte == kDelete)
+      out += formatted("\\x%02x", byte);
+    else
+      out += text[i];
+  }
+  return out;
+}
+
 void notice(const std::string& sentence) {
-  std::fprintf(stderr, "inkstone: %s\n", sentence.c_str());
+  std::fprintf(stderr, "inkstone: %s\n", printable(sentence).c_str());
 }
 
 std::string with_unit(double value) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <string>
+#include <string_view>
 
 #include "autograd/trainer.h"
 
@@ -11,6 +12,10 @@ namespace ink::cli {
 // Set by SIGINT and SIGTERM once catch_interrupts() was called; a second one ends the process.
 extern std::atomic<bool> interrupted;
 void catch_interrupts();
+
+// Text for a terminal: control characters other than the ends of lines, which data may hold, are
+// spelled out.
+std::string printable(std::string_view text);
 
 // A line on stderr: "inkstone: …".
 void notice(const std::string& sentence);

@@ -30,7 +30,7 @@ Json as_json(const Encoding& encoding, const Vocabulary& vocabulary) {
 Json run(const Options& o) {
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
   int64_t lines = 0, tokens = 0;
-  for_each_input_block(4096, [&](const std::vector<std::string>& block) {
+  for_each_input_block("tokenize", 4096, [&](const std::vector<std::string>& block) {
     std::vector<std::string> out(block.size());
     std::vector<int64_t> counts(block.size());
     parallel_for(static_cast<int64_t>(block.size()), 16, [&](int64_t begin, int64_t end) {
@@ -53,6 +53,7 @@ Json run(const Options& o) {
 
 Action declare_tokenize(Command& command) {
   auto o = std::make_shared<Options>();
+  command.reads_lines();
   command.path("--model", o->model,
                "model whose tokenizer is used: a folder, or a name such as hfl/rbt3");
   command.path("--vocab", o->vocab, "or a vocab.txt alone");

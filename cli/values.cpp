@@ -27,7 +27,7 @@ std::string shown(double value) {
 
 [[noreturn]] void fail_value(const std::string& place, const std::string& expected,
                              const std::string& word) {
-  throw UsageError(place + ": expected " + expected + ", got '" + word + "'");
+  throw UsageError(place + ": expected " + expected + ", got " + in_quotes(word));
 }
 
 std::string described(const WholeRange& range) {
@@ -73,8 +73,8 @@ bool truth_from(const std::string& word, const std::string& place) {
 void check_choice(const std::string& word, const std::vector<std::string>& known,
                   const std::string& place) {
   if (std::ranges::find(known, word) != known.end()) return;
-  throw UsageError(place + ": expected " + alternatives(views_of(known)) + ", got '" + word + "'" +
-                   suggestion(word, known));
+  throw UsageError(place + ": expected " + alternatives(views_of(known)) + ", got " +
+                   in_quotes(word) + suggestion(word, known));
 }
 
 std::vector<std::string> words_of(const Json& value, const std::string& place) {

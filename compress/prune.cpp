@@ -23,17 +23,20 @@ int64_t sum(const std::vector<int64_t>& sizes) {
   return std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
 }
 
-std::vector<int64_t> totals(const std::vector<int64_t>& sizes, int64_t target, int64_t steps) {
+std::vector<int64_t> totals(const char* key, const std::vector<int64_t>& sizes, int64_t target,
+                            int64_t steps) {
   const auto layers = static_cast<int64_t>(sizes.size());
+  check(target * layers <= sum(sizes), "prune: ", key, ": expected at most ", sum(sizes) / layers,
+        " per layer (", sum(sizes), " in all ", layers, " layers together), got ", target);
   return target ? schedule_totals(sum(sizes), target * layers, steps)
                 : std::vector<int64_t>(static_cast<size_t>(steps));
 }
 
 std::vector<Aim> aims(const ModelConfig& model, const PruningConfig& config) {
-  const std::vector<int64_t> heads =
-      totals(model.heads_per_layer, config.target_num_of_heads, config.n_iters);
+  const std::vector<int64_t> heads = totals("target_num_of_heads", model.heads_per_layer,
+                                            config.target_num_of_heads, config.n_iters);
   const std::vector<int64_t> ffn =
-      totals(model.ffn_per_layer, config.target_ffn_size, config.n_iters);
+      totals("target_ffn_size", model.ffn_per_layer, config.target_ffn_size, config.n_iters);
   std::vector<Aim> all;
   for (size_t i = 0; i < heads.size(); ++i) {
     const Aim head_step{.heads = heads[i]}, ffn_step{.ffn = ffn[i]};
@@ -48,7 +51,8 @@ std::vector<Aim> aims(const ModelConfig& model, const PruningConfig& config) {
 
 std::vector<FeatureBatch> scoring_batches(const PruneOptions& options, const ModelConfig& config) {
   check(!options.data.empty(),
-        "prune: the iterative method measures importance; expected labelled examples in `data`");
+        "prune: the iterative method measures importance; expected labelled examples in `data` "
+        "(--data)");
   const Labels labels = labels_of(config);
   Examples examples = read_examples(options.data, options.read, &labels);
   if (options.max_examples > 0 && examples.items.size() > static_cast<size_t>(options.max_examples))
@@ -146,7 +150,8 @@ PruneResult prune(const PruneOptions& options,
   Pruning pruning;
   if (options.config.pruning_method == PruningMethod::masks) {
     check(!options.masks.empty(),
-          "prune: the method \"masks\" cuts what is given; expected a file in `masks`");
+          "prune: the method \"masks\" cuts what is given; expected a file in `masks` "
+          "(--masks), or set \"pruning_method\": \"iterative\"");
     pruning.masks = masks_from_json(
         parse_json(read_file(options.masks, kLongestMasks), options.masks.string()));
   } else {

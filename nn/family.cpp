@@ -38,7 +38,7 @@ std::span<const Family* const> families() {
 const Family& family_of(const std::string& model_type) {
   for (const Family* family : families())
     if (model_type == family->model_type) return *family;
-  fail("expected ", alternatives(model_types()), ", got '", model_type, "'");
+  fail("expected ", alternatives(model_types()), ", got ", in_quotes(model_type));
 }
 
 void expect_value(const Json& json, const char* key, const char* value) {
@@ -56,8 +56,8 @@ Heads heads_from(const Family& family, const std::vector<std::string>& architect
     }
     const auto known = std::ranges::find_if(family.architectures,
                                             [&](const Architecture& a) { return name == a.name; });
-    check(known != family.architectures.end(), "config: architectures: '", name,
-          "' is unknown; expected ", alternatives(class_names(family)));
+    check(known != family.architectures.end(), "config: architectures: ", in_quotes(name),
+          " is unknown; expected ", alternatives(class_names(family)));
     for (const auto flag : kFlags) all.*flag |= known->heads.*flag;
     all.pooler |= known->heads.pooler;
   }

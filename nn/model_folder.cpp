@@ -43,7 +43,10 @@ class Names {
   }
 
   bool is_body(std::string_view name) const {
-    return name.starts_with(prefix_) && (pooler_.empty() || !name.starts_with(pooler_));
+    return name.starts_with(prefix_) && !is_pooler(name);
+  }
+  bool is_pooler(std::string_view name) const {
+    return !pooler_.empty() && name.starts_with(pooler_);
   }
   // Copies of other tensors and buffers that some versions write.
   bool is_redundant(const std::string& name) const { return redundant_.contains(name); }
@@ -106,6 +109,9 @@ class Checkpoint {
       if (used_.contains(name) || names_.is_redundant(name)) continue;
       if (names_.is_body(name) || !options_.ignore_other_heads) unexpected.push_back(name);
     }
+    const auto of_pooler = [&](const std::string& name) { return names_.is_pooler(name); };
+    check(missing_.empty() || !options_.heads || !std::ranges::all_of(missing_, of_pooler), "",
+          weights_.path().string(), ": this model has no pooler; use mean or cls");
     std::string complaint;
     const auto add = [&](const char* what, const std::vector<std::string>& names) {
       if (!names.empty())

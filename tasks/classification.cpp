@@ -15,9 +15,10 @@ bool classifies(const ModelConfig& config) {
 }
 
 Labels labels_of(const ModelConfig& config) {
-  check(classifies(config) && !config.labels.empty(),
-        "labels: this model does not classify; its config.json should have architectures "
-        "[\"BertForSequenceClassification\"] and id2label");
+  check(
+      classifies(config) && !config.labels.empty(),
+      "labels: this model does not classify; run inkstone finetune first (then its config.json has "
+      "architectures [\"BertForSequenceClassification\"] and id2label)");
   const std::string& type = config.problem_type;
   const bool single =
       type == "single_label_classification" || (type.empty() && config.labels.size() > 1);
@@ -61,6 +62,16 @@ Tensor classify(const Model& model, const Packed& batch, const EncoderOptions& o
   return model.classification->logits(model.summary(encoded.hidden, batch.offsets), options.random);
 }
 
+namespace {
+
+void check_numbers(const Predictions& p, const Features& data) {
+  for (int64_t i = 0; i < data.size(); ++i)
+    check(std::ranges::all_of(p.of(i), [](float x) { return std::isfinite(x); }),
+          "the model gives nan for line ", data.line(i), "; its weights may be damaged");
+}
+
+}  // namespace
+
 Predictions predict(const Model& model, const Features& data, const BatchPlan& plan) {
   const Pause pause;
   Predictions result;
@@ -77,6 +88,7 @@ Predictions predict(const Model& model, const Features& data, const BatchPlan& p
       result.labels[example] = static_cast<int32_t>(std::max_element(row, row + C) - row);
     }
   }
+  check_numbers(result, data);
   return result;
 }
 

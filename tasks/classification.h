@@ -50,6 +50,7 @@ struct Predictions {
 inline constexpr BatchPlan kInferencePlan{.sequences = 64, .max_tokens = 4096, .sort_window = 4096};
 
 // In the order of the examples. A result is the same bits in whatever batch its example stands.
+// Raises Error where probabilities are no numbers.
 Predictions predict(const Model& model, const Features& data,
                     const BatchPlan& plan = kInferencePlan);
 

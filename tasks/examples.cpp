@@ -9,6 +9,7 @@
 #include "tensor/error.h"
 #include "tensor/file.h"
 #include "tensor/json.h"
+#include "tensor/keys.h"
 #include "text/utf8.h"
 
 namespace ink {
@@ -64,6 +65,8 @@ class TsvRows {
 
   std::optional<Row> parse(std::string_view line, const std::string& where) {
     const std::vector<std::string_view> fields = split(line, '\t');
+    check(!roles_.empty() || fields.size() > 1 || !options_.labelled, "", where,
+          ": expected fields separated by tabs, found none (is it CSV?)");
     if (roles_.empty() && settle_roles(fields, where)) return std::nullopt;
     check(fields.size() == roles_.size(), "", where, ": expected ", roles_.size(),
           " fields separated by tabs (", layout_, "), got ", fields.size());
@@ -84,7 +87,7 @@ class TsvRows {
     } else {
       constexpr std::array<const char*, 3> usual = {"text", "label,text", "text,pair,label"};
       check(fields.size() <= usual.size(), "", where, ": cannot tell the roles of ", fields.size(),
-            " fields without a header; name them in `columns`, as in \"text,label,-\"");
+            " fields without a header; name them in `columns` (--columns), as in \"text,label,-\"");
       by_position(usual[fields.size() - 1], where);
     }
     const auto times = [&](Role role) { return std::ranges::count(roles_, role); };
@@ -120,8 +123,8 @@ class TsvRows {
     layout_ = columns;
     for (const std::string_view name : split(columns, ',')) {
       const auto at = std::ranges::find(kRoleNames, name);
-      check(at != kRoleNames.end() || name == "-", "", where, ": unknown role '", name,
-            "' in `columns`; known: text, pair, label, group, -");
+      check(at != kRoleNames.end() || name == "-", "", where, ": unknown role ", in_quotes(name),
+            " in `columns` (--columns); known: text, pair, label, group, -");
       roles_.push_back(at == kRoleNames.end() ? kSkip : static_cast<Role>(at - kRoleNames.begin()));
     }
   }
@@ -138,7 +141,7 @@ class TsvRows {
       std::ranges::replace(roles_, kSkip, kText);
     check(std::ranges::count(roles_, kText) == 1, "", where,
           ": this line looks like a header but names no text; say which field it is in `text`, or "
-          "all of them in `columns`, as in \"label,text\"");
+          "all of them in `columns` (--columns), as in \"label,text\"");
     for (const std::string_view field : fields)
       layout_ += (layout_.empty() ? "" : ", ") + std::string(field);
   }
@@ -166,7 +169,7 @@ Row parse_json_row(std::string_view line, const ReadOptions& options, const std:
     row[role] = value.is_string() ? value.as_string() : value.to_string();
     check(value.is_string() ||
               (role != kText && role != kPair && !value.is_array() && !value.is_object()),
-          "", object.where(name), ": expected a string, got ", *row[role]);
+          "", object.where(name), ": expected a string, got ", in_quotes(*row[role]));
   }
   return row;
 }
@@ -182,11 +185,19 @@ std::string place(const std::string& source, int64_t line) {
   return source + ':' + std::to_string(line);
 }
 
+// How a field is found: by a usual name, or by one that the user gives.
+std::string advice_for(Role role) {
+  std::string names;
+  for (const std::string& name : kUsualNames[role]) names += (names.empty() ? "" : ", ") + name;
+  return "call its field one of " + names + ", or name it in `" + kRoleNames[role] +
+         "`, that of a TSV file in `columns` (--columns)";
+}
+
 void add_row(Unresolved& into, Row row, const ReadOptions& options, int64_t line) {
   const std::string where = place(into.examples.source, line);
-  check(row[kText].has_value(), "", where, ": this example has no text; name its field in `text`");
-  check(row[kLabel].has_value() || !options.labelled, "", where,
-        ": this example has no label; name its field in `label`");
+  check(row[kText].has_value(), "", where, ": this example has no text; ", advice_for(kText));
+  check(row[kLabel].has_value() || !options.labelled, "", where, ": this example has no label; ",
+        advice_for(kLabel));
   if (row[kLabel] &&
       std::ranges::find(options.skip_labels, *row[kLabel]) != options.skip_labels.end())
     return;
@@ -208,7 +219,8 @@ Labels labels_of(const Unresolved& read) {
   const size_t n = read.examples.size();
   check(n < 20 || static_cast<size_t>(labels.size()) <= n / 2, "", read.examples.source, ": found ",
         labels.size(), " different labels in ", n,
-        " examples; is the order of fields another? Name it in `columns`, as in \"text,label\"");
+        " examples; is the order of fields another? Name it in `columns` (--columns), as in "
+        "\"text,label\"");
   return labels;
 }
 

@@ -28,8 +28,10 @@ Features::Features(const Examples& examples, const Tokenizer& tokenizer, int64_t
     }
   });
   truncated_ = std::accumulate(cut.begin(), cut.end(), int64_t{0});
-  for (const Example& e : examples.items)
+  for (const Example& e : examples.items) {
     labels_.push_back(e.label == kNoLabel ? kIgnore : e.label);
+    lines_.push_back(e.line);
+  }
 }
 
 int64_t Features::tokens() const {

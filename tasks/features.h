@@ -39,6 +39,7 @@ class Features {
   int64_t truncated() const { return truncated_; }  // examples that lost tokens
   int64_t length(int64_t i) const { return lengths_[static_cast<size_t>(i)]; }
   int32_t label(int64_t i) const { return labels_[static_cast<size_t>(i)]; }
+  int64_t line(int64_t i) const { return lines_[static_cast<size_t>(i)]; }  // of its example
 
   // Rows of each batch of one pass over all examples; each example occurs once.
   std::vector<std::vector<int64_t>> plan(const BatchPlan& plan) const;
@@ -47,7 +48,7 @@ class Features {
 
  private:
   std::vector<Encoding> encodings_;
-  std::vector<int64_t> lengths_;
+  std::vector<int64_t> lengths_, lines_;
   std::vector<int32_t> labels_;
   int64_t truncated_ = 0;
 };

@@ -1,10 +1,13 @@
 // One fine-tuning run, from folder to folder.
 #include "tasks/finetune.h"
 
+#include <algorithm>
+
 #include "nn/fingerprint.h"
 #include "nn/session.h"
 #include "tasks/split.h"
 #include "tensor/error.h"
+#include "tensor/keys.h"
 #include "text/fingerprint.h"
 
 namespace ink {
@@ -41,6 +44,16 @@ Model load_for_training(const FinetuneOptions& options, const Labels& labels) {
     model.classification->scores.dropout_probability = *options.dropout;
   }
   return model;
+}
+
+// With one class there is nothing to learn, though its accuracy would be perfect.
+void check_several_labels(const Examples& train) {
+  if (train.items.empty()) return;  // Features says so
+  const int32_t first = train.items.front().label;
+  const auto is_first = [&](const Example& e) { return e.label == first; };
+  if (std::ranges::all_of(train.items, is_first))
+    fail("expected at least two labels, found only ", in_quotes(train.labels.name(first)), " in ",
+         train.source);
 }
 
 }  // namespace
@@ -98,6 +111,7 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
     task.read.advice =
         "to train this model for other labels, ask for new ones (--new-labels, new_labels)";
   const TaskExamples data = read_task(task, known ? &*known : nullptr, options.fit.seed);
+  check_several_labels(data.train);
   const Tokenizer tokenizer = load_tokenizer(options.model, config);
   const Features train(data.train, tokenizer, options.max_length),
       dev(data.dev, tokenizer, options.max_length);

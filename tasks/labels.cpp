@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "tensor/error.h"
+#include "tensor/keys.h"
 
 namespace ink {
 namespace {
@@ -64,7 +65,7 @@ int32_t Labels::id_of(std::string_view name, std::string_view where,
           size() - 1);
     return static_cast<int32_t>(*id);
   }
-  fail("", where, ": unknown label '", name, "'; known labels: ", known(),
+  fail("", where, ": unknown label ", in_quotes(name), "; known labels: ", known(),
        advice.empty() ? "" : "; ", advice);
 }
 

@@ -36,6 +36,15 @@ int lock_folder(const fs::path& folder) {
   return lock;
 }
 
+// The folders that create_folders(folder) would make, the innermost first.
+std::vector<fs::path> absent_folders(fs::path folder) {
+  std::vector<fs::path> absent;
+  std::error_code ignored;
+  for (; !folder.empty() && !fs::exists(folder, ignored); folder = folder.parent_path())
+    absent.push_back(folder);
+  return absent;
+}
+
 // What the list names, sign and name on each line: - obsolete, + new.
 void finish_locked(const fs::path& folder) {
   const fs::path decided = folder / kDecided;
@@ -55,7 +64,7 @@ void finish_locked(const fs::path& folder) {
 }  // namespace
 
 FolderUpdate::FolderUpdate(fs::path folder)
-    : folder_(std::move(folder)), staging_(folder_ / kStaged) {
+    : folder_(std::move(folder)), staging_(folder_ / kStaged), made_(absent_folders(folder_)) {
   create_folders(folder_);
   lock_ = lock_folder(folder_);
   try {
@@ -72,6 +81,7 @@ FolderUpdate::FolderUpdate(fs::path folder)
 FolderUpdate::~FolderUpdate() {
   std::error_code ignored;
   fs::remove_all(staging_, ignored);
+  for (const fs::path& each : made_) fs::remove(each, ignored);  // those that are empty
   ::close(lock_);
 }
 

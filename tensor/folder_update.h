@@ -14,7 +14,7 @@ class FolderUpdate {
  public:
   // Creates the folder and locks it, waiting for another update of it; finishes an earlier one.
   explicit FolderUpdate(std::filesystem::path folder);
-  ~FolderUpdate();  // without commit() the folder is as it was
+  ~FolderUpdate();  // without commit() the folder is as it was, or gone if it is new
   FolderUpdate(const FolderUpdate&) = delete;
   FolderUpdate& operator=(const FolderUpdate&) = delete;
 
@@ -24,6 +24,7 @@ class FolderUpdate {
 
  private:
   std::filesystem::path folder_, staging_;
+  std::vector<std::filesystem::path> made_;  // folders that were not there before, innermost first
   int lock_ = -1;
 };
 

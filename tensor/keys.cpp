@@ -45,6 +45,15 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
   return best;
 }
 
+std::string in_quotes(std::string_view word) {
+  constexpr size_t kShown = 40;
+  const auto begins = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; };
+  size_t characters = 0, end = 0;
+  while (end < word.size() && characters + begins(word[end]) <= kShown)
+    characters += begins(word[end++]);
+  return '\'' + std::string(word.substr(0, end)) + (end < word.size() ? "…'" : "'");
+}
+
 std::string alternatives(std::span<const std::string_view> names) {
   std::string text;
   for (size_t i = 0; i < names.size(); ++i) {
@@ -62,7 +71,7 @@ void check_keys(const Json& object, std::span<const std::string_view> known) {
   for (const Json::Member& member : object.members()) {
     if (std::ranges::find(known, member.key) != known.end()) continue;
     const std::string_view near = nearest_word(member.key, known);
-    fail("", object.where(), ": unknown key '", member.key, "'; ",
+    fail("", object.where(), ": unknown key ", in_quotes(member.key), "; ",
          near.empty() ? "known keys: " + listed(known)
                       : "did you mean '" + std::string(near) + "'?");
   }
@@ -73,7 +82,7 @@ size_t choice(const Json& object, std::string_view key,
   const std::string& value = object.string(key);
   const auto at = std::ranges::find(names, value);
   if (at == names.end())
-    fail("", object.where(key), ": unknown value '", value, "'; expected one of ",
+    fail("", object.where(key), ": unknown value ", in_quotes(value), "; expected one of ",
          listed({names.begin(), names.size()}));
   return static_cast<size_t>(at - names.begin());
 }

@@ -13,6 +13,9 @@ namespace ink {
 // empty when all are farther than a third of the longer word's length, rounded.
 std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 
+// 'a word' for messages: at most about 40 characters of it.
+std::string in_quotes(std::string_view word);
+
 // "a, b or c", for messages.
 std::string alternatives(std::span<const std::string_view> names);
 

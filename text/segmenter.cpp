@@ -63,7 +63,8 @@ fs::path find_dictionary(const fs::path& named) {
   if (!named.empty()) return named;
   if (const char* variable = std::getenv("INK_DICTIONARY"); variable && *variable) return variable;
   check(fs::exists(kUsualDictionary), "segmenter: expected a word dictionary at ", kUsualDictionary,
-        ", got no such file; install the package python3-jieba or let INK_DICTIONARY name a file");
+        ", got no such file; install the package python3-jieba, or name a file with INK_DICTIONARY "
+        "or --dictionary");
   return kUsualDictionary;
 }
 

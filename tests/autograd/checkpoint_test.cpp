@@ -183,6 +183,16 @@ TEST_F(CheckpointTest, AFullDiskIsOneErrorAndCostsNothing) {
   expect_intact(folder, 2);
 }
 
+TEST_F(CheckpointTest, TheFirstOneHasNoEarlierOnes) {
+  std::string message;
+  try {
+    open().write(1, Json::make_object(), [](const fs::path&) { fail("planted"); });
+  } catch (const Error& error) {
+    message = error.message();
+  }
+  EXPECT_EQ(message, "cannot write the checkpoint of step 1: planted");
+}
+
 TEST_F(CheckpointTest, LeftoversOfKilledWritersAreRemovedAtTheNextStart) {
   write(open(), 1);
   fs::create_directories(root_ / ".checkpoint-00000002.partial");

@@ -38,6 +38,15 @@ TEST_F(Cli, TokenizesPairsAndRepairsInput) {
   EXPECT_NE(f.out.find(R"({"lines": 2, "tokens": 10})"), std::string::npos) << f.out;
 }
 
+TEST_F(Cli, RepairedLinesAreCounted) {
+  const std::string verb = "tokenize --vocab vocab.txt";
+  EXPECT_EQ(run(verb, "砚\xff\n台\n\xff\xff\n").error,
+            "inkstone: tokenize: 2 lines held bytes that are not UTF-8; replaced\n");
+  EXPECT_EQ(run("segment --dictionary words.txt --no-hmm", "\xff").error,
+            "inkstone: segment: 1 line held bytes that are not UTF-8; replaced\n");
+  EXPECT_EQ(run(verb, "砚台\n").error, "");
+}
+
 TEST_F(Cli, SegmentsWithADictionary) {
   const Finished f = run("segment --dictionary words.txt --no-hmm", "砚台好纸\n");
   EXPECT_EQ(f.out, "砚台 好纸\n") << f.error;

@@ -141,6 +141,20 @@ TEST_F(Cli, LengthFollowsTheModel) {
                    {"--max-length", "32 tokens", "got 33"});
 }
 
+TEST_F(Cli, HelpShowsWhatMustBeGivenAndRead) {
+  const std::string help = run("vocab --help").out;
+  EXPECT_NE(help.find("\nusage: inkstone vocab --text PATH... [options]\n"), std::string::npos)
+      << help;
+  EXPECT_EQ(run("help vocab").out, help);
+  EXPECT_EQ(run("help").out, run("--help").out);
+  EXPECT_NE(run("info --help").out.find("usage: inkstone info model [options]\n"),
+            std::string::npos);
+  expect_failure("help vocap", 2, {"inkstone: 'vocap' is no verb; did you mean vocab?"});
+  for (const char* verb : {"predict", "embed", "tokenize", "segment"})
+    EXPECT_NE(run("help " + std::string(verb)).out.find("eads lines from standard input"),
+              std::string::npos);
+}
+
 TEST_F(Cli, HelpIsPlain) {
   const std::string help = run("pretrain --help").out;
   EXPECT_TRUE(help.starts_with("inkstone pretrain: pre-trains a model on text\n")) << help;

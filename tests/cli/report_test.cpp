@@ -48,6 +48,18 @@ TEST_F(Reports, ReadsColumnsAsTheOtherVerbsDo) {
   EXPECT_EQ(f.status, 0) << f.error;
 }
 
+TEST_F(Reports, KnowsWhatToShowBeforeItMeasures) {
+  expect_failure("report --out r.html", 2, {"report: expected --run, --model or both"});
+  EXPECT_FALSE(fs::exists(folder_ / "r.html"));
+  expect_failure(std::string(kReport) + "a=teacher a=base", 2,
+                 {"--model: expected different names, got 'a' twice"});
+  expect_failure("report --run a=teacher a=base", 2,
+                 {"--run: expected different names, got 'a' twice"});
+  expect_failure(std::string(kReport) + "a=teacher b=absent", 1,
+                 {"--model: there is no folder absent"});
+  EXPECT_EQ(run(std::string(kReport) + "a=teacher --run a=teacher").status, 0);
+}
+
 TEST_F(Reports, RefusesAccountsOfOtherModels) {
   const auto refused = [&](const std::string& account, const std::string& part) {
     write_file(folder_ / "teacher" / "pruning.json", account);

@@ -182,7 +182,9 @@ TEST_F(Compressed, PrunedModelIsSmallerAndRecoversByTraining) {
   again.config.target_num_of_heads = 1;
   EXPECT_EQ(prune(again).heads_per_layer, (std::vector<int64_t>{1, 1}));
   again.config.target_num_of_heads = 3;
-  EXPECT_ERROR(prune(again), "expected a target from 1 to 4 in all layers together, got 6");
+  EXPECT_ERROR(
+      prune(again),
+      "target_num_of_heads: expected at most 2 per layer (4 in all 2 layers together), got 3");
 }
 
 TEST_F(Compressed, TheLeastImportantHalfMattersLessThanTheMostImportant) {

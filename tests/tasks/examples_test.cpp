@@ -91,6 +91,8 @@ TEST(Examples, ErrorsNameFileAndLine) {
   const Labels known({"cat", "dog"});
   EXPECT_ERROR(tsv("cat\tone\ncow\ttwo\n", {}, &known),
                "data.tsv:2: unknown label 'cow'; known labels: cat, dog");
+  EXPECT_ERROR(tsv("cat,one\ndog,two\n"),
+               "data.tsv:1: expected fields separated by tabs, found none");
   EXPECT_ERROR(tsv(""), "data.tsv: expected examples, found none");
   EXPECT_ERROR(tsv("label\ttext\n"), "data.tsv: expected examples, found none");
   EXPECT_ERROR(tsv("a\tone\n\ttwo\n"), "data.tsv:2: expected a label");
