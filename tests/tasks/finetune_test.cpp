@@ -49,6 +49,23 @@ TEST(Finetune, LearnsSavesAndTrainsOn) {
                "other labels, ask for new ones (--new-labels, new_labels)");
 }
 
+TEST(Finetune, BodyAndClassifierDropInEveryStep) {
+  const ToyTask task("finetune_dropout");
+  const auto losses = [&](double body, double classifier) {
+    FinetuneOptions options = task.options("out");
+    std::filesystem::remove_all(options.out);
+    options.model = task.model_that_drops(body, classifier);
+    options.fit.epochs = 1;
+    options.fit.learning_rate = 0;  // so that steps differ by what they drop alone
+    std::vector<double> all;
+    finetune(options, {.progress = [&](const Progress& p) { all.push_back(p.loss); }});
+    return all;
+  };
+  const std::vector<double> without = losses(0, 0);
+  expect_all_differ(losses(0.5, 0), without);
+  expect_all_differ(losses(0, 0.5), without);
+}
+
 TEST(Finetune, NewLabelsGetANewHead) {
   const ToyTask task("new_labels");
   FinetuneOptions options = task.options("first");

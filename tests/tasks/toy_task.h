@@ -53,6 +53,17 @@ struct ToyTask {
     return o;
   }
 
+  // The untrained model, but its body and its classifier drop these shares while they train.
+  std::filesystem::path model_that_drops(double body, double classifier) const {
+    Model model = load_model(folder / "model");
+    model.config.hidden_dropout_prob = model.config.attention_probs_dropout_prob = body;
+    model.config.classifier_dropout = classifier;
+    const std::filesystem::path out =
+        folder / ("drops-" + std::to_string(body) + "-" + std::to_string(classifier));
+    save_model(model, out, folder / "model");
+    return out;
+  }
+
   static std::string character(int i) {
     return encode_utf8(std::u32string(1, static_cast<char32_t>(0x4E00 + i)));
   }
