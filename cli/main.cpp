@@ -11,6 +11,7 @@
 
 #include "cli/lines.h"
 #include "cli/verbs.h"
+#include "tensor/parallel.h"
 #include "tensor/simd.h"
 
 namespace ink::cli {
@@ -70,8 +71,8 @@ int run(const std::vector<std::string>& arguments) {
   Command command(verb.name, verb.summary);
   const Action action = verb.declare(command);
   if (command.parse({arguments.begin() + 1, arguments.end()})) {
-    const Json result = action();
-    if (command.json) write_line(result.to_string());
+    Json result = action();
+    if (command.json) write_line(result.set("threads", threads()).to_string());
   }
   flush_output();
   return command.status;
