@@ -8,6 +8,7 @@
 #include "tasks/finetune.h"
 #include "tensor/file.h"
 #include "tensor/philox.h"
+#include "tests/scratch_folder.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 
@@ -19,8 +20,7 @@ struct ToyTask {
   static constexpr int kCharacters = 24, kClasses = 3;
   std::filesystem::path folder;
 
-  explicit ToyTask(const std::string& name)
-      : folder(std::filesystem::path(::testing::TempDir()) / ("ink_" + name)) {
+  explicit ToyTask(const std::string& name) : folder(scratch_folder("ink_" + name)) {
     std::filesystem::remove_all(folder);
     create_folders(folder);
     std::vector<std::string> tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
