@@ -13,6 +13,7 @@
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "tensor/keys.h"
+#include "tensor/parallel.h"
 #include "tensor/simd.h"
 
 namespace ink::cli {
@@ -81,8 +82,8 @@ int run(const std::vector<std::string>& arguments) {
   Command command(verb.name, verb.summary);
   const Action action = verb.declare(command);
   if (command.parse({arguments.begin() + 1, arguments.end()})) {
-    const Json result = action();
-    if (command.json) write_line(result.to_string());
+    Json result = action();
+    if (command.json) write_line(result.set("threads", threads()).to_string());
   }
   flush_output();
   return command.status;

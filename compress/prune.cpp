@@ -76,6 +76,9 @@ Json to_json(const Importance& importance) {
 void write_account(const PruneOptions& options, const Pruning& pruning) {
   Json json = to_json(pruning.masks);
   json.set("config", options.config.to_json());
+  json.set("measured", Json::make_object({{"max_length", options.max_length},
+                                          {"batch_size", options.batch_size},
+                                          {"max_examples", options.max_examples}}));
   for (const PruningStep& step : pruning.steps) {
     if (!step.importance.heads.empty() && !json.has("head_importance"))
       json.set("head_importance", to_json(step.importance.heads));

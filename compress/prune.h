@@ -45,7 +45,7 @@ Pruning choose_masks(const Model& model, const std::vector<FeatureBatch>& batche
 Model pruned_model(const Model& model, const Masks& masks);
 
 struct PruneOptions {
-  // Folders; `out` receives the model and pruning.json (masks and first importance).
+  // Folders; `out` receives the model and pruning.json (masks, first importance, settings).
   std::filesystem::path model, out;
   std::filesystem::path data = {};  // labelled examples, of the iterative method
   ReadOptions read = {};

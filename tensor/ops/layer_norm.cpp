@@ -201,10 +201,10 @@ Sample sample(const char* label, Shape shape, bool residual, double epsilon = 1e
            .call = [=](auto in) { return layer_norm(in[0], in[1], in[2], epsilon); },
            .backward = moves(residual ? 4 : 3, shape.size())};
   if (residual) {
-    s.in.push_back(randn(shape, 4));
-    s.call = [=](auto in) { return residual_layer_norm(in[0], in[3], in[1], in[2], epsilon); };
+    s.in.insert(s.in.begin() + 1, randn(shape, 4));
+    s.call = [=](auto in) { return residual_layer_norm(in[0], in[1], in[2], in[3], epsilon); };
   }
-  if (shape.rank() > 1) s.by_row = residual ? std::vector<size_t>{0, 3} : std::vector<size_t>{0};
+  if (shape.rank() > 1) s.by_row = residual ? std::vector<size_t>{0, 1} : std::vector<size_t>{0};
   return s;
 }
 

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -175,6 +176,20 @@ TEST_F(TrainerTest, ResumingAtAnyStepEndsWithTheSameBits) {
       ASSERT_EQ(log_without_times(cut_short.folder), log_without_times(straight.folder));
     }
   }
+}
+
+TEST_F(TrainerTest, EveryMicroBatchOfEveryStepAndSeedDrawsItsOwn) {
+  std::set<uint64_t> seeds;
+  for (const uint64_t seed : {1, 2}) {
+    Problem problem;
+    TrainingHooks h = problem.hooks();
+    h.loss = [&, loss = h.loss](int64_t micro_batch, const Random& random) {
+      seeds.insert(random.seed());
+      return loss(micro_batch, random);
+    };
+    problem.train({.steps = 4, .accumulate = 3, .seed = seed}, h);
+  }
+  EXPECT_EQ(seeds.size(), 2u * 4 * 3);
 }
 
 TEST_F(TrainerTest, DataStateTravelsWithTheCheckpoint) {

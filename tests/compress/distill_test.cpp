@@ -79,6 +79,22 @@ TEST_F(Compressed, StudentLearnsFromSoftLabelsAndHiddenStates) {
       << "projections are no part of the student";
 }
 
+TEST_F(Compressed, StudentDropsInEveryStep) {
+  const auto losses = [](double body, double classifier) {
+    DistillOptions options = distill_options("dropout");
+    std::filesystem::remove_all(options.out);
+    options.student.folder = task->model_that_drops(body, classifier);
+    options.fit.epochs = 1;
+    options.fit.learning_rate = 0;  // so that steps differ by what they drop alone
+    std::vector<double> all;
+    distill(options, {.progress = [&](const Progress& p) { all.push_back(p.loss); }});
+    return all;
+  };
+  const std::vector<double> without = losses(0, 0);
+  expect_all_differ(losses(0.5, 0), without);
+  expect_all_differ(losses(0, 0.5), without);
+}
+
 TEST_F(Compressed, CachedTeacherGivesTheSameStudent) {
   DistillOptions options = distill_options("computed");
   options.student.layers_from_teacher = {1};

@@ -11,6 +11,7 @@
 #include "tensor/ops.h"
 #include "tensor/safetensors.h"
 #include "tests/compress/helpers.h"
+#include "tests/scratch_folder.h"
 
 namespace ink {
 namespace {
@@ -47,7 +48,7 @@ TEST(Surgery, CountsAndIndependence) {
 }
 
 TEST(Surgery, PrunedModelsCanBeSavedLoadedAndPrunedAgain) {
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "ink_pruned";
+  const std::filesystem::path folder = scratch_folder("ink_pruned");
   const Model once = pruned_model(tiny_model(tiny_config(2, 4, 8), 1), some_masks());
   save_model(once, folder);
   const Model loaded = load_model(folder);

@@ -105,6 +105,28 @@ TEST_F(PretrainTest, LearnsAndWritesAModelThatLoads) {
   EXPECT_TRUE(fs::exists(o.out / "best" / "model.safetensors"));
 }
 
+TEST_F(PretrainTest, EveryStepDrops) {
+  const auto losses = [&](double hidden, double attention) {
+    ModelConfig c = config();
+    c.hidden_dropout_prob = hidden;
+    c.attention_probs_dropout_prob = attention;
+    PretrainOptions o = options("dropout");
+    fs::remove_all(o.out);
+    o.learning_rate = 0;  // so that steps differ by what they drop alone
+    std::vector<double> all;
+    pretrain(c, tokenizer_, &segmenter_, o,
+             {.progress = [&](const Progress& p) { all.push_back(p.loss); }});
+    return all;
+  };
+  const std::vector<double> without = losses(0, 0), hidden = losses(0.5, 0),
+                            attention = losses(0, 0.5);
+  ASSERT_EQ(without.size(), 9u);
+  for (size_t step = 0; step < without.size(); ++step) {
+    EXPECT_NE(hidden[step], without[step]) << step;
+    EXPECT_NE(attention[step], without[step]) << step;
+  }
+}
+
 TEST_F(PretrainTest, ResumingAnywhereEndsWithTheSameBits) {
   for (const int64_t accumulate : {1, 3}) {
     PretrainOptions straight = options("straight");

@@ -3,14 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <numeric>
+#include <set>
 #include <thread>
 
 #include "nn/session.h"
 #include "tasks/embed.h"
 #include "tasks/latency.h"
 #include "tensor/allocator.h"
+#include "tensor/ops.h"
 #include "tensor/safetensors.h"
 #include "tests/tasks/helpers.h"
 #include "tests/tasks/toy_task.h"
@@ -47,6 +51,52 @@ TEST(Finetune, LearnsSavesAndTrainsOn) {
   EXPECT_ERROR(finetune(again),
                "train.tsv:2: unknown label 'c9'; known labels: c0, c1, c2; to train this model for "
                "other labels, ask for new ones (--new-labels, new_labels)");
+}
+
+TEST(Finetune, BodyAndClassifierDropInEveryStep) {
+  const ToyTask task("finetune_dropout");
+  const auto losses = [&](double body, double classifier) {
+    FinetuneOptions options = task.options("out");
+    std::filesystem::remove_all(options.out);
+    options.model = task.model_that_drops(body, classifier);
+    options.fit.epochs = 1;
+    options.fit.learning_rate = 0;  // so that steps differ by what they drop alone
+    std::vector<double> all;
+    finetune(options, {.progress = [&](const Progress& p) { all.push_back(p.loss); }});
+    return all;
+  };
+  const std::vector<double> without = losses(0, 0);
+  expect_all_differ(losses(0.5, 0), without);
+  expect_all_differ(losses(0, 0.5), without);
+}
+
+TEST(Fit, EveryEpochHasEachExampleInAnotherOrder) {
+  const ToyTask task("orders");
+  const Features train = features(task.folder / "model", task.folder / "train.tsv");
+  const auto orders_of = [&](uint64_t seed) {
+    std::vector<std::vector<int64_t>> orders(3);
+    int64_t seen = 0;
+    Parameters parameters;
+    parameters.add("x", zeros({1}));
+    FitHooks hooks;
+    hooks.loss = [&](const FeatureBatch& batch, const Random&, int64_t, int64_t) -> MicroLoss {
+      std::vector<int64_t>& order = orders.at(static_cast<size_t>(seen / train.size()));
+      order.insert(order.end(), batch.rows.begin(), batch.rows.end());
+      seen += static_cast<int64_t>(batch.rows.size());
+      return {.loss = sum(parameters.at("x").value)};
+    };
+    fit(parameters, train, {.epochs = 3, .batch_size = 16, .seed = seed}, hooks);
+    return orders;
+  };
+  const auto one = orders_of(1), two = orders_of(2);
+  const std::set<std::vector<int64_t>> distinct{one[0], one[1], one[2], two[0], two[1], two[2]};
+  EXPECT_EQ(distinct.size(), 6u);
+  std::vector<int64_t> all(static_cast<size_t>(train.size()));
+  std::iota(all.begin(), all.end(), 0);
+  for (std::vector<int64_t> order : distinct) {
+    std::ranges::sort(order);
+    EXPECT_EQ(order, all);
+  }
 }
 
 TEST(Finetune, NewLabelsGetANewHead) {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "tensor/error.h"
 
@@ -22,6 +23,13 @@ namespace ink {
 inline std::filesystem::path data_folder() {
   const char* given = std::getenv("INK_DATA");
   return given ? given : std::filesystem::path(INK_SOURCE_DIR) / ".." / "shared" / "data";
+}
+
+// Two runs without one loss in common: what they differ in acts in every step.
+inline void expect_all_differ(const std::vector<double>& a, const std::vector<double>& b) {
+  ASSERT_GT(a.size(), 2u);
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t step = 0; step < a.size(); ++step) EXPECT_NE(a[step], b[step]) << "step " << step;
 }
 
 }  // namespace ink

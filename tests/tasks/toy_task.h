@@ -8,6 +8,7 @@
 #include "tasks/finetune.h"
 #include "tensor/file.h"
 #include "tensor/philox.h"
+#include "tests/scratch_folder.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
 
@@ -19,8 +20,7 @@ struct ToyTask {
   static constexpr int kCharacters = 24, kClasses = 3;
   std::filesystem::path folder;
 
-  explicit ToyTask(const std::string& name)
-      : folder(std::filesystem::path(::testing::TempDir()) / ("ink_" + name)) {
+  explicit ToyTask(const std::string& name) : folder(scratch_folder("ink_" + name)) {
     std::filesystem::remove_all(folder);
     create_folders(folder);
     std::vector<std::string> tokens = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
@@ -51,6 +51,17 @@ struct ToyTask {
     o.fit.batch_size = 16;
     o.fit.learning_rate = 3e-3;
     return o;
+  }
+
+  // The untrained model, but its body and its classifier drop these shares while they train.
+  std::filesystem::path model_that_drops(double body, double classifier) const {
+    Model model = load_model(folder / "model");
+    model.config.hidden_dropout_prob = model.config.attention_probs_dropout_prob = body;
+    model.config.classifier_dropout = classifier;
+    const std::filesystem::path out =
+        folder / ("drops-" + std::to_string(body) + "-" + std::to_string(classifier));
+    save_model(model, out, folder / "model");
+    return out;
   }
 
   static std::string character(int i) {
