@@ -39,7 +39,7 @@ Model from_pretrained(const std::string& name_or_folder, const LoadOptions& opti
 void save_model(const Model& model, const std::filesystem::path& folder,
                 const std::filesystem::path& vocabulary_from = {}, Dtype dtype = Dtype::f32);
 
-// Raises Error when a job would write its result over a model: `out` holds a config.json or weights.
+// Raises Error when a job would write its result over a model: `out` holds config.json or weights.
 // With `own_run` an earlier run of the job, in out/training, explains them.
 void check_no_model(const char* job, const std::filesystem::path& out, bool own_run = false);
 

@@ -197,6 +197,7 @@ TEST_F(Compressed, PrunedModelIsSmallerAndRecoversByTraining) {
   again.config.target_ffn_size = 8;
   again.config.target_num_of_heads = 1;
   EXPECT_EQ(prune(again).heads_per_layer, (std::vector<int64_t>{1, 1}));
+  again.out = task->folder / "pruned_thrice";
   again.config.target_num_of_heads = 3;
   EXPECT_ERROR(
       prune(again),
