@@ -22,15 +22,16 @@ std::string text_at(double x, double y, const std::string& anchor, const std::st
 struct Scale {
   double low, high, step;
 
-  Scale(double least, double most) {
-    if (!(least < most)) {
-      least -= 0.5;
-      most += 0.5;
+  Scale(double least, double most, bool whole = false) {
+    if (!(least < most)) {  // one value: seen from 0
+      least = std::min(least, 0.0);
+      most = least < 0 ? 0 : most > 0 ? most : 1;
     }
     const double rough = (most - least) / 4,
                  magnitude = std::pow(10, std::floor(std::log10(rough)));
     const double lead = rough / magnitude;
     step = magnitude * (lead < 1.5 ? 1 : lead < 3.5 ? 2 : lead < 7.5 ? 5 : 10);
+    if (whole) step = std::max(step, 1.0);
     low = std::floor(least / step) * step;
     high = std::ceil(most / step) * step;
   }
@@ -42,7 +43,8 @@ struct Scale {
   double position(double v) const { return (v - low) / (high - low); }  // 0 … 1
 };
 
-Scale scale_of(const std::vector<Series>& series, std::vector<double> Series::*values) {
+Scale scale_of(const std::vector<Series>& series, std::vector<double> Series::*values,
+               bool whole = false) {
   double least = std::numeric_limits<double>::infinity(), most = -least;
   for (const Series& s : series) {
     for (const double v : s.*values) {
@@ -51,7 +53,7 @@ Scale scale_of(const std::vector<Series>& series, std::vector<double> Series::*v
       most = std::max(most, v);
     }
   }
-  return std::isfinite(least) ? Scale(least, most) : Scale(0, 1);
+  return std::isfinite(least) ? Scale(least, most, whole) : Scale(0, 1);
 }
 
 std::vector<double> running_mean(const std::vector<double>& y, int width) {
@@ -156,7 +158,7 @@ std::string line_chart(const std::vector<Series>& series, const ChartOptions& op
   }
   const Frame f{.width = options.width - 70.0,
                 .height = options.height - 70.0,
-                .x = scale_of(series, &Series::x),
+                .x = scale_of(series, &Series::x, true),
                 .y = scale_of(series, &Series::y)};
   std::string svg = begin_svg(options.width, options.height) + axes(f, options);
   double legend = f.left + f.width;

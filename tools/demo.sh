@@ -19,6 +19,11 @@ for argument in "$@"; do
   esac
 done
 
+if [ -n "${INK_TEXT:-}" ] && [ ! -d "$INK_TEXT" ]; then
+  echo "demo: expected a folder of text in INK_TEXT, $INK_TEXT is none" >&2
+  exit 2
+fi
+
 ink=build/inkstone
 out=${INK_DEMO:-demo}
 downloads=$out/downloads
@@ -55,7 +60,11 @@ set_earlier_aside() {
     if [ $complete = yes ]; then mv "$out/$each" "$out/earlier/$each"; else rm -rf "${out:?}/$each"; fi
   done
 }
-done_with() { rm -rf "$out/earlier"; say "Done: $1"; }
+done_with() {
+  rm -rf "$out/earlier"
+  say "Done: $1"
+  [ -z "$quick" ] || echo "The models of --quick have hardly been trained; without it they learn."
+}
 
 if [ -n "$quick" ]; then
   pretrain_steps=40 epochs=1 distill_epochs=1
@@ -95,7 +104,7 @@ cat >"$out/architecture.json" <<END
 END
 $ink pretrain --objective $objective --architecture "$out/architecture.json" --vocab "$out/vocab.txt" \
   ${dictionary:+--dictionary "$dictionary"} --text "$out/text/text.txt" --out "$out/pretrained" \
-  --steps $pretrain_steps --batch-tokens 2048 --max-length 128 --learning-rate 1e-3 --warmup 0.1
+  --steps $pretrain_steps --evaluate-every $((pretrain_steps / 5)) --batch-tokens 2048 --max-length 128 --learning-rate 1e-3 --warmup 0.1
 
 if [ ! -f "$out/text/train.tsv" ]; then
   echo "no classes to tell apart in INK_TEXT: the demo ends with the pre-trained model $out/pretrained"
