@@ -53,8 +53,9 @@ void run(const fs::path& train, const fs::path& dev, const fs::path& folder) {
   options.fit.batch_size = 8;
   options.fit.learning_rate = 2e-3;
   const ink::FinetuneResult result = ink::finetune(options);
-  std::cout << "accuracy " << result.dev.confusion.accuracy() << " of " << result.dev_examples
-            << " examples, best after step " << result.training.best_step << '\n';
+  std::cout << "accuracy " << 100 * result.dev.confusion.accuracy() << " % on "
+            << result.dev_examples << " examples, best after step " << result.training.best_step
+            << '\n';
 
   // What was written is a model folder like any other.
   const ink::Session session(folder / "classifier");
@@ -72,6 +73,7 @@ void run(const fs::path& train, const fs::path& dev, const fs::path& folder) {
 }  // namespace
 
 int main(int count, char** arguments) {
+  if (count != 1 && count != 3) return std::cerr << "usage: classify [TRAIN.tsv DEV.tsv]\n", 2;
   const fs::path folder =
       fs::temp_directory_path() / ("ink_classify_" + std::to_string(::getpid()));
   int status = 0;

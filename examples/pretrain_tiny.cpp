@@ -74,13 +74,14 @@ void run(const char* text, const char* out, int64_t steps) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count < 3) {
-    std::fprintf(stderr, "usage: %s TEXT OUT [STEPS]\n", arguments[0]);
+  const long steps = count > 3 ? std::atol(arguments[3]) : 600;
+  if (count < 3 || steps < 1) {
+    std::fprintf(stderr, "usage: %s TEXT OUT [STEPS], steps from 1 on\n", arguments[0]);
     return 2;
   }
   std::signal(SIGINT, [](int) { stop = true; });
   try {
-    run(arguments[1], arguments[2], count > 3 ? std::atol(arguments[3]) : 600);
+    run(arguments[1], arguments[2], steps);
   } catch (const ink::Error& error) {
     std::fprintf(stderr, "%s\n", error.message().c_str());
     return 1;

@@ -175,6 +175,9 @@ inline std::vector<OpCase> cases_where(const std::function<bool(const OpCase&)>&
   return cases;
 }
 
+// What a failure shows; the name is gtest's.
+inline void PrintTo(const OpCase& c, std::ostream* out) { *out << c.name(); }  // NOLINT
+
 inline std::string test_name(const testing::TestParamInfo<OpCase>& info) {
   std::string name = info.param.name();
   for (char& c : name) {
