@@ -76,6 +76,9 @@ class Job {
           model_.config.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
     check(model_.config.longest() >= options.max_tokens, "pre-training: the model reads at most ",
           model_.config.longest(), " tokens, got max_tokens ", options.max_tokens);
+    check(options.pair_task == PairTask::none || model_.config.type_vocab_size >= 2,
+          "pre-training: pairs of texts need a model of 2 segments, type_vocab_size is ",
+          model_.config.type_vocab_size);
     made_of_ = Json::make_object({{"job", "pretrain"},
                                   {"objective", fingerprint_of(options)},
                                   {"data", data_.fingerprint()},

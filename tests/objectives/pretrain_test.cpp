@@ -252,6 +252,11 @@ TEST_F(PretrainTest, GoesOnFromAnotherModel) {
 
 TEST_F(PretrainTest, WhatDoesNotFitIsRefused) {
   ModelConfig c = config();
+  c.type_vocab_size = 1;
+  PretrainOptions pairs = options("pairs");
+  pairs.pair_task = PairTask::next_sentence;
+  EXPECT_ERROR(pretrain(c, tokenizer_, &segmenter_, pairs, {}), "type_vocab_size is 1");
+  c = config();
   c.vocab_size += 1;
   EXPECT_THROW(pretrain(c, tokenizer_, &segmenter_, options("bad"), {}), Error);
   PretrainOptions o = options("bad");
