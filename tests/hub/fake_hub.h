@@ -92,6 +92,8 @@ class FakeHub {
     seen_.clear();
   }
   // Requests whose address ends so.
+  // What was set so far is seen by the hub's threads, also where another process asks them.
+  void publish() { const std::lock_guard lock(mutex_); }
   size_t count(const std::string& method, const std::string& end) {
     size_t n = 0;
     for (const Seen& s : seen()) n += s.method == method && s.path.ends_with(end) ? 1 : 0;

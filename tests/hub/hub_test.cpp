@@ -402,6 +402,7 @@ pid_t start_child(const std::string& endpoint, const fs::path& cache) {
 
 TEST_F(HubTest, ProcessesShareOneDownload) {
   hub.large_faults["model.safetensors"] = {.pause_between = 0.005};
+  hub.publish();
   std::vector<pid_t> children;
   for (int i = 0; i < 4; ++i) children.push_back(start_child(hub.address(), options().cache));
   for (const pid_t child : children) {
@@ -415,6 +416,7 @@ TEST_F(HubTest, ProcessesShareOneDownload) {
 
 TEST_F(HubTest, AKilledProcessLeavesWhatItHad) {
   hub.large_faults["model.safetensors"] = {.times = 1, .pause_between = 0.02};
+  hub.publish();
   const pid_t child = start_child(hub.address(), options().cache);
   const fs::path blobs = model() / "blobs";
   for (int i = 0; i < 500 && !(fs::exists(blobs) && incomplete_bytes() > 20'000); ++i)
