@@ -107,7 +107,7 @@ class Training {
 
   TrainingResult run() {
     open_folder();
-    data_ = data_state();
+    if (options_.accumulate > 1) data_ = data_state();
     bool stopped = false;
     while (result_.step < options_.steps && !stopped) {
       const Clock::time_point begin = Clock::now();
@@ -121,8 +121,9 @@ class Training {
       report();
       if (is_due(options_.evaluate_every)) evaluate();
       stopped = asked_to_stop() && result_.step < options_.steps;
-      data_ = data_state();
-      if (checkpoints_ && (stopped || is_due(options_.checkpoint_every))) write_checkpoint();
+      const bool saves = checkpoints_ && (stopped || is_due(options_.checkpoint_every));
+      if (saves || options_.accumulate > 1) data_ = data_state();
+      if (saves) write_checkpoint();
     }
     result_.status =
         stopped ? TrainingResult::Status::interrupted : TrainingResult::Status::finished;
@@ -158,7 +159,7 @@ class Training {
   std::optional<CheckpointFolder> checkpoints_;
   std::unique_ptr<TrainingLog> log_;
   TrainingResult result_;
-  Json data_;  // where the data stood behind the last whole step
+  Json data_;  // where the data stood behind the last whole step, for a stop within one
   GradientSum sum_;
   Means window_;  // of the steps since the last line of the log
   int64_t window_tokens_ = 0, tokens_ = 0, step_tokens_ = 0;

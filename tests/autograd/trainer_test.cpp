@@ -214,6 +214,36 @@ TEST_F(TrainerTest, DataStateTravelsWithTheCheckpoint) {
   EXPECT_EQ(run(o), straight);
 }
 
+TEST_F(TrainerTest, AStopWithinAStepGoesBackToTheStepBefore) {
+  std::atomic<bool> stop = false;
+  int64_t stop_at = -1;
+  const auto run = [&](const TrainerOptions& o, int64_t step) {
+    Problem problem;
+    int64_t position = 0;
+    TrainingHooks h = problem.hooks();
+    const auto loss = h.loss;
+    h.loss = [&, loss](int64_t, const Random& r) {
+      if (position == stop_at) stop = true;
+      return loss(position++, r);
+    };
+    h.data_state = [&] { return Json::make_object({{"position", position}}); };
+    h.restore_data = [&](const Json& state) { position = state.integer("position"); };
+    EXPECT_EQ(problem.train(o, h).step, step);
+    return problem.values();
+  };
+  const auto straight = run({.steps = 6, .accumulate = 3}, 6);
+  TrainerOptions o = options("within");
+  o.steps = 6;
+  o.accumulate = 3;
+  o.stop = &stop;
+  stop_at = 7;  // the second micro-batch of step 3
+  run(o, 2);
+  stop = false;
+  stop_at = -1;
+  o.resume = true;
+  EXPECT_EQ(run(o, 6), straight);
+}
+
 TEST_F(TrainerTest, ANonFiniteLossNamesTheStepAndLeavesTheLastCheckpoint) {
   Problem problem;
   TrainingHooks h = problem.hooks();
