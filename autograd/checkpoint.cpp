@@ -1,12 +1,7 @@
 // Writing, verifying, falling back and cleaning up checkpoint folders.
 #include "autograd/checkpoint.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <system_error>
@@ -144,20 +139,12 @@ CheckpointFolder::CheckpointFolder(fs::path root, int64_t keep, Notice notice)
   check(keep_ >= 1, "checkpoints: expected to keep 1 or more, got ", keep_);
   if (!notice_) notice_ = [](const std::string&) {};
   create_folders(root_);
-  lock_ = ::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock_ < 0) fail("cannot open the folder ", root_.string(), ": ", reason(errno));
-  try {
-    const bool busy = ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    check(!busy, "checkpoints: another process is training in ", root_.string(),
-          "; choose another folder or wait for it");
-    remove_leftovers();
-  } catch (...) {
-    ::close(lock_);
-    throw;
-  }
+  std::optional<FileLock> lock = FileLock::without_waiting(root_);
+  check(lock.has_value(), "checkpoints: another process is training in ", root_.string(),
+        "; choose another folder or wait for it");
+  lock_.emplace(std::move(*lock));
+  remove_leftovers();
 }
-
-CheckpointFolder::~CheckpointFolder() { ::close(lock_); }
 
 // Safe because of the lock: nobody else can be writing them.
 void CheckpointFolder::remove_leftovers() const {

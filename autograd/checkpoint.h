@@ -17,6 +17,7 @@
 #include <optional>
 #include <string>
 
+#include "tensor/file_lock.h"
 #include "tensor/json.h"
 
 namespace ink {
@@ -29,7 +30,6 @@ class CheckpointFolder {
   // process trains there) and removes what killed writers left. `keep`: how many checkpoints
   // stay, at least 1.
   CheckpointFolder(std::filesystem::path root, int64_t keep, Notice notice = {});
-  ~CheckpointFolder();
   CheckpointFolder(const CheckpointFolder&) = delete;
   CheckpointFolder& operator=(const CheckpointFolder&) = delete;
 
@@ -56,7 +56,7 @@ class CheckpointFolder {
   std::filesystem::path root_;
   int64_t keep_;
   Notice notice_;
-  int lock_ = -1;
+  std::optional<FileLock> lock_;
 };
 
 }  // namespace ink

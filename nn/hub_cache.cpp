@@ -1,17 +1,12 @@
 // Paths, links and locks of the model cache, and the environment that it is found by.
 #include "nn/hub_cache.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <system_error>
-#include <thread>
 
 #include "nn/weights.h"
 #include "tensor/error.h"
@@ -204,25 +199,9 @@ void ModelCache::link(const std::string& commit, const std::string& file,
   check(!code, "cannot create ", path.string(), ": ", code.message());
 }
 
-ModelCache::Lock ModelCache::lock(const std::string& digest) const {
+FileLock ModelCache::lock(const std::string& digest) const {
   create_folders(locks_);
-  return Lock(locks_ / (digest + ".lock"));
+  return FileLock::wait(locks_ / (digest + ".lock"));
 }
-
-ModelCache::Lock::Lock(const fs::path& path)
-    : descriptor_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-  if (descriptor_ < 0) fail("cannot create ", path.string(), ": ", reason(errno));
-  constexpr std::chrono::milliseconds kPause{50};
-  while (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    const int code = errno;
-    if (code != EWOULDBLOCK && code != EINTR) {
-      ::close(descriptor_);
-      fail("cannot lock ", path.string(), ": ", reason(code));
-    }
-    std::this_thread::sleep_for(kPause);
-  }
-}
-
-ModelCache::Lock::~Lock() { ::close(descriptor_); }  // which also unlocks
 
 }  // namespace ink

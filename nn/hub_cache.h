@@ -5,6 +5,7 @@
 #include <string>
 
 #include "nn/hub.h"
+#include "tensor/file_lock.h"
 
 namespace ink {
 
@@ -42,19 +43,8 @@ class ModelCache {
   // Gives a blob its name in a snapshot.
   void link(const std::string& commit, const std::string& file, const std::string& digest) const;
 
-  // Waits until no other process fetches this blob; holds the others off until it is destroyed.
-  class Lock {
-   public:
-    ~Lock();
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-
-   private:
-    friend class ModelCache;
-    explicit Lock(const std::filesystem::path& path);
-    int descriptor_;
-  };
-  Lock lock(const std::string& digest) const;
+  // Waits until no other process fetches this blob.
+  FileLock lock(const std::string& digest) const;
 
  private:
   std::filesystem::path folder_, locks_;

@@ -113,7 +113,7 @@ HubFetcher::Announced HubFetcher::announced_by(const HttpReply& reply,
 
 void HubFetcher::download(const std::string& file, const Announced& announced) {
   create_folders(cache_.blob(announced.digest).parent_path());
-  const ModelCache::Lock lock = cache_.lock(announced.digest);
+  const FileLock lock = cache_.lock(announced.digest);
   if (fs::exists(cache_.blob(announced.digest))) return;  // another process was faster
   PartialFile partial(cache_.incomplete(announced.digest));
   if (announced.size_known && partial.size() > announced.size) partial.clear();

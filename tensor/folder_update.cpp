@@ -1,11 +1,6 @@
 // Staging, deciding, and finishing updates of a folder.
 #include "tensor/folder_update.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <sstream>
 
 #include "tensor/error.h"
@@ -24,18 +19,6 @@ void move_file(const fs::path& from, const fs::path& to) {
   check(!code, "cannot move ", from.string(), " to ", to.string(), ": ", code.message());
 }
 
-int lock_folder(const fs::path& folder) {
-  const int lock = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock < 0) fail("cannot open the folder ", folder.string(), ": ", reason(errno));
-  while (::flock(lock, LOCK_EX) != 0) {
-    const int code = errno;
-    if (code == EINTR) continue;
-    ::close(lock);
-    fail("cannot lock the folder ", folder.string(), ": ", reason(code));
-  }
-  return lock;
-}
-
 // The folders that create_folders(folder) would make, the innermost first.
 std::vector<fs::path> absent_folders(fs::path folder) {
   std::vector<fs::path> absent;
@@ -43,6 +26,11 @@ std::vector<fs::path> absent_folders(fs::path folder) {
   for (; !folder.empty() && !fs::exists(folder, ignored); folder = folder.parent_path())
     absent.push_back(folder);
   return absent;
+}
+
+FileLock created_and_locked(const fs::path& folder) {
+  create_folders(folder);
+  return FileLock::wait(folder);
 }
 
 // What the list names, sign and name on each line: - obsolete, + new.
@@ -64,25 +52,20 @@ void finish_locked(const fs::path& folder) {
 }  // namespace
 
 FolderUpdate::FolderUpdate(fs::path folder)
-    : folder_(std::move(folder)), staging_(folder_ / kStaged), made_(absent_folders(folder_)) {
-  create_folders(folder_);
-  lock_ = lock_folder(folder_);
-  try {
-    finish_locked(folder_);
-    remove_stale_temporaries(folder_);
-    fs::remove_all(staging_);
-    create_folders(staging_);
-  } catch (...) {
-    ::close(lock_);
-    throw;
-  }
+    : folder_(std::move(folder)),
+      staging_(folder_ / kStaged),
+      made_(absent_folders(folder_)),
+      lock_(created_and_locked(folder_)) {
+  finish_locked(folder_);
+  remove_stale_temporaries(folder_);
+  fs::remove_all(staging_);
+  create_folders(staging_);
 }
 
 FolderUpdate::~FolderUpdate() {
   std::error_code ignored;
   fs::remove_all(staging_, ignored);
   for (const fs::path& each : made_) fs::remove(each, ignored);  // those that are empty
-  ::close(lock_);
 }
 
 void FolderUpdate::commit(const std::vector<std::string>& obsolete) {
@@ -104,14 +87,8 @@ void FolderUpdate::commit(const std::vector<std::string>& obsolete) {
 
 void finish_update(const fs::path& folder) {
   if (!fs::exists(folder / kDecided)) return;
-  const int lock = lock_folder(folder);
-  try {
-    finish_locked(folder);
-  } catch (...) {
-    ::close(lock);
-    throw;
-  }
-  ::close(lock);
+  const FileLock lock = FileLock::wait(folder);
+  finish_locked(folder);
 }
 
 }  // namespace ink

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/file_lock.h"
+
 namespace ink {
 
 class FolderUpdate {
@@ -25,7 +27,7 @@ class FolderUpdate {
  private:
   std::filesystem::path folder_, staging_;
   std::vector<std::filesystem::path> made_;  // folders that were not there before, innermost first
-  int lock_ = -1;
+  FileLock lock_;
 };
 
 // Finishes an update of the folder that a crash interrupted behind its decision, if there is one.
