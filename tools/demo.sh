@@ -3,7 +3,8 @@
 #
 #   tools/demo.sh             about five minutes on two cores
 #   tools/demo.sh --quick     the same steps in about one minute, with little training: checks that all of it works
-#   INK_TEXT=FOLDER tools/demo.sh      on your text; the entries of FOLDER (folders or files) are the classes
+#   INK_TEXT=FOLDER tools/demo.sh      on your text; the entries of FOLDER (folders or files) are the classes, and a blank line
+#                                      ends a document
 #
 # Without INK_TEXT the text is LibreOffice's help and the manual pages in Chinese. The words are those of friso's dictionary, or
 # of the file that INK_DICTIONARY names. All three are Debian packages, 9.5 MB, downloaded and unpacked but not installed.
@@ -77,6 +78,7 @@ set_earlier_aside
 say "1. Text"
 if [ -n "${INK_TEXT:-}" ]; then
   build/tools/demo_corpus "$out/text" --folder "$INK_TEXT"
+  class="entry of $INK_TEXT"
 else
   for package in libreoffice-help-zh-cn manpages-zh; do
     fetch "$package" || { echo "demo: without it name a folder of text: INK_TEXT=FOLDER make demo" >&2; exit 1; }
@@ -90,6 +92,7 @@ else
   fi
   build/tools/demo_corpus "$out/text" --roff "$man" \
     --html "$downloads/libreoffice-help-zh-cn/usr/share/libreoffice/help/zh-CN/text"
+  class="module"
 fi
 make_dictionary
 
@@ -113,7 +116,7 @@ if [ ! -f "$out/text/train.tsv" ]; then
   exit 0
 fi
 
-say "4. Fine-tune: which module does a paragraph come from?"
+say "4. Fine-tune: which $class does a paragraph come from?"
 $ink finetune --task classification --model "$out/pretrained" --train "$out/text/train.tsv" --dev "$out/text/dev.tsv" \
   --out "$out/teacher" --epochs $epochs --learning-rate 5e-4
 

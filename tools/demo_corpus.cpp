@@ -1,7 +1,8 @@
 // Turns documentation, or any folder of text, into the demo's corpus and classification task.
 //
 //   demo_corpus OUT --html FOLDER --roff FOLDER     LibreOffice help pages and manual pages
-//   demo_corpus OUT --folder FOLDER                 text files; classes are the entries of FOLDER
+//   demo_corpus OUT --folder FOLDER                 text files, a blank line between documents;
+//                                                   classes are the entries of FOLDER
 //
 // OUT/text.txt: a paragraph a line, a blank line between documents. OUT/{train,dev,test}.tsv:
 // label, document, text. Documents are dealt to train, dev and test (70, 10, 20 %) by a hash of
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 using ink::check;
 
+constexpr size_t kLongestFile = size_t{1} << 30;
 constexpr std::array kParts = {"train.tsv", "dev.tsv", "test.tsv"};
 
 struct Document {
@@ -58,6 +61,13 @@ bool is_prose(const std::string& paragraph) {
     punctuated |= std::u32string_view(U"。！？；，：").find(c) != std::u32string_view::npos;
   }
   return han >= 15 && 3 * han >= visible && punctuated;
+}
+
+bool has_words(const std::string& paragraph) { return ink::decode_utf8(paragraph).size() >= 8; }
+
+bool is_text(const std::string& content) {
+  return content.find('\0') == std::string::npos &&
+         ink::first_invalid_utf8(content) == content.size();
 }
 
 // ── HTML ────────────────────────────────────────────────────────────────────────────────────────
@@ -170,16 +180,6 @@ std::vector<fs::path> files_below(const fs::path& folder) {
   return files;
 }
 
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    lines.emplace_back(line);
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-  }
-  return lines;
-}
-
 // The LibreOffice module that a help page belongs to: its folder.
 std::string module_of(const fs::path& relative) {
   static const std::map<std::string, std::string> modules = {
@@ -191,20 +191,52 @@ std::string module_of(const fs::path& relative) {
 
 using Blocks = std::vector<std::string> (*)(std::string_view);
 
-// Reads every file below `folder`; keeps paragraphs that `wanted` accepts and
-// that were not seen before.
-void read_documents(const fs::path& folder, Blocks blocks, bool (*wanted)(const std::string&),
-                    std::string (*label)(const fs::path&), std::set<std::string>& seen,
-                    std::vector<Document>& out) {
+// Reads every page below `folder`, a document each; keeps prose that was not seen before.
+void read_pages(const fs::path& folder, Blocks blocks, std::string (*label)(const fs::path&),
+                std::set<std::string>& seen, std::vector<Document>& out) {
   for (const fs::path& file : files_below(folder)) {
     const fs::path relative = fs::relative(file, folder);
     Document document{relative.string(), label(relative), {}};
-    for (const std::string& block : blocks(ink::read_file(file, size_t{1} << 30))) {
+    for (const std::string& block : blocks(ink::read_file(file, kLongestFile))) {
       const std::string paragraph = squeezed(ink::replace_invalid_utf8(block));
-      if (wanted(paragraph) && seen.insert(paragraph).second)
+      if (is_prose(paragraph) && seen.insert(paragraph).second)
         document.paragraphs.push_back(paragraph);
     }
     if (!document.paragraphs.empty()) out.push_back(std::move(document));
+  }
+}
+
+// Reads every text file below `folder`: a paragraph a line, a blank line between documents. Pictures
+// and other files that are not UTF-8 are left out.
+void read_text_files(const fs::path& folder, std::set<std::string>& seen,
+                     std::vector<Document>& out) {
+  std::vector<fs::path> left_out;
+  for (const fs::path& file : files_below(folder)) {
+    const fs::path relative = fs::relative(file, folder);
+    const std::string content = ink::read_file(file, kLongestFile);
+    if (!is_text(content)) {
+      left_out.push_back(relative);
+      continue;
+    }
+    std::istringstream lines(content);
+    int number = 0;
+    for (bool more = true; more;) {
+      Document document{relative.string() + ':' + std::to_string(++number),
+                        relative.begin()->stem().string(),
+                        {}};
+      std::string line;
+      while ((more = bool(std::getline(lines, line)))) {
+        const std::string paragraph = squeezed(line);
+        if (paragraph.empty()) break;
+        if (has_words(paragraph) && seen.insert(paragraph).second)
+          document.paragraphs.push_back(paragraph);
+      }
+      if (!document.paragraphs.empty()) out.push_back(std::move(document));
+    }
+  }
+  if (!left_out.empty()) {
+    std::printf("left out, as not text in UTF-8: %zu, such as %s\n", left_out.size(),
+                left_out[0].c_str());
   }
 }
 
@@ -215,36 +247,57 @@ uint64_t share_of(const std::string& name) {
   return (hash >> 32) % 100;
 }
 
-void write_corpus(const fs::path& out, const std::vector<Document>& documents) {
-  ink::create_folders(out);
-  std::string text;
-  std::array<std::string, 3> parts;
-  std::array<int, 3> counts{};
-  parts.fill("label\tgroup\ttext\n");
+// train, dev or test: 0, 1, 2.
+size_t part_of(const Document& document) {
+  const uint64_t share = share_of(document.name);
+  return document.label.empty() || share < 70 ? 0 : share < 80 ? 1 : 2;
+}
+
+// Two classes, and documents to train, choose and test on.
+bool is_task(const std::vector<Document>& documents) {
   std::set<std::string> labels;
+  std::set<size_t> parts;
   for (const Document& d : documents) {
-    const uint64_t share = share_of(d.name);
-    const size_t part = d.label.empty() || share < 70 ? 0 : share < 80 ? 1 : 2;
+    if (d.label.empty()) continue;
+    labels.insert(d.label);
+    parts.insert(part_of(d));
+  }
+  return labels.size() > 1 && parts.size() == kParts.size();
+}
+
+void write_task(const fs::path& out, const std::vector<Document>& documents) {
+  std::array<std::string, kParts.size()> tables;
+  std::array<int, kParts.size()> counts{};
+  tables.fill("label\tgroup\ttext\n");
+  for (const Document& d : documents) {
+    if (d.label.empty()) continue;
     for (const std::string& paragraph : d.paragraphs) {
-      if (part == 0) text += paragraph + '\n';
-      if (!d.label.empty()) parts[part] += d.label + '\t' + d.name + '\t' + paragraph + '\n';
-      counts[part] += !d.label.empty();
+      tables[part_of(d)] += d.label + '\t' + d.name + '\t' + paragraph + '\n';
+      ++counts[part_of(d)];
     }
-    if (part == 0) text += '\n';
-    if (!d.label.empty()) labels.insert(d.label);
+  }
+  for (size_t i = 0; i < kParts.size(); ++i) ink::write_file(out / kParts[i], tables[i]);
+  std::printf("classes: %d paragraphs to train, %d dev, %d test\n", counts[0], counts[1],
+              counts[2]);
+}
+
+// What a task measures later is kept out of the text.
+void write_corpus(const fs::path& out, const std::vector<Document>& documents) {
+  const bool task = is_task(documents);
+  std::string text;
+  for (const Document& d : documents) {
+    if (task && part_of(d) != 0) continue;
+    for (const std::string& paragraph : d.paragraphs) text += paragraph + '\n';
+    text += '\n';
   }
   check(!text.empty(), "demo_corpus: no text found");
+  ink::create_folders(out);
   ink::write_file(out / "text.txt", text);
-  for (const char* name : kParts) fs::remove(out / name);  // of another text, perhaps
-  const bool task = labels.size() > 1 && counts[0] && counts[1] && counts[2];
-  for (size_t i = 0; i < 3 && task; ++i) {
-    ink::write_file(out / kParts[i], parts[i]);
-  }
   std::printf("%zu documents, %.2f MB of text for pre-training\n", documents.size(),
               static_cast<double>(text.size()) / 1e6);
+  for (const char* name : kParts) fs::remove(out / name);  // of another text, perhaps
   if (task) {
-    std::printf("%zu classes: %d paragraphs to train, %d dev, %d test\n", labels.size(), counts[0],
-                counts[1], counts[2]);
+    write_task(out, documents);
   } else {
     std::printf(
         "no classification task: it needs two classes (entries of the folder) and some documents "
@@ -253,8 +306,6 @@ void write_corpus(const fs::path& out, const std::vector<Document>& documents) {
 }
 
 std::string no_label(const fs::path&) { return ""; }
-std::string first_entry(const fs::path& relative) { return relative.begin()->stem().string(); }
-bool has_words(const std::string& paragraph) { return ink::decode_utf8(paragraph).size() >= 8; }
 
 int run(const std::vector<std::string>& arguments) {
   check(arguments.size() >= 3 && arguments.size() % 2 == 1,
@@ -264,13 +315,11 @@ int run(const std::vector<std::string>& arguments) {
   for (size_t i = 1; i < arguments.size(); i += 2) {
     const fs::path folder = arguments[i + 1];
     if (arguments[i] == "--html") {
-      read_documents(folder, html_blocks, is_prose, module_of, seen, documents);
+      read_pages(folder, html_blocks, module_of, seen, documents);
     } else if (arguments[i] == "--roff") {
-      read_documents(folder, roff_blocks, is_prose, no_label, seen, documents);
+      read_pages(folder, roff_blocks, no_label, seen, documents);
     } else if (arguments[i] == "--folder") {
-      read_documents(
-          folder, [](std::string_view t) { return lines_of(t); }, has_words, first_entry, seen,
-          documents);
+      read_text_files(folder, seen, documents);
     } else {
       ink::fail("demo_corpus: expected --html, --roff or --folder, got ", arguments[i]);
     }
