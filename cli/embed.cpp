@@ -8,6 +8,7 @@
 #include "cli/lines.h"
 #include "cli/model_option.h"
 #include "cli/output.h"
+#include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "tasks/classification.h"
 
@@ -30,9 +31,9 @@ Json run(const Options& o) {
   for_each_input_line("embed",
                       [&](const std::string& line) { lines.items.push_back(example_of(line)); });
   check(!lines.items.empty(), "expected lines of text on standard input, found none");
-  const Embeddings vectors =
-      embed(session, Features(lines, load_tokenizer(o.model, session.model().config), length),
-            pooling, o.normalize);
+  const Features features(lines, load_tokenizer(o.model, session.model().config), length);
+  notice(truncation_notice(features, "lines"));
+  const Embeddings vectors = embed(session, features, pooling, o.normalize);
   save_embeddings(vectors, o.out);
   const int64_t rows = vectors.vectors.dim(0), size = vectors.vectors.dim(1);
   std::printf("%s: %ld vectors of %ld numbers for %zu lines\n", o.out.c_str(), rows, size,

@@ -50,6 +50,7 @@ Json run(const Options& o) {
   const Examples examples = read_examples(o.data, read_options(o.task), &labels);
   const int64_t length = length_for(o.task.max_length, session.model().config.longest());
   const Features features(examples, load_tokenizer(o.model, session.model().config), length);
+  notice(truncation_notice(features, "examples"));
   const Evaluated result = evaluate(session.model(), features);
   std::printf("%s\n", summary_of(result).c_str());
   print_classes(labels, result.confusion);

@@ -30,19 +30,22 @@ Json run(const Options& o) {
   const Tokenizer tokenizer = load_tokenizer(o.model, session.model().config);
   const Labels labels = labels_of(session.model().config);
   const int64_t length = length_for(o.task.max_length, session.model().config.longest());
-  int64_t lines = 0;
+  int64_t lines = 0, truncated = 0;
   for_each_input_block("predict", 1024, [&](const std::vector<std::string>& block) {
     Examples examples{.items = {}, .labels = labels, .source = "standard input"};
     for (const std::string& line : block) {
       examples.items.push_back(example_of(line));
       examples.items.back().line = lines + static_cast<int64_t>(examples.size());
     }
-    const Predictions p = predict(session.model(), Features(examples, tokenizer, length));
+    const Features features(examples, tokenizer, length);
+    truncated += features.truncated();
+    const Predictions p = predict(session.model(), features);
     for (size_t i = 0; i < block.size(); ++i) {
       write_line(as_json(labels, p.labels[i], p.of(static_cast<int64_t>(i))).to_string());
     }
     lines += static_cast<int64_t>(block.size());
   });
+  notice(truncation_notice(truncated, lines, "lines", length));
   return Json::make_object({{"lines", lines}});
 }
 

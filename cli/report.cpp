@@ -114,7 +114,9 @@ std::shared_ptr<const Features> features_for(const Candidate& model, const Optio
       return other.features;
   }
   const Examples examples = read_examples(o.data, read_options(o.task), &model.labels);
-  return std::make_shared<Features>(examples, model.tokenizer, model.length);
+  auto features = std::make_shared<Features>(examples, model.tokenizer, model.length);
+  notice(truncation_notice(*features, "examples"));
+  return features;
 }
 
 // Median milliseconds of classifying `size` examples, the models in turns.
@@ -154,7 +156,7 @@ void measure_models(const Options& o, const std::vector<NamedFolder>& folders, R
                              .accuracy = result.confusion.accuracy(),
                              .macro_f1 = result.confusion.macro_f1()});
     if (auto map = heads_of(folder, model.config)) {
-      map->title = name + ": importance of heads";
+      map->title = name + ": importance of heads before any was cut";
       report.heat_maps.push_back(*map);
     }
     models.push_back(std::move(candidate));

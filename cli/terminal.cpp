@@ -58,6 +58,7 @@ std::string printable(std::string_view text) {
 }
 
 void notice(const std::string& sentence) {
+  if (sentence.empty()) return;
   std::fprintf(stderr, "inkstone: %s\n", printable(sentence).c_str());
 }
 

@@ -17,7 +17,7 @@ void catch_interrupts();
 // spelled out.
 std::string printable(std::string_view text);
 
-// A line on stderr: "inkstone: …".
+// A line on stderr: "inkstone: …"; nothing for an empty sentence.
 void notice(const std::string& sentence);
 
 // Training progress: a bar that redraws itself on a terminal, otherwise a line every few seconds.

@@ -49,7 +49,9 @@ std::vector<Aim> aims(const ModelConfig& model, const PruningConfig& config) {
   return all;
 }
 
-std::vector<FeatureBatch> scoring_batches(const PruneOptions& options, const ModelConfig& config) {
+std::vector<FeatureBatch> scoring_batches(
+    const PruneOptions& options, const ModelConfig& config,
+    const std::function<void(const std::string& sentence)>& notice) {
   check(!options.data.empty(),
         "prune: the iterative method measures importance; expected labelled examples in `data` "
         "(--data)");
@@ -58,6 +60,8 @@ std::vector<FeatureBatch> scoring_batches(const PruneOptions& options, const Mod
   if (options.max_examples > 0 && examples.items.size() > static_cast<size_t>(options.max_examples))
     examples.items.resize(static_cast<size_t>(options.max_examples));
   const Features features(examples, load_tokenizer(options.model, config), options.max_length);
+  const std::string cut = truncation_notice(features, "examples");
+  if (notice && !cut.empty()) notice(cut);
   std::vector<FeatureBatch> batches;
   for (const std::vector<int64_t>& rows :
        features.plan({.sequences = options.batch_size, .max_tokens = int64_t{1} << 40}))
@@ -158,7 +162,8 @@ PruneResult prune(const PruneOptions& options,
     pruning.masks = masks_from_json(
         parse_json(read_file(options.masks, kLongestMasks), options.masks.string()));
   } else {
-    pruning = choose_masks(model, scoring_batches(options, model.config), options.config, notice);
+    pruning =
+        choose_masks(model, scoring_batches(options, model.config, notice), options.config, notice);
   }
   const Model smaller = pruned_model(model, pruning.masks);
   save_model(smaller, options.out, options.model);

@@ -12,7 +12,7 @@
 namespace ink {
 
 Features::Features(const Examples& examples, const Tokenizer& tokenizer, int64_t max_length)
-    : encodings_(examples.size()), lengths_(examples.size()) {
+    : encodings_(examples.size()), lengths_(examples.size()), max_length_(max_length) {
   check(!examples.items.empty(), "", examples.source, ": expected examples, found none");
   check(max_length >= 4, "features: expected max_length of at least 4, got ", max_length);
   std::vector<uint8_t> cut(examples.size());
@@ -61,6 +61,18 @@ std::string Features::digest() const {
     digest.add(std::span<const int32_t>(e.ids)).add(std::span<const int32_t>(e.segments));
   }
   return digest.add(std::span<const int32_t>(labels_)).to_string();
+}
+
+std::string truncation_notice(int64_t truncated, int64_t all, const std::string& what,
+                              int64_t max_length) {
+  if (truncated == 0) return "";
+  return std::to_string(truncated) + " of " + std::to_string(all) + ' ' + what +
+         " are longer than " + std::to_string(max_length) +
+         " tokens (max_length); their ends are not read";
+}
+
+std::string truncation_notice(const Features& features, const std::string& what) {
+  return truncation_notice(features.truncated(), features.size(), what, features.max_length());
 }
 
 }  // namespace ink

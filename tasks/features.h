@@ -37,6 +37,7 @@ class Features {
   int64_t size() const { return static_cast<int64_t>(encodings_.size()); }
   int64_t tokens() const;
   int64_t truncated() const { return truncated_; }  // examples that lost tokens
+  int64_t max_length() const { return max_length_; }
   int64_t length(int64_t i) const { return lengths_[static_cast<size_t>(i)]; }
   int32_t label(int64_t i) const { return labels_[static_cast<size_t>(i)]; }
   int64_t line(int64_t i) const { return lines_[static_cast<size_t>(i)]; }  // of its example
@@ -50,7 +51,13 @@ class Features {
   std::vector<Encoding> encodings_;
   std::vector<int64_t> lengths_, lines_;
   std::vector<int32_t> labels_;
-  int64_t truncated_ = 0;
+  int64_t max_length_, truncated_ = 0;
 };
+
+// "12 of 900 lines are longer than 128 tokens (max_length); their ends are not read"; empty where
+// none is.
+std::string truncation_notice(int64_t truncated, int64_t all, const std::string& what,
+                              int64_t max_length);
+std::string truncation_notice(const Features& features, const std::string& what);
 
 }  // namespace ink

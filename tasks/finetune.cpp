@@ -92,6 +92,11 @@ FinetuneResult fit_task(Model& model, const Features& train, const Features& dev
   fit_hooks.evaluate = [&](int64_t) { return evaluation_of(evaluate(model, dev)); };
   fit_hooks.progress = hooks.progress;
   fit_hooks.notice = hooks.notice;
+  const auto say = [&](const std::string& sentence) {
+    if (hooks.notice && !sentence.empty()) hooks.notice(sentence);
+  };
+  say(truncation_notice(train, "training examples"));
+  say(truncation_notice(dev, "dev examples"));
   FinetuneResult result{.training = ink::fit(model.parameters, train, fit, fit_hooks),
                         .labels = labels,
                         .train_examples = train.size(),

@@ -42,6 +42,15 @@ std::string element_place(const std::string& container, std::string_view key) {
 
 }  // namespace
 
+// The double that is nearest to the shortest digits that read back as this float.
+Json::Json(float value) : value_(double{value}) {
+  std::array<char, 32> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  double shortest = value;
+  if (std::isfinite(value)) std::from_chars(digits.data(), end, shortest);
+  value_ = shortest;
+}
+
 Json Json::make_array(Items items) {
   Json json;
   json.value_ = std::move(items);

@@ -59,6 +59,7 @@ class Json {
   Json(std::nullptr_t) {}                // NOLINT: values convert implicitly, here and below
   Json(bool value) : value_(value) {}    // NOLINT
   Json(double value) : value_(value) {}  // NOLINT
+  Json(float value);                     // NOLINT: 0.1f is 0.1, not 0.10000000149011612
   Json(const char* value) : value_(std::string(value)) {}       // NOLINT
   Json(std::string_view value) : value_(std::string(value)) {}  // NOLINT
   Json(std::string value) : value_(std::move(value)) {}         // NOLINT

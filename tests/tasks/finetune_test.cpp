@@ -328,6 +328,8 @@ TEST(Features, PairsTruncationAndPlans) {
                                         "pairs.tsv", false);
   const Features f(pairs, Tokenizer::load(task.folder / "model"), 7);
   EXPECT_EQ(f.truncated(), 1);
+  EXPECT_EQ(truncation_notice(f, "pairs"),
+            "1 of 2 pairs are longer than 7 tokens (max_length); their ends are not read");
   const std::vector<int64_t> both = {0, 1};
   const FeatureBatch batch = f.batch(both);
   // [CLS] a a [SEP] b b [SEP], the longer text cut; [CLS] a [SEP] b [SEP]

@@ -85,6 +85,14 @@ TEST(Json, NumbersRoundTrip) {
   EXPECT_ERROR(Json(std::numeric_limits<double>::infinity()).to_string(), "finite");
 }
 
+TEST(Json, FloatsHaveTheirOwnShortestDigits) {
+  EXPECT_EQ(Json(0.1f).to_string(), "0.1");
+  EXPECT_EQ(Json(1.0f / 3).to_string(), "0.33333334");
+  EXPECT_EQ(Json(1.0f).to_string(), "1.0");
+  for (float value = 1e-38f; value < 1e38f; value *= 1.7f)
+    EXPECT_EQ(static_cast<float>(Json(value).as_real()), value);
+}
+
 TEST(Json, StringsRoundTrip) {
   std::string text;
   for (int c = 0; c < 128; ++c) text += static_cast<char>(c);
