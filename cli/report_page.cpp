@@ -140,8 +140,8 @@ std::string page_of(const Report& report) {
 )";
   constexpr const char* kHeads = R"(<h2>Attention heads</h2>
 <p>Darker is more important for the task, measured on the whole model. Dashed heads were removed, in
-several rounds where pruning was iterative; what is left is measured anew before each, so a later round may remove a head that
-seemed important at first.</p>
+several rounds where pruning was iterative; what is left is measured anew before each, so a later
+round may remove a head that seemed important at first.</p>
 <div class='row'>)";
   const std::string title = escape_html(report.title);
   std::string html = formatted(kTop, title.c_str(), kStyle, title.c_str()) + results_of(report);

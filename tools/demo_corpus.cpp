@@ -206,8 +206,8 @@ void read_pages(const fs::path& folder, Blocks blocks, std::string (*label)(cons
   }
 }
 
-// Reads every text file below `folder`: a paragraph a line, a blank line between documents. Pictures
-// and other files that are not UTF-8 are left out.
+// Reads every text file below `folder`: a paragraph a line, a blank line between documents.
+// Pictures and other files that are not UTF-8 are left out.
 void read_text_files(const fs::path& folder, std::set<std::string>& seen,
                      std::vector<Document>& out) {
   std::vector<fs::path> left_out;
