@@ -95,6 +95,24 @@ TEST(ModelFolder, ABodyAloneIsWrittenWithoutPrefix) {
             (std::vector<std::string>{"BertModel"}));
 }
 
+// transformers 4.44 has zeros for the bias of RoBERTa and ALBERT where the decoder's is not there.
+TEST(ModelFolder, RepeatsTheBiasForTheDecoder) {
+  const TemporaryFolder folder;
+  for (const char* family : {"bert", "roberta", "xlm-roberta"}) {
+    const std::filesystem::path from = std::filesystem::path(INK_SOURCE_DIR) /
+                                       "tests/golden/families" /
+                                       (std::string(family) + "-MaskedLM");
+    const Model model = load_model(from);
+    save_model(model, folder.path());
+    const SafeTensors file(folder / "model.safetensors");
+    const MaskedLmNames& names = model.config.family->masked_lm;
+    const Tensor head = file.tensor(std::string(names.bias) + ".bias");
+    EXPECT_TRUE(equal_bits(head, model.masked_lm->bias.value)) << family;
+    EXPECT_TRUE(equal_bits(head, file.tensor(std::string(names.decoder) + ".bias"))) << family;
+    expect_equal(model.parameters, load_model(folder.path()).parameters);
+  }
+}
+
 TEST(ModelFolder, ReadsOldNamesAndRedundantTensors) {
   const TemporaryFolder folder;
   const Model model = model_with({.masked_lm = true});
