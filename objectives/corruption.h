@@ -3,10 +3,10 @@
 // Every token-level objective is one such pure function, made from its options by a function in its
 // own file:
 //
-//   masked_language_model   mask.h            some tokens are hidden
-//   similar_word_model      mac.h             words are replaced by similar ones
-//   permuted_language_model permute.h         selected tokens change places
-//   permutation_model       factorization.h   nothing is hidden but who may see whom
+//   masked_language_model    mask.h           some tokens are hidden
+//   similar_word_model       mac.h            words are replaced by similar ones
+//   permuted_language_model  permute.h        selected tokens change places
+//   permutation_model        factorization.h  nothing is hidden but who may see whom
 //
 //   const Corruption corrupt = masked_language_model({.select = {.whole_words = true}});
 //   Draws draws(Random(seed).split(i));

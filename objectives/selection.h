@@ -1,12 +1,14 @@
-// Which tokens an objective is about: tokens, words or n-grams of words, in random order up to 15 %.
+// Which tokens an objective is about: words or n-grams of words, in random order up to 15 %.
 //
 // The rule is that of BERT's create_pretraining_data.py: words in random order, as many as the
-// budget holds. The budget counts special tokens, which are never selected; a word that would exceed
-// what is left is passed over, and a later, shorter one may still fit. Words are never split.
+// budget holds. The budget counts special tokens, which are never selected; a word that would
+// exceed what is left is passed over, and a later, shorter one may still fit. Words are never
+// split.
 //
-// With n-grams (Cui et al. 2021, MacBERT: 40, 30, 20 and 10 % for 1 to 4 words) every word in random
-// order is the beginning of n words, n drawn anew. An n-gram ends with its sentence, is shortened
-// word by word until the budget holds it, and is passed over when one of its words is already taken.
+// With n-grams (Cui et al. 2021, MacBERT: 40, 30, 20 and 10 % for 1 to 4 words) every word in
+// random order is the beginning of n words, n drawn anew. An n-gram ends with its sentence, is
+// shortened word by word until the budget holds it, and is passed over when one of its words is
+// already taken.
 //
 //   Draws draws(Random(1));
 //   const Selection s = select(instance, {.ngrams = kWordNgrams}, draws);
@@ -39,9 +41,9 @@ struct TokenWord {
   bool operator==(const TokenWord&) const = default;
 };
 
-// Words, or single tokens, in order. None reaches over a special token or the end of a sentence: the
-// rest of a word that was cut at the front of B is a word of its own. (BERT's code joins it to the
-// last word of A.)
+// Words, or single tokens, in order. None reaches over a special token or the end of a sentence:
+// the rest of a word that was cut at the front of B is a word of its own. (BERT's code joins it to
+// the last word of A.)
 std::vector<TokenWord> words_of(const Instance& instance, bool whole_words);
 
 struct Selection {
