@@ -10,6 +10,9 @@
 
 namespace ink {
 
+// What a model is asked about two texts, beside their tokens.
+enum class PairTask : uint8_t { none, next_sentence, sentence_order };
+
 struct PairOptions {
   int64_t max_tokens = 128;        // of an instance, [CLS] and both [SEP] included; at least 5
   double short_probability = 0.1;  // of a document whose chunks get a random shorter length
