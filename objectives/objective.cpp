@@ -144,10 +144,26 @@ void check_supported(const Objective& o, const ModelConfig& config) {
         config.type_vocab_size);
 }
 
+namespace {
+
+// By the value of the enumeration, so that a message about another run can be read.
+template <class T, size_t n>
+const char* name_of(T value, const char* const (&names)[n]) {
+  return names[static_cast<size_t>(value)];
+}
+
+constexpr const char *kTaskNames[] = {"masked", "mac", "perlm", "rtd", "plm"},
+                     *kLabelNames[] = {"inverse", "forward"},
+                     *kGranularityNames[] = {"no-limit", "word", "ngram", "sentence"},
+                     *kPredictNames[] = {"partial", "full"},
+                     *kSpaceNames[] = {"local", "global", "both"};
+
+}  // namespace
+
 Json fingerprint_of(const Objective& o) {
   Json ngrams = Json::make_array();
   for (const double share : o.select.ngrams) ngrams.append(share);
-  Json out = Json::make_object({{"task", static_cast<int>(o.task)},
+  Json out = Json::make_object({{"task", name_of(o.task, kTaskNames)},
                                 {"whole_words", o.select.whole_words},
                                 {"ngrams", ngrams},
                                 {"mask_fraction", o.select.fraction},
@@ -155,10 +171,10 @@ Json fingerprint_of(const Objective& o) {
                                 {"mask_share", o.mask_share},
                                 {"keep_share", o.keep_share},
                                 {"nearest", o.nearest},
-                                {"label", static_cast<int>(o.label)},
-                                {"granularity", static_cast<int>(o.granularity)},
-                                {"predict", static_cast<int>(o.predict)},
-                                {"space", static_cast<int>(o.space)},
+                                {"label", name_of(o.label, kLabelNames)},
+                                {"granularity", name_of(o.granularity, kGranularityNames)},
+                                {"predict", name_of(o.predict, kPredictNames)},
+                                {"space", name_of(o.space, kSpaceNames)},
                                 {"scale", o.scale},
                                 {"generator_size", o.generator_size},
                                 {"replaced_weight", o.replaced_weight}});

@@ -38,10 +38,10 @@ Model read_or_make(const ModelConfig& config, const Heads& heads, const fs::path
 
 }  // namespace
 
-PretrainModel::PretrainModel(Model discriminator, Model generator_, double weight)
+PretrainModel::PretrainModel(Model discriminator, Model generator_, double replaced_weight_)
     : model(std::move(discriminator)),
       generator(std::make_unique<Model>(std::move(generator_))),
-      replaced_weight(weight) {
+      replaced_weight(replaced_weight_) {
   const auto link = [&](const std::string& name, Parameter& to) {
     Parameter& from = joint_.add(name, to.value);
     from.decay = to.decay;

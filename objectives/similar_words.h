@@ -29,11 +29,11 @@ class SimilarWords {
 
  private:
   struct Hash {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT: the name that the table looks for
     size_t operator()(std::span<const int32_t> ids) const;
   };
   struct Equal {
-    using is_transparent = void;
+    using is_transparent = void;  // NOLINT: the name that the table looks for
     bool operator()(std::span<const int32_t> a, std::span<const int32_t> b) const;
   };
   std::unordered_map<std::vector<int32_t>, std::vector<int32_t>, Hash, Equal> neighbours_;

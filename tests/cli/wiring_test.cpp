@@ -177,16 +177,18 @@ TEST_F(Wiring, OptionsOfObjectives) {
                  rows);
   };
   expect("--architecture small.json --objective perlm",
-         {{"--pert-label", "forward", "label", "1"},
-          {"--granularity", "sentence", "granularity", "3"},
-          {"--predict", "full", "predict", "1"},
-          {"--space", "both", "space", "2"},
+         {{"--pert-label", "forward", "label", R"("forward")"},
+          {"--granularity", "sentence", "granularity", R"("sentence")"},
+          {"--predict", "full", "predict", R"("full")"},
+          {"--space", "both", "space", R"("both")"},
           {"--scale", "0.5", "scale", "0.5"},
           {"--ngram", "0.5,0.25,0.25", "ngrams", "[0.5, 0.25, 0.25]"}});
   expect("--architecture small.json --objective mac,sop --similar similar",
-         {{"--nearest", "3", "nearest", "3"}, {"", "", "task", "1"}});
+         {{"--nearest", "3", "nearest", "3"}, {"", "", "task", R"("mac")"}});
   expect("--architecture small.json --objective mac --replace mask",
-         {{"", "", "task", "0"}, {"", "", "mask_share", "0.9"}, {"", "", "keep_share", "0.1"}});
+         {{"", "", "task", R"("masked")"},
+          {"", "", "mask_share", "0.9"},
+          {"", "", "keep_share", "0.1"}});
   expect("--architecture electra.json --objective rtd",
          {{"--generator-size", "0.5", "generator_size", "0.5"},
           {"--replaced-weight", "20", "replaced_weight", "20.0"},
