@@ -124,7 +124,7 @@ Json run(const Options& o, int64_t seed) {
   const std::optional<Segmenter> segmenter = segmenter_for(objective, o.dictionary);
   const int64_t length = o.model.empty() ? length_for(o.max_length, INT64_MAX)
                                          : length_for(o.max_length, fs::path(o.model));
-  const ObjectiveTokens tokens = objective_tokens(tokenizer.vocabulary());
+  const ObjectiveTokens tokens = objective_tokens(tokenizer);
   Draws draws(Random(static_cast<uint64_t>(seed)));
   const Corruption corrupt =
       masked_language_model({.select = {.whole_words = objective.whole_words}, .tokens = tokens});

@@ -50,7 +50,7 @@ Corruption corruption_of(const PretrainOptions& options, const Tokenizer& tokeni
                                            .max_predictions = options.max_predictions},
                                 .mask_share = options.mask_share,
                                 .keep_share = options.keep_share,
-                                .tokens = objective_tokens(tokenizer.vocabulary())});
+                                .tokens = objective_tokens(tokenizer)});
 }
 
 Json fingerprint_of(const PretrainOptions& o) {

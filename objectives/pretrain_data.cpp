@@ -23,7 +23,7 @@ PretrainData::PretrainData(const std::vector<std::filesystem::path>& corpus,
       segmenter_(segmenter),
       corruption_(std::move(corruption)),
       options_(options),
-      tokens_(objective_tokens(tokenizer.vocabulary())) {
+      tokens_(objective_tokens(tokenizer)) {
   check(options_.batch_tokens >= options_.max_tokens,
         "pre-training: expected batch_tokens of at least max_tokens, got ", options_.batch_tokens,
         " and ", options_.max_tokens);

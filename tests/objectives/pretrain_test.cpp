@@ -90,14 +90,13 @@ TEST_F(PretrainTest, LearnsAndWritesAModelThatLoads) {
   EXPECT_EQ(Tokenizer::load(o.out).vocabulary(), tokenizer_.vocabulary());
 
   // What was reported is what the saved model gives.
-  const PretrainData data(
-      {folder_ / "texts"}, tokenizer_, &segmenter_,
-      masked_language_model({.tokens = objective_tokens(tokenizer_.vocabulary())}),
-      {.max_tokens = o.max_tokens,
-       .batch_tokens = o.batch_tokens,
-       .block_bytes = o.block_bytes,
-       .held_out = o.held_out,
-       .seed = pretrain_data_seed(o.seed)});
+  const PretrainData data({folder_ / "texts"}, tokenizer_, &segmenter_,
+                          masked_language_model({.tokens = objective_tokens(tokenizer_)}),
+                          {.max_tokens = o.max_tokens,
+                           .batch_tokens = o.batch_tokens,
+                           .block_bytes = o.block_bytes,
+                           .held_out = o.held_out,
+                           .seed = pretrain_data_seed(o.seed)});
   const Evaluation again = evaluate_pretraining(model, data.held_out());
   EXPECT_EQ(again.metrics, r.training.last.metrics);
   EXPECT_EQ(again.metrics[0].first, "loss");
@@ -212,7 +211,7 @@ TEST_F(PretrainTest, TheLossOfAStepIsTheMeanOverAllItsMicroBatches) {
   o.pair_task = PairTask::next_sentence;
   const PretrainResult r = pretrain(c, tokenizer_, &segmenter_, o, {});
   PretrainData data({folder_ / "texts"}, tokenizer_, &segmenter_,
-                    masked_language_model({.tokens = objective_tokens(tokenizer_.vocabulary())}),
+                    masked_language_model({.tokens = objective_tokens(tokenizer_)}),
                     {.max_tokens = o.max_tokens,
                      .batch_tokens = o.batch_tokens,
                      .pair_task = o.pair_task,
