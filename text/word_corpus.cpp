@@ -148,9 +148,9 @@ void WordCorpus::number(const Counted& all) {
 std::vector<int32_t> WordCorpus::block(int64_t block) const {
   if (static_cast<size_t>(block) < kept_.size()) return kept_[static_cast<size_t>(block)];
   CutBlock cut = cut_block(corpus_, block, segmenter_, options_.lower_case);
-  std::vector<int32_t> to;
+  std::vector<int32_t> to(static_cast<size_t>(cut.words.size()));
   for (int32_t i = 0; i < cut.words.size(); ++i)
-    to.push_back(words_.find(cut.words[i]).value_or(kRare));
+    to[static_cast<size_t>(i)] = words_.find(cut.words[i]).value_or(kRare);
   renumber(cut.numbers, to);
   return std::move(cut.numbers);
 }
