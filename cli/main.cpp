@@ -24,6 +24,7 @@ constexpr std::array kVerbs = {
     Verb{"vocab", "builds a WordPiece vocabulary from text", declare_vocab},
     Verb{"dictionary", "counts the words of a list in text: a dictionary for the segmenter",
          declare_dictionary},
+    Verb{"vectors", "trains word vectors on text and finds each word's nearest", declare_vectors},
     Verb{"tokenize", "turns lines of text into tokens", declare_tokenize},
     Verb{"segment", "cuts lines of Chinese text into words", declare_segment},
     Verb{"corrupt", "shows what a pre-training objective does to text", declare_corrupt},

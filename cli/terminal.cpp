@@ -90,8 +90,9 @@ void ProgressDisplay::show(const Progress& p) {
   next_ = now + (terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000));
   const double fraction = p.steps ? static_cast<double>(p.step) / static_cast<double>(p.steps) : 0;
   const std::string figures =
-      formatted("%ld/%ld  loss %.4f  lr %.2e  |g| %.2f  ", static_cast<long>(p.step),
-                static_cast<long>(p.steps), p.loss, p.learning_rate, p.gradient_norm) +
+      formatted("%ld/%ld  loss %.4f  lr %.2e  ", static_cast<long>(p.step),
+                static_cast<long>(p.steps), p.loss, p.learning_rate) +
+      (p.gradient_norm > 0 ? formatted("|g| %.2f  ", p.gradient_norm) : "") +
       with_unit(p.tokens_per_second) + " tokens/s  " + as_duration(p.seconds_left) + " left";
   if (terminal_) {
     std::fprintf(stderr, "\r\033[K%s %s %s", title_.c_str(), bar(fraction).c_str(),

@@ -23,6 +23,7 @@ struct Verb {
 Action declare_info(Command& command);
 Action declare_vocab(Command& command);
 Action declare_dictionary(Command& command);
+Action declare_vectors(Command& command);
 Action declare_tokenize(Command& command);
 Action declare_segment(Command& command);
 Action declare_corrupt(Command& command);
