@@ -63,7 +63,7 @@
 #include "objectives/permute.h"
 #include "objectives/pretrain.h"
 #include "objectives/sentence_order.h"
-#include "objectives/similar_words_file.h"
+#include "objectives/load_similar_words.h"
 
 // tasks: what fine-tuning teaches
 #include "tasks/baselines.h"

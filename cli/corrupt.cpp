@@ -19,7 +19,6 @@
 #include "objectives/batch.h"
 #include "objectives/instances.h"
 #include "objectives/replaced_tokens.h"
-#include "objectives/similar_words_file.h"
 #include "objectives/tokenize.h"
 #include "text/corpus.h"
 
@@ -91,7 +90,7 @@ Json run(const Options& o, const Command& command) {
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
   if (objective.task == TokenTask::mac) {
     objective.similar =
-        std::make_shared<const SimilarWords>(read_similar_words(o.objective.similar, tokenizer));
+        std::make_shared<const SimilarWords>(similar_words_of(o.objective, tokenizer));
   }
   const std::optional<Model> generator = generator_for(o, objective, tokenizer);
   const std::optional<Segmenter> segmenter = segmenter_for(objective, o.dictionary);

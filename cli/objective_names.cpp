@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "cli/values.h"
+#include "objectives/load_similar_words.h"
 
 namespace ink::cli {
 namespace {
@@ -77,8 +78,9 @@ void declare_objective(Command& command, ObjectiveOptions& o) {
   command.choice("--replace", o.replace, {"similar", "random", "partial", "mask"},
                  "mac: by similar words, or its ablations: 90 % random, 80 % [MASK] and 10 % "
                  "random, 90 % [MASK]");
-  command.path("--similar", o.similar,
-               "mac: a file of lines: a word, then similar words, the most similar first");
+  command.list("--similar", o.similar,
+               "mac: files of similar words, the first counts most: neighbours or vectors of "
+               "'inkstone vectors', word2vec's vectors, or synonyms in Cilin's format");
   command.option("--nearest", v.nearest, "mac: draw from so many of the most similar words",
                  kOneOrMore);
   command.choice("--pert-label", o.pert_label, kLabels,
@@ -121,6 +123,10 @@ Objective objective_of(const ObjectiveOptions& options, const Command& command) 
                        "--similar and --nearest");
   }
   return o;
+}
+
+SimilarWords similar_words_of(const ObjectiveOptions& options, const Tokenizer& tokenizer) {
+  return load_similar_words({options.similar.begin(), options.similar.end()}, tokenizer);
 }
 
 std::optional<Segmenter> segmenter_for(const Objective& objective, const std::string& dictionary) {

@@ -13,7 +13,6 @@
 #include "cli/task_options.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
-#include "objectives/similar_words_file.h"
 #include "tasks/architecture.h"
 
 namespace ink::cli {
@@ -62,7 +61,7 @@ Json run(const Options& o, Command& command) {
   job.max_tokens = length_for(o.job.max_tokens, config.longest());
   if (job.objective.task == TokenTask::mac) {
     job.objective.similar =
-        std::make_shared<const SimilarWords>(read_similar_words(o.objective.similar, tokenizer));
+        std::make_shared<const SimilarWords>(similar_words_of(o.objective, tokenizer));
   }
   const std::optional<Segmenter> segmenter = segmenter_for(job.objective, o.dictionary);
   catch_interrupts();

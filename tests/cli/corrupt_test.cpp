@@ -86,7 +86,7 @@ TEST_F(Cli, CorruptShowsEveryObjective) {
   std::string text;
   for (int i = 0; i < 20; ++i) text += "砚台好纸墨坏好墨砚台坏纸。好砚好台。\n\n";
   write_file(folder_ / "words", text);
-  write_file(folder_ / "similar", "砚台 墨纸\n好墨 坏纸\n");
+  write_file(folder_ / "similar", "砚台\t墨纸 0.9\n好墨\t坏纸 0.8\n");
   const auto shown = [&](const std::string& objective) {
     const Finished f =
         run("corrupt --vocab vocab.txt --dictionary words.txt --text words "

@@ -159,7 +159,7 @@ TEST_F(Wiring, Pretrain) {
 }
 
 TEST_F(Wiring, OptionsOfObjectives) {
-  write_file(folder_ / "similar", "砚台 墨纸\n");
+  write_file(folder_ / "similar", "砚台\t墨纸 0.9\n");
   write_file(
       folder_ / "electra.json",
       R"({"model_type":"electra","embedding_size":16,"hidden_size":16,"num_hidden_layers":1,)"
