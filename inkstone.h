@@ -56,6 +56,7 @@
 // objectives: what pre-training asks
 #include "objectives/factorization.h"
 #include "objectives/full_sentences.h"
+#include "objectives/load_similar_words.h"
 #include "objectives/mac.h"
 #include "objectives/mask.h"
 #include "objectives/next_sentence.h"
@@ -63,7 +64,6 @@
 #include "objectives/permute.h"
 #include "objectives/pretrain.h"
 #include "objectives/sentence_order.h"
-#include "objectives/load_similar_words.h"
 
 // tasks: what fine-tuning teaches
 #include "tasks/baselines.h"
