@@ -193,8 +193,7 @@ bool Training::take_step() {
 // first, so that equal ones multiply by exactly 1. False: asked to stop on the way.
 bool Training::accumulate(Means& means) {
   const int64_t step = result_.step;
-  const Random random =
-      Random(options_.seed).split(kStepsStream).split(static_cast<uint64_t>(step));
+  const Random random = Random(options_.seed).split("steps").split(static_cast<uint64_t>(step));
   double first_weight = 0;
   sum_.clear();
   step_tokens_ = 0;

@@ -14,7 +14,7 @@
 //   const TrainingResult result = train(parameters, optimizer, schedule, {.steps = 1000}, hooks);
 //
 // Exact resume. There is no generator state: micro-batch i of step s draws from
-// Random(seed).split(kStepsStream).split(s).split(i), and the data of a step should likewise follow
+// Random(seed).split("steps").split(s).split(i), and the data of a step should likewise follow
 // from (seed, position). With `folder` set, training writes a log (log.jsonl) and checkpoints
 // there; with `resume` it continues from the newest valid checkpoint, and ends with the same bits
 // as a run that was never interrupted. Without `resume`, a folder that already holds checkpoints is
@@ -40,14 +40,6 @@
 #include "tensor/tensor.h"
 
 namespace ink {
-
-// Streams of randomness of a run: everything that draws from its seed has one of its own.
-enum RunStream : uint64_t {
-  kStepsStream,        // what a step draws: dropout
-  kWeightsStream,      // random weights of the model, or of a new head
-  kProjectionsStream,  // random weights between a student and its teacher
-  kDataStream,         // order and corruption of what is trained on
-};
 
 using Metrics = std::vector<std::pair<std::string, double>>;
 

@@ -34,7 +34,7 @@ struct StepData {
 Model make_model(const ModelConfig& config, const PretrainOptions& options) {
   const bool pairs = options.pair_task != PairTask::none;
   const Heads heads{.masked_lm = true, .pair = pairs};
-  const Random random = Random(options.seed).split(kWeightsStream);
+  const Random random = Random(options.seed).split("weights");
   if (options.start_from.empty()) {
     check_trainable_here(config, heads);
     return Model(config, heads, random_values(random));
@@ -246,7 +246,7 @@ PretrainResult Job::run() {
 
 }  // namespace
 
-uint64_t pretrain_data_seed(uint64_t seed) { return Random(seed).split(kDataStream).seed(); }
+uint64_t pretrain_data_seed(uint64_t seed) { return Random(seed).split("data").seed(); }
 
 PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const Segmenter* segmenter, const PretrainOptions& options,
