@@ -20,6 +20,15 @@
 // as a run that was never interrupted. Without `resume`, a folder that already holds checkpoints is
 // an Error.
 //
+// Several processes (`processes`, autograd/communicator.h) share the micro-batches of a step:
+// number
+// i is computed by process i mod W, with the random numbers it has in one process; gradients are
+// added up, and every process takes the same step. The result is that of one process but for the
+// order of sums, and a run may be resumed by another number of them. The first process alone
+// writes, evaluates and calls the hooks evaluate, keep_best, progress and notice. All check that
+// they hold the same settings, data and parameters at the start and before every checkpoint; they
+// stop at the same step when one of them is asked to. The folder must be one that all can read.
+//
 // Errors: a loss or gradient that is not finite raises Error naming the step (and the
 // parameter); parameters are those before the step, checkpoints are untouched. Exceptions of
 // hooks pass through.
@@ -30,8 +39,9 @@
 #include <functional>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "autograd/communicator.h"
+#include "autograd/metrics.h"
 #include "autograd/optimizer.h"
 #include "autograd/schedule.h"
 #include "tensor/json.h"
@@ -41,16 +51,15 @@
 
 namespace ink {
 
-using Metrics = std::vector<std::pair<std::string, double>>;
-
 struct TrainerOptions {
   int64_t steps = 0;                  // optimizer steps in all, those before a resume included
-  int64_t accumulate = 1;             // micro-batches in a step
+  int64_t accumulate = 1;             // micro-batches in a step, at least one for each process
   double clip_norm = 1.0;             // longest gradient (global norm); 0 = never clipped
   uint64_t seed = 1;                  // of the random numbers handed to the loss
   int64_t log_every = 1;              // steps averaged in a line of the log
   int64_t evaluate_every = 0;         // steps; 0 = only after the last one
   std::filesystem::path folder = {};  // of log and checkpoints; empty = neither
+  bool event_file = false;            // TensorBoard's, beside the log (autograd/event_file.h)
   int64_t checkpoint_every = 0;       // steps; 0 = only at the end and when stopped
   int64_t keep_checkpoints = 2;       // newest ones kept
   // Continue from the newest valid checkpoint in `folder`, if any. It must have been written with
@@ -58,6 +67,7 @@ struct TrainerOptions {
   bool resume = false;
   // Set by another thread or a signal handler: checkpoint, then return.
   const std::atomic<bool>* stop = nullptr;
+  Communicator* processes = nullptr;  // that train together; null = this one alone
 };
 
 // What the loss function returns for one micro-batch. With weight = rows that count in the mean

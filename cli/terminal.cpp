@@ -110,7 +110,9 @@ void ProgressDisplay::say(const std::string& sentence) {
 
 int say_stopped(ProgressDisplay& display) {
   display.say("stopped after a checkpoint; the same command with --resume goes on");
-  return 128 + interrupting_signal;
+  return stopped_status();
 }
+
+int stopped_status() { return 128 + interrupting_signal; }
 
 }  // namespace ink::cli

@@ -39,6 +39,7 @@ class ProgressDisplay {
 // Says that a training has stopped and how it goes on; returns the status of the process,
 // 130 or 143 as the shell says of one that a signal has ended.
 int say_stopped(ProgressDisplay& display);
+int stopped_status();  // that status without a word
 
 // "1.2 k", "34.5 M"
 std::string with_unit(double value);

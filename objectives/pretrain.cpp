@@ -1,6 +1,7 @@
 // The job: data on its own thread → model → losses → the training loop → model folders.
 #include "objectives/pretrain.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "nn/model_folder.h"
 #include "nn/parameter_count.h"
 #include "objectives/pretrain_evaluation.h"
+#include "objectives/pretrain_stages.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
@@ -68,19 +70,22 @@ class Job {
       : tokenizer_(tokenizer),
         options_(options),
         callbacks_(callbacks),
+        processes_(options.processes ? *options.processes : alone()),
+        stages_(options),
         model_(make_model(config, options)),
         data_(options.corpus, tokenizer, segmenter, corruption_of(options, tokenizer),
-              data_options(options)),
-        held_out_(data_.held_out()) {
+              data_options(options, stages_)),
+        held_out_(processes_.is_first() ? data_.held_out() : std::vector<PretrainBatch>()) {
     check(model_.config.vocab_size == tokenizer.vocabulary().size(), "pre-training: the model has ",
           model_.config.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
-    check(model_.config.longest() >= options.max_tokens, "pre-training: the model reads at most ",
-          model_.config.longest(), " tokens, got max_tokens ", options.max_tokens);
+    check(model_.config.longest() >= stages_.longest(), "pre-training: the model reads at most ",
+          model_.config.longest(), " tokens, got sequences of ", stages_.longest());
     check(options.pair_task == PairTask::none || model_.config.type_vocab_size >= 2,
           "pre-training: pairs of texts need a model of 2 segments, type_vocab_size is ",
           model_.config.type_vocab_size);
     made_of_ = Json::make_object({{"job", "pretrain"},
                                   {"objective", fingerprint_of(options)},
+                                  {"stages", stages_.fingerprint()},
                                   {"data", data_.fingerprint()},
                                   {"architecture", fingerprint_of(model_.config)}});
   }
@@ -88,8 +93,8 @@ class Job {
   PretrainResult run();
 
  private:
-  static PretrainDataOptions data_options(const PretrainOptions& o) {
-    return {.max_tokens = o.max_tokens,
+  static PretrainDataOptions data_options(const PretrainOptions& o, const PretrainStages& stages) {
+    return {.max_tokens = stages.last_length(),
             .batch_tokens = o.batch_tokens,
             .pair_task = o.pair_task,
             .short_probability = o.short_probability,
@@ -105,13 +110,16 @@ class Job {
   void take_step_data();
   void restore(const Json& state);
   void save(const fs::path& folder) const;
+  void after_step(const Progress& progress) const;
   void notice(const std::string& sentence) const {
-    if (callbacks_.notice) callbacks_.notice(sentence);
+    if (callbacks_.notice && processes_.is_first()) callbacks_.notice(sentence);
   }
 
   const Tokenizer& tokenizer_;
   const PretrainOptions& options_;
   const PretrainCallbacks& callbacks_;
+  Communicator& processes_;
+  const PretrainStages stages_;
   Model model_;
   PretrainData data_;  // used by the thread of ahead_ once that runs
   std::vector<PretrainBatch> held_out_;
@@ -125,8 +133,10 @@ class Job {
 
 void Job::take_step_data() {
   if (!ahead_) {
+    int64_t ahead_of = step_;
     ahead_ = std::make_unique<Prefetch<StepData>>(
-        [this]() -> std::optional<StepData> {
+        [this, ahead_of]() mutable -> std::optional<StepData> {
+          data_.set_length(stages_.length_at(ahead_of++));
           StepData step;
           for (int64_t i = 0; i < options_.accumulate; ++i) {
             step.micro_batches.push_back(data_.next());
@@ -152,7 +162,7 @@ void Job::take_step_data() {
 // means over the whole step, as of one big batch.
 MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
   const int64_t i = micro_batch % options_.accumulate;
-  if (i == 0) take_step_data();
+  if (micro_batch / options_.accumulate == step_) take_step_data();  // the first of a step here
   const PretrainBatch& batch = current_->micro_batches[static_cast<size_t>(i)];
   const auto share = [&](int64_t part, int64_t all) {
     return static_cast<double>(options_.accumulate * part) / static_cast<double>(all);
@@ -161,6 +171,10 @@ MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
   if (options_.recompute) encoder.run_layer = recompute;
   const Encoded e = model_.body(batch.inputs, encoder);
   MicroLoss out{.tokens = batch.inputs.tokens()};
+  if (stages_.size() > 1) {
+    const int64_t length = stages_.length_at(micro_batch / options_.accumulate);
+    out.metrics.emplace_back("max_tokens", static_cast<double>(length));
+  }
   const auto add_term = [&](const char* name, const Tensor& mean, double factor) {
     out.loss = out.loss ? add(out.loss, scale(mean, factor)) : scale(mean, factor);
     out.metrics.emplace_back(name, factor * mean.item());
@@ -182,6 +196,13 @@ void Job::save(const fs::path& folder) const {
   save_model(model_, folder);
 }
 
+// Before the checkpoint of the same step, so that a resume has missed no model.
+void Job::after_step(const Progress& progress) const {
+  if (std::ranges::count(options_.save_at, progress.step) > 0)
+    save(options_.out / ("step-" + std::to_string(progress.step)));
+  if (callbacks_.progress) callbacks_.progress(progress);
+}
+
 TrainerOptions Job::trainer_options() const {
   return {.steps = options_.steps,
           .accumulate = options_.accumulate,
@@ -190,10 +211,12 @@ TrainerOptions Job::trainer_options() const {
           .log_every = options_.log_every,
           .evaluate_every = options_.evaluate_every,
           .folder = options_.out / "training",
+          .event_file = options_.event_file,
           .checkpoint_every = options_.checkpoint_every,
           .keep_checkpoints = options_.keep_checkpoints,
           .resume = options_.resume,
-          .stop = options_.stop};
+          .stop = options_.stop,
+          .processes = options_.processes};
 }
 
 void Job::restore(const Json& state) {
@@ -217,12 +240,16 @@ TrainingHooks Job::hooks() {
     h.evaluate = [this](int64_t) { return evaluate_pretraining(model_, held_out_); };
     h.keep_best = [this](int64_t, const Evaluation&) { save(options_.out / "best"); };
   }
-  h.progress = callbacks_.progress;
+  h.progress = [this](const Progress& progress) { after_step(progress); };
   h.notice = callbacks_.notice;
   return h;
 }
 
 PretrainResult Job::run() {
+  for (const int64_t step : options_.save_at) {
+    check(step >= 1 && step <= options_.steps, "pre-training: expected to save at steps from 1 to ",
+          options_.steps, ", got ", step);
+  }
   if (held_out_.empty() && options_.held_out > 0) {
     notice("no document is held out: nothing is evaluated");
   }
@@ -235,7 +262,8 @@ PretrainResult Job::run() {
   PretrainResult result;
   result.training = train(model_.parameters, optimizer, schedule, trainer_options(), hooks());
   ahead_.reset();
-  if (result.training.status == TrainingResult::Status::finished) save(options_.out);
+  const bool finished = result.training.status == TrainingResult::Status::finished;
+  if (finished && processes_.is_first()) save(options_.out);
   const Json position = current_ ? current_->next : data_.position();
   result.documents = data_.documents();
   result.epochs = position.integer("epoch") + 1;
