@@ -21,10 +21,9 @@
 // an Error.
 //
 // Several processes (`processes`, autograd/communicator.h) share the micro-batches of a step:
-// number
-// i is computed by process i mod W, with the random numbers it has in one process; gradients are
-// added up, and every process takes the same step. The result is that of one process but for the
-// order of sums, and a run may be resumed by another number of them. The first process alone
+// number i is computed by process i mod W, with the random numbers it has in one process; gradients
+// are added up, and every process takes the same step. The result is that of one process but for
+// the order of sums, and a run may be resumed by another number of them. The first process alone
 // writes, evaluates and calls the hooks evaluate, keep_best, progress and notice. All check that
 // they hold the same settings, data and parameters at the start and before every checkpoint; they
 // stop at the same step when one of them is asked to. The folder must be one that all can read.

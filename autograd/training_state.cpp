@@ -1,5 +1,4 @@
 // Where a run stands, in every process: settings, checkpoints, exact resume.
-// process.
 #include <chrono>
 #include <cmath>
 #include <string_view>

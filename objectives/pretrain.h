@@ -55,13 +55,14 @@ struct PretrainOptions {
   int64_t duplicates = 0;          // 0 = new masks every epoch; n = n static maskings in turn
 
   // ── sequences and batches ──
-  int64_t max_tokens = 128;  // longest sequence, special tokens included, without stages
-  std::vector<PretrainStage> stages = {};  // in turn
-  int64_t batch_tokens = 4096;             // of a micro-batch
-  int64_t accumulate = 1;                  // micro-batches of a step
-  int64_t block_bytes = 16 << 20;          // of text that is shuffled together
-  double held_out = 0.02;                  // share of the documents that only measure
-  int64_t held_out_tokens = 65536;         // of them, at most
+  int64_t max_tokens = 128;         // longest sequence, special tokens included
+  int64_t batch_tokens = 4096;      // of a micro-batch
+  int64_t accumulate = 1;           // micro-batches of a step
+  int64_t block_bytes = 16 << 20;   // of text that is shuffled together
+  double held_out = 0.02;           // share of the documents that only measure
+  int64_t held_out_tokens = 65536;  // of them, at most
+  // In place of max_tokens: parts of the steps, in turn, each with a length of its own.
+  std::vector<PretrainStage> stages = {};
 
   // ── training ──
   int64_t steps = 10000;
