@@ -60,6 +60,8 @@ Json run(const Options& o, Command& command) {
   if (o.model.empty() == (o.architecture.empty() || o.vocab.empty())) {
     throw UsageError("expected either --model, or --architecture and --vocab");
   }
+  if (!o.stages.empty() && command.given("--max-length"))
+    throw UsageError("expected either --max-length or --stages");
   PretrainOptions job = job_of(o, command.seed);
   ProgressDisplay display("pretrain");
   const std::unique_ptr<Communicator> processes = join_processes(command, display);

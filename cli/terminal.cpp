@@ -38,6 +38,7 @@ std::string bar(double fraction) {
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  std::signal(SIGUSR1, on_interrupt);
 }
 
 std::string printable(std::string_view text) {

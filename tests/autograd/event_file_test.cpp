@@ -4,10 +4,15 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstring>
+#include <vector>
 
+#include "autograd/trainer.h"
 #include "tensor/file.h"
+#include "tensor/ops.h"
 #include "tests/expect_error.h"
 #include "tests/scratch_folder.h"
 
@@ -47,6 +52,59 @@ TEST_F(EventFileTest, EveryStartHasAFileOfItsOwnInOrder) {
     EXPECT_GT(name, before);
     before = name;
   }
+}
+
+// The files of a folder, in order of their names.
+std::vector<fs::path> event_files(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().filename().string().starts_with("events.")) files.push_back(entry.path());
+  std::ranges::sort(files);
+  return files;
+}
+
+int64_t records_of(const fs::path& file) {
+  const std::string bytes = read_file(file, 1 << 20);
+  int64_t records = 0;
+  for (size_t at = 0; at < bytes.size(); ++records) {
+    uint64_t length = 0;
+    std::memcpy(&length, bytes.data() + at, sizeof length);
+    at += 16 + length;
+  }
+  return records;
+}
+
+// One record names the form, one stands for each line of the log, and after a resume one says where
+// it goes on.
+TEST_F(EventFileTest, EveryStartOfATrainingWritesItsPartOfTheLog) {
+  Parameters parameters;
+  parameters.add("w", full(Shape{2}, 1));
+  TrainingHooks hooks;
+  hooks.loss = [&](int64_t, const Random&) -> MicroLoss {
+    return {.loss = sum(square(parameters.at("w").value)), .metrics = {{"rows", 2}}};
+  };
+  hooks.evaluate = [](int64_t) { return Evaluation{.score = 1, .metrics = {{"accuracy", 0.5}}}; };
+  const auto train_until = [&](int64_t steps, bool resume) {
+    Optimizer optimizer(parameters);
+    train(parameters, optimizer, {.decay = Decay::constant},
+          {.steps = steps,
+           .evaluate_every = 4,
+           .folder = folder_,
+           .event_file = true,
+           .resume = resume},
+          hooks);
+  };
+  train_until(12, false);
+  ASSERT_EQ(event_files(folder_).size(), 1u);
+  EXPECT_EQ(records_of(event_files(folder_)[0]), 1 + 12 + 3);
+  const std::string bytes = read_file(event_files(folder_)[0], 1 << 20);
+  for (const char* tag : {"training/loss", "training/rows", "training/learning_rate",
+                          "evaluation/accuracy", "evaluation/score"}) {
+    EXPECT_NE(bytes.find(tag), std::string::npos) << tag;
+  }
+  train_until(20, true);
+  ASSERT_EQ(event_files(folder_).size(), 2u);
+  EXPECT_EQ(records_of(event_files(folder_)[1]), 2 + 8 + 2);
 }
 
 TEST_F(EventFileTest, WhatCannotBeWrittenIsAnError) {

@@ -153,7 +153,7 @@ TEST_F(Wiring, Pretrain) {
                rows);
   expect_complete("pretrain", rows,
                   {"--text", "--model", "--architecture", "--vocab", "--dictionary", "--resume",
-                   "--recompute"});
+                   "--recompute", "--stages", "--save-at", "--tensorboard"});
 }
 
 TEST_F(Wiring, TaskTrainings) {

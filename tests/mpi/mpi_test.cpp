@@ -132,10 +132,11 @@ TEST_F(Mpi, AllStopAtTheSameStepAndAnotherNumberOfProcessesGoesOn) {
   ASSERT_EQ(train(0, "straight", options).status, 0);
   std::string start = command(4, "$INK", "stopped", options);
   start.insert(start.size() - 1, " &");
+  start.erase(0, start.find(INK_MPIRUN));  // $! should be mpirun itself
   const Finished f =
       shell(start +
             "until [ -d stopped/training/checkpoint-00000020 ]; do sleep 0.01; done\n"
-            "kill -TERM $!\nwait $!\n");
+            "kill -USR1 $!\nwait $!\n");
   EXPECT_NE(f.status, 0);
   EXPECT_EQ(count(f.error, "stopped after a checkpoint"), 1u) << f.error;
   const Finished rest = train(0, "stopped", options + " --resume");
