@@ -8,6 +8,7 @@
 #include <bit>
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 
 #include "tensor/error.h"
 #include "tensor/file.h"
@@ -74,12 +75,12 @@ uint32_t crc32c(std::string_view bytes) {
 }
 
 EventFile::EventFile(const std::filesystem::path& folder, int64_t resumed_at, double wall_time) {
-  const std::string start = "events.out.tfevents." + std::to_string(std::llround(wall_time));
+  const auto second = static_cast<long long>(std::floor(wall_time));
   // Several starts within a second: the next free number.
   for (int number = 0; descriptor_ < 0; ++number) {
-    const std::string digits = std::to_string(number);
-    path_ = folder / (start + ".inkstone." +
-                      std::string(digits.size() < 3 ? 3 - digits.size() : 0, '0') + digits);
+    char name[64];
+    std::snprintf(name, sizeof name, "events.out.tfevents.%010lld.inkstone.%03d", second, number);
+    path_ = folder / name;
     descriptor_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
     if (descriptor_ < 0 && errno != EEXIST)
       fail("cannot create the event file ", path_.string(), ": ", reason(errno));

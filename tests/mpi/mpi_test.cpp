@@ -59,12 +59,6 @@ class Mpi : public Cli {
 #endif
 };
 
-size_t count(const std::string& text, const std::string& part) {
-  size_t found = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-  return found;
-}
-
 #ifdef INK_TEST_NO_MPIRUN
 
 TEST_F(Mpi, IsLeftOut) { GTEST_SKIP() << "no training in several processes: " INK_TEST_NO_MPIRUN; }
@@ -85,6 +79,12 @@ TEST_F(Mpi, ABuildWithoutItDoesNotTrainTwice) {
 #endif
 
 #else
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
 
 TEST_F(Mpi, TwoAndFourProcessesEqualOne) {
   const std::string options = "--steps 100 --evaluate-every 25 --save-at 50";
