@@ -1,8 +1,11 @@
 // Gradient sums over micro-batches, their global norm √Σ‖g‖², and clipping.
 #include "autograd/gradient_sum.h"
 
+#include <algorithm>
 #include <cmath>
+#include <string>
 
+#include "tensor/json.h"
 #include "tensor/update.h"
 
 namespace ink {
@@ -44,6 +47,66 @@ double GradientSum::norm(const Parameters& parameters) const {
     squares += square;
   }
   return std::sqrt(squares) / weight_;
+}
+
+void GradientSum::sum_over(Communicator& processes, const Parameters& parameters, double unit) {
+  if (processes.size() == 1) return;
+  check(parameters.size() == sums_.size(), "gradient sum: made for ", sums_.size(),
+        " parameters, got ", parameters.size());
+  weight_ *= unit;
+  if (unit != 1) {
+    for (Tensor& sum : sums_)
+      if (sum) scale_in_place(sum, unit);
+  }
+  const std::vector<bool> defined = defined_anywhere(processes);
+  write_flat(defined, parameters);
+  processes.sum(flat_);
+  read_flat(defined, parameters);
+}
+
+// And adds up the weights.
+std::vector<bool> GradientSum::defined_anywhere(Communicator& processes) {
+  std::string mine;
+  for (const Tensor& sum : sums_) mine += sum ? '1' : '0';
+  const Json message = Json::make_object({{"defined", mine}, {"weight", weight_}});
+  std::vector<bool> defined(sums_.size());
+  weight_ = 0;
+  for (const std::string& text : processes.gather(message.to_string())) {
+    const Json theirs = parse_json(text, "a message of another process");
+    const std::string& marks = theirs.string("defined");
+    check(marks.size() == sums_.size(), "gradient sum: made for ", sums_.size(),
+          " parameters, another process has ", marks.size());
+    for (size_t i = 0; i < marks.size(); ++i) defined[i] = defined[i] || marks[i] == '1';
+    weight_ += theirs.real("weight");
+  }
+  return defined;
+}
+
+void GradientSum::write_flat(const std::vector<bool>& defined, const Parameters& parameters) {
+  flat_.clear();
+  size_t i = 0;
+  for (const Parameter& p : parameters) {
+    const Tensor& sum = sums_[i];
+    if (!defined[i++]) continue;
+    const auto size = static_cast<size_t>(p.value.size());
+    check(p.value.dtype() == Dtype::f32, "gradient sum: processes exchange gradients in f32, '",
+          p.name, "' is ", name_of(p.value.dtype()));
+    flat_.resize(flat_.size() + size);
+    if (sum) std::copy_n(contiguous(sum).data<float>(), size, flat_.end() - p.value.size());
+  }
+}
+
+// Into tensors of their own: two parameters may have been given the same one as gradient.
+void GradientSum::read_flat(const std::vector<bool>& defined, const Parameters& parameters) {
+  const float* next = flat_.data();
+  size_t i = 0;
+  for (const Parameter& p : parameters) {
+    Tensor& sum = sums_[i];
+    if (!defined[i++]) continue;
+    sum = Tensor(p.value.shape());
+    std::copy_n(next, p.value.size(), sum.data<float>());
+    next += p.value.size();
+  }
 }
 
 void GradientSum::clear() {

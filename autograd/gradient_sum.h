@@ -17,6 +17,7 @@
 #include <span>
 #include <vector>
 
+#include "autograd/communicator.h"
 #include "autograd/tape.h"
 #include "tensor/parameters.h"
 
@@ -30,6 +31,13 @@ class GradientSum {
   // that they can be changed in place. weight ≥ 0; with 0 nothing is added.
   void add(const Parameters& parameters, Gradients& gradients, double weight = 1);
 
+  // Adds up the sums of all processes, in order of rank, so that all of them hold the same bits.
+  // The
+  // weights of this process are multiplied by `unit` first, where they were taken relative to
+  // something of its own. A parameter without a gradient anywhere stays without; with one process
+  // nothing happens. Gradients are f32 then; others are an Error.
+  void sum_over(Communicator& processes, const Parameters& parameters, double unit = 1);
+
   // One for each parameter, in order; undefined where the losses do not depend on it.
   std::span<const Tensor> gradients() const { return sums_; }
   double weight() const { return weight_; }  // Σ wᵢ
@@ -41,7 +49,12 @@ class GradientSum {
   void clear();
 
  private:
+  // Through one array of all gradients: one exchange rather than one for each parameter.
+  std::vector<bool> defined_anywhere(Communicator& processes);
+  void write_flat(const std::vector<bool>& defined, const Parameters& parameters);
+  void read_flat(const std::vector<bool>& defined, const Parameters& parameters);
   std::vector<Tensor> sums_;
+  std::vector<float> flat_;  // kept for the next step
   double weight_ = 0;
 };
 

@@ -14,11 +14,19 @@
 //   const TrainingResult result = train(parameters, optimizer, schedule, {.steps = 1000}, hooks);
 //
 // Exact resume. There is no generator state: micro-batch i of step s draws from
-// Random(seed).split(kStepsStream).split(s).split(i), and the data of a step should likewise follow
+// Random(seed).split("steps").split(s).split(i), and the data of a step should likewise follow
 // from (seed, position). With `folder` set, training writes a log (log.jsonl) and checkpoints
 // there; with `resume` it continues from the newest valid checkpoint, and ends with the same bits
 // as a run that was never interrupted. Without `resume`, a folder that already holds checkpoints is
 // an Error.
+//
+// Several processes (`processes`, autograd/communicator.h) share the micro-batches of a step:
+// number i is computed by process i mod W, with the random numbers it has in one process; gradients
+// are added up, and every process takes the same step. The result is that of one process but for
+// the order of sums, and a run may be resumed by another number of them. The first process alone
+// writes, evaluates and calls the hooks evaluate, keep_best, progress and notice. All check that
+// they hold the same settings, data and parameters at the start and before every checkpoint; they
+// stop at the same step when one of them is asked to. The folder must be one that all can read.
 //
 // Errors: a loss or gradient that is not finite raises Error naming the step (and the
 // parameter); parameters are those before the step, checkpoints are untouched. Exceptions of
@@ -30,8 +38,9 @@
 #include <functional>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "autograd/communicator.h"
+#include "autograd/metrics.h"
 #include "autograd/optimizer.h"
 #include "autograd/schedule.h"
 #include "tensor/json.h"
@@ -41,24 +50,15 @@
 
 namespace ink {
 
-// Streams of randomness of a run: everything that draws from its seed has one of its own.
-enum RunStream : uint64_t {
-  kStepsStream,        // what a step draws: dropout
-  kWeightsStream,      // random weights of the model, or of a new head
-  kProjectionsStream,  // random weights between a student and its teacher
-  kDataStream,         // order and corruption of what is trained on
-};
-
-using Metrics = std::vector<std::pair<std::string, double>>;
-
 struct TrainerOptions {
   int64_t steps = 0;                  // optimizer steps in all, those before a resume included
-  int64_t accumulate = 1;             // micro-batches in a step
+  int64_t accumulate = 1;             // micro-batches in a step, at least one for each process
   double clip_norm = 1.0;             // longest gradient (global norm); 0 = never clipped
   uint64_t seed = 1;                  // of the random numbers handed to the loss
   int64_t log_every = 1;              // steps averaged in a line of the log
   int64_t evaluate_every = 0;         // steps; 0 = only after the last one
   std::filesystem::path folder = {};  // of log and checkpoints; empty = neither
+  bool event_file = false;            // TensorBoard's, beside the log (autograd/event_file.h)
   int64_t checkpoint_every = 0;       // steps; 0 = only at the end and when stopped
   int64_t keep_checkpoints = 2;       // newest ones kept
   // Continue from the newest valid checkpoint in `folder`, if any. It must have been written with
@@ -66,6 +66,7 @@ struct TrainerOptions {
   bool resume = false;
   // Set by another thread or a signal handler: checkpoint, then return.
   const std::atomic<bool>* stop = nullptr;
+  Communicator* processes = nullptr;  // that train together; null = this one alone
 };
 
 // What the loss function returns for one micro-batch. With weight = rows that count in the mean

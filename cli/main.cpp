@@ -10,6 +10,7 @@
 #include <new>
 
 #include "cli/lines.h"
+#include "cli/processes.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "tensor/keys.h"
@@ -102,8 +103,8 @@ int main(int argc, char** argv) {
 #ifdef SIGXFSZ
   std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit becomes an error message
 #endif
-  const auto say = [&](const std::string& message) {
-    ink::cli::notice(ink::cli::with_verb(arguments, message));
+  const auto say = [&](const std::string& message, int status = 1) {
+    ink::cli::say_and_end(ink::cli::with_verb(arguments, message), status);
   };
   try {
     return ink::cli::run(arguments);
@@ -111,7 +112,7 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_DFL);  // ends as every filter does
     std::raise(SIGPIPE);
   } catch (const ink::cli::UsageError& error) {
-    say(error.what());
+    say(error.what(), 2);
     return 2;
   } catch (const ink::Error& error) {
     say(error.message());

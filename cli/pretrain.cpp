@@ -10,6 +10,8 @@
 #include "cli/lines.h"
 #include "cli/model_option.h"
 #include "cli/objective_names.h"
+#include "cli/processes.h"
+#include "cli/stages.h"
 #include "cli/task_options.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -20,7 +22,8 @@ namespace {
 
 struct Options {
   ObjectiveOptions objective;
-  std::string model, architecture, vocab, dictionary, out, optimizer = "adamw", schedule = "linear";
+  std::string model, architecture, vocab, dictionary, out, stages, save_at, optimizer = "adamw",
+                                                                            schedule = "linear";
   std::vector<std::string> text;
   double warmup = 0.1;
   bool no_bias_correction = false, cased = false;
@@ -47,6 +50,7 @@ PretrainOptions job_of(const Options& o, const Command& command) {
   job.optimizer.kind = optimizer_from(o.optimizer);
   job.optimizer.bias_correction = !o.no_bias_correction;
   job.seed = static_cast<uint64_t>(command.seed);
+  job.save_at = steps_from(o.save_at, "--save-at");
   job.stop = &interrupted;
   return job;
 }
@@ -55,23 +59,29 @@ Json run(const Options& o, Command& command) {
   if (o.model.empty() == (o.architecture.empty() || o.vocab.empty())) {
     throw UsageError("expected either --model, or --architecture and --vocab");
   }
+  if (!o.stages.empty() && command.given("--max-length"))
+    throw UsageError("expected either --max-length or --stages");
   PretrainOptions job = job_of(o, command);
+  ProgressDisplay display("pretrain");
+  const std::unique_ptr<Communicator> processes = join_processes(command, display);
+  job.processes = processes.get();
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
   const ModelConfig config = config_of(o, tokenizer);
   job.max_tokens = length_for(o.job.max_tokens, config.longest());
+  job.stages = stages_from(o.stages, config.longest());
   if (job.objective.task == TokenTask::mac) {
     job.objective.similar =
         std::make_shared<const SimilarWords>(similar_words_of(o.objective, tokenizer));
   }
   const std::optional<Segmenter> segmenter = segmenter_for(job.objective, o.dictionary);
   catch_interrupts();
-  ProgressDisplay display("pretrain");
   const PretrainResult result =
       pretrain(config, tokenizer, segmenter ? &*segmenter : nullptr, job,
                {.progress = [&](const Progress& p) { display.show(p); },
                 .notice = [&](const std::string& sentence) { display.say(sentence); }});
   const bool finished = result.training.status == TrainingResult::Status::finished;
-  if (!finished) command.status = say_stopped(display);
+  if (!finished) command.status = processes->is_first() ? say_stopped(display) : stopped_status();
+  if (!processes->is_first()) return Json();
   Json json = Json::make_object({{"status", finished ? "finished" : "interrupted"},
                                  {"step", result.training.step},
                                  {"parameters", result.parameters},
@@ -110,8 +120,11 @@ Action declare_pretrain(Command& command) {
                  "0 = new masks every epoch; n = n static maskings in turn");
   command.section("Batches");
   declare_length(command, job.max_tokens);
+  command.text("--stages", o->stages,
+               "or lengths in turn, each for a share of the steps: 128:0.9,512:0.1");
   command.option("--batch-tokens", job.batch_tokens, "tokens of a micro-batch", kOneOrMore);
-  command.option("--accumulate", job.accumulate, "micro-batches of a step", kOneOrMore);
+  command.option("--accumulate", job.accumulate,
+                 "micro-batches of a step, dealt out over the processes", kOneOrMore);
   command.option("--held-out", job.held_out, "share of the documents that only measure", kShare);
   command.option("--held-out-tokens", job.held_out_tokens, "of them, tokens at most");
   command.section("Training");
@@ -131,6 +144,8 @@ Action declare_pretrain(Command& command) {
   command.option("--checkpoint-every", job.checkpoint_every,
                  "steps; 0 = when stopped and at the end");
   command.option("--keep-checkpoints", job.keep_checkpoints, "newest ones kept", kOneOrMore);
+  command.text("--save-at", o->save_at, "steps whose model stays, in --out/step-N: 1000,3000");
+  command.flag("--tensorboard", job.event_file, "write event files for TensorBoard, too");
   command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");
   command.require("--text");
   command.require("--out");

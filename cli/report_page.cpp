@@ -52,8 +52,28 @@ Series series_of(const std::vector<Json>& log, const std::string& key,
 
 std::string card(const std::string& svg) { return "<div class='card'>" + svg + "</div>\n"; }
 
-// Training curves of a run: loss (also on held-out examples), learning rate, gradient norm, and
-// accuracy where it was evaluated.
+// The accuracies that were evaluated, each a curve of its own: those of a pre-training are of
+// tokens and, with a pair task, of pairs.
+std::vector<Series> accuracies_of(const std::vector<Json>& log) {
+  std::vector<Series> all;
+  for (const Json& line : log) {
+    const Json* evaluation = line.find("evaluation");
+    if (!evaluation || !evaluation->is_object()) continue;
+    for (const auto& [name, value] : evaluation->members()) {
+      const bool known = std::ranges::count(all, name, &Series::name) > 0;
+      if (name.ends_with("accuracy") && !known) all.push_back(series_of(log, name, "evaluation"));
+    }
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    all[i].markers = true;
+    all[i].colour = static_cast<int>((4 + i) % 6);
+    std::ranges::replace(all[i].name, '_', ' ');
+  }
+  return all;
+}
+
+// Training curves of a run: loss (also on held-out examples), learning rate, gradient norm, the
+// length of sequences where there were stages, and accuracies where they were evaluated.
 std::string curves_of(const ReportedRun& run) {
   Series loss = series_of(run.log, "loss");
   loss.name = "training";
@@ -74,12 +94,14 @@ std::string curves_of(const ReportedRun& run) {
                      card(line_chart(losses, {.title = "loss", .x_label = "step"})) +
                      card(line_chart({rate}, {.title = "learning rate", .x_label = "step"})) +
                      card(line_chart({norm}, {.title = "gradient norm", .x_label = "step"}));
-  Series accuracy = series_of(run.log, "accuracy", "evaluation");
-  if (!accuracy.y.empty()) {
-    accuracy.markers = true;
-    accuracy.colour = 4;
+  const Series length = series_of(run.log, "max_tokens");
+  if (!length.y.empty()) {
+    html += card(line_chart({length}, {.title = "longest sequence in tokens", .x_label = "step"}));
+  }
+  const std::vector<Series> accuracies = accuracies_of(run.log);
+  if (!accuracies.empty()) {
     html +=
-        card(line_chart({accuracy}, {.title = "accuracy on held-out examples", .x_label = "step"}));
+        card(line_chart(accuracies, {.title = "accuracy on held-out examples", .x_label = "step"}));
   }
   return html + "</div>\n";
 }

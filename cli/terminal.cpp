@@ -38,6 +38,7 @@ std::string bar(double fraction) {
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  std::signal(SIGUSR1, on_interrupt);
 }
 
 std::string printable(std::string_view text) {
@@ -112,7 +113,9 @@ void ProgressDisplay::say(const std::string& sentence) {
 
 int say_stopped(ProgressDisplay& display) {
   display.say("stopped after a checkpoint; the same command with --resume goes on");
-  return 128 + interrupting_signal;
+  return stopped_status();
 }
+
+int stopped_status() { return 128 + interrupting_signal; }
 
 }  // namespace ink::cli

@@ -9,7 +9,8 @@
 
 namespace ink::cli {
 
-// Set by SIGINT and SIGTERM once catch_interrupts() was called; a second one ends the process.
+// Set by SIGINT, SIGTERM and SIGUSR1 (which mpirun and batch systems hand on and do not follow by a
+// kill) once catch_interrupts() was called; a second one ends the process.
 extern std::atomic<bool> interrupted;
 void catch_interrupts();
 
@@ -37,8 +38,9 @@ class ProgressDisplay {
 };
 
 // Says that a training has stopped and how it goes on; returns the status of the process,
-// 130 or 143 as the shell says of one that a signal has ended.
+// 128 + the signal, as the shell says of one that a signal has ended.
 int say_stopped(ProgressDisplay& display);
+int stopped_status();  // that status without a word
 
 // "1.2 k", "34.5 M"
 std::string with_unit(double value);

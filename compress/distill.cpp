@@ -28,7 +28,7 @@ Model make_student(const DistillOptions& options, const Session& teacher) {
   if (!from.layers_from_teacher.empty())
     return model_from_layers(teacher.model(), from.layers_from_teacher);
   const Heads heads{.classification = true};  // the pooler too, where it is read
-  const Random random = Random(options.fit.seed).split(kWeightsStream);
+  const Random random = Random(options.fit.seed).split("weights");
   const std::vector<std::string>& labels = teacher.model().config.labels;
   if (!from.folder.empty()) {
     LoadOptions load{
@@ -164,7 +164,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   const Teacher teacher(session, train, config);
   const DistillationLoss loss(
       config,
-      Scope(student.parameters, random_values(Random(options.fit.seed).split(kProjectionsStream))));
+      Scope(student.parameters, random_values(Random(options.fit.seed).split("projections"))));
 
   FitHooks fit_hooks;
   fit_hooks.fingerprint = fingerprint_of("distill", student.config, tokenizer, options.max_length);

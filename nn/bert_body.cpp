@@ -32,7 +32,7 @@ Tensor BertBody::embed(const Packed& batch, const Random* random) const {
   if (segment) x = add(x, (*segment)(batch.segments));
   const Tensor places = slice(position.table.value, 0, first_position, first_position + longest);
   x = dropout_if(random, norm(x, embedding(places, batch.positions)), embedding_dropout,
-                 kEmbeddingsStream);
+                 "embeddings");
   return projection ? (*projection)(x) : x;  // (N, C)
 }
 

@@ -4,13 +4,6 @@
 #include <algorithm>
 
 namespace ink {
-namespace {
-
-// Streams of randomness inside a layer.
-enum Stream : uint64_t { kProbabilities, kAttentionOutput, kLayerOutput };
-
-}  // namespace
-
 SelfAttention::SelfAttention(const Scope& layer, const LayerNames& names, const ModelConfig& c,
                              int64_t heads_)
     : heads(heads_),
@@ -29,13 +22,13 @@ Tensor SelfAttention::operator()(const Tensor& x, const Tensor& offsets, const R
   if (inputs) *inputs = {q, k, v};
   Tensor mixed = v;  // without heads it is (N, 0), and the output is its bias
   if (heads > 0) {
-    const Random stream = random ? random->split(kProbabilities) : Random(0);
+    const Random stream = random ? random->split("probabilities") : Random(0);
     mixed = attention(q, k, v, offsets,
                       {.heads = heads,
                        .dropout = random ? probability_dropout : 0,
                        .random = random ? &stream : nullptr});
   }
-  return norm(dropout_if(random, output(mixed), output_dropout, kAttentionOutput), x);
+  return norm(dropout_if(random, output(mixed), output_dropout, "attention output"), x);
 }
 
 EncoderLayer::EncoderLayer(const Scope& layer, const LayerNames& names, const ModelConfig& c,
@@ -51,7 +44,7 @@ Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& offsets, const Ra
                                 AttentionInputs* inputs) const {
   const Tensor y = attention(x, offsets, random, inputs);  // (N, C)
   const Tensor z = output(intermediate(y, activation));    // (N, C)
-  return norm(dropout_if(random, z, output_dropout, kLayerOutput), y);
+  return norm(dropout_if(random, z, output_dropout, "layer output"), y);
 }
 
 Encoder::Encoder(const Scope& body, const ModelConfig& c) {
@@ -96,7 +89,7 @@ Encoded run_layers(const Tensor& embedded, size_t count, const EncoderOptions& o
     // inputs.
     const auto run = [layer, x, random = options.random ? *options.random : Random(0),
                       training = options.random != nullptr, i](AttentionInputs* keep) {
-      const Random stream = random.split(kLayersStream).split(i);
+      const Random stream = random.split("layers").split(i);
       return layer(i, x, training ? &stream : nullptr, keep);
     };
     x = options.run_layer ? options.run_layer([run] { return run(nullptr); })

@@ -118,10 +118,10 @@ SummaryScores::SummaryScores(const Scope& root, const ClassifierNames& names, co
 Tensor SummaryScores::operator()(const Tensor& summary, const Random* random) const {
   Tensor x = summary;
   if (dense) {
-    if (dropout_before_dense) x = dropout_if(random, x, dropout_probability, kBeforeDenseStream);
+    if (dropout_before_dense) x = dropout_if(random, x, dropout_probability, "before dense");
     x = (*dense)(x, activation);
   }
-  return classes(dropout_if(random, x, dropout_probability, kClassificationStream));
+  return classes(dropout_if(random, x, dropout_probability, "classification"));
 }
 
 ClassificationHead::ClassificationHead(const Scope& root, const ModelConfig& c)
@@ -162,7 +162,7 @@ TaggingHead::TaggingHead(const Scope& scope, const ModelConfig& c)
       dropout_probability(c.tagging_dropout.value_or(head_dropout(c))) {}
 
 Tensor TaggingHead::logits(const Tensor& hidden, const Random* random) const {
-  return classifier(dropout_if(random, hidden, dropout_probability, kTaggingStream));
+  return classifier(dropout_if(random, hidden, dropout_probability, "tagging"));
 }
 
 Tensor TaggingHead::loss(const Tensor& logits, const Tensor& labels) const {
@@ -189,7 +189,7 @@ SpanHead::SpanHead(const Scope& scope, const ModelConfig& c)
       dropout_probability(c.span_dropout) {}
 
 Tensor SpanHead::logits(const Tensor& hidden, const Random* random) const {
-  return classifier(dropout_if(random, hidden, dropout_probability, kSpanStream));
+  return classifier(dropout_if(random, hidden, dropout_probability, "span"));
 }
 
 Tensor SpanHead::loss(const Tensor& logits, const Tensor& offsets, const Tensor& starts,
@@ -215,10 +215,10 @@ Tensor PositionHead::scores(const Tensor& hidden, const Tensor& offsets, const T
                             const Random* random) const {
   const Tensor transformed = dense(gather_rows(hidden, rows), activation);  // (M, C)
   const Tensor queries =
-      norm(dropout_if(random, transformed, dropout_probability, kPositionStream));  // (M, C)
-  const Tensor tokens = rectangle(offsets);                                         // (B, T)
-  const Tensor q = to_rectangle(queries, rectangle(starts_of(rows, offsets)), 0);   // (B, R, C)
-  const Tensor k = to_rectangle(hidden, tokens, 0);                                 // (B, T, C)
+      norm(dropout_if(random, transformed, dropout_probability, "position"));      // (M, C)
+  const Tensor tokens = rectangle(offsets);                                        // (B, T)
+  const Tensor q = to_rectangle(queries, rectangle(starts_of(rows, offsets)), 0);  // (B, R, C)
+  const Tensor k = to_rectangle(hidden, tokens, 0);                                // (B, T, C)
   const int64_t B = tokens.dim(0), T = tokens.dim(1), N = hidden.dim(0);
   Tensor absent(Shape{B, 1, T}, hidden.dtype());
   for (int64_t i = 0; i < B * T; ++i) {

@@ -40,7 +40,7 @@ Tensor LayerNorm::operator()(const Tensor& x, const Tensor& residual) const {
 Embedding::Embedding(const Scope& scope, int64_t rows, int64_t channels, double deviation)
     : table(scope.param("weight", {rows, channels}, Initial::normal(deviation))) {}
 
-Tensor dropout_if(const Random* random, const Tensor& x, double p, uint64_t stream) {
+Tensor dropout_if(const Random* random, const Tensor& x, double p, std::string_view stream) {
   return random && p > 0 ? dropout(x, p, random->split(stream)) : x;
 }
 

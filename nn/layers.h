@@ -2,6 +2,7 @@
 // and nothing else.
 #pragma once
 #include <memory>
+#include <string_view>
 
 #include "nn/scope.h"
 #include "tensor/gemm.h"
@@ -52,23 +53,8 @@ struct Embedding {
   Tensor operator()(const Tensor& ids) const { return embedding(table.value, ids); }
 };
 
-// Streams of randomness of one step: whatever draws in a body or a head has a number of its own.
-// Layer i takes kLayersStream, then i, and numbers its own streams from 0.
-enum StepStream : uint64_t {
-  kEmbeddingsStream,
-  kLayersStream,
-  kClassificationStream,
-  kBeforeDenseStream,
-  kTaggingStream,
-  kSpanStream,
-  kPositionStream,
-  kDistancesStream,
-  kOutputStream,
-  kQueryStream,
-  kQueryOutputStream,
-};
-
-// dropout(x, p) while training, x otherwise. Training is being handed a source of randomness.
-Tensor dropout_if(const Random* random, const Tensor& x, double p, uint64_t stream);
+// dropout(x, p) while training, x otherwise. Training is being handed a source of randomness, that
+// of a step or of a layer in it, of which this dropout takes the stream of its name.
+Tensor dropout_if(const Random* random, const Tensor& x, double p, std::string_view stream);
 
 }  // namespace ink

@@ -6,9 +6,6 @@
 namespace ink {
 namespace {
 
-// Streams of randomness inside a layer.
-enum Stream : uint64_t { kProbabilities, kAttentionOutput, kLayerOutput };
-
 constexpr double kTorchEpsilon = 1e-5;  // of the layer norms that are made without config.json's
 
 std::optional<NormedLinear> bottleneck(const Scope& scope, const ModelConfig& c, bool wanted) {
@@ -104,13 +101,13 @@ Tensor MobileBertLayer::attend(const Tensor& h, const Tensor& l, const Tensor& o
     shared = narrow_shared->norm(narrow_shared->dense(h));
   const Tensor q = query(shared), k = key(shared), v = value(values_narrow ? l : h);
   if (inputs) *inputs = {q, k, v};
-  const Random stream = random ? random->split(kProbabilities) : Random(0);
+  const Random stream = random ? random->split("probabilities") : Random(0);
   const Tensor mixed = attention(q, k, v, offsets,
                                  {.heads = heads,
                                   .dropout = random ? probability_dropout : 0,
                                   .random = random ? &stream : nullptr});
   Tensor out = attention_output.dense(mixed);
-  if (!widen) out = dropout_if(random, out, output_dropout, kAttentionOutput);
+  if (!widen) out = dropout_if(random, out, output_dropout, "attention output");
   return attention_output.norm(out, l);
 }
 
@@ -121,11 +118,11 @@ Tensor MobileBertLayer::operator()(const Tensor& h, const Tensor& offsets, const
   for (size_t i = 0; i < outputs.size(); ++i) {
     Tensor out = outputs[i].dense(intermediates[i](y, activation));
     const bool last = i + 1 == outputs.size();
-    if (last && !widen) out = dropout_if(random, out, output_dropout, kLayerOutput);
+    if (last && !widen) out = dropout_if(random, out, output_dropout, "layer output");
     y = outputs[i].norm(out, y);
   }
   if (!widen) return y;
-  return widen->norm(dropout_if(random, widen->dense(y), output_dropout, kLayerOutput), h);
+  return widen->norm(dropout_if(random, widen->dense(y), output_dropout, "layer output"), h);
 }
 
 // ── body ────────────────────────────────────────────────────────────────────────────────────────
@@ -159,7 +156,7 @@ Tensor MobileBertBody::embed(const Packed& batch, const Random* random) const {
     x = concat({neighbours(x, batch.offsets, 1), x, neighbours(x, batch.offsets, -1)}, 1);
   if (trigram || x.dim(1) != position.table.value.dim(1)) x = transformation(x);
   x = norm(add(add(x, position(batch.positions)), segment(batch.segments)));
-  return dropout_if(random, x, embedding_dropout, kEmbeddingsStream);
+  return dropout_if(random, x, embedding_dropout, "embeddings");
 }
 
 Encoded MobileBertBody::operator()(const Packed& batch, const EncoderOptions& options) const {

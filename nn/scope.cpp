@@ -8,13 +8,6 @@
 namespace ink {
 namespace {
 
-// FNV-1a, to turn a name into the number of a random stream
-uint64_t hash(const std::string& name) {
-  uint64_t h = 0xcbf29ce484222325u;
-  for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return h;
-}
-
 // Element i takes the first of its draws i, i + size, i + 2·size, … that lies within two
 // deviations.
 Tensor truncated_normal(const Shape& shape, double deviation, const Random& random) {
@@ -38,7 +31,7 @@ ValueSource random_values(Random random) {
   return [random](const std::string& name, const Shape& shape, const Initial& initial) {
     switch (initial.kind) {
       case Initial::Kind::normal:
-        return truncated_normal(shape, initial.deviation, random.split(hash(name)));
+        return truncated_normal(shape, initial.deviation, random.split(name));
       case Initial::Kind::ones: return full(shape, 1);
       case Initial::Kind::zeros: break;
     }

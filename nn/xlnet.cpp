@@ -9,9 +9,6 @@
 namespace ink {
 namespace {
 
-// Streams of randomness inside a layer, and that of the layer's query stream.
-enum Stream : uint64_t { kProbabilities, kAttentionOutput, kInner, kLayerOutput, kQuery };
-
 // (T, H·D) → (H, T, D)
 Tensor by_heads(const Tensor& x, int64_t heads) {
   return transpose(reshape(x, {x.dim(0), heads, x.dim(1) / heads}), 0, 1);
@@ -95,7 +92,7 @@ Tensor RelativeSelfAttention::one_sequence(const Tensor& q, const Tensor& k, con
   Tensor scores = scale(add(add(content, places), segment_term),
                         1 / std::sqrt(static_cast<double>(D)));  // (H, T, T)
   if (mask) scores = add(scores, converted(mask, q.dtype()));
-  const Tensor p = dropout_if(random, softmax(scores), dropout, kProbabilities);
+  const Tensor p = dropout_if(random, softmax(scores), dropout, "probabilities");
   return reshape(contiguous(transpose(matmul(p, by_heads(v, H)), 0, 1)), {T, H * D});
 }
 
@@ -116,7 +113,7 @@ Tensor RelativeSelfAttention::operator()(const Tensor& x, const Tensor& seen,
     if (T == 0) continue;
     const auto rows = [&](const Tensor& t) { return slice(t, 0, begin, end); };
     const auto index = static_cast<size_t>(b);
-    const Random stream = random ? random->split(kProbabilities).split(index) : Random(0);
+    const Random stream = random ? random->split("probabilities").split(index) : Random(0);
     sequences.push_back(one_sequence(
         rows(q), rows(k), rows(v), slice(r, 0, longest - T, longest + T - 1),
         context.differences[index], context.masks.empty() ? Tensor() : context.masks[index],
@@ -124,7 +121,7 @@ Tensor RelativeSelfAttention::operator()(const Tensor& x, const Tensor& seen,
   }
   const Tensor mixed = sequences.empty() ? q : concat(sequences, 0);
   const Tensor out = matmul(mixed, matrix(output), false, true);  // (N, C)
-  return norm(dropout_if(random, out, dropout, kAttentionOutput), x);
+  return norm(dropout_if(random, out, dropout, "attention output"), x);
 }
 
 // ── layer ───────────────────────────────────────────────────────────────────────────────────────
@@ -140,8 +137,8 @@ XlnetLayer::XlnetLayer(const Scope& scope, const ModelConfig& c, int64_t heads, 
 Tensor XlnetLayer::operator()(const Tensor& x, const Tensor& seen, const RelativeContext& context,
                               const Random* random, AttentionInputs* inputs) const {
   const Tensor y = attention(x, seen, context, random, inputs);
-  const Tensor z = outer(dropout_if(random, inner(y, activation), dropout, kInner));
-  return norm(dropout_if(random, z, dropout, kLayerOutput), y);
+  const Tensor z = outer(dropout_if(random, inner(y, activation), dropout, "inner"));
+  return norm(dropout_if(random, z, dropout, "layer output"), y);
 }
 
 // ── body ────────────────────────────────────────────────────────────────────────────────────────
@@ -174,13 +171,13 @@ Tensor XlnetBody::distances(const Packed& batch, const Random* random) const {
       r.data<double>()[row * C + C / 2 + t] = std::cos(angle);
     }
   }
-  return dropout_if(random, converted(r, table.dtype()), dropout, kDistancesStream);
+  return dropout_if(random, converted(r, table.dtype()), dropout, "distances");
 }
 
 Encoded XlnetBody::operator()(const Packed& batch, const EncoderOptions& options) const {
   check_packed("model", batch, longest);
   const Random* random = options.random;
-  const Tensor embedded = dropout_if(random, word(batch.ids), dropout, kEmbeddingsStream);
+  const Tensor embedded = dropout_if(random, word(batch.ids), dropout, "embeddings");
   Encoded encoded =
       run_layers(embedded, layers.size(), options,
                  [this, batch, r = distances(batch, random),
@@ -188,7 +185,7 @@ Encoded XlnetBody::operator()(const Packed& batch, const EncoderOptions& options
                      size_t i, const Tensor& x, const Random* drop, AttentionInputs* keep) {
                    return layers[i](x, x, {batch, different, r, {}}, drop, keep);
                  });
-  encoded.hidden = dropout_if(random, encoded.hidden, dropout, kOutputStream);
+  encoded.hidden = dropout_if(random, encoded.hidden, dropout, "output");
   return encoded;
 }
 
@@ -209,18 +206,17 @@ XlnetStreams XlnetBody::two_streams(const Packed& batch, const std::vector<Tenso
     content.masks.push_back(mask_from(visible[b], true));
     query.masks.push_back(mask_from(visible[b], false));
   }
-  Tensor h = dropout_if(random, word(batch.ids), dropout, kEmbeddingsStream);
+  Tensor h = dropout_if(random, word(batch.ids), dropout, "embeddings");
   Tensor g = expand(reshape(query_seed.value, {1, C}), {N, C});
-  g = dropout_if(random, g, dropout, kQueryStream);
+  g = dropout_if(random, g, dropout, "query");
   for (size_t i = 0; i < layers.size(); ++i) {
-    const Random stream = random ? random->split(kLayersStream).split(i) : Random(0);
-    const Random of_query = stream.split(kQuery);
+    const Random stream = random ? random->split("layers").split(i) : Random(0);
+    const Random of_query = stream.split("query");
     const Tensor seen = h;
     h = layers[i](seen, seen, content, random ? &stream : nullptr);
     g = layers[i](g, seen, query, random ? &of_query : nullptr);
   }
-  return {dropout_if(random, h, dropout, kOutputStream),
-          dropout_if(random, g, dropout, kQueryOutputStream)};
+  return {dropout_if(random, h, dropout, "output"), dropout_if(random, g, dropout, "query output")};
 }
 
 Tensor XlnetBody::pool(const Tensor&, const Tensor&) const {

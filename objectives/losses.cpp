@@ -7,7 +7,6 @@ namespace ink {
 namespace {
 
 // Beside the streams of a model (nn/layers.h), which the discriminator draws from.
-constexpr uint64_t kGeneratorStream = 64;
 
 std::vector<LossTerm> losses_of_heads(const Model& model, const PretrainBatch& batch,
                                       const Tensor& hidden, const Random* random) {
@@ -34,7 +33,7 @@ std::vector<LossTerm> losses_of_heads(const Model& model, const PretrainBatch& b
 std::vector<LossTerm> losses_of_both(const PretrainModel& m, const PretrainBatch& batch,
                                      const EncoderOptions& options, const Random& samples) {
   EncoderOptions of_generator = options;
-  const Random stream = options.random ? options.random->split(kGeneratorStream) : Random(0);
+  const Random stream = options.random ? options.random->split("generator") : Random(0);
   if (options.random) of_generator.random = &stream;
   const Tensor rows = gather_rows(hidden_states(*m.generator, batch, of_generator), batch.rows);
   const Tensor logits = m.generator->masked_lm->logits(rows);

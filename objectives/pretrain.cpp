@@ -1,6 +1,7 @@
 // The job: data on its own thread → model → losses → the training loop → model folders.
 #include "objectives/pretrain.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "objectives/losses.h"
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/pretrain_model.h"
+#include "objectives/pretrain_stages.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
@@ -24,7 +26,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kStepsAhead = 4;
-constexpr uint64_t kSamplesStream = 65;  // of a step; beside those of a model (nn/layers.h)
 
 // The micro-batches of one step, and where the data stands behind them.
 struct StepData {
@@ -39,20 +40,24 @@ class Job {
       : tokenizer_(tokenizer),
         options_(options),
         callbacks_(callbacks),
+        processes_(options.processes ? *options.processes : alone()),
+        stages_(options),
         model_(make_pretrain_model(config, options.objective, options.start_from,
-                                   Random(options.seed).split(kWeightsStream))),
+                                   Random(options.seed).split("weights"))),
         data_(options.corpus, tokenizer, segmenter,
-              corruption_of(options.objective, objective_tokens(tokenizer)), data_options(options)),
-        held_out_(data_.held_out()) {
+              corruption_of(options.objective, objective_tokens(tokenizer)),
+              data_options(options, stages_)),
+        held_out_(processes_.is_first() ? data_.held_out() : std::vector<PretrainBatch>()) {
     const ModelConfig& c = model_.model.config;
     check(c.vocab_size == tokenizer.vocabulary().size(), "pre-training: the model has ",
           c.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
-    check(c.longest() >= options.max_tokens, "pre-training: the model reads at most ", c.longest(),
-          " tokens, got max_tokens ", options.max_tokens);
+    check(c.longest() >= stages_.longest(), "pre-training: the model reads at most ", c.longest(),
+          " tokens, got sequences of ", stages_.longest());
     check(!options.recompute || options.objective.task != TokenTask::plm,
           "pre-training: the two streams of plm cannot be computed again; leave out recompute");
     made_of_ = Json::make_object({{"job", "pretrain"},
                                   {"objective", fingerprint_of(options.objective)},
+                                  {"stages", stages_.fingerprint()},
                                   {"data", data_.fingerprint()},
                                   {"architecture", fingerprint_of(c)}});
   }
@@ -60,8 +65,8 @@ class Job {
   PretrainResult run();
 
  private:
-  static PretrainDataOptions data_options(const PretrainOptions& o) {
-    return {.max_tokens = o.max_tokens,
+  static PretrainDataOptions data_options(const PretrainOptions& o, const PretrainStages& stages) {
+    return {.max_tokens = stages.last_length(),
             .batch_tokens = o.batch_tokens,
             .pair_task = o.objective.pair_task,
             .short_probability = o.short_probability,
@@ -77,13 +82,16 @@ class Job {
   void take_step_data();
   void restore(const Json& state);
   void save(const fs::path& folder) { save_pretrain_model(model_, tokenizer_, folder); }
+  void after_step(const Progress& progress);
   void notice(const std::string& sentence) const {
-    if (callbacks_.notice) callbacks_.notice(sentence);
+    if (callbacks_.notice && processes_.is_first()) callbacks_.notice(sentence);
   }
 
   const Tokenizer& tokenizer_;
   const PretrainOptions& options_;
   const PretrainCallbacks& callbacks_;
+  Communicator& processes_;
+  const PretrainStages stages_;
   PretrainModel model_;
   PretrainData data_;  // used by the thread of ahead_ once that runs
   std::vector<PretrainBatch> held_out_;
@@ -97,8 +105,10 @@ class Job {
 
 void Job::take_step_data() {
   if (!ahead_) {
+    int64_t ahead_of = step_;
     ahead_ = std::make_unique<Prefetch<StepData>>(
-        [this]() -> std::optional<StepData> {
+        [this, ahead_of]() mutable -> std::optional<StepData> {
+          data_.set_length(stages_.length_at(ahead_of++));
           StepData step;
           for (int64_t i = 0; i < options_.accumulate; ++i) {
             step.micro_batches.push_back(data_.next());
@@ -121,14 +131,17 @@ void Job::take_step_data() {
 // mean over the whole step, as of one big batch.
 MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
   const int64_t i = micro_batch % options_.accumulate;
-  if (i == 0) take_step_data();
+  if (micro_batch / options_.accumulate == step_) take_step_data();  // the first of a step here
   const PretrainBatch& batch = current_->micro_batches[static_cast<size_t>(i)];
   EncoderOptions encoder{.random = &random};
   if (options_.recompute) encoder.run_layer = recompute;
   model_.refresh();
   MicroLoss out{.tokens = batch.inputs.tokens()};
-  for (const LossTerm& term :
-       pretrain_losses(model_, batch, encoder, random.split(kSamplesStream))) {
+  if (stages_.size() > 1) {
+    const int64_t length = stages_.length_at(micro_batch / options_.accumulate);
+    out.metrics.emplace_back("max_tokens", static_cast<double>(length));
+  }
+  for (const LossTerm& term : pretrain_losses(model_, batch, encoder, random.split("samples"))) {
     const double share = static_cast<double>(options_.accumulate * batch.counts.*term.count) /
                          static_cast<double>(counts_.*term.count);
     const Tensor part = scale(term.mean, share * term.weight);
@@ -136,6 +149,13 @@ MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
     out.metrics.emplace_back(term.name, share * term.mean.item());
   }
   return out;
+}
+
+// Before the checkpoint of the same step, so that a resume has missed no model.
+void Job::after_step(const Progress& progress) {
+  if (std::ranges::count(options_.save_at, progress.step) > 0)
+    save(options_.out / ("step-" + std::to_string(progress.step)));
+  if (callbacks_.progress) callbacks_.progress(progress);
 }
 
 TrainerOptions Job::trainer_options() const {
@@ -146,10 +166,12 @@ TrainerOptions Job::trainer_options() const {
           .log_every = options_.log_every,
           .evaluate_every = options_.evaluate_every,
           .folder = options_.out / "training",
+          .event_file = options_.event_file,
           .checkpoint_every = options_.checkpoint_every,
           .keep_checkpoints = options_.keep_checkpoints,
           .resume = options_.resume,
-          .stop = options_.stop};
+          .stop = options_.stop,
+          .processes = options_.processes};
 }
 
 void Job::restore(const Json& state) {
@@ -176,12 +198,16 @@ TrainingHooks Job::hooks() {
     };
     h.keep_best = [this](int64_t, const Evaluation&) { save(options_.out / "best"); };
   }
-  h.progress = callbacks_.progress;
+  h.progress = [this](const Progress& progress) { after_step(progress); };
   h.notice = callbacks_.notice;
   return h;
 }
 
 PretrainResult Job::run() {
+  for (const int64_t step : options_.save_at) {
+    check(step >= 1 && step <= options_.steps, "pre-training: expected to save at steps from 1 to ",
+          options_.steps, ", got ", step);
+  }
   if (held_out_.empty() && options_.held_out > 0) {
     notice("no document is held out: nothing is evaluated");
   }
@@ -194,7 +220,8 @@ PretrainResult Job::run() {
   PretrainResult result;
   result.training = train(model_.parameters(), optimizer, schedule, trainer_options(), hooks());
   ahead_.reset();
-  if (result.training.status == TrainingResult::Status::finished) save(options_.out);
+  const bool finished = result.training.status == TrainingResult::Status::finished;
+  if (finished && processes_.is_first()) save(options_.out);
   const Json position = current_ ? current_->next : data_.position();
   result.documents = data_.documents();
   result.epochs = position.integer("epoch") + 1;
@@ -205,7 +232,7 @@ PretrainResult Job::run() {
 
 }  // namespace
 
-uint64_t pretrain_data_seed(uint64_t seed) { return Random(seed).split(kDataStream).seed(); }
+uint64_t pretrain_data_seed(uint64_t seed) { return Random(seed).split("data").seed(); }
 
 PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const Segmenter* segmenter, const PretrainOptions& options,

@@ -12,6 +12,13 @@
 // run that was interrupted, killed or has failed is continued with `resume` and the same options,
 // and ends with the same bits. Text is read, segmented, tokenized and corrupted on a thread of its
 // own while the model computes.
+//
+// Stages: `stages` trains first on short sequences, then on long ones, which cost more (Devlin et
+// al. 2019: 128 tokens for 90 % of the steps, then 512). Held-out text is measured at the length of
+// the last stage throughout, so that its curve is one.
+//
+// Several processes (`processes`) share the micro-batches of a step, as autograd/trainer.h says;
+// each prepares all data by itself, and the first one writes and calls back.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -26,6 +33,12 @@
 #include "objectives/pretrain_data.h"
 
 namespace ink {
+
+// A part of the steps, with sequences of its own length.
+struct PretrainStage {
+  int64_t max_tokens = 128;  // longest sequence, special tokens included
+  double share = 1;          // of the steps; the shares add up to 1
+};
 
 struct PretrainOptions {
   // ── what is read and written ──
@@ -45,6 +58,8 @@ struct PretrainOptions {
   int64_t block_bytes = 16 << 20;   // of text that is shuffled together
   double held_out = 0.02;           // share of the documents that only measure
   int64_t held_out_tokens = 65536;  // of them, at most
+  // In place of max_tokens: parts of the steps, in turn, each with a length of its own.
+  std::vector<PretrainStage> stages = {};
 
   // ── training ──
   int64_t steps = 10000;
@@ -61,8 +76,11 @@ struct PretrainOptions {
   int64_t evaluate_every = 0;       // steps; 0 = only at the end
   int64_t checkpoint_every = 1000;  // steps; 0 = only when stopped and at the end
   int64_t keep_checkpoints = 2;
+  std::vector<int64_t> save_at = {};  // steps whose model stays, in `out`/step-N
+  bool event_file = false;            // TensorBoard's, in `out`/training
   bool resume = false;
   const std::atomic<bool>* stop = nullptr;  // set to stop: writes a checkpoint and returns
+  Communicator* processes = nullptr;        // that train together; null = this one alone
 };
 
 struct PretrainCallbacks {

@@ -35,7 +35,8 @@ PretrainData::PretrainData(const std::vector<std::filesystem::path>& corpus,
       segmenter_(segmenter),
       corruption_(std::move(corruption)),
       options_(options),
-      tokens_(objective_tokens(tokenizer)) {
+      tokens_(objective_tokens(tokenizer)),
+      length_(options.max_tokens) {
   check(options_.batch_tokens >= options_.max_tokens,
         "pre-training: expected batch_tokens of at least max_tokens, got ", options_.batch_tokens,
         " and ", options_.max_tokens);
@@ -61,10 +62,10 @@ std::vector<TokenDocument> PretrainData::read(int64_t block, Split split) const 
 // ── instances and batches ───────────────────────────────────────────────────────────────────────
 
 std::vector<Instance> PretrainData::instances_of(std::span<const TokenDocument> documents,
-                                                 const Random& random) const {
+                                                 int64_t max_tokens, const Random& random) const {
   Draws draws(random);
   return make_instances(documents, options_.pair_task,
-                        {.max_tokens = options_.max_tokens,
+                        {.max_tokens = max_tokens,
                          .short_probability = options_.short_probability,
                          .tokens = tokens_},
                         draws);
@@ -124,7 +125,8 @@ void PretrainData::make_ready() {
     kept_ = read(ready_.in_corpus, Split::train);
     kept_block_ = ready_.in_corpus;
   }
-  ready_.instances = instances_of(kept_, random_for(Stream::instances, pass(), ready_.in_corpus));
+  ready_.instances =
+      instances_of(kept_, length_, random_for(Stream::instances, pass(), ready_.in_corpus));
   const uint64_t order = random_for(Stream::batch_order, epoch_, ready_.in_corpus).seed();
   ready_.batches = batches_of(ready_.instances, order);
 }
@@ -139,15 +141,28 @@ PretrainBatch PretrainData::next() {
       continue;
     }
     ++fruitless;
-    batch_ = 0;
-    if (++block_ == blocks()) {
-      block_ = 0;
-      ++epoch_;
-    }
+    next_block();
   }
   fail(
       "pre-training: nothing can be predicted in a whole epoch of the corpus; expected sentences "
       "with more words");
+}
+
+void PretrainData::next_block() {
+  batch_ = 0;
+  if (++block_ == blocks()) {
+    block_ = 0;
+    ++epoch_;
+  }
+}
+
+void PretrainData::set_length(int64_t max_tokens) {
+  if (max_tokens == length_) return;
+  check(max_tokens <= options_.batch_tokens, "pre-training: expected a length of at most ",
+        options_.batch_tokens, " tokens, all that a batch holds, got ", max_tokens);
+  length_ = max_tokens;
+  ready_ = {};
+  if (batch_ > 0) next_block();
 }
 
 std::vector<PretrainBatch> PretrainData::held_out() const {
@@ -157,7 +172,8 @@ std::vector<PretrainBatch> PretrainData::held_out() const {
   for (int64_t block = 0; block < blocks(); ++block) {
     if (corpus_.block_documents(block, Split::held_out) == 0) continue;
     const Random here = random.split(static_cast<uint64_t>(block));
-    const auto instances = instances_of(read(block, Split::held_out), here.split(0));
+    const auto instances =
+        instances_of(read(block, Split::held_out), options_.max_tokens, here.split(0));
     for (const auto& members : batches_of(instances, std::nullopt)) {
       if (tokens >= options_.held_out_tokens) return all;
       auto batch = corrupted(instances, members, here.split(1));
@@ -172,13 +188,17 @@ std::vector<PretrainBatch> PretrainData::held_out() const {
 // ── position ────────────────────────────────────────────────────────────────────────────────────
 
 Json PretrainData::position() const {
-  return Json::make_object({{"epoch", epoch_}, {"block", block_}, {"batch", batch_}});
+  return Json::make_object(
+      {{"epoch", epoch_}, {"block", block_}, {"batch", batch_}, {"length", length_}});
 }
 
 void PretrainData::seek(const Json& position) {
   epoch_ = position.integer_between("epoch", 0, INT64_MAX);
   block_ = position.integer_between("block", 0, blocks() - 1);
   batch_ = position.integer_between("batch", 0, INT64_MAX);
+  const int64_t length = position.integer_between("length", 1, options_.batch_tokens);
+  if (length != length_) ready_ = {};
+  length_ = length;
 }
 
 // The digest of the words is that of how they cut the beginning of the corpus.

@@ -5,6 +5,9 @@
 // token budget. So only one block is in memory, a corpus may be larger than that, and a position is
 // three numbers: epoch, block of the epoch, batch of the block. A resumed run makes that block
 // again and goes on behind the batches it has had.
+//
+// The length of sequences may change between two batches (128 tokens first, then 512): set_length
+// goes on with the next block, cut at the new length.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -24,7 +27,8 @@
 namespace ink {
 
 struct PretrainDataOptions {
-  int64_t max_tokens = 128;     // of a sequence, special tokens included
+  // Of a sequence, special tokens included: of held-out ones, and of the others until set_length.
+  int64_t max_tokens = 128;
   int64_t batch_tokens = 4096;  // of a micro-batch
   PairTask pair_task = PairTask::none;
   double short_probability = 0.1;  // of shorter sequences in a document, with a pair task
@@ -47,6 +51,8 @@ class PretrainData {
 
   // Without end, epoch after epoch. Sequences in which there is nothing to predict are left out.
   PretrainBatch next();
+  // From the next batch on, at most batch_tokens. Nothing happens where that is the length already.
+  void set_length(int64_t max_tokens);
   // Of the batch that next() will return. A position means the same batch only where the
   // fingerprint is the same.
   Json position() const;
@@ -74,10 +80,11 @@ class PretrainData {
 
   std::vector<TokenDocument> read(int64_t block, Split split) const;
   int64_t block_of_epoch() const;
+  void next_block();
   void make_ready();
   int64_t pass() const;
   Random random_for(Stream stream, int64_t pass, int64_t block) const;
-  std::vector<Instance> instances_of(std::span<const TokenDocument> documents,
+  std::vector<Instance> instances_of(std::span<const TokenDocument> documents, int64_t max_tokens,
                                      const Random& random) const;
   std::vector<std::vector<int64_t>> batches_of(const std::vector<Instance>& instances,
                                                std::optional<uint64_t> shuffle) const;
@@ -93,6 +100,7 @@ class PretrainData {
   ObjectiveTokens tokens_;
 
   int64_t epoch_ = 0, block_ = 0, batch_ = 0;  // the position
+  int64_t length_;                             // of sequences there, at most
   Ready ready_;
   int64_t kept_block_ = -1;          // in order of the corpus
   std::vector<TokenDocument> kept_;  // its documents

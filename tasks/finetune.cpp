@@ -31,7 +31,7 @@ Model load_for_training(const FinetuneOptions& options, const Labels& labels) {
   LoadOptions load{.heads = heads,
                    .new_heads = true,
                    .ignore_other_heads = true,
-                   .random = Random(options.fit.seed).split(kWeightsStream)};
+                   .random = Random(options.fit.seed).split("weights")};
   load.labels = labels.names();
   load.problem_type = "single_label_classification";
   Model model = options.new_labels ? with_new_head(options.model, load, heads)

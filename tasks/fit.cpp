@@ -32,8 +32,7 @@ class Epochs {
 
  private:
   void plan(int64_t epoch) {
-    const Random random =
-        Random(options_.seed).split(kDataStream).split(static_cast<uint64_t>(epoch));
+    const Random random = Random(options_.seed).split("data").split(static_cast<uint64_t>(epoch));
     batches_ = train_.plan({.sequences = options_.batch_size,
                             .max_tokens = options_.max_tokens,
                             .shuffle = random.seed()});

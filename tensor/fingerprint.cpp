@@ -10,18 +10,18 @@ namespace {
 
 constexpr uint64_t kPrime = 0x100000001B3u;
 
-void check_same(const std::string& run, const std::string& name, const Json* before,
-                const Json& now) {
-  if (before && before->is_object() && now.is_object()) {
-    for (const Json::Member& member : now.members()) {
-      check_same(run, name.empty() ? member.key : name + '.' + member.key, before->find(member.key),
-                 member.value);
+std::optional<Difference> difference(const std::string& name, const Json* first,
+                                     const Json& second) {
+  if (first && first->is_object() && second.is_object()) {
+    for (const Json::Member& member : second.members()) {
+      auto found = difference(name.empty() ? member.key : name + '.' + member.key,
+                              first->find(member.key), member.value);
+      if (found) return found;
     }
-    return;
+    return std::nullopt;
   }
-  const std::string was = before ? before->to_string() : "unknown", is = now.to_string();
-  check(was == is, "resume: the run in ", run, " has ", name, ' ', was, ", got ", is,
-        "; resume with the same settings and data or choose another folder");
+  const std::string one = first ? first->to_string() : "unknown", other = second.to_string();
+  return one == other ? std::nullopt : std::optional(Difference{name, one, other});
 }
 
 }  // namespace
@@ -51,8 +51,15 @@ std::string Digest::to_string() const {
   return text;
 }
 
+std::optional<Difference> first_difference(const Json& first, const Json& second) {
+  return difference("", &first, second);
+}
+
 void check_same_run(const std::string& run, const Json& before, const Json& now) {
-  check_same(run, "", &before, now);
+  if (const auto d = first_difference(before, now)) {
+    fail("resume: the run in ", run, " has ", d->name, ' ', d->first, ", got ", d->second,
+         "; resume with the same settings and data or choose another folder");
+  }
 }
 
 }  // namespace ink

@@ -8,6 +8,7 @@
 //   check_same_run("out/training", stored, made_of);
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,13 @@ class Digest {
  private:
   uint64_t hash_ = 0xCBF29CE484222325u;
 };
+
+// Where two objects differ: the first member of `second` that is missing in `first` or another
+// there, by its path ("architecture.hidden_size"), with both values.
+struct Difference {
+  std::string name, first, second;
+};
+std::optional<Difference> first_difference(const Json& first, const Json& second);
 
 // Raises Error unless both are the same: it names the first member of `now` that is missing in
 // `before` or differs from it ("architecture.hidden_size"), with both values. `run` is the folder,

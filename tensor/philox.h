@@ -1,12 +1,18 @@
 // Random numbers without state: value = Philox4x32-10(key, counter) (Salmon et al. 2011).
 //
-// A Random is a plain value. `random.split(i)` gives an independent stream for the i-th use, so the
-// number that any element receives depends only on (seed, path of splits, element index): never on
-// threads, order or device, and there is no generator state to save in a checkpoint.
+// A Random is a plain value. `random.split(i)` gives an independent stream for the i-th use and
+// `random.split("dropout")` one for the use of that name, so the number that any element receives
+// depends only on (seed, path of splits, element index): never on threads, order or device, and
+// there is no generator state to save in a checkpoint. Whoever draws names its own stream where it
+// draws; nobody keeps a list of all:
+//
+//   const Random step = Random(seed).split("steps").split(s);
+//   y = dropout(x, 0.1, step.split("embeddings"));
 #pragma once
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -28,6 +34,13 @@ inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, PhiloxKey
   return counter;
 }
 
+// FNV-1a (Fowler, Noll, Vo): the number of the stream of this name.
+constexpr uint64_t stream_number(std::string_view name) {
+  uint64_t h = 0xcbf29ce484222325u;
+  for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return h;
+}
+
 class Random {
  public:
   explicit Random(uint64_t seed) : key_(seed) {}
@@ -37,6 +50,8 @@ class Random {
     const auto r = philox(words(i, kSplit), key());
     return Random(uint64_t{r[0]} << 32 | r[1]);
   }
+  // Likewise by name.
+  Random split(std::string_view name) const { return split(stream_number(name)); }
   // The four words of block i of this stream.
   std::array<uint32_t, 4> block(uint64_t i) const { return philox(words(i, kDraw), key()); }
   uint32_t bits(uint64_t i) const { return block(i / 4)[i % 4]; }

@@ -22,7 +22,7 @@ tests:       inkstone.h tensor autograd nn text objectives tasks compress
 '
 
 # Heavy third-party headers: at most one file of the project includes each, so that only that file pays for them.
-heavy='nlohmann/ CLI/ curl/ httplib'
+heavy='nlohmann/ CLI/ curl/ httplib mpi.h'
 
 git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp' '*.cu' '*.cuh' | awk -v arrows="$arrows" -v heavy="$heavy" '
 BEGIN {

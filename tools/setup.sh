@@ -14,7 +14,9 @@ libopenblas-dev     build  /usr/include/*/openblas*/openblas_config.h
 nlohmann-json3-dev  build  /usr/include/nlohmann/json.hpp
 libcli11-dev        build  /usr/include/CLI/CLI.hpp
 libcurl4-openssl-dev build /usr/include/*/curl/curl.h
+libopenmpi-dev      build  /usr/include/*/mpi/mpi.h
 libgtest-dev        test   /usr/include/gtest/gtest.h
+openmpi-bin         test   mpirun
 pkg-config          test   pkg-config
 libcpp-httplib-dev  test   /usr/include/httplib.h
 libbenchmark-dev    bench  /usr/include/benchmark/benchmark.h

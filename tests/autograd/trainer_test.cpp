@@ -345,7 +345,8 @@ TEST_F(TrainerTest, OtherSettingsAreNotResumedSilently) {
   expect_refused(resume({}, other, rest), "has decay \"linear\", got \"cosine\"");
   other = schedule;
   other.steps = 40;
-  expect_refused(resume({}, other, rest), "has schedule_steps 20, got 40");
+  expect_refused(resume({}, other, rest),
+                 "of 12 steps, got 20, with which its schedule_steps would be 40 rather than 20");
   TrainerOptions clipped = rest;
   clipped.clip_norm = 7;
   expect_refused(resume({}, schedule, clipped), "has clip_norm ");

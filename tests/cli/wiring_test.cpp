@@ -151,11 +151,13 @@ TEST_F(Wiring, Pretrain) {
                             arguments_of(rows),
                         "base"),
                rows);
-  expect_complete("pretrain", rows,
-                  {"--text", "--model", "--architecture", "--vocab", "--dictionary", "--resume",
-                   "--recompute", "--ngram", "--replace", "--similar", "--nearest", "--pert-label",
-                   "--granularity", "--predict", "--space", "--scale", "--generator-size",
-                   "--replaced-weight"});  // these are those of other objectives
+  expect_complete(
+      "pretrain", rows,
+      {"--text",           "--model",     "--architecture", "--vocab",   "--dictionary",
+       "--resume",         "--recompute", "--stages",       "--save-at", "--tensorboard",
+       "--ngram",          "--replace",   "--similar",      "--nearest", "--pert-label",
+       "--granularity",    "--predict",   "--space",        "--scale",   "--generator-size",
+       "--replaced-weight"});  // these are those of other objectives
 }
 
 TEST_F(Wiring, OptionsOfObjectives) {
