@@ -26,6 +26,7 @@ constexpr std::array kVerbs = {
          declare_dictionary},
     Verb{"tokenize", "turns lines of text into tokens", declare_tokenize},
     Verb{"segment", "cuts lines of Chinese text into words", declare_segment},
+    Verb{"word-order", "makes data for word-order correction from text", declare_word_order},
     Verb{"corrupt", "shows what a pre-training objective does to text", declare_corrupt},
     Verb{"pretrain", "pre-trains a model on text", declare_pretrain},
     Verb{"finetune", "fine-tunes a model on labelled text", declare_finetune},

@@ -25,6 +25,7 @@ Action declare_vocab(Command& command);
 Action declare_dictionary(Command& command);
 Action declare_tokenize(Command& command);
 Action declare_segment(Command& command);
+Action declare_word_order(Command& command);
 Action declare_corrupt(Command& command);
 Action declare_pretrain(Command& command);
 Action declare_finetune(Command& command);
