@@ -36,6 +36,7 @@ constexpr std::array kVerbs = {
     Verb{"distill", "trains a small student to imitate a teacher", declare_distill},
     Verb{"prune", "removes the least important heads and FFN neurons", declare_prune},
     Verb{"convert", "writes a model folder in another form", declare_convert},
+    Verb{"study", "compares variants of pre-training on tasks, over seeds", declare_study},
     Verb{"report", "writes one HTML page about finished runs", declare_report},
 };
 

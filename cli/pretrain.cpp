@@ -21,7 +21,7 @@ namespace {
 struct Options {
   std::string objective = "wwm", model, architecture, vocab, dictionary, out, optimizer = "adamw",
               schedule = "linear";
-  std::vector<std::string> text;
+  std::vector<std::string> text, save_at;
   double warmup = 0.1;
   bool no_bias_correction = false, cased = false;
   PretrainOptions job = {};
@@ -50,13 +50,19 @@ PretrainOptions job_of(const Options& o, int64_t seed) {
   job.optimizer.bias_correction = !o.no_bias_correction;
   job.seed = static_cast<uint64_t>(seed);
   job.stop = &interrupted;
+  for (const std::string& step : o.save_at)
+    job.save_at.push_back(whole_from(step, {.high = job.steps}, "--save-at"));
   return job;
 }
 
-Json run(const Options& o, Command& command) {
+void check_options(const Options& o, const Command& command) {
   if (o.model.empty() == (o.architecture.empty() || o.vocab.empty())) {
     throw UsageError("expected either --model, or --architecture and --vocab");
   }
+  job_of(o, command.seed);
+}
+
+Json run(const Options& o, Command& command) {
   PretrainOptions job = job_of(o, command.seed);
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
   const ModelConfig config = config_of(o, tokenizer);
@@ -138,9 +144,12 @@ Action declare_pretrain(Command& command) {
   command.option("--checkpoint-every", job.checkpoint_every,
                  "steps; 0 = when stopped and at the end");
   command.option("--keep-checkpoints", job.keep_checkpoints, "newest ones kept", kOneOrMore);
+  command.list("--save-at", o->save_at, "steps after which the model is kept in OUT/step-N; 0 too",
+               "N");
   command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");
   command.require("--text");
   command.require("--out");
+  command.refuses([o, &command] { check_options(*o, command); });
   return with_model(command, o->model, [o, &command] { return run(*o, command); });
 }
 

@@ -35,6 +35,7 @@ Action declare_embed(Command& command);
 Action declare_distill(Command& command);
 Action declare_prune(Command& command);
 Action declare_convert(Command& command);
+Action declare_study(Command& command);
 Action declare_report(Command& command);
 
 std::span<const Verb> verbs();

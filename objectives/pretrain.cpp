@@ -1,6 +1,7 @@
 // The job: data on its own thread → model → losses → the training loop → model folders.
 #include "objectives/pretrain.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -105,6 +106,7 @@ class Job {
   void take_step_data();
   void restore(const Json& state);
   void save(const fs::path& folder) const;
+  void save_if_asked(int64_t step) const;
   void notice(const std::string& sentence) const {
     if (callbacks_.notice) callbacks_.notice(sentence);
   }
@@ -182,6 +184,11 @@ void Job::save(const fs::path& folder) const {
   save_model(model_, folder);
 }
 
+void Job::save_if_asked(int64_t step) const {
+  if (std::ranges::find(options_.save_at, step) != options_.save_at.end())
+    save(options_.out / ("step-" + std::to_string(step)));
+}
+
 TrainerOptions Job::trainer_options() const {
   return {.steps = options_.steps,
           .accumulate = options_.accumulate,
@@ -217,7 +224,10 @@ TrainingHooks Job::hooks() {
     h.evaluate = [this](int64_t) { return evaluate_pretraining(model_, held_out_); };
     h.keep_best = [this](int64_t, const Evaluation&) { save(options_.out / "best"); };
   }
-  h.progress = callbacks_.progress;
+  h.progress = [this](const Progress& progress) {
+    save_if_asked(progress.step);
+    if (callbacks_.progress) callbacks_.progress(progress);
+  };
   h.notice = callbacks_.notice;
   return h;
 }
@@ -232,6 +242,7 @@ PretrainResult Job::run() {
       .warmup = options_.warmup_steps < 0 ? options_.steps / 10 : options_.warmup_steps,
       .steps = options_.steps,
       .decay = options_.decay};
+  save_if_asked(0);  // of a run that is resumed too: nothing is restored yet
   PretrainResult result;
   result.training = train(model_.parameters, optimizer, schedule, trainer_options(), hooks());
   ahead_.reset();
@@ -253,6 +264,9 @@ PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const PretrainCallbacks& callbacks) {
   check(!options.corpus.empty(), "pre-training: expected text files or folders, got none");
   check(!options.out.empty(), "pre-training: expected a folder to write the model to");
+  for (const int64_t step : options.save_at)
+    check(step >= 0 && step <= options.steps, "pre-training: expected save_at from 0 to the ",
+          options.steps, " steps, got ", step);
   check_no_model("pre-training", options.out, true);
   return Job(config, tokenizer, segmenter, options, callbacks).run();
 }

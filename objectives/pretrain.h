@@ -64,6 +64,8 @@ struct PretrainOptions {
   int64_t evaluate_every = 0;       // steps; 0 = only at the end
   int64_t checkpoint_every = 1000;  // steps; 0 = only when stopped and at the end
   int64_t keep_checkpoints = 2;
+  // Steps after which the model is also written, to out/step-N; 0: before the first.
+  std::vector<int64_t> save_at = {};
   bool resume = false;
   const std::atomic<bool>* stop = nullptr;  // set to stop: writes a checkpoint and returns
 };
