@@ -54,10 +54,16 @@
 #include "text/vocabulary_builder.h"
 
 // objectives: what pre-training asks
+#include "objectives/factorization.h"
 #include "objectives/full_sentences.h"
+#include "objectives/mac.h"
 #include "objectives/mask.h"
 #include "objectives/next_sentence.h"
+#include "objectives/objective.h"
+#include "objectives/permute.h"
 #include "objectives/pretrain.h"
+#include "objectives/sentence_order.h"
+#include "objectives/similar_words_file.h"
 
 // tasks: what fine-tuning teaches
 #include "tasks/baselines.h"

@@ -8,15 +8,18 @@
 #include <memory>
 #include <optional>
 
+#include "cli/corruption_view.h"
 #include "cli/length.h"
 #include "cli/lines.h"
 #include "cli/model_option.h"
 #include "cli/objective_names.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
-#include "objectives/full_sentences.h"
-#include "objectives/mask.h"
-#include "objectives/next_sentence.h"
+#include "nn/model_folder.h"
+#include "objectives/batch.h"
+#include "objectives/instances.h"
+#include "objectives/replaced_tokens.h"
+#include "objectives/similar_words_file.h"
 #include "objectives/tokenize.h"
 #include "text/corpus.h"
 
@@ -26,7 +29,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Options {
-  std::string objective = "wwm", model, vocab, dictionary;
+  ObjectiveOptions objective;
+  std::string model, vocab, dictionary, generator;
   std::vector<std::string> text;
   int64_t max_length = 0, limit = 0;
   bool cased = false;
@@ -54,83 +58,51 @@ void for_each_block(const Options& o, const std::function<Documents(std::vector<
     if (!f(read(corpus.read_block(block, Split::train)))) return;
 }
 
-// Words as [begin, end) token spans. A word that lost its beginning at the front of B stands alone.
-Json word_spans(const Instance& instance) {
-  Json spans = Json::make_array();
-  for (size_t i = 0; i < instance.ids.size();) {
-    size_t end = i + 1;
-    if (!instance.special[i]) {
-      while (end < instance.ids.size() && instance.continues[end]) ++end;
-      spans.append(Json::make_array({i, end}));
-    }
-    i = end;
-  }
-  return spans;
+// What a generator makes of one corrupted sequence.
+std::vector<int32_t> samples_of(const Model& generator, const Instance& instance,
+                                const Corrupted& c, const Random& random) {
+  if (c.positions.empty()) return {};
+  const Instance* one = &instance;
+  const PretrainBatch batch = make_batch({&one, 1}, {&c, 1});
+  const Tensor hidden = generator.body(batch.inputs).hidden;
+  const Tensor logits = generator.masked_lm->logits(gather_rows(hidden, batch.rows));
+  return to_vector<int32_t>(sample_tokens(logits, random));
 }
 
-Json as_json(const Instance& instance, const Corrupted& c, const Vocabulary& vocabulary) {
-  Json tokens = Json::make_array(), input = tokens, selected = tokens, labels = tokens;
-  for (size_t i = 0; i < instance.ids.size(); ++i) {
-    tokens.append(vocabulary.token(instance.ids[i]));
-    input.append(vocabulary.token(c.inputs[i]));
+std::optional<Model> generator_for(const Options& o, const Objective& objective,
+                                   const Tokenizer& tokenizer) {
+  if (objective.task != TokenTask::rtd) {
+    if (!o.generator.empty())
+      throw UsageError("--generator: says nothing about --objective " + o.objective.objective);
+    return std::nullopt;
   }
-  for (size_t i = 0; i < c.positions.size(); ++i) {
-    selected.append(c.positions[i]);
-    labels.append(vocabulary.token(c.labels[i]));
-  }
-  Json out = Json::make_object({{"tokens", tokens},
-                                {"input", input},
-                                {"words", word_spans(instance)},
-                                {"selected", selected},
-                                {"labels", labels}});
-  if (instance.pair_label != kIgnore) out.set("pair_label", instance.pair_label);
-  return out;
+  if (o.generator.empty())
+    throw UsageError(
+        "--objective rtd: what is put in is drawn from a generator; expected "
+        "--generator FOLDER, such as the folder generator of a trained model");
+  Model model = load_model(o.generator, {.heads = Heads{.masked_lm = true}});
+  check(model.config.vocab_size == tokenizer.vocabulary().size(), "--generator: it has ",
+        model.config.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
+  return model;
 }
 
-// One line: predicted tokens coloured by what became of them, with the original behind a slash.
-std::string in_colour(const Instance& instance, const Corrupted& c, const Vocabulary& vocabulary) {
-  std::string line;
-  size_t next = 0;
-  for (size_t i = 0; i < instance.ids.size(); ++i) {
-    const std::string_view before = vocabulary.token(instance.ids[i]);
-    const std::string_view after = vocabulary.token(c.inputs[i]);
-    const bool selected = next < c.positions.size() && c.positions[next] == static_cast<int32_t>(i);
-    next += selected;
-    if (!instance.continues[i] && i > 0) line += ' ';
-    if (instance.special[i]) {
-      line.append("\033[2m").append(before).append("\033[0m");
-    } else if (!selected) {
-      line += before;
-    } else if (c.inputs[i] == vocabulary.mask()) {
-      line.append("\033[7m").append(before).append("\033[0m");  // masked: inverse
-    } else if (c.inputs[i] == instance.ids[i]) {
-      line.append("\033[33m").append(before).append("\033[0m");  // kept: yellow
-    } else {
-      line.append("\033[31m")
-          .append(after)
-          .append("/")
-          .append(before)
-          .append("\033[0m");  // random: red
-    }
-  }
-  if (instance.pair_label != kIgnore)
-    line += instance.pair_label ? "  (B is random)" : "  (B follows A)";
-  return line;
-}
-
-Json run(const Options& o, int64_t seed) {
-  const ObjectiveNames objective = parse_objectives(o.objective);
+Json run(const Options& o, const Command& command) {
+  Objective objective = objective_of(o.objective, command);
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
+  if (objective.task == TokenTask::mac) {
+    objective.similar =
+        std::make_shared<const SimilarWords>(read_similar_words(o.objective.similar, tokenizer));
+  }
+  const std::optional<Model> generator = generator_for(o, objective, tokenizer);
   const std::optional<Segmenter> segmenter = segmenter_for(objective, o.dictionary);
   const int64_t length = o.model.empty() ? length_for(o.max_length, INT64_MAX)
                                          : length_for(o.max_length, fs::path(o.model));
-  const ObjectiveTokens tokens = objective_tokens(tokenizer.vocabulary());
-  Draws draws(Random(static_cast<uint64_t>(seed)));
-  const Corruption corrupt =
-      masked_language_model({.select = {.whole_words = objective.whole_words}, .tokens = tokens});
+  const ObjectiveTokens tokens = objective_tokens(tokenizer);
+  const Random random(static_cast<uint64_t>(command.seed));
+  Draws draws(random);
+  const Corruption corrupt = corruption_of(objective, tokens);
   const bool colour = isatty(STDOUT_FILENO) == 1;
-  if (colour)
-    write_line("\033[7mmasked\033[0m \033[31mrandom/original\033[0m \033[33mkept\033[0m\n");
+  if (colour) write_line(CorruptionView::legend(objective) + '\n');
 
   const auto read = [&](const std::vector<Document>& texts) {
     Documents documents;
@@ -142,14 +114,15 @@ Json run(const Options& o, int64_t seed) {
   };
   int64_t sequences = 0, selected = 0, all = 0;
   for_each_block(o, read, [&](const Documents& documents) {
-    const std::vector<Instance> instances =
-        objective.next_sentence
-            ? next_sentence_pairs(documents, {.max_tokens = length, .tokens = tokens}, draws)
-            : full_sentences(documents, length, tokens);
+    const std::vector<Instance> instances = make_instances(
+        documents, objective.pair_task, {.max_tokens = length, .tokens = tokens}, draws);
     for (const Instance& instance : instances) {
       const Corrupted c = corrupt(instance, draws);
-      write_line(colour ? in_colour(instance, c, tokenizer.vocabulary())
-                        : as_json(instance, c, tokenizer.vocabulary()).to_string());
+      CorruptionView view{instance, c, objective, tokenizer.vocabulary()};
+      if (generator)
+        view.sampled =
+            samples_of(*generator, instance, c, random.split(static_cast<uint64_t>(sequences)));
+      write_line(colour ? view.in_colour() : view.to_json().to_string());
       selected += static_cast<int64_t>(c.positions.size());
       all += static_cast<int64_t>(instance.ids.size());
       if (++sequences == o.limit) return false;
@@ -164,7 +137,6 @@ Json run(const Options& o, int64_t seed) {
 
 Action declare_corrupt(Command& command) {
   auto o = std::make_shared<Options>();
-  command.text("--objective", o->objective, kObjectiveHelp);
   command.list("--text", o->text,
                "text files, or folders of .txt files; a blank line between documents; - alone = "
                "standard input");
@@ -174,10 +146,13 @@ Action declare_corrupt(Command& command) {
   command.flag("--cased", o->cased, "with --vocab: keep capitals and accents");
   command.path("--dictionary", o->dictionary,
                "words for wwm; default $INK_DICTIONARY, else python3-jieba's");
+  command.path("--generator", o->generator,
+               "rtd: the generator, such as the folder generator of a trained model");
   declare_length(command, o->max_length);
   command.option("--limit", o->limit, "sequences to show; 0 = all");
+  declare_objective(command, o->objective);
   command.require("--text");
-  return with_model(command, o->model, [o, &command] { return run(*o, command.seed); });
+  return with_model(command, o->model, [o, &command] { return run(*o, command); });
 }
 
 }  // namespace ink::cli

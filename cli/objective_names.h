@@ -1,26 +1,28 @@
-// The comma list of --objective: mlm or wwm, alone or with nsp.
+// --objective and the options that belong to it, the same for every verb that corrupts text.
 #pragma once
 #include <optional>
 #include <string>
 
+#include "cli/command.h"
+#include "objectives/objective.h"
 #include "text/segmenter.h"
 
 namespace ink::cli {
 
-struct ObjectiveNames {
-  bool whole_words = true;  // wwm; false: mlm
-  bool next_sentence = false;
+struct ObjectiveOptions {
+  std::string objective = "wwm", ngram = "0.4,0.3,0.2,0.1", replace = "similar", similar;
+  std::string pert_label = "inverse", granularity = "no-limit", predict = "partial",
+              space = "local";
+  Objective values = {};  // of options that are numbers
 };
 
-inline constexpr const char* kObjectiveHelp =
-    "mlm (masked characters and pieces) or wwm (masked whole words), with ,nsp for next-sentence "
-    "prediction";
+void declare_objective(Command& command, ObjectiveOptions& options);
 
-// Raises UsageError for unknown names and combinations that make no sense.
-ObjectiveNames parse_objectives(const std::string& list);
+// Raises UsageError for unknown names, for combinations that make no sense and for options that say
+// nothing about this objective.
+Objective objective_of(const ObjectiveOptions& options, const Command& command);
 
 // What whole words need: the segmenter of a dictionary, or of the usual one if none is named.
-std::optional<Segmenter> segmenter_for(const ObjectiveNames& objective,
-                                       const std::string& dictionary);
+std::optional<Segmenter> segmenter_for(const Objective& objective, const std::string& dictionary);
 
 }  // namespace ink::cli

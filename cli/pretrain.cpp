@@ -1,4 +1,4 @@
-// inkstone pretrain: text → a BERT model folder.
+// inkstone pretrain: text → a model folder.
 #include "objectives/pretrain.h"
 
 #include <cstdio>
@@ -13,14 +13,15 @@
 #include "cli/task_options.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
+#include "objectives/similar_words_file.h"
 #include "tasks/architecture.h"
 
 namespace ink::cli {
 namespace {
 
 struct Options {
-  std::string objective = "wwm", model, architecture, vocab, dictionary, out, optimizer = "adamw",
-              schedule = "linear";
+  ObjectiveOptions objective;
+  std::string model, architecture, vocab, dictionary, out, optimizer = "adamw", schedule = "linear";
   std::vector<std::string> text, save_at;
   double warmup = 0.1;
   bool no_bias_correction = false, cased = false;
@@ -36,19 +37,17 @@ ModelConfig config_of(const Options& o, const Tokenizer& tokenizer) {
   return read_architecture(o.architecture, tokenizer.vocabulary().size());
 }
 
-PretrainOptions job_of(const Options& o, int64_t seed) {
-  const ObjectiveNames objective = parse_objectives(o.objective);
+PretrainOptions job_of(const Options& o, const Command& command) {
   PretrainOptions job = o.job;
+  job.objective = objective_of(o.objective, command);
   job.corpus.assign(o.text.begin(), o.text.end());
   job.out = o.out;
   job.start_from = o.model;
-  job.whole_words = objective.whole_words;
-  job.pair_task = objective.next_sentence ? PairTask::next_sentence : PairTask::none;
   job.warmup_steps = static_cast<int64_t>(o.warmup * static_cast<double>(job.steps));
   job.decay = decay_from(o.schedule);
   job.optimizer.kind = optimizer_from(o.optimizer);
   job.optimizer.bias_correction = !o.no_bias_correction;
-  job.seed = static_cast<uint64_t>(seed);
+  job.seed = static_cast<uint64_t>(command.seed);
   job.stop = &interrupted;
   for (const std::string& step : o.save_at)
     job.save_at.push_back(whole_from(step, {.high = job.steps}, "--save-at"));
@@ -59,16 +58,19 @@ void check_options(const Options& o, const Command& command) {
   if (o.model.empty() == (o.architecture.empty() || o.vocab.empty())) {
     throw UsageError("expected either --model, or --architecture and --vocab");
   }
-  job_of(o, command.seed);
+  job_of(o, command);
 }
 
 Json run(const Options& o, Command& command) {
-  PretrainOptions job = job_of(o, command.seed);
+  PretrainOptions job = job_of(o, command);
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
   const ModelConfig config = config_of(o, tokenizer);
   job.max_tokens = length_for(o.job.max_tokens, config.longest());
-  const std::optional<Segmenter> segmenter =
-      segmenter_for(parse_objectives(o.objective), o.dictionary);
+  if (job.objective.task == TokenTask::mac) {
+    job.objective.similar =
+        std::make_shared<const SimilarWords>(read_similar_words(o.objective.similar, tokenizer));
+  }
+  const std::optional<Segmenter> segmenter = segmenter_for(job.objective, o.dictionary);
   catch_interrupts();
   ProgressDisplay display("pretrain");
   const PretrainResult result =
@@ -101,7 +103,6 @@ Action declare_pretrain(Command& command) {
   auto o = std::make_shared<Options>();
   PretrainOptions& job = o->job;
   job.max_tokens = 0;  // as length_for says
-  command.text("--objective", o->objective, kObjectiveHelp);
   command.list("--text", o->text,
                "text files, or folders of .txt files; a blank line between documents");
   command.path("--out", o->out, "model folder to write");
@@ -111,14 +112,7 @@ Action declare_pretrain(Command& command) {
   command.flag("--cased", o->cased, "with --vocab: keep capitals and accents");
   command.path("--dictionary", o->dictionary,
                "words for wwm; default $INK_DICTIONARY, else python3-jieba's");
-  command.section("Objective");
-  command.option("--mask-fraction", job.mask_fraction, "share of the tokens that are predicted",
-                 kShare);
-  command.option("--mask-share", job.mask_share, "of these, the share that becomes [MASK]", kShare);
-  command.option("--keep-share", job.keep_share, "the share that stays; the rest is random",
-                 kShare);
-  command.option("--max-predictions", job.max_predictions,
-                 "in a sequence; 0 = as --mask-fraction says");
+  declare_objective(command, o->objective);
   command.option("--duplicates", job.duplicates,
                  "0 = new masks every epoch; n = n static maskings in turn");
   command.section("Batches");

@@ -105,6 +105,7 @@ struct Family {
   const char* pooler = nullptr;  // linear layer behind a tanh; null: the family has none
   MaskedLmNames masked_lm = {};
   const char* pair = "cls.seq_relationship";
+  bool two_streams = false;  // pre-trained by permutation, with a query stream (nn/xlnet.h)
   ClassifierNames classifier = {};
   ClassifierNames choice = {};               // of multiple choice, which may read something else
   std::vector<const char*> other_tied = {};  // further names of tensors that repeat others

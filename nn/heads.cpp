@@ -236,14 +236,19 @@ Tensor PositionHead::loss(const Tensor& hidden, const Tensor& offsets, const Ten
                           const Tensor& labels, const Random* random) const {
   const Tensor s = scores(hidden, offsets, rows, random);  // (B, R, T)
   const int64_t B = s.dim(0), R = s.dim(1), T = s.dim(2);
+  return cross_entropy(reshape(s, {B * R, T}), labels_of_scores(offsets, rows, labels));
+}
+
+Tensor PositionHead::labels_of_scores(const Tensor& offsets, const Tensor& rows,
+                                      const Tensor& labels) {
   const Tensor places = rectangle(starts_of(rows, offsets));  // (B, R), M where there is none
   const int64_t M = rows.dim(0);
-  Tensor wanted = full(Shape{B * R}, kIgnore, Dtype::i32);
-  for (int64_t i = 0; i < B * R; ++i) {
+  Tensor wanted = full(Shape{places.size()}, kIgnore, Dtype::i32);
+  for (int64_t i = 0; i < places.size(); ++i) {
     const int32_t place = places.data<int32_t>()[i];
     if (place < M) wanted.data<int32_t>()[i] = labels.data<int32_t>()[place];
   }
-  return cross_entropy(reshape(s, {B * R, T}), wanted);
+  return wanted;
 }
 
 }  // namespace ink

@@ -144,6 +144,8 @@ struct PositionHead {
   // labels i32 (M): positions in the sequence
   Tensor loss(const Tensor& hidden, const Tensor& offsets, const Tensor& rows, const Tensor& labels,
               const Random* random = nullptr) const;
+  // The labels as scores have them: (B·R), kIgnore for rows that a sequence does not have.
+  static Tensor labels_of_scores(const Tensor& offsets, const Tensor& rows, const Tensor& labels);
 };
 
 }  // namespace ink

@@ -2,20 +2,38 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "objectives/corruption.h"
 #include "tensor/packed.h"
 
 namespace ink {
 
+// What the means of losses are taken over.
+struct PretrainCounts {
+  int64_t tokens = 0;       // all of them, special ones included
+  int64_t predictions = 0;  // selected rows
+  int64_t pairs = 0;        // with a label
+
+  PretrainCounts& operator+=(const PretrainCounts& other) {
+    tokens += other.tokens;
+    predictions += other.predictions;
+    pairs += other.pairs;
+    return *this;
+  }
+};
+
 struct PretrainBatch {
   Packed inputs;       // corrupted ids of N tokens in B sequences
-  Tensor rows;         // (M) i32: rows of the packed matrix that were selected
-  Tensor labels;       // (M) i32: for each of them
+  Tensor rows;         // (M) i32: rows of the packed matrix where something is predicted
+  Tensor labels;       // (M) i32: the original ids there
+  Tensor places = {};  // (M) i32: positions in the sequence (PerLM); else undefined
   Tensor pair_labels;  // (B) i32; kIgnore where there is none
-  int64_t pairs = 0;   // how many are not kIgnore
+  std::vector<Tensor> visible =
+      {};  // XLNet: for each sequence (T, T), 1 where i sees j; else empty
+  PretrainCounts counts = {};
 
-  int64_t predictions() const { return rows.dim(0); }
+  int64_t predictions() const { return counts.predictions; }
 };
 
 // Sequence i of the batch is corrupted[i], made from instances[i].

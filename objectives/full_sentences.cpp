@@ -25,17 +25,17 @@ std::vector<Instance> full_sentences(std::span<const TokenDocument> documents, i
   check(max_tokens >= 3, "full sentences: expected max_tokens of 3 or more, got ", max_tokens);
   const auto most = static_cast<size_t>(max_tokens) - 2;
   std::vector<Instance> instances;
-  TokenSentence filled;
+  Segment filled;
   const auto emit = [&] {
     if (!filled.ids.empty()) instances.push_back(make_instance(filled, nullptr, tokens));
-    filled = {};
+    filled = Segment();
   };
   for (const TokenDocument& document : documents) {
     for (const TokenSentence& sentence : document) {
       for (size_t begin = 0; begin < sentence.ids.size();) {
         const size_t end = end_of_piece(sentence, begin, most);
         if (filled.ids.size() + end - begin > most) emit();
-        append(filled, sentence, begin, end);
+        filled.append(sentence, begin, end);
         begin = end;
       }
     }

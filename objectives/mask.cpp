@@ -1,7 +1,5 @@
-// The 80/10/10 rule on selected positions.
+// The 80/10/10 rule on selected tokens.
 #include "objectives/mask.h"
-
-#include <algorithm>
 
 #include "tensor/error.h"
 
@@ -14,10 +12,10 @@ Corruption masked_language_model(const MaskOptions& options) {
         options.keep_share);
   check(options.tokens.vocabulary_size > 0, "masking: expected a vocabulary size, got ",
         options.tokens.vocabulary_size);
+  check_selection(options.select);
   return [options](const Instance& instance, Draws& draws) {
-    Corrupted out{.inputs = instance.ids,
-                  .positions = select_positions(instance, options.select, draws),
-                  .labels = {}};
+    const Selection selection = select(instance, options.select, draws);
+    Corrupted out{.inputs = instance.ids, .positions = selection.positions(), .labels = {}};
     const auto vocabulary = static_cast<uint64_t>(options.tokens.vocabulary_size);
     for (const int32_t position : out.positions) {
       int32_t& token = out.inputs[static_cast<size_t>(position)];
@@ -28,10 +26,7 @@ Corruption masked_language_model(const MaskOptions& options) {
         token = static_cast<int32_t>(draws.below(vocabulary));
       }
     }
-    std::ranges::sort(out.positions);
-    for (const int32_t position : out.positions) {
-      out.labels.push_back(instance.ids[static_cast<size_t>(position)]);
-    }
+    out.labels = ids_at(instance, out.positions);
     return out;
   };
 }

@@ -9,20 +9,12 @@
 // segment, from its front or its end at random. A document without another beside it gives pairs
 // of label 0 alone.
 #pragma once
-#include <cstdint>
 #include <span>
 #include <vector>
 
-#include "objectives/instance.h"
-#include "tensor/philox.h"
+#include "objectives/pairs.h"
 
 namespace ink {
-
-struct PairOptions {
-  int64_t max_tokens = 128;        // of an instance, [CLS] and both [SEP] included; at least 5
-  double short_probability = 0.1;  // of a document whose chunks get a random shorter length
-  ObjectiveTokens tokens = {};
-};
 
 // Instances of every document in order; documents and sentences should not be empty.
 std::vector<Instance> next_sentence_pairs(std::span<const TokenDocument> documents,

@@ -10,11 +10,11 @@
 #include "autograd/tape.h"
 #include "nn/fingerprint.h"
 #include "nn/model_folder.h"
-#include "nn/parameter_count.h"
+#include "objectives/losses.h"
 #include "objectives/pretrain_evaluation.h"
+#include "objectives/pretrain_model.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
-#include "tensor/file.h"
 #include "tensor/fingerprint.h"
 #include "text/prefetch.h"
 
@@ -25,42 +25,13 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kStepsAhead = 4;
+constexpr uint64_t kSamplesStream = 65;  // of a step; beside those of a model (nn/layers.h)
 
 // The micro-batches of one step, and where the data stands behind them.
 struct StepData {
   std::vector<PretrainBatch> micro_batches;
   Json next;
 };
-
-Model make_model(const ModelConfig& config, const PretrainOptions& options) {
-  const bool pairs = options.pair_task != PairTask::none;
-  const Heads heads{.masked_lm = true, .pair = pairs};
-  const Random random = Random(options.seed).split(kWeightsStream);
-  if (options.start_from.empty()) {
-    check_trainable_here(config, heads);
-    return Model(config, heads, random_values(random));
-  }
-  return load_model(
-      options.start_from,
-      {.heads = heads, .new_heads = true, .ignore_other_heads = true, .random = random});
-}
-
-Corruption corruption_of(const PretrainOptions& options, const Tokenizer& tokenizer) {
-  return masked_language_model({.select = {.whole_words = options.whole_words,
-                                           .fraction = options.mask_fraction,
-                                           .max_predictions = options.max_predictions},
-                                .mask_share = options.mask_share,
-                                .keep_share = options.keep_share,
-                                .tokens = objective_tokens(tokenizer.vocabulary())});
-}
-
-Json fingerprint_of(const PretrainOptions& o) {
-  return Json::make_object({{"whole_words", o.whole_words},
-                            {"mask_fraction", o.mask_fraction},
-                            {"max_predictions", o.max_predictions},
-                            {"mask_share", o.mask_share},
-                            {"keep_share", o.keep_share}});
-}
 
 class Job {
  public:
@@ -69,21 +40,22 @@ class Job {
       : tokenizer_(tokenizer),
         options_(options),
         callbacks_(callbacks),
-        model_(make_model(config, options)),
-        data_(options.corpus, tokenizer, segmenter, corruption_of(options, tokenizer),
-              data_options(options)),
+        model_(make_pretrain_model(config, options.objective, options.start_from,
+                                   Random(options.seed).split(kWeightsStream))),
+        data_(options.corpus, tokenizer, segmenter,
+              corruption_of(options.objective, objective_tokens(tokenizer)), data_options(options)),
         held_out_(data_.held_out()) {
-    check(model_.config.vocab_size == tokenizer.vocabulary().size(), "pre-training: the model has ",
-          model_.config.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
-    check(model_.config.longest() >= options.max_tokens, "pre-training: the model reads at most ",
-          model_.config.longest(), " tokens, got max_tokens ", options.max_tokens);
-    check(options.pair_task == PairTask::none || model_.config.type_vocab_size >= 2,
-          "pre-training: pairs of texts need a model of 2 segments, type_vocab_size is ",
-          model_.config.type_vocab_size);
+    const ModelConfig& c = model_.model.config;
+    check(c.vocab_size == tokenizer.vocabulary().size(), "pre-training: the model has ",
+          c.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
+    check(c.longest() >= options.max_tokens, "pre-training: the model reads at most ", c.longest(),
+          " tokens, got max_tokens ", options.max_tokens);
+    check(!options.recompute || options.objective.task != TokenTask::plm,
+          "pre-training: the two streams of plm cannot be computed again; leave out recompute");
     made_of_ = Json::make_object({{"job", "pretrain"},
-                                  {"objective", fingerprint_of(options)},
+                                  {"objective", fingerprint_of(options.objective)},
                                   {"data", data_.fingerprint()},
-                                  {"architecture", fingerprint_of(model_.config)}});
+                                  {"architecture", fingerprint_of(c)}});
   }
 
   PretrainResult run();
@@ -92,7 +64,7 @@ class Job {
   static PretrainDataOptions data_options(const PretrainOptions& o) {
     return {.max_tokens = o.max_tokens,
             .batch_tokens = o.batch_tokens,
-            .pair_task = o.pair_task,
+            .pair_task = o.objective.pair_task,
             .short_probability = o.short_probability,
             .duplicates = o.duplicates,
             .block_bytes = o.block_bytes,
@@ -105,8 +77,8 @@ class Job {
   MicroLoss loss(int64_t micro_batch, const Random& random);
   void take_step_data();
   void restore(const Json& state);
-  void save(const fs::path& folder) const;
-  void save_if_asked(int64_t step) const;
+  void save(const fs::path& folder) { save_pretrain_model(model_, tokenizer_, folder); }
+  void save_if_asked(int64_t step);
   void notice(const std::string& sentence) const {
     if (callbacks_.notice) callbacks_.notice(sentence);
   }
@@ -114,12 +86,12 @@ class Job {
   const Tokenizer& tokenizer_;
   const PretrainOptions& options_;
   const PretrainCallbacks& callbacks_;
-  Model model_;
+  PretrainModel model_;
   PretrainData data_;  // used by the thread of ahead_ once that runs
   std::vector<PretrainBatch> held_out_;
   std::optional<StepData> current_;
-  int64_t predictions_ = 0, pairs_ = 0;  // in current_
-  int64_t step_ = 0;                     // steps begun
+  PretrainCounts counts_;  // of current_
+  int64_t step_ = 0;       // steps begun
   Json made_of_;
   double waited_ = 0;
   std::unique_ptr<Prefetch<StepData>> ahead_;  // last: its thread ends first
@@ -142,51 +114,36 @@ void Job::take_step_data() {
   current_ = ahead_->next();
   ++step_;
   waited_ += std::chrono::duration<double>(Clock::now() - begin).count();
-  predictions_ = pairs_ = 0;
-  for (const PretrainBatch& batch : current_->micro_batches) {
-    predictions_ += batch.predictions();
-    pairs_ += batch.pairs;
-  }
+  counts_ = {};
+  for (const PretrainBatch& batch : current_->micro_batches) counts_ += batch.counts;
 }
 
 // The trainer averages micro-batches evenly, so each contributes accumulate ·
-// (its share of the step's predictions) times its mean; then both losses are
-// means over the whole step, as of one big batch.
+// (its share of what the step counts) times its mean; then every loss is a
+// mean over the whole step, as of one big batch.
 MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
   const int64_t i = micro_batch % options_.accumulate;
   if (i == 0) take_step_data();
   const PretrainBatch& batch = current_->micro_batches[static_cast<size_t>(i)];
-  const auto share = [&](int64_t part, int64_t all) {
-    return static_cast<double>(options_.accumulate * part) / static_cast<double>(all);
-  };
   EncoderOptions encoder{.random = &random};
   if (options_.recompute) encoder.run_layer = recompute;
-  const Encoded e = model_.body(batch.inputs, encoder);
+  model_.refresh();
   MicroLoss out{.tokens = batch.inputs.tokens()};
-  const auto add_term = [&](const char* name, const Tensor& mean, double factor) {
-    out.loss = out.loss ? add(out.loss, scale(mean, factor)) : scale(mean, factor);
-    out.metrics.emplace_back(name, factor * mean.item());
-  };
-  if (batch.predictions() > 0) {
-    add_term("mlm_loss", model_.masked_lm->loss(e.hidden, batch.rows, batch.labels),
-             share(batch.predictions(), predictions_));
-  }
-  if (batch.pairs > 0) {
-    const Tensor pooled = model_.body.pool(e.hidden, batch.inputs.offsets);
-    add_term("pair_loss", model_.pair->loss(pooled, batch.pair_labels), share(batch.pairs, pairs_));
+  for (const LossTerm& term :
+       pretrain_losses(model_, batch, encoder, random.split(kSamplesStream))) {
+    const double share = static_cast<double>(options_.accumulate * batch.counts.*term.count) /
+                         static_cast<double>(counts_.*term.count);
+    const Tensor part = scale(term.mean, share * term.weight);
+    out.loss = out.loss ? add(out.loss, part) : part;
+    out.metrics.emplace_back(term.name, share * term.mean.item());
   }
   return out;
 }
 
-void Job::save(const fs::path& folder) const {
-  create_folders(folder);
-  tokenizer_.save(folder);
-  save_model(model_, folder);
-}
-
-void Job::save_if_asked(int64_t step) const {
-  if (std::ranges::find(options_.save_at, step) != options_.save_at.end())
-    save(options_.out / ("step-" + std::to_string(step)));
+void Job::save_if_asked(int64_t step) {
+  if (std::ranges::find(options_.save_at, step) == options_.save_at.end()) return;
+  model_.refresh();
+  save(options_.out / ("step-" + std::to_string(step)));
 }
 
 TrainerOptions Job::trainer_options() const {
@@ -221,7 +178,10 @@ TrainingHooks Job::hooks() {
   };
   h.restore_data = [this](const Json& state) { restore(state); };
   if (!held_out_.empty()) {
-    h.evaluate = [this](int64_t) { return evaluate_pretraining(model_, held_out_); };
+    h.evaluate = [this](int64_t) {
+      model_.refresh();
+      return evaluate_pretraining(model_, held_out_);
+    };
     h.keep_best = [this](int64_t, const Evaluation&) { save(options_.out / "best"); };
   }
   h.progress = [this](const Progress& progress) {
@@ -236,7 +196,7 @@ PretrainResult Job::run() {
   if (held_out_.empty() && options_.held_out > 0) {
     notice("no document is held out: nothing is evaluated");
   }
-  Optimizer optimizer(model_.parameters, options_.optimizer);
+  Optimizer optimizer(model_.parameters(), options_.optimizer);
   const Schedule schedule{
       .peak = options_.learning_rate,
       .warmup = options_.warmup_steps < 0 ? options_.steps / 10 : options_.warmup_steps,
@@ -244,13 +204,13 @@ PretrainResult Job::run() {
       .decay = options_.decay};
   save_if_asked(0);  // of a run that is resumed too: nothing is restored yet
   PretrainResult result;
-  result.training = train(model_.parameters, optimizer, schedule, trainer_options(), hooks());
+  result.training = train(model_.parameters(), optimizer, schedule, trainer_options(), hooks());
   ahead_.reset();
   if (result.training.status == TrainingResult::Status::finished) save(options_.out);
   const Json position = current_ ? current_->next : data_.position();
   result.documents = data_.documents();
   result.epochs = position.integer("epoch") + 1;
-  result.parameters = model_.parameters.elements();
+  result.parameters = model_.parameters().elements();
   result.waited_for_data = waited_;
   return result;
 }

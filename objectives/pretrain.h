@@ -1,11 +1,13 @@
-// The pre-training job: text → a BERT trained on masked tokens (and sentence pairs) → model folder.
+// The pre-training job: text → a model trained on any objective → model folder.
 //
 //   const Tokenizer tokenizer = Tokenizer::load("vocab-folder");
 //   const Segmenter words = Segmenter::load();
-//   pretrain(config, tokenizer, &words, {.corpus = {"texts"}, .out = "model"}, {});
+//   pretrain(config, tokenizer, &words,
+//            {.corpus = {"texts"}, .out = "model", .objective = objective_from("wwm,nsp")}, {});
 //
-// `out` receives the model (config.json, model.safetensors, vocab.txt, tokenizer_config.json;
-// BertForMaskedLM, or BertForPreTraining with a pair task) when training has finished, `out`/best
+// `out` receives the model (config.json, model.safetensors, vocab.txt, tokenizer_config.json; the
+// class of the family that has the objective's heads, such as BertForMaskedLM, and for rtd the
+// discriminator, with its generator in `out`/generator) when training has finished, `out`/best
 // the one with the lowest held-out loss so far, and `out`/training the log and the checkpoints. A
 // run that was interrupted, killed or has failed is continued with `resume` and the same options,
 // and ends with the same bits. Text is read, segmented, tokenized and corrupted on a thread of its
@@ -20,7 +22,7 @@
 
 #include "autograd/trainer.h"
 #include "nn/config.h"
-#include "objectives/mask.h"
+#include "objectives/objective.h"
 #include "objectives/pretrain_data.h"
 
 namespace ink {
@@ -31,13 +33,8 @@ struct PretrainOptions {
   std::filesystem::path out = {};                  // model folder to write
   std::filesystem::path start_from = {};  // model folder whose weights are the start; empty: random
 
-  // ── the objective (15 %, 80/10/10: Devlin et al. 2019) ──
-  bool whole_words = true;      // select words rather than single tokens
-  double mask_fraction = 0.15;  // of the tokens, to be predicted
-  int64_t max_predictions = 0;  // in a sequence; 0 = as mask_fraction says
-  double mask_share = 0.8;      // of the predicted tokens become [MASK]
-  double keep_share = 0.1;      // stay; the rest become random tokens
-  PairTask pair_task = PairTask::none;
+  // ── the objective ──
+  Objective objective = {};        // masked whole words (objectives/objective.h)
   double short_probability = 0.1;  // of shorter sequences in a document, with a pair task
   int64_t duplicates = 0;          // 0 = new masks every epoch; n = n static maskings in turn
 
@@ -76,7 +73,7 @@ struct PretrainCallbacks {
 };
 
 struct PretrainResult {
-  // Its evaluations are loss, accuracy, perplexity and, with a pair task, pair_accuracy.
+  // Its evaluations are those of objectives/pretrain_evaluation.h.
   TrainingResult training;
   int64_t documents = 0;  // trained on
   int64_t epochs = 0;     // begun

@@ -4,8 +4,7 @@
 #include <numeric>
 #include <utility>
 
-#include "objectives/full_sentences.h"
-#include "objectives/next_sentence.h"
+#include "objectives/instances.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
@@ -14,6 +13,19 @@
 #include "text/utf8.h"
 
 namespace ink {
+namespace {
+
+const char* name_of(PairTask task) {
+  switch (task) {
+    case PairTask::none: return "none";
+    case PairTask::next_sentence: return "next_sentence";
+    case PairTask::sentence_order: return "sentence_order";
+  }
+  fail("pairs: unknown task ", static_cast<int>(task));
+}
+
+}  // namespace
+
 PretrainData::PretrainData(const std::vector<std::filesystem::path>& corpus,
                            const Tokenizer& tokenizer, const Segmenter* segmenter,
                            Corruption corruption, const PretrainDataOptions& options)
@@ -23,7 +35,7 @@ PretrainData::PretrainData(const std::vector<std::filesystem::path>& corpus,
       segmenter_(segmenter),
       corruption_(std::move(corruption)),
       options_(options),
-      tokens_(objective_tokens(tokenizer.vocabulary())) {
+      tokens_(objective_tokens(tokenizer)) {
   check(options_.batch_tokens >= options_.max_tokens,
         "pre-training: expected batch_tokens of at least max_tokens, got ", options_.batch_tokens,
         " and ", options_.max_tokens);
@@ -31,7 +43,7 @@ PretrainData::PretrainData(const std::vector<std::filesystem::path>& corpus,
         options_.duplicates);
   check(documents() > 0, "pre-training: expected documents to train on, found none beside ",
         corpus_.documents(Split::held_out), " held out");
-  check(options_.pair_task == PairTask::none || corpus_.whole_documents(Split::train) > 1,
+  check(options_.pair_task != PairTask::next_sentence || corpus_.whole_documents(Split::train) > 1,
         "pre-training: next-sentence prediction takes half of its sentences from another document; "
         "expected two documents to train on or more, got ",
         corpus_.whole_documents(Split::train), "; put a blank line between documents");
@@ -50,15 +62,12 @@ std::vector<TokenDocument> PretrainData::read(int64_t block, Split split) const 
 
 std::vector<Instance> PretrainData::instances_of(std::span<const TokenDocument> documents,
                                                  const Random& random) const {
-  if (options_.pair_task == PairTask::none) {
-    return full_sentences(documents, options_.max_tokens, tokens_);
-  }
   Draws draws(random);
-  return next_sentence_pairs(documents,
-                             {.max_tokens = options_.max_tokens,
-                              .short_probability = options_.short_probability,
-                              .tokens = tokens_},
-                             draws);
+  return make_instances(documents, options_.pair_task,
+                        {.max_tokens = options_.max_tokens,
+                         .short_probability = options_.short_probability,
+                         .tokens = tokens_},
+                        draws);
 }
 
 std::vector<std::vector<int64_t>> PretrainData::batches_of(const std::vector<Instance>& instances,
@@ -188,20 +197,19 @@ Json PretrainData::fingerprint() const {
     }
     words = digest.add(uint64_t(segmenter_->dictionary_words())).to_string();
   }
-  return Json::make_object(
-      {{"pair_task", options_.pair_task == PairTask::none ? "none" : "next_sentence"},
-       {"short_probability", options_.short_probability},
-       {"max_tokens", options_.max_tokens},
-       {"batch_tokens", options_.batch_tokens},
-       {"duplicates", options_.duplicates},
-       {"block_bytes", options_.block_bytes},
-       {"held_out", options_.held_out},
-       {"held_out_tokens", options_.held_out_tokens},
-       {"tokenizer", fingerprint_of(tokenizer_)},
-       {"dictionary", words},
-       {"corpus_documents", documents()},
-       {"corpus_bytes", corpus_.bytes()},
-       {"corpus", Digest().add(corpus_.digest()).to_string()}});
+  return Json::make_object({{"pair_task", name_of(options_.pair_task)},
+                            {"short_probability", options_.short_probability},
+                            {"max_tokens", options_.max_tokens},
+                            {"batch_tokens", options_.batch_tokens},
+                            {"duplicates", options_.duplicates},
+                            {"block_bytes", options_.block_bytes},
+                            {"held_out", options_.held_out},
+                            {"held_out_tokens", options_.held_out_tokens},
+                            {"tokenizer", fingerprint_of(tokenizer_)},
+                            {"dictionary", words},
+                            {"corpus_documents", documents()},
+                            {"corpus_bytes", corpus_.bytes()},
+                            {"corpus", Digest().add(corpus_.digest()).to_string()}});
 }
 
 }  // namespace ink

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "objectives/batch.h"
+#include "objectives/pairs.h"
 #include "tensor/json.h"
 #include "tensor/philox.h"
 #include "text/corpus.h"
@@ -21,8 +22,6 @@
 #include "text/tokenizer.h"
 
 namespace ink {
-
-enum class PairTask : uint8_t { none, next_sentence };
 
 struct PretrainDataOptions {
   int64_t max_tokens = 128;     // of a sequence, special tokens included

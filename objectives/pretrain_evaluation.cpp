@@ -3,6 +3,9 @@
 
 #include <cmath>
 
+#include "objectives/losses.h"
+#include "objectives/replaced_tokens.h"
+
 namespace ink {
 namespace {
 
@@ -18,35 +21,63 @@ struct Tally {
     for (int64_t i = 0; i < labels.size(); ++i) right += guess[i] == label[i];
     count += static_cast<double>(counted);
   }
+  // logits (N), truth (N): 0 or 1
+  void add_binary(const Tensor& logits, const Tensor& truth) {
+    const int64_t N = logits.size();
+    loss += binary_cross_entropy(logits, truth).item() * static_cast<double>(N);
+    const Tensor l = contiguous(logits);
+    for (int64_t i = 0; i < N; ++i)
+      right += (l.data<float>()[i] > 0) == (truth.data<float>()[i] > 0);
+    count += static_cast<double>(N);
+  }
+  void report(Evaluation& out, const std::string& name, double weight = 1) const {
+    if (count == 0) return;
+    out.score -= weight * loss / count;
+    out.metrics.emplace_back(name + "loss", loss / count);
+    out.metrics.emplace_back(name + "accuracy", right / count);
+  }
+};
+
+struct Tallies {
+  Tally tokens, places, replaced, pairs;
+
+  void add(const PretrainModel& m, const PretrainBatch& batch, const Random& samples) {
+    const Model& reader = m.generator ? *m.generator : m.model;
+    const Tensor hidden = hidden_states(reader, batch);
+    Tensor logits;
+    if (reader.masked_lm && batch.predictions() > 0) {
+      logits = reader.masked_lm->logits(gather_rows(hidden, batch.rows));
+      tokens.add(logits, batch.labels, batch.predictions());
+    }
+    if (m.generator) {
+      const Replaced r = replace_tokens(batch, sample_tokens(logits, samples), Dtype::f32);
+      replaced.add_binary(m.model.replaced->logits(m.model.body(r.inputs).hidden), r.replaced);
+    }
+    if (m.model.position && batch.predictions() > 0) {
+      const Tensor scores = m.model.position->scores(hidden, batch.inputs.offsets, batch.rows);
+      places.add(reshape(scores, {scores.dim(0) * scores.dim(1), scores.dim(2)}),
+                 PositionHead::labels_of_scores(batch.inputs.offsets, batch.rows, batch.places),
+                 batch.predictions());
+    }
+    if (m.model.pair && batch.counts.pairs > 0) {
+      const Tensor pooled = m.model.body.pool(hidden, batch.inputs.offsets);
+      pairs.add(m.model.pair->logits(pooled), batch.pair_labels, batch.counts.pairs);
+    }
+  }
 };
 
 }  // namespace
 
-Evaluation evaluate_pretraining(const Model& model, std::span<const PretrainBatch> batches) {
-  Tally masked, pairs;
-  for (const PretrainBatch& batch : batches) {
-    const Encoded e = model.body(batch.inputs);
-    if (batch.predictions() > 0) {
-      masked.add(model.masked_lm->logits(gather_rows(e.hidden, batch.rows)), batch.labels,
-                 batch.predictions());
-    }
-    if (batch.pairs > 0) {
-      const Tensor pooled = model.body.pool(e.hidden, batch.inputs.offsets);
-      pairs.add(model.pair->logits(pooled), batch.pair_labels, batch.pairs);
-    }
-  }
+Evaluation evaluate_pretraining(const PretrainModel& m, std::span<const PretrainBatch> batches) {
+  Tallies tallies;
+  for (size_t i = 0; i < batches.size(); ++i) tallies.add(m, batches[i], Random(0).split(i));
   Evaluation out;
-  if (masked.count > 0) {
-    const double mean = masked.loss / masked.count;
-    out.score -= mean;
-    out.metrics = {
-        {"loss", mean}, {"accuracy", masked.right / masked.count}, {"perplexity", std::exp(mean)}};
-  }
-  if (pairs.count > 0) {
-    out.score -= pairs.loss / pairs.count;
-    out.metrics.emplace_back("pair_loss", pairs.loss / pairs.count);
-    out.metrics.emplace_back("pair_accuracy", pairs.right / pairs.count);
-  }
+  tallies.tokens.report(out, "");
+  if (tallies.tokens.count > 0)
+    out.metrics.emplace_back("perplexity", std::exp(tallies.tokens.loss / tallies.tokens.count));
+  tallies.places.report(out, "position_");
+  tallies.replaced.report(out, "replaced_", m.replaced_weight);
+  tallies.pairs.report(out, "pair_");
   return out;
 }
 

@@ -1,15 +1,22 @@
-// How well a model fills masks and judges pairs: means over all batches.
+// How well a model does what it is pre-trained for: means over all batches.
 #pragma once
 #include <span>
 
 #include "autograd/trainer.h"
-#include "nn/model.h"
 #include "objectives/batch.h"
+#include "objectives/pretrain_model.h"
 
 namespace ink {
 
-// loss, accuracy and perplexity of masked tokens; pair_loss and pair_accuracy
-// where there are pairs. The score is the negative sum of the losses.
-Evaluation evaluate_pretraining(const Model& model, std::span<const PretrainBatch> batches);
+// Where there is something to measure:
+//
+//   loss, accuracy, perplexity             original tokens (ELECTRA: the generator's)
+//   position_loss, position_accuracy       places (PerLM)
+//   replaced_loss, replaced_accuracy       replaced or not, of all tokens (ELECTRA); what the
+//                                          generator puts in is drawn from one fixed stream
+//   pair_loss, pair_accuracy               next sentence, sentence order
+//
+// The score is the negative sum of the losses with their weights in training.
+Evaluation evaluate_pretraining(const PretrainModel& model, std::span<const PretrainBatch> batches);
 
 }  // namespace ink

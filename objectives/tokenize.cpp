@@ -54,8 +54,15 @@ TokenDocument tokenize_document(const Document& document, const Tokenizer& token
   return sentences;
 }
 
-ObjectiveTokens objective_tokens(const Vocabulary& vocabulary) {
-  return {vocabulary.cls(), vocabulary.sep(), vocabulary.mask(), vocabulary.size()};
+ObjectiveTokens objective_tokens(const Tokenizer& tokenizer) {
+  const Vocabulary& vocabulary = tokenizer.vocabulary();
+  const std::vector<TemplatePart>& frame = tokenizer.parts().frame.single;
+  return {.cls = vocabulary.cls(),
+          .sep = vocabulary.sep(),
+          .mask = vocabulary.mask(),
+          .vocabulary_size = vocabulary.size(),
+          .cls_last = !frame.empty() && frame.back().id == vocabulary.cls() &&
+                      frame.back().kind == TemplatePart::Kind::token};
 }
 
 }  // namespace ink

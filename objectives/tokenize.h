@@ -19,6 +19,6 @@ TokenDocument tokenize_document(const Document& document, const Tokenizer& token
 TokenSentence tokenize_sentence(std::string_view text, const Tokenizer& tokenizer,
                                 const Segmenter* segmenter);
 
-ObjectiveTokens objective_tokens(const Vocabulary& vocabulary);
+ObjectiveTokens objective_tokens(const Tokenizer& tokenizer);
 
 }  // namespace ink

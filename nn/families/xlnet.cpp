@@ -45,6 +45,7 @@ const Family& xlnet_family() {
       .embeddings = {.word = "word_embedding"},
       .layers = "layer",
       .masked_lm = {.dense = nullptr, .norm = nullptr, .bias = "lm_loss", .decoder = "lm_loss"},
+      .two_streams = true,
       .classifier = {.summary = Summary::last_token,
                      .dense = "sequence_summary.summary",
                      .activation = Activation::tanh,

@@ -82,6 +82,85 @@ TEST_F(Cli, CorruptShowsPairsAndTheWordsThatLostTheirBeginning) {
   EXPECT_EQ(labels, (std::set<int64_t>{0, 1}));
 }
 
+TEST_F(Cli, CorruptShowsEveryObjective) {
+  std::string text;
+  for (int i = 0; i < 20; ++i) text += "砚台好纸墨坏好墨砚台坏纸。好砚好台。\n\n";
+  write_file(folder_ / "words", text);
+  write_file(folder_ / "similar", "砚台 墨纸\n好墨 坏纸\n");
+  const auto shown = [&](const std::string& objective) {
+    const Finished f =
+        run("corrupt --vocab vocab.txt --dictionary words.txt --text words "
+            "--max-length 40 --objective " +
+            objective);
+    EXPECT_EQ(f.status, 0) << f.error;
+    return lines_of(f.out);
+  };
+  int64_t replaced = 0, moved = 0, pairs = 0;
+  for (const Json& line : shown("mac --similar similar --mask-fraction 0.4")) {
+    expect_words_cover(line);
+    for (size_t i = 0; i + 1 < line.array("input").size(); ++i)
+      replaced += line.array("tokens").string(i) + line.array("tokens").string(i + 1) == "砚台" &&
+                  line.array("input").string(i) + line.array("input").string(i + 1) == "墨纸";
+  }
+  EXPECT_GT(replaced, 0);
+  for (const Json& line : shown("perlm,sop --space both")) {
+    EXPECT_EQ(line.array("labels").size(), line.array("selected").size());
+    for (size_t i = 0; i < line.array("selected").size(); ++i) {
+      const int64_t place = line.array("labels").integer(i);
+      moved += place != line.array("selected").integer(i);
+      EXPECT_EQ(line.array("input").string(place), line.array("label_tokens").string(i));
+    }
+    pairs += line.has("pair_label");
+  }
+  EXPECT_GT(moved, 0);
+  EXPECT_GT(pairs, 0);
+  EXPECT_TRUE(shown("perlm --space global")[0].array("labels")[0].is_string());
+  for (const Json& line : shown("plm"))
+    EXPECT_EQ(line.array("ranks").size(), line.array("tokens").size());
+}
+
+TEST_F(Cli, CorruptDrawsReplacedTokensFromAGenerator) {
+  write_file(
+      folder_ / "electra.json",
+      R"({"model_type":"electra","embedding_size":16,"hidden_size":16,"num_hidden_layers":1,)"
+      R"("num_attention_heads":2,"intermediate_size":32,"max_position_embeddings":32})");
+  ASSERT_EQ(run("pretrain --objective rtd --architecture electra.json --vocab vocab.txt --text "
+                "text.txt --steps 1 --held-out 0 --out electra")
+                .status,
+            0);
+  const std::string corrupt = "corrupt --objective rtd --vocab vocab.txt --text text.txt ";
+  const Finished f = run(corrupt + "--generator electra/generator");
+  ASSERT_EQ(f.status, 0) << f.error;
+  for (const Json& line : lines_of(f.out)) {
+    for (size_t i = 0; i < line.array("selected").size(); ++i) {
+      const int64_t at = line.array("selected").integer(i);
+      EXPECT_EQ(line.array("replaced")[i].as_boolean(),
+                line.array("input").string(at) != line.array("tokens").string(at));
+    }
+    EXPECT_EQ(line.array("generator_input").size(), line.array("tokens").size());
+  }
+  expect_failure(corrupt, 2, {"expected --generator FOLDER"});
+  expect_failure("corrupt --objective mlm --vocab vocab.txt --text text.txt --generator x", 2,
+                 {"--generator: says nothing about --objective mlm"});
+}
+
+TEST_F(Cli, ObjectivesThatMakeNoSenseAreRefused) {
+  const auto refused = [&](const std::string& objective, const std::string& reason) {
+    expect_failure(
+        "corrupt --vocab vocab.txt --dictionary words.txt --text text.txt --objective " + objective,
+        2, {reason});
+  };
+  refused("mlm,wwm", "'mlm' and 'wwm' both say which tokens are selected");
+  refused("perlm,rtd", "'perlm' and 'rtd' both say what becomes");
+  refused("nsp", "expected something to predict of tokens");
+  refused("perml", "did you mean 'perlm'?");
+  refused("mac", "expected similar words in --similar FILE");
+  refused("mac --replace mask --similar x", "--replace mask looks at no similar words");
+  refused("wwm --granularity word", "--granularity: says nothing about --objective wwm");
+  refused("wwm --ngram 1", "--ngram: says nothing about");
+  refused("perlm --mask-share 0.5", "--mask-share: says nothing about");
+}
+
 TEST_F(Cli, CorruptReadsTextAsPretrainDoes) {
   const std::string corrupt = "corrupt --objective mlm --vocab vocab.txt --text ";
   const std::string from_file = run(corrupt + "text.txt").out;

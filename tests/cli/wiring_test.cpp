@@ -153,7 +153,46 @@ TEST_F(Wiring, Pretrain) {
                rows);
   expect_complete("pretrain", rows,
                   {"--text", "--model", "--architecture", "--vocab", "--dictionary", "--resume",
-                   "--recompute"});
+                   "--recompute", "--ngram", "--replace", "--similar", "--nearest", "--pert-label",
+                   "--granularity", "--predict", "--space", "--scale", "--generator-size",
+                   "--replaced-weight"});  // these are those of other objectives
+}
+
+TEST_F(Wiring, OptionsOfObjectives) {
+  write_file(folder_ / "similar", "砚台 墨纸\n");
+  write_file(
+      folder_ / "electra.json",
+      R"({"model_type":"electra","embedding_size":16,"hidden_size":16,"num_hidden_layers":1,)"
+      R"("num_attention_heads":2,"intermediate_size":32,"max_position_embeddings":32})");
+  int runs = 0;
+  const auto expect = [&](const std::string& arguments, const std::vector<Row>& rows) {
+    const std::string out = "base" + std::to_string(runs++);
+    expect_shown(facts_of("pretrain --vocab vocab.txt --text text.txt --dictionary words.txt "
+                          "--steps 1 --held-out 0 --max-length 20 --out " +
+                              out + " " + arguments + arguments_of(rows),
+                          out)
+                     .object("data")
+                     .object("made_of")
+                     .object("objective"),
+                 rows);
+  };
+  expect("--architecture small.json --objective perlm",
+         {{"--pert-label", "forward", "label", R"("forward")"},
+          {"--granularity", "sentence", "granularity", R"("sentence")"},
+          {"--predict", "full", "predict", R"("full")"},
+          {"--space", "both", "space", R"("both")"},
+          {"--scale", "0.5", "scale", "0.5"},
+          {"--ngram", "0.5,0.25,0.25", "ngrams", "[0.5, 0.25, 0.25]"}});
+  expect("--architecture small.json --objective mac,sop --similar similar",
+         {{"--nearest", "3", "nearest", "3"}, {"", "", "task", R"("mac")"}});
+  expect("--architecture small.json --objective mac --replace mask",
+         {{"", "", "task", R"("masked")"},
+          {"", "", "mask_share", "0.9"},
+          {"", "", "keep_share", "0.1"}});
+  expect("--architecture electra.json --objective rtd",
+         {{"--generator-size", "0.5", "generator_size", "0.5"},
+          {"--replaced-weight", "20", "replaced_weight", "20.0"},
+          {"", "", "mask_share", "0.85"}});
 }
 
 TEST_F(Wiring, TaskTrainings) {

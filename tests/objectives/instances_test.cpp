@@ -1,4 +1,4 @@
-// Next-sentence pairs and full sentences, cut from documents in which every token is unique.
+// Pairs of both tasks and full sentences, cut from documents in which every token is unique.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 
 #include "objectives/full_sentences.h"
 #include "objectives/next_sentence.h"
+#include "objectives/sentence_order.h"
 
 namespace ink {
 namespace {
@@ -49,6 +50,7 @@ Parts parts_of(const Instance& x) {
   EXPECT_EQ(x.ids.size(), x.segments.size());
   EXPECT_EQ(x.ids.size(), x.continues.size());
   EXPECT_EQ(x.ids.size(), x.special.size());
+  EXPECT_EQ(x.ids.size(), x.begins.size());
   const auto first = std::ranges::find(x.ids, kTokens.sep) - x.ids.begin();
   EXPECT_EQ(x.ids.front(), kTokens.cls);
   EXPECT_EQ(x.ids.back(), kTokens.sep);
@@ -177,6 +179,54 @@ TEST(NextSentence, BadInputIsRefused) {
   const std::vector<TokenDocument> empty(1);
   EXPECT_THROW(next_sentence_pairs(empty, {}, draws), Error);
   EXPECT_THROW(next_sentence_pairs({}, {.max_tokens = 4}, draws), Error);
+}
+
+TEST(SentenceOrder, PairsFollowEachOtherAndAreSwappedHalfOfTheTime) {
+  double swapped = 0, pairs = 0;
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    const auto documents = random_documents(seed, 20, 12);
+    Draws draws{Random(seed)};
+    for (const Instance& x :
+         sentence_order_pairs(documents, {.max_tokens = 200, .tokens = kTokens}, draws)) {
+      ASSERT_LE(x.ids.size(), 200u);
+      if (x.pair_label == kIgnore) continue;
+      const Parts p = parts_of(x);
+      const auto &first = x.pair_label ? p.b : p.a, &second = x.pair_label ? p.a : p.b;
+      ASSERT_TRUE(consecutive(p.a) && consecutive(p.b));
+      ASSERT_LT(first.back(), second.front());
+      ASSERT_EQ(first[0] / kPerDocument, second[0] / kPerDocument);
+      swapped += x.pair_label;
+      ++pairs;
+    }
+  }
+  EXPECT_NEAR(swapped / pairs, 0.5, 4 * std::sqrt(0.25 / pairs));
+}
+
+TEST(SentenceOrder, EveryTokenIsReadAndASingleSentenceHasNoLabel) {
+  const auto documents = random_documents(5, 40, 4);
+  Draws draws{Random(9)};
+  std::multiset<int32_t> read;
+  for (const Instance& x :
+       sentence_order_pairs(documents, {.max_tokens = 4000, .tokens = kTokens}, draws)) {
+    for (size_t i = 0; i < x.ids.size(); ++i)
+      if (!x.special[i]) read.insert(x.ids[i]);
+    EXPECT_EQ(x.pair_label == kIgnore, std::ranges::count(x.begins, 1) == 1);
+    EXPECT_EQ(x.pair_label == kIgnore, x.segments.back() == 0);
+  }
+  for (const TokenDocument& document : documents)
+    for (const TokenSentence& s : document)
+      for (const int32_t id : s.ids) ASSERT_EQ(read.count(id), 1u) << id;
+}
+
+TEST(Instances, XlnetPutsItsClassTokenLast) {
+  ObjectiveTokens tokens = kTokens;
+  tokens.cls_last = true;
+  const Segment a({{5, 6}, {0, 1}}), b({{7}, {0}});
+  const Instance pair = make_instance(a, &b, tokens);
+  EXPECT_EQ(pair.ids, (std::vector<int32_t>{5, 6, kTokens.sep, 7, kTokens.sep, kTokens.cls}));
+  EXPECT_EQ(pair.segments, (std::vector<int32_t>{0, 0, 0, 1, 1, 2}));
+  EXPECT_EQ(pair.begins, (std::vector<uint8_t>{1, 0, 0, 1, 0, 0}));
+  EXPECT_EQ(pair.special, (std::vector<uint8_t>{0, 0, 1, 0, 1, 1}));
 }
 
 TEST(FullSentences, EveryTokenOnceInOrderAndNeverTwoDocumentsInOne) {

@@ -12,7 +12,8 @@ namespace {
 constexpr ObjectiveTokens kTokens{.cls = 0, .sep = 1, .mask = 2, .vocabulary_size = 20000};
 
 Instance line_of(size_t n, int32_t id) {
-  return make_instance({std::vector<int32_t>(n, id), std::vector<uint8_t>(n, 0)}, nullptr, kTokens);
+  return make_instance(Segment({std::vector<int32_t>(n, id), std::vector<uint8_t>(n, 0)}), nullptr,
+                       kTokens);
 }
 
 // 使用语言模型来预测下一个词的概率。 with the words 使用|语言|模型|来|预测|下|一个|词|的|概率|。
@@ -25,7 +26,7 @@ TEST(Mask, MasksWholeWordsAsInThePaper) {
       s.continues.push_back(i > 0);
     }
   }
-  const Instance instance = make_instance(s, nullptr, kTokens);
+  const Instance instance = make_instance(Segment(s), nullptr, kTokens);
   const Corruption corrupt = masked_language_model({.select = {.fraction = 0.2},  // 4 of 19 tokens
                                                     .mask_share = 1,
                                                     .keep_share = 0,
@@ -86,7 +87,8 @@ TEST(Mask, LeavesEverythingElseAsItWas) {
         s->continues.push_back(draws.below(3) == 0);
       }
     }
-    const Instance instance = make_instance(a, &b, kTokens);
+    const Segment second(b);
+    const Instance instance = make_instance(Segment(a), &second, kTokens);
     const Corrupted c = masked_language_model({.tokens = kTokens})(instance, draws);
     ASSERT_EQ(c.inputs.size(), instance.ids.size());
     ASSERT_EQ(c.labels.size(), c.positions.size());
@@ -104,7 +106,7 @@ TEST(Mask, LeavesEverythingElseAsItWas) {
 }
 
 TEST(Mask, SpecialTokensWrittenInTheTextAreLeftAlone) {
-  const Instance instance = make_instance({{2, 1, 0, 9}, {0, 0, 0, 0}}, nullptr, kTokens);
+  const Instance instance = make_instance(Segment({{2, 1, 0, 9}, {0, 0, 0, 0}}), nullptr, kTokens);
   for (uint64_t seed = 0; seed < 20; ++seed) {
     Draws draws{Random(seed)};
     const Corrupted c = masked_language_model({.tokens = kTokens})(instance, draws);

@@ -29,9 +29,8 @@ class PretrainDataTest : public testing::Test {
   ~PretrainDataTest() override { fs::remove_all(folder_); }
 
   PretrainData data(const PretrainDataOptions& options) const {
-    return PretrainData(
-        {folder_ / "texts"}, tokenizer_, &segmenter_,
-        masked_language_model({.tokens = objective_tokens(tokenizer_.vocabulary())}), options);
+    return PretrainData({folder_ / "texts"}, tokenizer_, &segmenter_,
+                        masked_language_model({.tokens = objective_tokens(tokenizer_)}), options);
   }
   static PretrainDataOptions small() {
     return {.max_tokens = 32, .batch_tokens = 200, .block_bytes = 3000, .held_out = 0};

@@ -3,11 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 
 #include "autograd/training_log.h"
 #include "nn/model_folder.h"
+#include "objectives/mask.h"
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/tokenize.h"
 #include "tensor/allocator.h"
@@ -90,15 +92,14 @@ TEST_F(PretrainTest, LearnsAndWritesAModelThatLoads) {
   EXPECT_EQ(Tokenizer::load(o.out).vocabulary(), tokenizer_.vocabulary());
 
   // What was reported is what the saved model gives.
-  const PretrainData data(
-      {folder_ / "texts"}, tokenizer_, &segmenter_,
-      masked_language_model({.tokens = objective_tokens(tokenizer_.vocabulary())}),
-      {.max_tokens = o.max_tokens,
-       .batch_tokens = o.batch_tokens,
-       .block_bytes = o.block_bytes,
-       .held_out = o.held_out,
-       .seed = pretrain_data_seed(o.seed)});
-  const Evaluation again = evaluate_pretraining(model, data.held_out());
+  const PretrainData data({folder_ / "texts"}, tokenizer_, &segmenter_,
+                          masked_language_model({.tokens = objective_tokens(tokenizer_)}),
+                          {.max_tokens = o.max_tokens,
+                           .batch_tokens = o.batch_tokens,
+                           .block_bytes = o.block_bytes,
+                           .held_out = o.held_out,
+                           .seed = pretrain_data_seed(o.seed)});
+  const Evaluation again = evaluate_pretraining(PretrainModel(load_model(o.out)), data.held_out());
   EXPECT_EQ(again.metrics, r.training.last.metrics);
   EXPECT_EQ(again.metrics[0].first, "loss");
   EXPECT_DOUBLE_EQ(again.metrics[2].second, std::exp(again.metrics[0].second));
@@ -131,7 +132,7 @@ TEST_F(PretrainTest, ResumingAnywhereEndsWithTheSameBits) {
   for (const int64_t accumulate : {1, 3}) {
     PretrainOptions straight = options("straight");
     straight.accumulate = accumulate;
-    straight.pair_task = accumulate == 3 ? PairTask::next_sentence : PairTask::none;
+    straight.objective.pair_task = accumulate == 3 ? PairTask::next_sentence : PairTask::none;
     fs::remove_all(straight.out);
     run(straight);
     for (int64_t cut = 1; cut < straight.steps; ++cut) {
@@ -156,6 +157,120 @@ TEST_F(PretrainTest, ResumingAnywhereEndsWithTheSameBits) {
   }
 }
 
+// Every objective, on a model of the family that it needs.
+TEST_F(PretrainTest, EveryObjectiveLearnsResumesAndIsSaved) {
+  auto similar = std::make_shared<SimilarWords>();
+  for (uint64_t i = 0; i < 100; i += 2) {
+    const auto ids = [&](uint64_t k) {
+      return tokenizer_.pieces(toy_character(k) + toy_character(k + 1)).ids;
+    };
+    similar->add(ids(i), ids(i + 2));
+  }
+  Objective both = objective_from("perlm");
+  both.space = Space::both;
+  both.granularity = Granularity::sentence;
+  both.predict = Predict::full;
+  Objective mac = objective_from("mac,sop");
+  mac.similar = similar;
+  struct Case {
+    const char* name;
+    Objective objective;
+    const Family* family;
+    std::vector<std::string> architectures, metrics;
+  };
+  const std::vector<Case> cases{
+      {"ngram", objective_from("ngram"), &bert_family(), {"BertForMaskedLM"}, {"loss"}},
+      {"mac", mac, &bert_family(), {"BertForPreTraining"}, {"loss", "pair_loss"}},
+      {"perlm", objective_from("perlm"), &bert_family(), {"BertForPerLM"}, {"position_loss"}},
+      {"both",
+       both,
+       &bert_family(),
+       {"BertForMaskedLM", "BertForPerLM"},
+       {"loss", "position_loss"}},
+      {"rtd",
+       objective_from("rtd"),
+       &electra_family(),
+       {"ElectraForPreTraining"},
+       {"loss", "replaced_loss"}},
+      {"plm", objective_from("plm"), &xlnet_family(), {"XLNetLMHeadModel"}, {"loss"}},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.name);
+    ModelConfig c = config();
+    c.family = each.family;
+    if (c.family == &electra_family()) c.embedding_size = c.hidden_size;
+    PretrainOptions o = options(std::string("straight_") + each.name);
+    o.objective = each.objective;
+    o.accumulate = 2;
+    o.steps = 6;
+    const PretrainResult straight = pretrain(c, tokenizer_, &segmenter_, o, {});
+    for (const std::string& metric : each.metrics) {
+      const auto has = [&](const auto& m) { return m.first == metric; };
+      EXPECT_TRUE(std::ranges::any_of(straight.training.last.metrics, has)) << metric;
+    }
+    const fs::path first = o.out;
+    o.out = folder_ / "resumed";
+    fs::remove_all(o.out);
+    std::atomic<bool> stop = false;
+    o.stop = &stop;
+    pretrain(c, tokenizer_, &segmenter_, o,
+             {.progress = [&](const Progress& p) { stop = p.step == 3; }});
+    o.stop = nullptr;
+    o.resume = true;
+    pretrain(c, tokenizer_, &segmenter_, o, {});
+    for (const char* file : {"model.safetensors", "generator/model.safetensors",
+                             "best/model.safetensors", "config.json"}) {
+      ASSERT_EQ(fs::exists(first / file), fs::exists(o.out / file)) << file;
+      if (fs::exists(first / file)) {
+        EXPECT_EQ(read_file(first / file, 1 << 24), read_file(o.out / file, 1 << 24)) << file;
+      }
+    }
+
+    // It loads, goes on being pre-trained, and is a start for fine-tuning.
+    EXPECT_EQ(load_model(first).config.architectures, each.architectures);
+    load_model(first,
+               {.heads = Heads{.tagging = true}, .new_heads = true, .ignore_other_heads = true});
+    PretrainOptions on = options(std::string("on_") + each.name);
+    on.objective = each.objective;
+    on.start_from = first;
+    on.learning_rate = 0;
+    on.steps = 1;
+    pretrain(c, tokenizer_, &segmenter_, on, {});
+    EXPECT_EQ(read_file(first / "model.safetensors", 1 << 24),
+              read_file(on.out / "model.safetensors", 1 << 24));
+    if (each.objective.task == TokenTask::rtd) {
+      EXPECT_EQ(read_file(first / "generator/model.safetensors", 1 << 24),
+                read_file(on.out / "generator/model.safetensors", 1 << 24));
+    }
+  }
+}
+
+TEST_F(PretrainTest, EveryLossFalls) {
+  struct Case {
+    const char *list, *loss;
+    const Family* family;
+    double by;
+  };
+  for (const Case& each : {Case{"perlm", "position_loss", &bert_family(), 0.2},
+                           Case{"rtd", "replaced_loss", &electra_family(), 0.02},
+                           Case{"plm", "mlm_loss", &xlnet_family(), 0.2}}) {
+    ModelConfig c = config();
+    c.family = each.family;
+    if (c.family == &electra_family()) c.embedding_size = c.hidden_size;
+    PretrainOptions o = options(each.list);
+    o.objective = objective_from(each.list);
+    o.objective.scale = 0;
+    o.steps = 120;
+    o.learning_rate = 3e-3;
+    o.log_every = 20;
+    pretrain(c, tokenizer_, &segmenter_, o, {});
+    std::vector<double> losses;
+    for (const Json& line : read_training_log(o.out / "training" / "log.jsonl"))
+      if (!line.has("evaluation")) losses.push_back(line.real(each.loss));
+    EXPECT_LT(losses.back(), losses.front() - each.by) << each.list;
+  }
+}
+
 TEST_F(PretrainTest, AnotherJobIsNotResumed) {
   const PretrainOptions first = options("run");
   run(first);
@@ -165,8 +280,10 @@ TEST_F(PretrainTest, AnotherJobIsNotResumed) {
     change(o);
     EXPECT_ERROR(run(o), message);
   };
-  refused("objective.whole_words true, got false", [](auto& o) { o.whole_words = false; });
-  refused("objective.mask_fraction 0.15, got 0.3", [](auto& o) { o.mask_fraction = 0.3; });
+  refused("objective.whole_words true, got false",
+          [](auto& o) { o.objective.select.whole_words = false; });
+  refused("objective.mask_fraction 0.15, got 0.3",
+          [](auto& o) { o.objective.select.fraction = 0.3; });
   refused("data.batch_tokens 160, got 170", [](auto& o) { o.batch_tokens = 170; });
   refused("data.max_tokens 40, got 30", [](auto& o) { o.max_tokens = 30; });
   refused("data.held_out 0.1, got 0.2", [](auto& o) { o.held_out = 0.2; });
@@ -209,19 +326,19 @@ TEST_F(PretrainTest, TheLossOfAStepIsTheMeanOverAllItsMicroBatches) {
   o.steps = 1;
   o.accumulate = 3;
   o.learning_rate = 0;  // the model stays as it started
-  o.pair_task = PairTask::next_sentence;
+  o.objective.pair_task = PairTask::next_sentence;
   const PretrainResult r = pretrain(c, tokenizer_, &segmenter_, o, {});
   PretrainData data({folder_ / "texts"}, tokenizer_, &segmenter_,
-                    masked_language_model({.tokens = objective_tokens(tokenizer_.vocabulary())}),
+                    masked_language_model({.tokens = objective_tokens(tokenizer_)}),
                     {.max_tokens = o.max_tokens,
                      .batch_tokens = o.batch_tokens,
-                     .pair_task = o.pair_task,
+                     .pair_task = o.objective.pair_task,
                      .block_bytes = o.block_bytes,
                      .held_out = o.held_out,
                      .seed = pretrain_data_seed(o.seed)});
   std::vector<PretrainBatch> batches;
   for (int i = 0; i < 3; ++i) batches.push_back(data.next());
-  const Evaluation e = evaluate_pretraining(load_model(o.out), batches);
+  const Evaluation e = evaluate_pretraining(PretrainModel(load_model(o.out)), batches);
   EXPECT_NEAR(r.training.loss, -e.score, 1e-5);
   EXPECT_EQ(load_model(o.out).config.architectures, std::vector<std::string>{"BertForPreTraining"});
 }
@@ -254,12 +371,21 @@ TEST_F(PretrainTest, WhatDoesNotFitIsRefused) {
   ModelConfig c = config();
   c.type_vocab_size = 1;
   PretrainOptions pairs = options("pairs");
-  pairs.pair_task = PairTask::next_sentence;
+  pairs.objective.pair_task = PairTask::next_sentence;
   EXPECT_ERROR(pretrain(c, tokenizer_, &segmenter_, pairs, {}), "type_vocab_size is 1");
   c = config();
   c.vocab_size += 1;
   EXPECT_THROW(pretrain(c, tokenizer_, &segmenter_, options("bad"), {}), Error);
   PretrainOptions o = options("bad");
+  o.objective = objective_from("rtd");
+  EXPECT_ERROR(run(o), "rtd needs a discriminator's head");
+  o = options("bad");
+  o.objective = objective_from("plm");
+  o.recompute = true;
+  c = config();
+  c.family = &xlnet_family();
+  EXPECT_ERROR(pretrain(c, tokenizer_, &segmenter_, o, {}), "leave out recompute");
+  o = options("bad");
   o.max_tokens = 41;  // the model reads 40
   EXPECT_THROW(run(o), Error);
   o = options("bad");

@@ -43,7 +43,7 @@ void train_in(const fs::path& folder) {
   pretrain(config, tokenizer, &segmenter,
            {.corpus = {folder.parent_path() / "texts"},
             .out = folder,
-            .pair_task = PairTask::next_sentence,
+            .objective = {.pair_task = PairTask::next_sentence},
             .max_tokens = 40,
             .batch_tokens = 100,
             .accumulate = 2,

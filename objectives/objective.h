@@ -1,0 +1,70 @@
+// What a pre-training predicts, as data: which tokens, what becomes of them, and of pairs of texts.
+//
+//   Objective o = objective_from("mac,sop");      // MacBERT's
+//   o.similar = …;
+//   const Corruption corrupt = corruption_of(o, objective_tokens(tokenizer));
+//
+// A list names at most one of each row:
+//
+//   mlm, wwm, ngram        which tokens are selected: single ones, words, n-grams of words. Alone:
+//                          they are masked (BERT, BERT-wwm)
+//   mac, perlm, rtd, plm   what becomes of them: similar words (MacBERT), other places (PERT),
+//                          masks for a generator (ELECTRA), a random order (XLNet)
+//   nsp, sop               a label of the pair: next sentence, sentence order
+//
+// mac and perlm select n-grams and rtd single tokens unless the list says otherwise.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "nn/config.h"
+#include "objectives/corruption.h"
+#include "objectives/mac.h"
+#include "objectives/pairs.h"
+#include "objectives/permute.h"
+#include "objectives/selection.h"
+
+namespace ink {
+
+enum class TokenTask : uint8_t { masked, mac, perlm, rtd, plm };
+// Where PerLM's answers are: places of the sequence, words of the vocabulary, or a sum of both
+// losses.
+enum class Space : uint8_t { local, global, both };
+
+struct Objective {
+  TokenTask task = TokenTask::masked;
+  PairTask pair_task = PairTask::none;
+  SelectionOptions select = {};
+
+  // masked, rtd
+  double mask_share = 0.8;  // of the selected tokens become [MASK]
+  double keep_share = 0.1;  // stay; the rest become random tokens
+  // mac
+  std::shared_ptr<const SimilarWords> similar = {};
+  int64_t nearest = 1;  // as in mac.h
+  // perlm
+  PertLabel label = PertLabel::inverse;
+  Granularity granularity = Granularity::no_limit;
+  Predict predict = Predict::partial;
+  Space space = Space::local;
+  double scale =
+      1;  // of the products of states; 0: 1/√C, which keeps a first softmax from saturating
+  // rtd
+  double generator_size = 0.25;  // of the hidden size
+  double replaced_weight = 50;   // of the discriminator's loss
+};
+
+// Raises Error that says what is wrong with the list.
+Objective objective_from(const std::string& list);
+
+// Raises Error when options contradict each other.
+Corruption corruption_of(const Objective& objective, const ObjectiveTokens& tokens);
+
+// The heads of the model that is trained; of rtd, those of the discriminator.
+Heads heads_of(const Objective& objective);
+// Raises Error when this model cannot learn that.
+void check_supported(const Objective& objective, const ModelConfig& config);
+
+Json fingerprint_of(const Objective& objective);
+
+}  // namespace ink
