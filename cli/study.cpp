@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 
 struct Options {
   std::string file, out;
+  bool check = false;
 };
 
 // What a study runs through; `status` is that of the process, 0 while nothing has been interrupted.
@@ -121,9 +122,29 @@ int Study::run() {
   return 0;
 }
 
+// How much there is to do, and how much of it is done.
+Json say_size(const StudyPlan& plan, const StudyResults& results) {
+  int64_t scores = 0, done = 0;
+  for (const int64_t seed : plan.seeds) {
+    for (const StudyVariant& v : plan.variants) {
+      for (const int64_t step : plan.steps) {
+        for (const StudyTask& t : plan.tasks) {
+          ++scores;
+          done += results.find(v, t, seed, step) != nullptr;
+        }
+      }
+    }
+  }
+  const auto models = std::ssize(plan.variants) * std::ssize(plan.seeds);
+  std::printf("%s: %ld models to pre-train, %ld scores, %ld of them done\n", plan.out.c_str(),
+              static_cast<long>(models), static_cast<long>(scores), static_cast<long>(done));
+  return Json::make_object({{"models", models}, {"scores", scores}, {"done", done}});
+}
+
 Json run(const Options& o, Command& command) {
   const StudyPlan plan = read_study(o.file, o.out);
   StudyResults results(plan);
+  if (o.check) return say_size(plan, results);
   create_folders(plan.out);
   command.status = Study(plan, results).run();
   results.write();
@@ -140,6 +161,7 @@ Action declare_study(Command& command) {
   auto o = std::make_shared<Options>();
   command.path("FILE", o->file, "the study: base, variants, seeds, steps_scored, tasks, out");
   command.path("--out", o->out, "folder for results.json and report.html; default: out of FILE");
+  command.flag("--check", o->check, "only check FILE and say how much there is to do");
   command.require("FILE");
   return [o, &command] { return run(*o, command); };
 }
