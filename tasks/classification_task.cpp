@@ -77,18 +77,18 @@ void set_dropout(Model& model, double probability) {
 
 }  // namespace
 
-TaskSet classification_set(Examples read, const TokenOptions& tokens) {
-  const auto examples = std::make_shared<const Examples>(std::move(read));
+TaskSet classification_set(Examples examples, const TokenOptions& tokens) {
+  const auto kept = std::make_shared<const Examples>(std::move(examples));
   const auto features =
-      std::make_shared<const Features>(*examples, tokens.tokenizer, tokens.max_length);
-  const auto judge = [examples, features](const Model& model) -> Judged {
+      std::make_shared<const Features>(*kept, tokens.tokenizer, tokens.max_length);
+  const auto judge = [kept, features](const Model& model) -> Judged {
     const auto result = std::make_shared<const Evaluated>(evaluate(model, *features));
-    return {scores_of(*result, examples->labels), [examples, result](int64_t i) {
-              const Example& example = examples->items[static_cast<size_t>(i)];
-              return prediction_of(example, examples->labels, result->predictions, i);
+    return {scores_of(*result, kept->labels), [kept, result](int64_t i) {
+              const Example& example = kept->items[static_cast<size_t>(i)];
+              return prediction_of(example, kept->labels, result->predictions, i);
             }};
   };
-  return {examples->labels, features, judge};
+  return {kept->labels, features, judge};
 }
 
 Scores scores_of(const Evaluated& evaluated, const Labels& labels) {
