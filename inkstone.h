@@ -73,6 +73,9 @@
 #include "tasks/latency.h"
 #include "tasks/metrics.h"
 #include "tasks/split.h"
+#include "tasks/tagged.h"
+#include "tasks/task.h"
+#include "tasks/word_order.h"
 
 // compress: distillation and pruning
 #include "compress/distill.h"

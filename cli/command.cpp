@@ -231,23 +231,49 @@ void Command::read_file_options() {
   file_ = as_usage([&] { return parse_json(read_file(config_, size_t{16} << 20), config_); });
   if (!file_.is_object())
     throw UsageError(config_ + ": expected an object of options of '" + name_ + "'");
-  for (const Json::Member& m : file_.members()) {
+  read(file_, config_);
+}
+
+namespace {
+
+// "max_length" → "max-length"
+std::string as_key(std::string name) {
+  std::ranges::replace(name, '_', '-');
+  return name;
+}
+
+}  // namespace
+
+bool Command::knows(const std::string& key) const {
+  const auto& entries = parser_->entries;
+  return std::ranges::find(entries, as_key(key), &Entry::key) != entries.end();
+}
+
+void Command::read(const Json& options, const std::string& place) {
+  for (const Json::Member& m : options.members()) {
     if (std::ranges::find(own_keys_, m.key) != own_keys_.end()) continue;
-    std::string key = m.key;
-    std::ranges::replace(key, '_', '-');
+    const std::string key = as_key(m.key);
     const auto entry = std::ranges::find(parser_->entries, key, &Entry::key);
     if (entry == parser_->entries.end() || key == "config") {
       std::vector<std::string> known = parser_->names(&Entry::key);
       std::erase(known, "config");
       known.insert(known.end(), own_keys_.begin(), own_keys_.end());
-      throw UsageError(config_ + ": " + in_quotes(m.key) + " is no option of '" + name_ + "'" +
+      throw UsageError(place + ": " + in_quotes(m.key) + " is no option of '" + name_ + "'" +
                        suggestion(m.key, known));
     }
     if (entry->given) continue;
-    const std::string place = config_ + ": " + m.key;
-    entry->set(words_of(m.value, place), place);
+    const std::string here = place + ": " + m.key;
+    entry->set(words_of(m.value, here), here);
     entry->given = true;
   }
+}
+
+void Command::check_complete() const {
+  for (const std::string& needed : required_) {
+    if (!given(needed))
+      throw UsageError("expected " + needed + " (see inkstone " + name_ + " --help)");
+  }
+  for (const std::function<void()>& check : checks_) check();
 }
 
 bool Command::parse(const std::vector<std::string>& arguments) {
@@ -271,10 +297,7 @@ bool Command::parse(const std::vector<std::string>& arguments) {
     return false;
   }
   if (!config_.empty()) read_file_options();
-  for (const std::string& needed : required_) {
-    if (!given(needed))
-      throw UsageError("expected " + needed + " (see inkstone " + name_ + " --help)");
-  }
+  check_complete();
   if (threads_ > 0) set_threads(static_cast<int>(threads_));
   return true;
 }

@@ -7,6 +7,7 @@
 // line apart and writes --help; its header stays inside command.cpp.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,11 +41,19 @@ class Command {
   // Keys of the file that the verb reads itself, from file().
   void own_keys(const std::vector<std::string>& keys);
   void reads_lines();  // says in --help that the verb reads standard input
+  // What the verb refuses once all options are known, before it reads or writes anything.
+  void refuses(std::function<void()> check) { checks_.push_back(std::move(check)); }
   // A heading in --help for the options that follow.
   void section(const std::string& title);
 
   // False when only help was asked for (and printed to stdout). Raises UsageError.
   bool parse(const std::vector<std::string>& arguments);
+
+  // Options from the members of an object instead, for verbs that run others (`inkstone study`);
+  // what was given before wins, and `place` begins the messages. check_complete() comes last.
+  void read(const Json& options, const std::string& place);
+  void check_complete() const;
+  bool knows(const std::string& key) const;  // whether an option has this key in a file
 
   const std::string& name() const { return name_; }
   bool given(const std::string& name) const;  // on the command line or in the file
@@ -62,6 +71,7 @@ class Command {
   std::string name_;
   std::unique_ptr<Parser> parser_;
   std::vector<std::string> required_, own_keys_;
+  std::vector<std::function<void()>> checks_;
   std::string config_;
   int64_t threads_ = 0;
   Json file_;

@@ -1,4 +1,4 @@
-// inkstone evaluate: a classifier's metrics on labelled text, and its predictions as a file.
+// inkstone evaluate: a fine-tuned model's metrics on labelled text, its predictions as a file.
 #include <cstdio>
 #include <memory>
 
@@ -18,45 +18,37 @@ struct Options {
   std::string model, data, predictions;
 };
 
-void print_classes(const Labels& labels, const Confusion& confusion) {
+void print_classes(const Scores& scores) {
+  if (scores.classes.empty()) return;
   std::printf("%-16s %9s %9s %9s %9s\n", "class", "examples", "precision", "recall", "F1");
-  for (int32_t c = 0; c < labels.size(); ++c) {
-    const ClassMetrics m = confusion.of(c);
-    std::printf("%-16s %9ld %9.3f %9.3f %9.3f\n", labels.name(c).c_str(),
-                static_cast<long>(m.support), m.precision(), m.recall(), m.f1());
+  for (const auto& [name, m] : scores.classes) {
+    std::printf("%-16s %9ld %9.3f %9.3f %9.3f\n", name.c_str(), static_cast<long>(m.support),
+                m.precision(), m.recall(), m.f1());
   }
 }
 
-void write_predictions(const std::string& path, const Examples& examples, const Labels& labels,
-                       const Predictions& predictions) {
+void write_predictions(const std::string& path, const Judged& judged) {
   std::string lines;
-  for (size_t i = 0; i < examples.size(); ++i) {
-    const auto row = static_cast<int64_t>(i);
-    lines += Json::make_object(
-                 {{"line", examples.items[i].line},
-                  {"label", labels.name(examples.items[i].label)},
-                  {"predicted", labels.name(predictions.labels[i])},
-                  {"probability", predictions.of(row)[static_cast<size_t>(predictions.labels[i])]}})
-                 .to_string() +
-             '\n';
-  }
+  for (int64_t i = 0; i < judged.scores.examples; ++i)
+    lines += judged.prediction(i).to_string() + '\n';
   write_file(path, lines);
 }
 
 Json run(const Options& o) {
   check_output(o.predictions, {o.data, o.model});
+  const Task& task = task_named(o.task.task);
   const Session session(o.model);
-  const Labels labels = labels_of(session.model().config);
-  const Examples examples = read_examples(o.data, read_options(o.task), &labels);
-  const int64_t length = length_for(o.task.max_length, session.model().config.longest());
-  const Features features(examples, load_tokenizer(o.model, session.model().config), length);
-  notice(truncation_notice(features, "examples"));
-  const Evaluated result = evaluate(session.model(), features);
-  std::printf("%s\n", summary_of(result).c_str());
-  print_classes(labels, result.confusion);
-  if (!o.predictions.empty())
-    write_predictions(o.predictions, examples, labels, result.predictions);
-  return json_of(result);
+  const ModelConfig& config = session.model().config;
+  const Labels labels = task.labels_of(config);
+  const int64_t length = length_for(o.task.max_length, config.longest());
+  const Tokenizer tokenizer = load_tokenizer(o.model, config);
+  const TaskSet data = task.read(o.data, read_options(o.task), labels, {tokenizer, length});
+  notice(truncation_notice(*data.features, "examples"));
+  const Judged judged = data.judge(session.model());
+  std::printf("%s\n", summary_of(judged.scores).c_str());
+  print_classes(judged.scores);
+  if (!o.predictions.empty()) write_predictions(o.predictions, judged);
+  return json_of(judged.scores);
 }
 
 }  // namespace
@@ -64,10 +56,10 @@ Json run(const Options& o) {
 Action declare_evaluate(Command& command) {
   auto o = std::make_shared<Options>();
   command.path("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
-  command.path("--data", o->data, "labelled examples: TSV or JSON lines");
+  command.path("--data", o->data, kExamplesHelp);
   command.path("--predictions", o->predictions,
                "also write a JSON line for each example to this file");
-  declare_task(command, o->task);
+  declare_task(command, o->task, true);
   command.require("--model");
   command.require("--data");
   return with_model(command, o->model, [o] { return run(*o); });

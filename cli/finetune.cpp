@@ -1,4 +1,4 @@
-// inkstone finetune: a model folder and labelled text → a classifier.
+// inkstone finetune: a model folder and labelled text → a model of the task.
 #include "tasks/finetune.h"
 
 #include <cstdio>
@@ -26,6 +26,7 @@ Json run(const Options& o, Command& command) {
   job.data.train = o.train;
   job.data.dev = o.dev;
   job.data.read = read_options(o.task);
+  job.task = &task_named(o.task.task);
   job.max_length = length_for(o.task.max_length, job.model);
   if (o.dropout != -1) job.dropout = o.dropout;
   job.fit.seed = static_cast<uint64_t>(command.seed);
@@ -51,14 +52,14 @@ Json run(const Options& o, Command& command) {
 Action declare_finetune(Command& command) {
   auto o = std::make_shared<Options>();
   command.path("--model", o->model, "model to start from: a folder, or a name such as hfl/rbt3");
-  command.path("--train", o->train, "labelled examples: TSV or JSON lines");
+  command.path("--train", o->train, kExamplesHelp);
   command.path("--dev", o->dev, "examples that choose the best epoch; default: a part of --train");
   command.option("--dev-fraction", o->job.data.dev_fraction, "that part, in whole groups", kShare);
   command.path("--out", o->out, "model folder to write");
-  declare_task(command, o->task);
+  declare_task(command, o->task, true);
   command.flag("--new-labels", o->job.new_labels,
-               "a new head for the labels of --train, also where the model classifies");
-  command.option("--dropout", o->dropout, "of the classifier; -1 = as config.json says", {-1, 1});
+               "a new head for the labels of --train, also where the model has them");
+  command.option("--dropout", o->dropout, "of the head; -1 = as config.json says", {-1, 1});
   declare_fit(command, o->job.fit);
   for (const char* name : {"--model", "--train", "--out"}) command.require(name);
   return with_model(command, o->model, [o, &command] { return run(*o, command); });

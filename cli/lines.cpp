@@ -58,12 +58,6 @@ void for_each_input_block(const std::string& verb, size_t lines,
   if (!block.empty()) f(block);
 }
 
-Example example_of(const std::string& line) {
-  const size_t tab = line.find('\t');
-  if (tab == std::string::npos) return {.text = line};
-  return {.text = line.substr(0, tab), .pair = line.substr(tab + 1)};
-}
-
 Encoding encode_line(const Tokenizer& tokenizer, const std::string& line, int64_t max_length) {
   const Example e = example_of(line);
   const EncodeOptions options{.max_length = max_length};

@@ -26,10 +26,7 @@ void write_line(const std::string& line);
 // The same for all that is still on its way to stdout.
 void flush_output();
 
-// A line as an example: text, and behind its first tab the second text of a pair; nothing behind it
-// is a single text, as in labelled files.
-Example example_of(const std::string& line);
-// The same as tokens, cut to max_length (0: unlimited) as features are.
+// A line (example_of) as tokens, cut to max_length (0: unlimited) as features are.
 Encoding encode_line(const Tokenizer& tokenizer, const std::string& line, int64_t max_length);
 
 // The tokenizer of a model folder, or of a vocab.txt (uncased, as BERT's, unless `cased`). Exactly

@@ -28,6 +28,7 @@ constexpr std::array kVerbs = {
     Verb{"vectors", "trains word vectors on text and finds each word's nearest", declare_vectors},
     Verb{"tokenize", "turns lines of text into tokens", declare_tokenize},
     Verb{"segment", "cuts lines of Chinese text into words", declare_segment},
+    Verb{"word-order", "makes data for word-order correction from text", declare_word_order},
     Verb{"corrupt", "shows what a pre-training objective does to text", declare_corrupt},
     Verb{"pretrain", "pre-trains a model on text", declare_pretrain},
     Verb{"finetune", "fine-tunes a model on labelled text", declare_finetune},
@@ -37,6 +38,7 @@ constexpr std::array kVerbs = {
     Verb{"distill", "trains a small student to imitate a teacher", declare_distill},
     Verb{"prune", "removes the least important heads and FFN neurons", declare_prune},
     Verb{"convert", "writes a model folder in another form", declare_convert},
+    Verb{"study", "compares variants of pre-training on tasks, over seeds", declare_study},
     Verb{"report", "writes one HTML page about finished runs", declare_report},
 };
 

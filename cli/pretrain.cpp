@@ -55,12 +55,16 @@ PretrainOptions job_of(const Options& o, const Command& command) {
   return job;
 }
 
-Json run(const Options& o, Command& command) {
+void check_options(const Options& o, const Command& command) {
   if (o.model.empty() == (o.architecture.empty() || o.vocab.empty())) {
     throw UsageError("expected either --model, or --architecture and --vocab");
   }
   if (!o.stages.empty() && command.given("--max-length"))
     throw UsageError("expected either --max-length or --stages");
+  job_of(o, command);
+}
+
+Json run(const Options& o, Command& command) {
   PretrainOptions job = job_of(o, command);
   ProgressDisplay display("pretrain");
   const std::unique_ptr<Communicator> processes = join_processes(command, display);
@@ -144,11 +148,13 @@ Action declare_pretrain(Command& command) {
   command.option("--checkpoint-every", job.checkpoint_every,
                  "steps; 0 = when stopped and at the end");
   command.option("--keep-checkpoints", job.keep_checkpoints, "newest ones kept", kOneOrMore);
-  command.text("--save-at", o->save_at, "steps whose model stays, in --out/step-N: 1000,3000");
+  command.text("--save-at", o->save_at,
+               "steps after which the model is kept in --out/step-N: 1000,3000; 0 too");
   command.flag("--tensorboard", job.event_file, "write event files for TensorBoard, too");
   command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");
   command.require("--text");
   command.require("--out");
+  command.refuses([o, &command] { check_options(*o, command); });
   return with_model(command, o->model, [o, &command] { return run(*o, command); });
 }
 

@@ -36,6 +36,28 @@ table{border-collapse:collapse;background:var(--card)}
 td,th{padding:.35rem .9rem;border-bottom:1px solid var(--line);text-align:right}
 td:first-child,th:first-child{text-align:left})";
 
+}  // namespace
+
+std::string card(const std::string& svg) { return "<div class='card'>" + svg + "</div>\n"; }
+
+std::string html_page(const std::string& title, const std::string& body) {
+  constexpr const char* kTop = R"(<!doctype html>
+<html lang='en'>
+<head>
+<meta charset='utf-8'>
+<meta name='viewport' content='width=device-width,initial-scale=1'>
+<title>%s</title>
+<style>%s</style>
+</head>
+<body>
+<h1>%s</h1>
+)";
+  const std::string name = escape_html(title);
+  return formatted(kTop, name.c_str(), kStyle, name.c_str()) + body + "</body>\n</html>\n";
+}
+
+namespace {
+
 // One value of each line of a log that has it, over the steps.
 Series series_of(const std::vector<Json>& log, const std::string& key,
                  const std::string& inside = "") {
@@ -49,8 +71,6 @@ Series series_of(const std::vector<Json>& log, const std::string& key,
   }
   return s;
 }
-
-std::string card(const std::string& svg) { return "<div class='card'>" + svg + "</div>\n"; }
 
 // The accuracies that were evaluated, each a curve of its own: those of a pre-training are of
 // tokens and, with a pair task, of pairs.
@@ -149,24 +169,12 @@ std::string results_of(const Report& report) {
 }  // namespace
 
 std::string page_of(const Report& report) {
-  constexpr const char* kTop = R"(<!doctype html>
-<html lang='en'>
-<head>
-<meta charset='utf-8'>
-<meta name='viewport' content='width=device-width,initial-scale=1'>
-<title>%s</title>
-<style>%s</style>
-</head>
-<body>
-<h1>%s</h1>
-)";
   constexpr const char* kHeads = R"(<h2>Attention heads</h2>
 <p>Darker is more important for the task, measured on the whole model. Dashed heads were removed, in
 several rounds where pruning was iterative; what is left is measured anew before each, so a later
 round may remove a head that seemed important at first.</p>
 <div class='row'>)";
-  const std::string title = escape_html(report.title);
-  std::string html = formatted(kTop, title.c_str(), kStyle, title.c_str()) + results_of(report);
+  std::string html = results_of(report);
   if (!report.heat_maps.empty()) {
     html += kHeads;
     for (const HeatMap& map : report.heat_maps) html += card(heat_map(map));
@@ -174,7 +182,7 @@ round may remove a head that seemed important at first.</p>
   }
   if (!report.runs.empty()) html += "<h2>Training</h2>\n";
   for (const ReportedRun& run : report.runs) html += curves_of(run);
-  return html + "</body>\n</html>\n";
+  return html_page(report.title, html);
 }
 
 std::string table_of(const Report& report) {

@@ -33,6 +33,9 @@ struct Report {
 };
 
 std::string page_of(const Report& report);
+// The frame of every page: head, style and title around the body, which is HTML.
+std::string html_page(const std::string& title, const std::string& body);
+std::string card(const std::string& svg);  // a picture or table on a ground of its own
 // The table alone, as text.
 std::string table_of(const Report& report);
 

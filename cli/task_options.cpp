@@ -1,13 +1,18 @@
 // Declarations that the task verbs share.
 #include "cli/task_options.h"
 
+#include <algorithm>
+
 #include "cli/format.h"
 #include "cli/length.h"
 
 namespace ink::cli {
 
-void declare_task(Command& command, TaskOptions& o) {
-  command.choice("--task", o.task, {"classification"}, "the kind of task");
+void declare_task(Command& command, TaskOptions& o, bool several) {
+  std::vector<std::string> names;
+  for (const Task* task : tasks())
+    if (several || task == &classification_task()) names.emplace_back(task->name);
+  command.choice("--task", o.task, names, "the kind of task");
   command.text("--columns", o.columns,
                "roles of TSV fields, as label,text or text,pair,label ('-' skips one); default: "
                "by header or number");
@@ -36,17 +41,31 @@ TaskHooks hooks_of(ProgressDisplay& display) {
           .notice = [&](const std::string& sentence) { display.say(sentence); }};
 }
 
-std::string summary_of(const Evaluated& e) {
-  return formatted("accuracy %.2f %%, macro F1 %.2f %% on %ld examples",
-                   100 * e.confusion.accuracy(), 100 * e.confusion.macro_f1(),
-                   static_cast<long>(e.confusion.total()));
+namespace {
+
+// "macro_f1" → "macro F1"
+std::string in_words(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  if (name.ends_with("f1")) name[name.size() - 2] = 'F';
+  return name;
 }
 
-Json json_of(const Evaluated& e) {
-  return Json::make_object({{"accuracy", e.confusion.accuracy()},
-                            {"macro_f1", e.confusion.macro_f1()},
-                            {"loss", e.loss},
-                            {"examples", e.confusion.total()}});
+}  // namespace
+
+std::string summary_of(const Scores& scores) {
+  std::string text;
+  for (const auto& [name, value] : scores.metrics) {
+    if (name == "loss") continue;
+    if (!text.empty()) text += ", ";
+    text += formatted("%s %.2f %%", in_words(name).c_str(), 100 * value);
+  }
+  return text + formatted(" on %ld examples", static_cast<long>(scores.examples));
+}
+
+Json json_of(const Scores& scores) {
+  Json json = Json::make_object();
+  for (const auto& [name, value] : scores.metrics) json.set(name, value);
+  return json.set("examples", scores.examples);
 }
 
 }  // namespace ink::cli

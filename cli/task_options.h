@@ -6,11 +6,15 @@
 
 namespace ink::cli {
 
+inline constexpr const char* kExamplesHelp =
+    "labelled examples: TSV or JSON lines; of tagging and word-order lines \"unit tag\"";
+
 struct TaskOptions {
   std::string task = "classification", columns;
   int64_t max_length = 0;  // as length_for (cli/length.h) says
 };
-void declare_task(Command& command, TaskOptions& options);
+// `several`: any of the tasks; else classification alone.
+void declare_task(Command& command, TaskOptions& options, bool several = false);
 ReadOptions read_options(const TaskOptions& options);
 
 inline constexpr const char* kRecomputeHelp =
@@ -20,8 +24,8 @@ void declare_fit(Command& command, FitOptions& options);
 // The display of a training run as hooks for it.
 TaskHooks hooks_of(ProgressDisplay& display);
 
-// "0.912 accuracy, 0.874 macro F1" and the same as JSON.
-std::string summary_of(const Evaluated& evaluated);
-Json json_of(const Evaluated& evaluated);
+// "accuracy 91.20 %, macro F1 87.40 % on 120 examples", and all metrics as JSON.
+std::string summary_of(const Scores& scores);
+Json json_of(const Scores& scores);
 
 }  // namespace ink::cli

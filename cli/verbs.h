@@ -26,6 +26,7 @@ Action declare_dictionary(Command& command);
 Action declare_vectors(Command& command);
 Action declare_tokenize(Command& command);
 Action declare_segment(Command& command);
+Action declare_word_order(Command& command);
 Action declare_corrupt(Command& command);
 Action declare_pretrain(Command& command);
 Action declare_finetune(Command& command);
@@ -35,6 +36,7 @@ Action declare_embed(Command& command);
 Action declare_distill(Command& command);
 Action declare_prune(Command& command);
 Action declare_convert(Command& command);
+Action declare_study(Command& command);
 Action declare_report(Command& command);
 
 std::span<const Verb> verbs();

@@ -155,13 +155,14 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   check_length(student.config, options.max_length);
   const DistillationConfig config = settled_config(options, teacher_config, student.config);
 
-  const TaskExamples data = read_task(options.data, &labels, options.fit.seed);
+  TaskExamples data = read_task(options.data, &labels, options.fit.seed);
   const Tokenizer tokenizer = load_tokenizer(options.teacher, teacher_config);
   check_shared_vocabulary(tokenizer, options.student.folder);
-  const Features train(data.train, tokenizer, options.max_length),
-      dev(data.dev, tokenizer, options.max_length);
-  const double teacher_accuracy = evaluate(session.model(), dev).confusion.accuracy();
-  const Teacher teacher(session, train, config);
+  const TokenOptions tokens{tokenizer, options.max_length};
+  const TaskSet train = classification_set(std::move(data.train), tokens),
+                dev = classification_set(std::move(data.dev), tokens);
+  const double teacher_accuracy = dev.judge(session.model()).scores.score;
+  const Teacher teacher(session, *train.features, config);
   const DistillationLoss loss(
       config,
       Scope(student.parameters, random_values(Random(options.fit.seed).split("projections"))));
@@ -187,8 +188,8 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
     const Model without_projections(student.config, student.heads, values_of(student.parameters));
     save_model(without_projections, options.out, options.teacher);
   };
-  return {.student = fit_task(student, train, dev, labels, options.out, options.fit,
-                              std::move(fit_hooks), hooks),
+  return {.student =
+              fit_task(student, train, dev, options.out, options.fit, std::move(fit_hooks), hooks),
           .teacher_accuracy = teacher_accuracy};
 }
 

@@ -53,9 +53,8 @@ void run(const fs::path& train, const fs::path& dev, const fs::path& folder) {
   options.fit.batch_size = 8;
   options.fit.learning_rate = 2e-3;
   const ink::FinetuneResult result = ink::finetune(options);
-  std::cout << "accuracy " << 100 * result.dev.confusion.accuracy() << " % on "
-            << result.dev_examples << " examples, best after step " << result.training.best_step
-            << '\n';
+  std::cout << "accuracy " << 100 * result.dev.score << " % on " << result.dev_examples
+            << " examples, best after step " << result.training.best_step << '\n';
 
   // What was written is a model folder like any other.
   const ink::Session session(folder / "classifier");

@@ -82,7 +82,7 @@ class Job {
   void take_step_data();
   void restore(const Json& state);
   void save(const fs::path& folder) { save_pretrain_model(model_, tokenizer_, folder); }
-  void after_step(const Progress& progress);
+  void save_if_asked(int64_t step);
   void notice(const std::string& sentence) const {
     if (callbacks_.notice && processes_.is_first()) callbacks_.notice(sentence);
   }
@@ -151,11 +151,12 @@ MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
   return out;
 }
 
-// Before the checkpoint of the same step, so that a resume has missed no model.
-void Job::after_step(const Progress& progress) {
-  if (std::ranges::count(options_.save_at, progress.step) > 0)
-    save(options_.out / ("step-" + std::to_string(progress.step)));
-  if (callbacks_.progress) callbacks_.progress(progress);
+// The trainer calls it on the first process, before the checkpoint of the same step: a resume has
+// missed no model.
+void Job::save_if_asked(int64_t step) {
+  if (std::ranges::count(options_.save_at, step) == 0) return;
+  model_.refresh();
+  save(options_.out / ("step-" + std::to_string(step)));
 }
 
 TrainerOptions Job::trainer_options() const {
@@ -198,16 +199,15 @@ TrainingHooks Job::hooks() {
     };
     h.keep_best = [this](int64_t, const Evaluation&) { save(options_.out / "best"); };
   }
-  h.progress = [this](const Progress& progress) { after_step(progress); };
+  h.progress = [this](const Progress& progress) {
+    save_if_asked(progress.step);
+    if (callbacks_.progress) callbacks_.progress(progress);
+  };
   h.notice = callbacks_.notice;
   return h;
 }
 
 PretrainResult Job::run() {
-  for (const int64_t step : options_.save_at) {
-    check(step >= 1 && step <= options_.steps, "pre-training: expected to save at steps from 1 to ",
-          options_.steps, ", got ", step);
-  }
   if (held_out_.empty() && options_.held_out > 0) {
     notice("no document is held out: nothing is evaluated");
   }
@@ -217,6 +217,8 @@ PretrainResult Job::run() {
       .warmup = options_.warmup_steps < 0 ? options_.steps / 10 : options_.warmup_steps,
       .steps = options_.steps,
       .decay = options_.decay};
+  // Of a run that is resumed too: nothing is restored yet.
+  if (processes_.is_first()) save_if_asked(0);
   PretrainResult result;
   result.training = train(model_.parameters(), optimizer, schedule, trainer_options(), hooks());
   ahead_.reset();
@@ -239,6 +241,9 @@ PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const PretrainCallbacks& callbacks) {
   check(!options.corpus.empty(), "pre-training: expected text files or folders, got none");
   check(!options.out.empty(), "pre-training: expected a folder to write the model to");
+  for (const int64_t step : options.save_at)
+    check(step >= 0 && step <= options.steps, "pre-training: expected to save at steps from 0 to ",
+          options.steps, ", got ", step);
   check_no_model("pre-training", options.out, true);
   return Job(config, tokenizer, segmenter, options, callbacks).run();
 }

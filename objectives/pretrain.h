@@ -76,8 +76,9 @@ struct PretrainOptions {
   int64_t evaluate_every = 0;       // steps; 0 = only at the end
   int64_t checkpoint_every = 1000;  // steps; 0 = only when stopped and at the end
   int64_t keep_checkpoints = 2;
-  std::vector<int64_t> save_at = {};  // steps whose model stays, in `out`/step-N
-  bool event_file = false;            // TensorBoard's, in `out`/training
+  // Steps after which the model is also written, to `out`/step-N; 0: before the first.
+  std::vector<int64_t> save_at = {};
+  bool event_file = false;  // TensorBoard's, in `out`/training
   bool resume = false;
   const std::atomic<bool>* stop = nullptr;  // set to stop: writes a checkpoint and returns
   Communicator* processes = nullptr;        // that train together; null = this one alone

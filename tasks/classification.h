@@ -12,6 +12,7 @@
 #include "tasks/features.h"
 #include "tasks/labels.h"
 #include "tasks/metrics.h"
+#include "tasks/task.h"
 #include "text/tokenizer.h"
 
 namespace ink {
@@ -46,9 +47,6 @@ struct Predictions {
   }
 };
 
-// For evaluation: batches of sequences of like length.
-inline constexpr BatchPlan kInferencePlan{.sequences = 64, .max_tokens = 4096, .sort_window = 4096};
-
 // In the order of the examples. A result is the same bits in whatever batch its example stands.
 // Raises Error where probabilities are no numbers.
 Predictions predict(const Model& model, const Features& data,
@@ -62,5 +60,14 @@ struct Evaluated {
 // Raises Error when an example has no label.
 Evaluated evaluate(const Model& model, const Features& data,
                    const BatchPlan& plan = kInferencePlan);
+Scores scores_of(const Evaluated& evaluated, const Labels& labels);
+
+struct TaskExamples {
+  Examples train, dev;
+};
+// With `labels` where the model already has them, else those of the training examples.
+TaskExamples read_task(const TaskData& data, const Labels* labels, uint64_t seed);
+// Examples as the task of classification has them (tasks/task.h).
+TaskSet classification_set(Examples examples, const TokenOptions& tokens);
 
 }  // namespace ink

@@ -268,4 +268,10 @@ Examples read_examples(const std::filesystem::path& path, const ReadOptions& opt
                         extension == ".json" || extension == ".jsonl", options, labels);
 }
 
+Example example_of(const std::string& line) {
+  const size_t tab = line.find('\t');
+  if (tab == std::string::npos) return {.text = line};
+  return {.text = line.substr(0, tab), .pair = line.substr(tab + 1)};
+}
+
 }  // namespace ink

@@ -63,4 +63,8 @@ Examples read_examples(const std::filesystem::path& path, const ReadOptions& opt
 Examples parse_examples(std::string_view text, const std::string& source, bool json_lines,
                         const ReadOptions& options = {}, const Labels* labels = nullptr);
 
+// A line without labels as an example: text, and behind its first tab the second text of a pair;
+// nothing behind it is a single text, as in labelled files.
+Example example_of(const std::string& line);
+
 }  // namespace ink

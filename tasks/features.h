@@ -1,7 +1,7 @@
-// Features: examples as token ids, and batches of them.
+// Features: examples as token ids with what a model should say of them, and batches of these.
 //
-// Single texts become [CLS] text [SEP], pairs [CLS] text [SEP] pair [SEP]; what exceeds max_length
-// is cut from the end, of the longer text first.
+// Of a class an example has one target, of tags one for each token; a batch puts those of its
+// examples one behind the other.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -16,9 +16,16 @@
 
 namespace ink {
 
+struct Feature {
+  Encoding encoding;
+  std::vector<int32_t> targets;  // kIgnore where there is none
+  int64_t line = 0;              // of the example in its file
+  bool truncated = false;        // whether it lost tokens
+};
+
 struct FeatureBatch {
   Packed inputs;
-  Tensor labels;              // i32 (B), kIgnore where there is none
+  Tensor labels;              // i32: all targets, (B) of classes, (N) of tags
   std::vector<int64_t> rows;  // which examples these are
 };
 
@@ -30,34 +37,37 @@ struct BatchPlan {
   int64_t sort_window = 0;
 };
 
+// For evaluation: batches of sequences of like length.
+inline constexpr BatchPlan kInferencePlan{.sequences = 64, .max_tokens = 4096, .sort_window = 4096};
+
 class Features {
  public:
+  // Texts with a class each. Single ones become [CLS] text [SEP], pairs [CLS] text [SEP] pair
+  // [SEP]; what exceeds max_length is cut from the end, of the longer text first.
   Features(const Examples& examples, const Tokenizer& tokenizer, int64_t max_length);
+  explicit Features(std::vector<Feature> items);
 
-  int64_t size() const { return static_cast<int64_t>(encodings_.size()); }
+  int64_t size() const { return static_cast<int64_t>(items_.size()); }
   int64_t tokens() const;
-  int64_t truncated() const { return truncated_; }  // examples that lost tokens
-  int64_t max_length() const { return max_length_; }
+  int64_t truncated() const;  // examples that lost tokens
+  int64_t longest() const;    // tokens of the longest; max_length where there are truncated ones
   int64_t length(int64_t i) const { return lengths_[static_cast<size_t>(i)]; }
-  int32_t label(int64_t i) const { return labels_[static_cast<size_t>(i)]; }
-  int64_t line(int64_t i) const { return lines_[static_cast<size_t>(i)]; }  // of its example
+  int32_t label(int64_t i) const { return (*this)[i].targets.front(); }  // the first target
+  int64_t line(int64_t i) const { return (*this)[i].line; }              // of its example
+  const Feature& operator[](int64_t i) const { return items_[static_cast<size_t>(i)]; }
 
   // Rows of each batch of one pass over all examples; each example occurs once.
   std::vector<std::vector<int64_t>> plan(const BatchPlan& plan) const;
   FeatureBatch batch(std::span<const int64_t> rows) const;
-  std::string digest() const;  // of tokens and labels, in order (tensor/fingerprint.h)
+  std::string digest() const;  // of tokens and targets, in order (tensor/fingerprint.h)
 
  private:
-  std::vector<Encoding> encodings_;
-  std::vector<int64_t> lengths_, lines_;
-  std::vector<int32_t> labels_;
-  int64_t max_length_, truncated_ = 0;
+  std::vector<Feature> items_;
+  std::vector<int64_t> lengths_;
 };
 
 // "12 of 900 lines are longer than 128 tokens (max_length); their ends are not read"; empty where
 // none is.
-std::string truncation_notice(int64_t truncated, int64_t all, const std::string& what,
-                              int64_t max_length);
 std::string truncation_notice(const Features& features, const std::string& what);
 
 }  // namespace ink

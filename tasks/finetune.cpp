@@ -1,13 +1,9 @@
 // One fine-tuning run, from folder to folder.
 #include "tasks/finetune.h"
 
-#include <algorithm>
-
 #include "nn/fingerprint.h"
 #include "nn/session.h"
-#include "tasks/split.h"
 #include "tensor/error.h"
-#include "tensor/keys.h"
 #include "text/fingerprint.h"
 
 namespace ink {
@@ -26,55 +22,35 @@ Model with_new_head(const std::filesystem::path& folder, LoadOptions load, const
                });
 }
 
-Model load_for_training(const FinetuneOptions& options, const Labels& labels) {
-  const Heads heads{.classification = true};  // the pooler too, where it is read
-  LoadOptions load{.heads = heads,
+// Whether the folder's head is another task's, or has other labels, though its tensors may have the
+// names of the wanted one.
+bool has_other_head(const ModelConfig& config, const Task& task) {
+  const Heads heads = heads_from(*config.family, config.architectures);
+  return (heads.classification || heads.choice || heads.tagging) && !task.done_by(config);
+}
+
+Model load_for_training(const FinetuneOptions& options, const ModelConfig& config,
+                        const Labels& labels) {
+  const Task& task = *options.task;
+  LoadOptions load{.heads = task.heads,
                    .new_heads = true,
                    .ignore_other_heads = true,
                    .random = Random(options.fit.seed).split("weights")};
   load.labels = labels.names();
-  load.problem_type = "single_label_classification";
-  Model model = options.new_labels ? with_new_head(options.model, load, heads)
-                                   : load_model(options.model, load);
+  load.problem_type = task.problem_type;
+  Model model = options.new_labels || has_other_head(config, task)
+                    ? with_new_head(options.model, load, task.heads)
+                    : load_model(options.model, load);
   model.parameters.own();
   if (options.dropout) {
     check(*options.dropout >= 0 && *options.dropout < 1,
           "finetune: expected a dropout from 0 to below 1, got ", *options.dropout);
-    model.config.classifier_dropout = options.dropout;
-    model.classification->scores.dropout_probability = *options.dropout;
+    task.set_dropout(model, *options.dropout);
   }
   return model;
 }
 
-// With one class there is nothing to learn, though its accuracy would be perfect.
-void check_several_labels(const Examples& train) {
-  if (train.items.empty()) return;  // Features says so
-  const int32_t first = train.items.front().label;
-  const auto is_first = [&](const Example& e) { return e.label == first; };
-  if (std::ranges::all_of(train.items, is_first))
-    fail("expected at least two labels, found only ", in_quotes(train.labels.name(first)), " in ",
-         train.source);
-}
-
 }  // namespace
-
-TaskExamples read_task(const TaskData& data, const Labels* labels, uint64_t seed) {
-  TaskExamples examples{read_examples(data.train, data.read, labels), {}};
-  if (data.dev.empty()) {
-    auto [rest, part] = split_by_group(examples.train, data.dev_fraction, Random(seed));
-    return {std::move(rest), std::move(part)};
-  }
-  examples.dev = read_examples(data.dev, data.read, &examples.train.labels);
-  return examples;
-}
-
-Evaluation evaluation_of(const Evaluated& evaluated) {
-  const Confusion& c = evaluated.confusion;
-  return {
-      .score = c.accuracy(),
-      .metrics = {
-          {"accuracy", c.accuracy()}, {"macro_f1", c.macro_f1()}, {"dev_loss", evaluated.loss}}};
-}
 
 Json fingerprint_of(const char* job, const ModelConfig& config, const Tokenizer& tokenizer,
                     int64_t max_length) {
@@ -84,58 +60,53 @@ Json fingerprint_of(const char* job, const ModelConfig& config, const Tokenizer&
                             {"max_length", max_length}});
 }
 
-FinetuneResult fit_task(Model& model, const Features& train, const Features& dev,
-                        const Labels& labels, const std::filesystem::path& out, FitOptions fit,
-                        FitHooks fit_hooks, const TaskHooks& hooks) {
+FinetuneResult fit_task(Model& model, const TaskSet& train, const TaskSet& dev,
+                        const std::filesystem::path& out, FitOptions fit, FitHooks fit_hooks,
+                        const TaskHooks& hooks) {
   fit.folder = out / "training";
-  fit_hooks.fingerprint.set("dev", dev.digest());
-  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(evaluate(model, dev)); };
+  fit_hooks.fingerprint.set("dev", dev.features->digest());
+  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(dev.judge(model).scores); };
   fit_hooks.progress = hooks.progress;
   fit_hooks.notice = hooks.notice;
   const auto say = [&](const std::string& sentence) {
     if (hooks.notice && !sentence.empty()) hooks.notice(sentence);
   };
-  say(truncation_notice(train, "training examples"));
-  say(truncation_notice(dev, "dev examples"));
-  FinetuneResult result{.training = ink::fit(model.parameters, train, fit, fit_hooks),
-                        .labels = labels,
-                        .train_examples = train.size(),
-                        .dev_examples = dev.size()};
-  if (result.training.best_step >= 0) result.dev = evaluate(Session(out).model(), dev);
+  say(truncation_notice(*train.features, "training examples"));
+  say(truncation_notice(*dev.features, "dev examples"));
+  FinetuneResult result{.training = ink::fit(model.parameters, *train.features, fit, fit_hooks),
+                        .labels = train.labels,
+                        .train_examples = train.features->size(),
+                        .dev_examples = dev.features->size()};
+  if (result.training.best_step >= 0) result.dev = dev.judge(Session(out).model()).scores;
   return result;
 }
 
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) {
+  const Task& task = *options.task;
   check_no_model("finetune", options.out, true);
   const ModelConfig config = ModelConfig::read(options.model / "config.json");
   check_length(config, options.max_length);
   std::optional<Labels> known;
-  if (classifies(config) && !options.new_labels) known = labels_of(config);
-  TaskData task = options.data;
+  if (task.done_by(config) && !options.new_labels) known = task.labels_of(config);
+  TaskData data = options.data;
   if (known)
-    task.read.advice =
+    data.read.advice =
         "to train this model for other labels, ask for new ones (--new-labels, new_labels)";
-  const TaskExamples data = read_task(task, known ? &*known : nullptr, options.fit.seed);
-  check_several_labels(data.train);
   const Tokenizer tokenizer = load_tokenizer(options.model, config);
-  const Features train(data.train, tokenizer, options.max_length),
-      dev(data.dev, tokenizer, options.max_length);
-  Model model = load_for_training(options, data.train.labels);
+  const auto [train, dev] = task.read_both(data, known ? &*known : nullptr, options.fit.seed,
+                                           {tokenizer, options.max_length});
+  Model model = load_for_training(options, config, train.labels);
 
   FitHooks fit_hooks;
   fit_hooks.fingerprint = fingerprint_of("finetune", model.config, tokenizer, options.max_length);
-  fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t,
-                       int64_t) -> MicroLoss {
-    const Tensor logits = classify(model, batch.inputs, training_options(options.fit, random));
-    return {.loss = model.classification->loss(logits, batch.labels),
-            .weight = static_cast<double>(batch.rows.size()),
-            .tokens = batch.inputs.tokens()};
+  fit_hooks.fingerprint.set("task", task.name);
+  fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t, int64_t) {
+    return task.loss(model, batch, training_options(options.fit, random));
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     save_model(model, options.out, options.model);
   };
-  return fit_task(model, train, dev, data.train.labels, options.out, options.fit,
-                  std::move(fit_hooks), hooks);
+  return fit_task(model, train, dev, options.out, options.fit, std::move(fit_hooks), hooks);
 }
 
 }  // namespace ink

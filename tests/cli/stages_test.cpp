@@ -49,7 +49,7 @@ TEST_F(Stages, WhatIsNoListIsRefused) {
   refused("--stages 12:0.5,33:0.5", 2, "expected from 4 to 32 tokens");
   refused("--stages 12:0.5,32:0.4", 1, "add up to 1, got 0.9");
   refused("--save-at 2,x", 2, "--save-at: expected a whole number");
-  refused("--save-at 7", 1, "expected to save at steps from 1 to 6, got 7");
+  refused("--save-at 7", 1, "expected to save at steps from 0 to 6, got 7");
 }
 
 }  // namespace

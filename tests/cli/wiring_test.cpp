@@ -83,6 +83,11 @@ class Wiring : public Cli {
       checkpoints.append(state.integer("step"));
       facts.set("settings", state["settings"]).set("data", state["data"]);
     }
+    Json models = Json::make_array();
+    for (const auto& entry : fs::directory_iterator(folder_ / out))
+      if (entry.path().filename().string().starts_with("step-"))
+        models.append(entry.path().filename().string());
+    facts.set("models", models);
     return facts.set("logged", logged).set("measured", measured).set("checkpoints", checkpoints);
   }
 
@@ -144,6 +149,7 @@ TEST_F(Wiring, Pretrain) {
       {"--evaluate-every", "5", "measured", "[5, 7]"},
       {"--checkpoint-every", "2", "checkpoints", "[4, 6, 7]"},
       {"--keep-checkpoints", "3", "checkpoints", "[4, 6, 7]"},
+      {"--save-at", "1", "models", R"(["step-1"])"},
       {"--threads", "12", "result.threads", "12"},
   };
   expect_shown(facts_of("pretrain --architecture small.json --vocab vocab.txt --text text.txt "
@@ -153,11 +159,13 @@ TEST_F(Wiring, Pretrain) {
                rows);
   expect_complete(
       "pretrain", rows,
-      {"--text",           "--model",     "--architecture", "--vocab",   "--dictionary",
-       "--resume",         "--recompute", "--stages",       "--save-at", "--tensorboard",
-       "--ngram",          "--replace",   "--similar",      "--nearest", "--pert-label",
-       "--granularity",    "--predict",   "--space",        "--scale",   "--generator-size",
-       "--replaced-weight"});  // these are those of other objectives
+      {"--text",           "--model",          "--architecture",
+       "--vocab",          "--dictionary",     "--resume",
+       "--recompute",      "--stages",         "--tensorboard",
+       "--ngram",          "--replace",        "--similar",
+       "--nearest",        "--pert-label",     "--granularity",
+       "--predict",        "--space",          "--scale",
+       "--generator-size", "--replaced-weight"});  // these are those of other objectives
 }
 
 TEST_F(Wiring, OptionsOfObjectives) {

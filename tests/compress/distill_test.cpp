@@ -17,7 +17,7 @@ class Compressed : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     task = new ToyTask("compress");
-    teacher_accuracy = finetune(task->options("teacher")).dev.confusion.accuracy();
+    teacher_accuracy = finetune(task->options("teacher")).dev.score;
   }
   static void TearDownTestSuite() {
     delete task;
@@ -69,10 +69,10 @@ TEST_F(Compressed, StudentLearnsFromSoftLabelsAndHiddenStates) {
   options.match_evenly = MatchLoss::hidden_mse;
   const DistillResult result = distill(options);
   EXPECT_EQ(result.teacher_accuracy, teacher_accuracy);
-  EXPECT_GT(result.student.dev.confusion.accuracy(), 0.9);
+  EXPECT_GT(result.student.dev.score, 0.9);
   const Model untrained(narrow(), {.pooler = true, .classification = true},
                         random_values(Random(1)));
-  EXPECT_GT(result.student.dev.confusion.accuracy(), accuracy_of(untrained) + 0.3);
+  EXPECT_GT(result.student.dev.score, accuracy_of(untrained) + 0.3);
   const Model saved = load_model(options.out);
   EXPECT_EQ(saved.config.layers(), 1);
   EXPECT_EQ(saved.parameters.find("projection.0.weight"), nullptr)
@@ -191,7 +191,7 @@ TEST_F(Compressed, PrunedModelIsSmallerAndRecoversByTraining) {
   recover.model = task->folder / "pruned";
   recover.fit.epochs = 3;
   const FinetuneResult recovered = finetune(recover);
-  EXPECT_GT(recovered.dev.confusion.accuracy(), 0.95);
+  EXPECT_GT(recovered.dev.score, 0.95);
   PruneOptions again = prune_options("pruned_again");
   again.model = task->folder / "recovered";
   again.config.target_ffn_size = 8;

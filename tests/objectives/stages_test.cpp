@@ -176,7 +176,7 @@ TEST_F(StagedPretrainTest, ModelsOfNamedStepsStay) {
   EXPECT_FALSE(fs::exists(o.out / "step-4"));
   o.out = folder_ / "bad";
   o.save_at = {11};
-  EXPECT_ERROR(run(o), "expected to save at steps from 1 to 10, got 11");
+  EXPECT_ERROR(run(o), "expected to save at steps from 0 to 10, got 11");
 }
 
 }  // namespace

@@ -1,0 +1,50 @@
+// Scores of a study: kept in results.json, averaged over seeds, shown as a page and a table.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/study_plan.h"
+#include "tasks/task.h"
+
+namespace ink::cli {
+
+struct StudyScore {
+  std::string variant, task;
+  int64_t seed = 0, step = 0;
+  double score = 0;     // the metric that the task goes by
+  Json metrics = {};    // all of them
+  std::string made_of;  // digest of the options behind it
+};
+
+struct Average {
+  int64_t count = 0;
+  double mean = 0, deviation = 0;  // of the sample, over count − 1; 0 of one
+};
+Average average_of(const std::vector<double>& values);
+
+class StudyResults {
+ public:
+  // Reads out/results.json where it is there. Raises Error when it holds scores of other options.
+  explicit StudyResults(const StudyPlan& plan);
+
+  const StudyScore* find(const StudyVariant& variant, const StudyTask& task, int64_t seed,
+                         int64_t step) const;
+  void add(const StudyVariant& variant, const StudyTask& task, int64_t seed, int64_t step,
+           const Scores& scores);  // and writes the file
+  Average average(const StudyVariant& variant, const StudyTask& task, int64_t step) const;
+  void write() const;  // out/results.json
+  Json summary() const;
+
+ private:
+  const StudyPlan& plan_;
+  std::vector<StudyScore> scores_;
+};
+
+// "83.1 ± 0.4", in per cent; "" of none.
+std::string shown(const Average& average);
+std::string study_page(const StudyPlan& plan, const StudyResults& results);
+std::string study_table(const StudyPlan& plan, const StudyResults& results);
+
+}  // namespace ink::cli
