@@ -35,8 +35,7 @@ std::vector<PretrainStage> stages_from(const std::string& word, int64_t longest)
 
 std::vector<int64_t> steps_from(const std::string& word, const std::string& option) {
   std::vector<int64_t> steps;
-  for (const std::string& part : parts_of(word))
-    steps.push_back(whole_from(part, {}, option));
+  for (const std::string& part : parts_of(word)) steps.push_back(whole_from(part, {}, option));
   return steps;
 }
 
