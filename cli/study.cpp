@@ -105,6 +105,7 @@ bool Study::scored(const StudyVariant& variant, int64_t seed, int64_t step, cons
   fs::remove_all(tuned);  // it can be made again, and there are many
   std::printf("%s, seed %ld, step %ld, %s: %s\n", variant.name.c_str(), static_cast<long>(seed),
               static_cast<long>(step), task.name.c_str(), summary_of(scores).c_str());
+  std::fflush(stdout);  // a file is read while the study goes on
   return true;
 }
 
