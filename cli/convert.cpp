@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/model_option.h"
+#include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "compress/padding.h"
 #include "nn/model_folder.h"
@@ -24,7 +25,7 @@ Json run(const Options& o) {
   const Dtype dtype = dtype_from(o.dtype);
   check_other_folder("convert", o.model, o.out);
   check_no_model("convert", o.out);
-  const Model model = load_model(o.model);
+  const Model model = load_model(o.model, {.notice = notice});
   if (o.pad) {
     save_model(padded(model), o.out, o.model, dtype);
   } else {

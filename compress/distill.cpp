@@ -31,8 +31,7 @@ Model make_student(const DistillOptions& options, const Session& teacher) {
   const Random random = Random(options.fit.seed).split(kWeightsStream);
   const std::vector<std::string>& labels = teacher.model().config.labels;
   if (!from.folder.empty()) {
-    LoadOptions load{
-        .heads = heads, .new_heads = true, .ignore_other_heads = true, .random = random};
+    LoadOptions load{.heads = heads, .new_heads = true, .random = random};
     load.labels = labels;
     load.problem_type = "single_label_classification";
     return load_model(from.folder, load);

@@ -152,7 +152,7 @@ PruneResult prune(const PruneOptions& options,
                   const std::function<void(const std::string& sentence)>& notice) {
   check_other_folder("prune", options.model, options.out);
   check_no_model("prune", options.out);
-  const Model model = load_model(options.model, {.ignore_other_heads = true});
+  const Model model = load_model(options.model, {.notice = notice});
   check_length(model.config, options.max_length);
   Pruning pruning;
   if (options.config.pruning_method == PruningMethod::masks) {

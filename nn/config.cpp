@@ -150,7 +150,7 @@ int64_t ModelConfig::longest() const {
 }
 
 int64_t ModelConfig::attention_channels() const {
-  const bool narrow = family == &mobilebert_family() && bottlenecks.use_bottleneck;
+  const bool narrow = family->body_kind == BodyKind::mobilebert && bottlenecks.use_bottleneck;
   return narrow ? bottlenecks.intra_bottleneck_size : hidden_size;
 }
 

@@ -93,10 +93,14 @@ struct ClassifierNames {
   const char* classes = "classifier";
 };
 
+// Which of three architectures stands behind a family (nn/body.h).
+enum class BodyKind : uint8_t { bert, mobilebert, xlnet };
+
 struct Family {
-  const char* model_type;                   // of config.json: "roberta"
-  const char* prefix;                       // of the tensors of the body: "roberta"
-  const char* body;                         // its class without heads: "RobertaModel"
+  const char* model_type;  // of config.json: "roberta"
+  const char* prefix;      // of the tensors of the body: "roberta"
+  const char* body;        // its class without heads: "RobertaModel"
+  BodyKind body_kind = BodyKind::bert;
   std::vector<Architecture> architectures;  // combinations before their parts
   ConfigKeys keys = {};
   EmbeddingNames embeddings = {};

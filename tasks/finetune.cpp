@@ -28,10 +28,8 @@ Model with_new_head(const std::filesystem::path& folder, LoadOptions load, const
 
 Model load_for_training(const FinetuneOptions& options, const Labels& labels) {
   const Heads heads{.classification = true};  // the pooler too, where it is read
-  LoadOptions load{.heads = heads,
-                   .new_heads = true,
-                   .ignore_other_heads = true,
-                   .random = Random(options.fit.seed).split(kWeightsStream)};
+  LoadOptions load{
+      .heads = heads, .new_heads = true, .random = Random(options.fit.seed).split(kWeightsStream)};
   load.labels = labels.names();
   load.problem_type = "single_label_classification";
   Model model = options.new_labels ? with_new_head(options.model, load, heads)

@@ -29,6 +29,7 @@ const Family& xlnet_family() {
       .model_type = "xlnet",
       .prefix = "transformer",
       .body = "XLNetModel",
+      .body_kind = BodyKind::xlnet,
       .architectures = {{"XLNetLMHeadModel", {.masked_lm = true}},
                         {"XLNetForSequenceClassification", {.classification = true}},
                         {"XLNetForMultipleChoice", {.choice = true}},

@@ -54,6 +54,22 @@ TEST_F(Convert, PadsLayersOfDifferentSizes) {
   EXPECT_EQ(load("even").config.ffn_per_layer, (std::vector<int64_t>{32, 32}));
 }
 
+// A class that the file has no head of is said, and no reason to refuse the rest.
+TEST_F(Convert, TakesWhatAFileHolds) {
+  fs::copy(folder_ / "base", folder_ / "other", fs::copy_options::recursive);
+  ModelConfig config = load("other").config;
+  config.architectures = {"BertForTokenClassification"};
+  write_file(folder_ / "other" / "config.json", config.to_json().to_string());
+  for (const char* command : {"info other", "convert --model other --out converted"}) {
+    const Finished f = run(command);
+    EXPECT_EQ(f.status, 0) << f.error;
+    EXPECT_NE(f.error.find("names BertForTokenClassification, the file has no tagging head"),
+              std::string::npos)
+        << f.error;
+  }
+  EXPECT_EQ(load("converted").body.words().value.shape(), load("base").body.words().value.shape());
+}
+
 TEST_F(Convert, RefusesItsOwnFolderAndUnknownModels) {
   const std::string before = read_file(folder_ / "base" / "model.safetensors", 1 << 26);
   for (const char* out : {"base", "./base/", "base/../base"})

@@ -228,8 +228,7 @@ TEST_F(PretrainTest, EveryObjectiveLearnsResumesAndIsSaved) {
 
     // It loads, goes on being pre-trained, and is a start for fine-tuning.
     EXPECT_EQ(load_model(first).config.architectures, each.architectures);
-    load_model(first,
-               {.heads = Heads{.tagging = true}, .new_heads = true, .ignore_other_heads = true});
+    load_model(first, {.heads = Heads{.tagging = true}, .new_heads = true});
     PretrainOptions on = options(std::string("on_") + each.name);
     on.objective = each.objective;
     on.start_from = first;

@@ -292,7 +292,7 @@ TEST(Predict, SameBitsInAnyBatchAndThread) {
 
 TEST(Embed, PoolsNormalizesAndKeepsTheOrder) {
   const ToyTask task("embed");
-  const Session session(task.folder / "model", {.heads = Heads{}, .ignore_other_heads = true});
+  const Session session(task.folder / "model", {.heads = Heads{}});
   const Features dev = features(task.folder / "model", task.folder / "dev.tsv");
   const Embeddings tokens = embed(session, dev, Pooling::tokens),
                    mean = embed(session, dev, Pooling::mean),
