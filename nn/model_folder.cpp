@@ -1,6 +1,7 @@
 // Checkpoints by name.
 #include "nn/model_folder.h"
 
+#include <algorithm>
 #include <string_view>
 
 #include "nn/checkpoint.h"
@@ -73,11 +74,10 @@ void write_model(const Model& model, const fs::path& folder, Dtype dtype) {
 
 // Every name that weights, or with them a tokenizer, may be read from, shards included.
 std::vector<std::string> replaced_files(const fs::path& folder, bool tokenizer) {
-  std::vector<std::string> names(std::begin(kWeightFiles), std::end(kWeightFiles));
+  std::vector<std::string> names;
   for (const fs::directory_entry& file : fs::directory_iterator(folder)) {
     const std::string name = file.path().filename().string();
-    const bool is_shard = name.starts_with("model-") || name.starts_with("pytorch_model-");
-    if (is_shard && name.find("-of-") != std::string::npos) names.push_back(name);
+    if (is_weight_file(name)) names.push_back(name);
   }
   if (tokenizer) names.insert(names.end(), std::begin(kTokenizerFiles), std::end(kTokenizerFiles));
   return names;
@@ -99,9 +99,12 @@ void save_model(const Model& model, const fs::path& folder, const fs::path& voca
 void check_no_model(const char* job, const fs::path& out, bool own_run) {
   if (own_run && fs::exists(out / "training")) return;
   finish_update(out);
-  for (const char* name : {"config.json", kWeightFiles[0], kWeightFiles[1], kWeightFiles[2]})
+  const auto refuse_where = [&](const char* name) {
     check(!fs::exists(out / name), "", job, ": ", out.string(), " holds a model already (", name,
           "); choose another folder, or remove it first");
+  };
+  refuse_where("config.json");
+  std::ranges::for_each(kWeightFiles, refuse_where);
 }
 
 int copy_vocabulary(const fs::path& from, const fs::path& to) {
@@ -111,7 +114,7 @@ int copy_vocabulary(const fs::path& from, const fs::path& to) {
   int copied = 0;
   for (const char* name : kTokenizerFiles) {
     if (!fs::exists(from / name)) continue;
-    write_file(to / name, read_file(from / name, kLongest));
+    write_file(to / name, read_regular_file(from / name, kLongest));
     ++copied;
   }
   return copied;

@@ -252,6 +252,8 @@ TEST(ModelFolder, NothingOfAnEarlierModelIsReadWithANewOne) {
   EXPECT_EQ(read_file(folder / "vocab.txt", 100), "new");
   EXPECT_ERROR(check_no_model("prune", folder.path()), "holds a model already");
   EXPECT_NO_THROW(check_no_model("prune", tokens.path()));
+  write_file(tokens / "pytorch_model.bin.index.json", "{}");
+  EXPECT_ERROR(check_no_model("prune", tokens.path()), "holds a model already");
 }
 
 TEST(ModelFolder, SaysWhatIsMissing) {
