@@ -43,12 +43,6 @@ Model make_student(const DistillOptions& options, const Session& teacher) {
   return Model(config, heads, random_values(random));
 }
 
-void check_vocabulary_size(const ModelConfig& teacher, const ModelConfig& student) {
-  check(teacher.vocab_size == student.vocab_size,
-        "distill: teacher and student should share a vocabulary; they have ", teacher.vocab_size,
-        " and ", student.vocab_size, " tokens");
-}
-
 // As many tokens are not yet the same tokens.
 void check_shared_vocabulary(const Tokenizer& teacher, const std::filesystem::path& student) {
   if (student.empty() || !std::filesystem::exists(student / "vocab.txt")) return;
@@ -149,13 +143,13 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   const Labels labels = labels_of(teacher_config);
   Model student = make_student(options, session);
   student.parameters.own();
-  check_vocabulary_size(teacher_config, student.config);
   check_length(teacher_config, options.max_length);
   check_length(student.config, options.max_length);
   const DistillationConfig config = settled_config(options, teacher_config, student.config);
 
   const TaskExamples data = read_task(options.data, &labels, options.fit.seed);
   const Tokenizer tokenizer = load_tokenizer(options.teacher, teacher_config);
+  student.config.check_vocabulary(tokenizer.vocabulary().size(), "distill: the student");
   check_shared_vocabulary(tokenizer, options.student.folder);
   const Features train(data.train, tokenizer, options.max_length),
       dev(data.dev, tokenizer, options.max_length);

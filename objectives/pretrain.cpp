@@ -45,8 +45,7 @@ class Job {
               corruption_of(options.objective, objective_tokens(tokenizer)), data_options(options)),
         held_out_(data_.held_out()) {
     const ModelConfig& c = model_.model.config;
-    check(c.vocab_size == tokenizer.vocabulary().size(), "pre-training: the model has ",
-          c.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
+    c.check_vocabulary(tokenizer.vocabulary().size(), "pre-training");
     check(c.longest() >= options.max_tokens, "pre-training: the model reads at most ", c.longest(),
           " tokens, got max_tokens ", options.max_tokens);
     check(!options.recompute || options.objective.task != TokenTask::plm,
