@@ -7,6 +7,7 @@
 #include "compress/values.h"
 #include "nn/parameter_count.h"
 #include "nn/session.h"
+#include "tasks/save_folder.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
 #include "tensor/fingerprint.h"
@@ -178,7 +179,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     const Model without_projections(student.config, student.heads, values_of(student.parameters));
-    save_model(without_projections, options.out, options.teacher);
+    save_folder(without_projections, options.out, options.teacher);
   };
   return {.student = fit_task(student, train, dev, labels, options.out, options.fit,
                               std::move(fit_hooks), hooks),

@@ -6,6 +6,7 @@
 
 #include "compress/values.h"
 #include "tasks/classification.h"
+#include "tasks/save_folder.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
 
@@ -166,7 +167,7 @@ PruneResult prune(const PruneOptions& options,
         choose_masks(model, scoring_batches(options, model.config, notice), options.config, notice);
   }
   const Model smaller = pruned_model(model, pruning.masks);
-  save_model(smaller, options.out, options.model);
+  save_folder(smaller, options.out, options.model, Dtype::f32, notice);
   write_account(options, pruning);
   return {smaller.config.heads_per_layer, smaller.config.ffn_per_layer, model.parameters.elements(),
           smaller.parameters.elements()};

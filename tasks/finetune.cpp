@@ -5,6 +5,7 @@
 
 #include "nn/fingerprint.h"
 #include "nn/session.h"
+#include "tasks/save_folder.h"
 #include "tasks/split.h"
 #include "tensor/error.h"
 #include "tensor/keys.h"
@@ -130,7 +131,7 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
             .tokens = batch.inputs.tokens()};
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
-    save_model(model, options.out, options.model);
+    save_folder(model, options.out, options.model);
   };
   return fit_task(model, train, dev, data.train.labels, options.out, options.fit,
                   std::move(fit_hooks), hooks);
