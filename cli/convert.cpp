@@ -3,10 +3,12 @@
 #include <memory>
 
 #include "cli/model_option.h"
+#include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "compress/padding.h"
 #include "nn/model_folder.h"
 #include "tasks/classification.h"
+#include "tasks/save_folder.h"
 
 namespace ink::cli {
 namespace {
@@ -24,11 +26,11 @@ Json run(const Options& o) {
   const Dtype dtype = dtype_from(o.dtype);
   check_other_folder("convert", o.model, o.out);
   check_no_model("convert", o.out);
-  const Model model = load_model(o.model);
+  const Model model = load_model(o.model, {.notice = notice});
   if (o.pad) {
-    save_model(padded(model), o.out, o.model, dtype);
+    save_folder(padded(model), o.out, o.model, dtype, notice);
   } else {
-    save_model(model, o.out, o.model, dtype);
+    save_folder(model, o.out, o.model, dtype, notice);
   }
   std::printf("%s: %ld parameters as %s\n", o.out.c_str(), model.parameters.elements(),
               name_of(dtype));

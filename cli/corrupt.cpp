@@ -57,15 +57,15 @@ void for_each_block(const Options& o, const std::function<Documents(std::vector<
     if (!f(read(corpus.read_block(block, Split::train)))) return;
 }
 
-// What a generator makes of one corrupted sequence.
-std::vector<int32_t> samples_of(const Model& generator, const Instance& instance,
+// What a generator makes of one corrupted sequence, out of the `tokens` of the vocabulary.
+std::vector<int32_t> samples_of(const Model& generator, int64_t tokens, const Instance& instance,
                                 const Corrupted& c, const Random& random) {
   if (c.positions.empty()) return {};
   const Instance* one = &instance;
   const PretrainBatch batch = make_batch({&one, 1}, {&c, 1});
   const Tensor hidden = generator.body(batch.inputs).hidden;
   const Tensor logits = generator.masked_lm->logits(gather_rows(hidden, batch.rows));
-  return to_vector<int32_t>(sample_tokens(logits, random));
+  return to_vector<int32_t>(sample_tokens(contiguous(slice(logits, 1, 0, tokens)), random));
 }
 
 std::optional<Model> generator_for(const Options& o, const Objective& objective,
@@ -80,8 +80,7 @@ std::optional<Model> generator_for(const Options& o, const Objective& objective,
         "--objective rtd: what is put in is drawn from a generator; expected "
         "--generator FOLDER, such as the folder generator of a trained model");
   Model model = load_model(o.generator, {.heads = Heads{.masked_lm = true}});
-  check(model.config.vocab_size == tokenizer.vocabulary().size(), "--generator: it has ",
-        model.config.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
+  model.config.check_vocabulary(tokenizer.vocabulary().size(), "--generator");
   return model;
 }
 
@@ -119,8 +118,8 @@ Json run(const Options& o, const Command& command) {
       const Corrupted c = corrupt(instance, draws);
       CorruptionView view{instance, c, objective, tokenizer.vocabulary()};
       if (generator)
-        view.sampled =
-            samples_of(*generator, instance, c, random.split(static_cast<uint64_t>(sequences)));
+        view.sampled = samples_of(*generator, tokenizer.vocabulary().size(), instance, c,
+                                  random.split(static_cast<uint64_t>(sequences)));
       write_line(colour ? view.in_colour() : view.to_json().to_string());
       selected += static_cast<int64_t>(c.positions.size());
       all += static_cast<int64_t>(instance.ids.size());

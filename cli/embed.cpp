@@ -24,8 +24,7 @@ struct Options {
 Json run(const Options& o) {
   check_output(o.out, {o.model});
   const Pooling pooling = pooling_from(o.pooling);
-  const Session session(
-      o.model, {.heads = Heads{.pooler = pooling == Pooling::pooler}, .ignore_other_heads = true});
+  const Session session(o.model, {.heads = Heads{.pooler = pooling == Pooling::pooler}});
   const int64_t length = length_for(o.max_length, session.model().config.longest());
   Examples lines{.items = {}, .labels = {}, .source = "standard input"};
   for_each_input_line("embed",

@@ -89,7 +89,7 @@ Json print_latency(const Session& session) {
 }
 
 Json run(const Options& o) {
-  const Session session(o.model);
+  const Session session(o.model, {.notice = notice});
   Json json = print_sizes(session.model());
   if (o.latency) json.set("latency", print_latency(session));
   return json;

@@ -7,6 +7,7 @@
 #include "compress/values.h"
 #include "nn/parameter_count.h"
 #include "nn/session.h"
+#include "tasks/save_folder.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
 #include "tensor/fingerprint.h"
@@ -31,8 +32,7 @@ Model make_student(const DistillOptions& options, const Session& teacher) {
   const Random random = Random(options.fit.seed).split("weights");
   const std::vector<std::string>& labels = teacher.model().config.labels;
   if (!from.folder.empty()) {
-    LoadOptions load{
-        .heads = heads, .new_heads = true, .ignore_other_heads = true, .random = random};
+    LoadOptions load{.heads = heads, .new_heads = true, .random = random};
     load.labels = labels;
     load.problem_type = "single_label_classification";
     return load_model(from.folder, load);
@@ -42,12 +42,6 @@ Model make_student(const DistillOptions& options, const Session& teacher) {
   config.problem_type = "single_label_classification";
   check_trainable_here(config, heads);
   return Model(config, heads, random_values(random));
-}
-
-void check_vocabulary_size(const ModelConfig& teacher, const ModelConfig& student) {
-  check(teacher.vocab_size == student.vocab_size,
-        "distill: teacher and student should share a vocabulary; they have ", teacher.vocab_size,
-        " and ", student.vocab_size, " tokens");
 }
 
 // As many tokens are not yet the same tokens.
@@ -150,13 +144,13 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   const Labels labels = labels_of(teacher_config);
   Model student = make_student(options, session);
   student.parameters.own();
-  check_vocabulary_size(teacher_config, student.config);
   check_length(teacher_config, options.max_length);
   check_length(student.config, options.max_length);
   const DistillationConfig config = settled_config(options, teacher_config, student.config);
 
   TaskExamples data = read_task(options.data, &labels, options.fit.seed);
   const Tokenizer tokenizer = load_tokenizer(options.teacher, teacher_config);
+  student.config.check_vocabulary(tokenizer.vocabulary().size(), "distill: the student");
   check_shared_vocabulary(tokenizer, options.student.folder);
   const TokenOptions tokens{tokenizer, options.max_length};
   const TaskSet train = classification_set(std::move(data.train), tokens),
@@ -186,7 +180,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     const Model without_projections(student.config, student.heads, values_of(student.parameters));
-    save_model(without_projections, options.out, options.teacher);
+    save_folder(without_projections, options.out, options.teacher);
   };
   return {.student =
               fit_task(student, train, dev, options.out, options.fit, std::move(fit_hooks), hooks),

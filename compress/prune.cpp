@@ -6,6 +6,7 @@
 
 #include "compress/values.h"
 #include "tasks/classification.h"
+#include "tasks/save_folder.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
 
@@ -152,7 +153,7 @@ PruneResult prune(const PruneOptions& options,
                   const std::function<void(const std::string& sentence)>& notice) {
   check_other_folder("prune", options.model, options.out);
   check_no_model("prune", options.out);
-  const Model model = load_model(options.model, {.ignore_other_heads = true});
+  const Model model = load_model(options.model, {.notice = notice});
   check_length(model.config, options.max_length);
   Pruning pruning;
   if (options.config.pruning_method == PruningMethod::masks) {
@@ -166,7 +167,7 @@ PruneResult prune(const PruneOptions& options,
         choose_masks(model, scoring_batches(options, model.config, notice), options.config, notice);
   }
   const Model smaller = pruned_model(model, pruning.masks);
-  save_model(smaller, options.out, options.model);
+  save_folder(smaller, options.out, options.model, Dtype::f32, notice);
   write_account(options, pruning);
   return {smaller.config.heads_per_layer, smaller.config.ffn_per_layer, model.parameters.elements(),
           smaller.parameters.elements()};

@@ -13,7 +13,7 @@ namespace {
 template <class P, class Store>
 std::vector<PrunableLayer<P>> find_layers(Store& parameters, const ModelConfig& config) {
   const Family& family = *config.family;
-  check(&family != &mobilebert_family() && &family != &xlnet_family() && config.shared.groups == 0,
+  check(family.body_kind == BodyKind::bert && config.shared.groups == 0,
         "prune: expected layers of BERT's form with weights of their own, got ", family.model_type);
   const LayerNames& names = family.layer;
   std::vector<PrunableLayer<P>> layers;

@@ -28,7 +28,7 @@ void make_untrained_model(const std::vector<std::string>& texts, const fs::path&
 }
 
 void run(const fs::path& folder, const std::vector<std::string>& texts) {
-  const ink::Session session(folder, {.heads = ink::Heads{}, .ignore_other_heads = true});
+  const ink::Session session(folder, {.heads = ink::Heads{}});
   ink::Examples examples;
   for (const std::string& text : texts) examples.items.push_back({.text = text});
   const ink::Features features(examples, ink::Tokenizer::load(folder), 128);

@@ -1,6 +1,9 @@
 // Embeddings, encoder, pooler.
 #include "nn/bert_body.h"
 
+#include <algorithm>
+#include <span>
+
 namespace ink {
 
 BertBody::BertBody(const Scope& scope, const ModelConfig& c, bool with_pooler)
@@ -11,6 +14,8 @@ BertBody::BertBody(const Scope& scope, const ModelConfig& c, bool with_pooler)
       norm(scope / c.family->embeddings.norm, c.embedding_channels(), c.layer_norm_eps),
       encoder(scope, c),
       first_position(c.positions_after_padding ? c.pad_token_id + 1 : 0),
+      padding(c.positions_after_padding && c.pad_token_id >= 0 ? std::optional(c.pad_token_id)
+                                                               : std::nullopt),
       longest(c.longest()),
       embedding_dropout(c.hidden_dropout_prob) {
   check(longest >= 1, "config: max_position_embeddings ", c.max_position_embeddings,
@@ -27,12 +32,45 @@ BertBody::BertBody(const Scope& scope, const ModelConfig& c, bool with_pooler)
     pooler.emplace(scope / c.family->pooler, c.hidden_size, c.hidden_size, c.initializer_range);
 }
 
+namespace {
+
+// Positions from the row of padding on: 0 for padding that a text spells out ("<pad>"), for every
+// other token one more than it has of these before it.
+Tensor positions_without(int32_t padding, const Packed& batch) {
+  Tensor places(batch.ids.shape(), Dtype::i32);
+  const int32_t *ids = batch.ids.data<int32_t>(), *positions = batch.positions.data<int32_t>(),
+                *offsets = batch.offsets.data<int32_t>();
+  for (int64_t b = 0; b < batch.sequences(); ++b) {
+    int32_t passed_over = 0;
+    for (int32_t i = offsets[b]; i < offsets[b + 1]; ++i) {
+      const bool pad = ids[i] == padding;
+      places.data<int32_t>()[i] = pad ? 0 : positions[i] + 1 - passed_over;
+      passed_over += pad;
+    }
+  }
+  return places;
+}
+
+bool holds(const Tensor& ids, int64_t id) {
+  const std::span all(ids.data<int32_t>(), static_cast<size_t>(ids.size()));
+  return std::ranges::any_of(all, [&](int32_t i) { return i == id; });
+}
+
+}  // namespace
+
+Tensor BertBody::position_rows(const Packed& batch) const {
+  const Tensor& table = position.table.value;
+  const int64_t end = first_position + longest;
+  if (padding && holds(batch.ids, *padding))
+    return embedding(slice(table, 0, *padding, end),
+                     positions_without(static_cast<int32_t>(*padding), batch));
+  return embedding(slice(table, 0, first_position, end), batch.positions);
+}
+
 Tensor BertBody::embed(const Packed& batch, const Random* random) const {
   Tensor x = word(batch.ids);  // (N, E)
   if (segment) x = add(x, (*segment)(batch.segments));
-  const Tensor places = slice(position.table.value, 0, first_position, first_position + longest);
-  x = dropout_if(random, norm(x, embedding(places, batch.positions)), embedding_dropout,
-                 "embeddings");
+  x = dropout_if(random, norm(x, position_rows(batch)), embedding_dropout, "embeddings");
   return projection ? (*projection)(x) : x;  // (N, C)
 }
 

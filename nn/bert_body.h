@@ -18,8 +18,9 @@ struct BertBody {
   std::optional<Linear> projection;  // E → C, where embeddings are narrower than hidden states
   Encoder encoder;
   std::optional<Linear> pooler;
-  int64_t first_position;  // row of `position` for the first token of a sequence
-  int64_t longest;         // tokens in a sequence
+  int64_t first_position;          // row of `position` for the first token of a sequence
+  std::optional<int64_t> padding;  // id that positions pass over, where they count from behind it
+  int64_t longest;                 // tokens in a sequence
   double embedding_dropout;
 
   BertBody(const Scope& scope, const ModelConfig& config, bool with_pooler);
@@ -35,6 +36,7 @@ struct BertBody {
 
  private:
   Tensor embed(const Packed& batch, const Random* random) const;  // (N, C)
+  Tensor position_rows(const Packed& batch) const;                // (N, E)
 };
 
 // Row of every sequence's first or last token, i32 (B). Raises Error for an empty sequence.

@@ -9,9 +9,10 @@ using Kind = std::variant<BertBody, MobileBertBody, XlnetBody>;
 Kind make(const Scope& scope, const ModelConfig& config, bool with_pooler) {
   check(!with_pooler || config.family->pooler, "model: ", config.family->model_type,
         " has no pooler");
-  if (config.family == &mobilebert_family())
+  if (config.family->body_kind == BodyKind::mobilebert)
     return Kind(std::in_place_type<MobileBertBody>, scope, config, with_pooler);
-  if (config.family == &xlnet_family()) return Kind(std::in_place_type<XlnetBody>, scope, config);
+  if (config.family->body_kind == BodyKind::xlnet)
+    return Kind(std::in_place_type<XlnetBody>, scope, config);
   return Kind(std::in_place_type<BertBody>, scope, config, with_pooler);
 }
 

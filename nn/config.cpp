@@ -2,6 +2,8 @@
 #include "nn/config.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "tensor/file.h"
 
@@ -42,8 +44,37 @@ std::vector<std::string> labels_from(const Json& json) {
   }
   const Json& table = json.object("id2label");
   std::vector<std::string> labels;
-  for (size_t i = 0; i < table.size(); ++i) labels.push_back(table.string(std::to_string(i)));
+  for (size_t i = 0; i < table.size(); ++i) {
+    const std::string number = std::to_string(i);
+    const Json& label = table[number];  // some write the number once more
+    labels.push_back(label.type() == Json::Type::integer ? label.to_string()
+                                                         : table.string(number));
+  }
   return labels;
+}
+
+// Python writes numbers that JSON does not have: NaN, Infinity, -Infinity. As strings they can be
+// kept where nobody reads them, and are refused by name where a number is read.
+std::string with_quoted_constants(const std::string& text) {
+  constexpr std::array<std::string_view, 3> kConstants{"NaN", "Infinity", "-Infinity"};
+  std::string out;
+  bool in_string = false;
+  for (size_t at = 0; at < text.size();) {
+    const std::string_view rest = std::string_view(text).substr(at);
+    const auto constant = std::ranges::find_if(
+        kConstants, [&](std::string_view name) { return rest.starts_with(name); });
+    if (!in_string && constant != kConstants.end()) {
+      out.append(1, '"').append(*constant).append(1, '"');
+      at += constant->size();
+      continue;
+    }
+    const size_t length =
+        in_string && rest.starts_with('\\') ? std::min<size_t>(2, rest.size()) : 1;
+    if (length == 1 && rest.front() == '"') in_string = !in_string;
+    out.append(rest.substr(0, length));
+    at += length;
+  }
+  return out;
 }
 
 // What other architectures ask for must not be overlooked.
@@ -116,7 +147,8 @@ ModelConfig ModelConfig::from(const Json& json) {
     fail("", json.where(family.keys.activation), ": ", error.message());
   }
   read_probabilities(json, c);
-  c.layer_norm_eps = real_between(json, "layer_norm_eps", 1e-12, 0, 1);
+  if (family.keys.layer_norm_eps)
+    c.layer_norm_eps = real_between(json, family.keys.layer_norm_eps, 1e-12, 0, 1);
   c.initializer_range = real_between(json, "initializer_range", 0.02, 0, 10);
   if (json.has("pad_token_id") && !json["pad_token_id"].is_null())
     c.pad_token_id = json.integer_between("pad_token_id", -1, kLargestVocabulary);
@@ -132,7 +164,8 @@ ModelConfig ModelConfig::from(const Json& json) {
 }
 
 ModelConfig ModelConfig::read(const std::filesystem::path& file) {
-  return from(parse_json(read_file(file, kLongestFile), file.string()));
+  const std::string text = with_quoted_constants(read_regular_file(file, kLongestFile));
+  return from(parse_json(text, file.string(), {.long_integers = true}));
 }
 
 void ModelConfig::set_layers(int64_t layers, int64_t heads, int64_t ffn) {
@@ -145,12 +178,17 @@ void ModelConfig::set_layers(int64_t layers, int64_t heads, int64_t ffn) {
   ffn_per_layer.assign(static_cast<size_t>(layers), ffn);
 }
 
+void ModelConfig::check_vocabulary(int64_t tokens, const std::string& where) const {
+  check(tokens <= vocab_size, "", where, ": its tokenizer has ", tokens,
+        " tokens, config.json says ", vocab_size, "; expected both of one model");
+}
+
 int64_t ModelConfig::longest() const {
   return max_position_embeddings - (positions_after_padding ? pad_token_id + 1 : 0);
 }
 
 int64_t ModelConfig::attention_channels() const {
-  const bool narrow = family == &mobilebert_family() && bottlenecks.use_bottleneck;
+  const bool narrow = family->body_kind == BodyKind::mobilebert && bottlenecks.use_bottleneck;
   return narrow ? bottlenecks.intra_bottleneck_size : hidden_size;
 }
 

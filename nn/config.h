@@ -77,7 +77,10 @@ struct ModelConfig {
   Json to_json() const;
 
   int64_t embedding_channels() const { return embedding_size ? embedding_size : hidden_size; }
-  int64_t longest() const;             // tokens in a sequence
+  int64_t longest() const;  // tokens in a sequence
+  // Raises Error, beginning with `where`, when a tokenizer has more tokens than the table of word
+  // embeddings rows. Fewer are usual: tables are padded, and those rows are never used.
+  void check_vocabulary(int64_t tokens, const std::string& where) const;
   int64_t attention_channels() const;  // what the heads of an even layer share among them
   int64_t layers() const { return static_cast<int64_t>(heads_per_layer.size()); }
   int64_t label_count() const { return labels.empty() ? 2 : static_cast<int64_t>(labels.size()); }

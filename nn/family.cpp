@@ -41,10 +41,17 @@ const Family& family_of(const std::string& model_type) {
   fail("expected ", alternatives(model_types()), ", got ", in_quotes(model_type));
 }
 
-void expect_value(const Json& json, const char* key, const char* value) {
-  const std::string given = json.string(key, value);
-  if (given != value)
-    fail("", json.where(key), ": expected \"", value, "\", got ", Json(given).to_string());
+void expect_value(const Json& json, const char* key, const Json& value) {
+  const Json* given = json.find(key);
+  if (given && !(*given == value))
+    fail("", json.where(key), ": expected ", value.to_string(), ", got ", given->to_string());
+}
+
+void restore(Json& json, const char* key, const Json& file) {
+  if (const Json* before = file.find(key))
+    json.set(key, *before);
+  else
+    json.erase(key);
 }
 
 Heads heads_from(const Family& family, const std::vector<std::string>& architectures) {

@@ -51,6 +51,7 @@ struct ConfigKeys {
   const char* dropout = "hidden_dropout_prob";
   const char* attention_dropout = "attention_probs_dropout_prob";
   const char* classifier_dropout = "classifier_dropout";
+  const char* layer_norm_eps = "layer_norm_eps";  // null: always 10⁻¹²
 };
 
 struct EmbeddingNames {
@@ -93,10 +94,14 @@ struct ClassifierNames {
   const char* classes = "classifier";
 };
 
+// Which of three architectures stands behind a family (nn/body.h).
+enum class BodyKind : uint8_t { bert, mobilebert, xlnet };
+
 struct Family {
-  const char* model_type;                   // of config.json: "roberta"
-  const char* prefix;                       // of the tensors of the body: "roberta"
-  const char* body;                         // its class without heads: "RobertaModel"
+  const char* model_type;  // of config.json: "roberta"
+  const char* prefix;      // of the tensors of the body: "roberta"
+  const char* body;        // its class without heads: "RobertaModel"
+  BodyKind body_kind = BodyKind::bert;
   std::vector<Architecture> architectures;  // combinations before their parts
   ConfigKeys keys = {};
   EmbeddingNames embeddings = {};
@@ -116,8 +121,11 @@ struct Family {
   void (*write_config)(const ModelConfig& config, Json& json) = nullptr;
 };
 
-// Raises Error unless the key of config.json is absent or says `value`.
-void expect_value(const Json& json, const char* key, const char* value);
+// Raises Error unless the key of config.json is absent or says `value`; null is another value.
+void expect_value(const Json& json, const char* key, const Json& value);
+// Gives a key that means nothing to a family what the file said, and removes it where it said
+// nothing.
+void restore(Json& json, const char* key, const Json& file);
 
 // One a file of nn/families/.
 const Family& bert_family();

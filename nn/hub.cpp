@@ -8,7 +8,6 @@
 #include "nn/model_folder.h"
 #include "nn/weights.h"
 #include "tensor/error.h"
-#include "tensor/file.h"
 #include "tensor/folder_update.h"
 
 namespace ink {
@@ -17,16 +16,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr size_t kLongestIndex = size_t{1} << 24;
-
 void fetch_weights(HubFetcher& fetcher, const ModelCache& cache, const std::string& page) {
   for (const std::string weights : kWeightFiles) {
     if (!fetcher.fetch(weights)) continue;
     if (!weights.ends_with(".json")) return;
     const fs::path index = cache.snapshot(fetcher.commit()) / weights;
     std::string last;
-    for (const auto& [tensor, shard] :
-         parse_weight_index(read_file(index, kLongestIndex), index.string())) {
+    for (const auto& [tensor, shard] : read_weight_index(index)) {
       if (shard == last) continue;
       check(fetcher.fetch(shard), "", page, " lacks ", shard, ", which its ", weights, " names");
       last = shard;
@@ -47,6 +43,14 @@ fs::path fetch_model(const std::string& name, const ModelCache& cache, const Hub
   return cache.snapshot(fetcher.commit());
 }
 
+// What another program left out of a model that it fetched, from the same commit.
+void fetch_tokenizer(const std::string& name, const ModelCache& cache, HubOptions options,
+                     const std::string& commit) {
+  options.revision = commit;
+  HubFetcher fetcher(options, name, cache);
+  for (const char* file : kTokenizerFiles) fetcher.fetch(file);
+}
+
 }  // namespace
 
 fs::path resolve_model(const std::string& name_or_folder, const HubOptions& options) {
@@ -63,14 +67,20 @@ fs::path resolve_model(const std::string& name_or_folder, const HubOptions& opti
   const ModelCache cache(full.cache, name_or_folder);
   const auto commit = cache.commit_of(full.revision);
   const bool held = commit && cache.holds_model(*commit);
-  if (held && (full.offline || cache.holds_tokenizer(*commit))) return cache.snapshot(*commit);
+  if (held) {
+    try {
+      if (!full.offline && !cache.holds_tokenizer(*commit))
+        fetch_tokenizer(name_or_folder, cache, full, *commit);
+    } catch (const Error&) {  // the model is whole without it
+    }
+    return cache.snapshot(*commit);
+  }
   const std::string nowhere = "there is no folder " + name_or_folder +
                               ", and no such model in the cache " + full.cache.string();
   check(!full.offline, "", nowhere, "; nothing is downloaded offline");
   try {
     return fetch_model(name_or_folder, cache, full);
   } catch (const Error& error) {
-    if (held) return cache.snapshot(*commit);  // the model is whole without what is missing
     fail("", nowhere, "; ", error.message());
   }
 }

@@ -40,6 +40,9 @@ struct HubOptions {
   double timeout_seconds = 30;                            // without any answer
   int attempts = 5;          // for each file, in a row without a byte arriving
   double retry_seconds = 1;  // before the second attempt; then twice as long each time
+  // A server may ask for a longer wait (Retry-After), up to this.
+  double longest_retry_seconds = 60;
+  std::function<void(double seconds)> wait = {};  // instead of sleeping
 };
 
 // A folder that exists is returned as it is. Anything else should be the name of a model, "name" or

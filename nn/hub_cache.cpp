@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr size_t kLongestIndex = size_t{1} << 24, kLongestLine = 4096;
+constexpr size_t kLongestLine = 4096;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -157,7 +157,7 @@ bool ModelCache::holds_model(const std::string& commit) const {
     if (!holds(commit, weights)) continue;
     if (!weights.ends_with(".json")) return true;
     const fs::path index = snapshot(commit) / weights;
-    return std::ranges::all_of(parse_weight_index(read_file(index, kLongestIndex), index.string()),
+    return std::ranges::all_of(read_weight_index(index),
                                [&](const auto& entry) { return holds(commit, entry.second); });
   }
   return false;

@@ -67,6 +67,9 @@ bool HubFetcher::fetch(const std::string& file) {
   if (!commit_.empty() && cache_.is_absent(commit_, file)) return false;
   const HttpReply reply = head(file);
   if (const std::string commit = reply.header("x-repo-commit"); commit_.empty()) {
+    const bool other = is_commit(options_.revision) && is_commit(commit);
+    check(!other || commit == options_.revision, "", options_.endpoint, ": ", file, " of ", name_,
+          " is of the commit ", commit, ", expected the revision ", options_.revision);
     if (is_commit(commit)) commit_ = commit;
   } else {
     check(commit.empty() || commit == commit_, "", options_.endpoint, ": ", file, " of ", name_,
@@ -91,7 +94,7 @@ HttpReply HubFetcher::head(const std::string& file) {
     HttpReply reply = client_.send({.url = address(file), .head = true, .token = options_.token});
     if (!is_passing(reply)) return reply;
     if (attempt >= options_.attempts) refuse(reply, file);
-    wait(attempt);
+    wait(attempt, reply);
   }
 }
 
@@ -125,7 +128,7 @@ void HubFetcher::download(const std::string& file, const Announced& announced) {
     if (!is_passing(reply) && reply.status != kRangeNotSatisfiable) refuse(reply, file);
     failures = partial.size() > before ? 1 : failures + 1;
     if (failures >= options_.attempts) refuse(reply, file);
-    wait(failures);
+    wait(failures, reply);
   }
   verify(file, announced, partial);
   partial.commit(cache_.blob(announced.digest));
@@ -174,9 +177,12 @@ void HubFetcher::verify(const std::string& file, const Announced& announced, Par
        ", what came has ", digest, "; it was not kept, run again to fetch it anew");
 }
 
-void HubFetcher::wait(int attempt) const {
+void HubFetcher::wait(int attempt, const HttpReply& reply) const {
   constexpr int kMostDoublings = 5;
-  const double seconds = options_.retry_seconds * (1 << std::min(attempt - 1, kMostDoublings));
+  const double ours = options_.retry_seconds * (1 << std::min(attempt - 1, kMostDoublings));
+  const auto asked = static_cast<double>(number_from(reply.header("retry-after")).value_or(0));
+  const double seconds = std::max(ours, std::min(asked, options_.longest_retry_seconds));
+  if (options_.wait) return options_.wait(seconds);
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
 }
 

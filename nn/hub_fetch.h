@@ -36,7 +36,7 @@ class HubFetcher {
   void download(const std::string& file, const Announced& announced);
   HttpReply receive(const std::string& file, const Announced& announced, PartialFile& partial);
   void verify(const std::string& file, const Announced& announced, PartialFile& partial);
-  void wait(int attempt) const;
+  void wait(int attempt, const HttpReply& reply) const;
   [[noreturn]] void refuse(const HttpReply& reply, const std::string& file) const;
 
   const HubOptions& options_;

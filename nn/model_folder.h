@@ -2,11 +2,12 @@
 //
 // Weights are read from any of the files in nn/weights.h, and written to model.safetensors.
 // Reading maps the weights: values borrow the file until Parameters::own() or pack(). f16 and bf16
-// become f32. Names may come with or without `bert.`, and with the old `gamma` and `beta` for layer
-// norms. Tensors that are missing, that nobody asked for, or that have the wrong shape are named
-// together in one Error.
+// become f32. Which heads a model gets, and under what names tensors may come, is told in
+// nn/checkpoint.h. Tensors of the body that are missing, that nobody asked for, or that have the
+// wrong shape are named together in one Error.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,12 +18,13 @@
 namespace ink {
 
 struct LoadOptions {
-  std::optional<Heads> heads = {};                      // instead of those that config.json names
+  std::optional<Heads> heads = {};  // instead of those that config.json names and the file holds
   std::optional<std::vector<std::string>> labels = {};  // instead of the folder's, for a new head
   std::string problem_type = {};                        // with labels
   bool new_heads = false;  // initialise pooler and heads that the file lacks, else an Error
-  bool ignore_other_heads = false;  // the file may hold a pooler and heads that were not asked for
-  Random random{0};                 // for new heads
+  Random random{0};        // for new heads
+  // Told of heads that config.json names and the file lacks, and of tensors that were left out.
+  std::function<void(const std::string& sentence)> notice = {};
 };
 
 Model load_model(const std::filesystem::path& folder, const LoadOptions& options = {});

@@ -22,12 +22,6 @@ std::string shard_name(size_t number, size_t count) {
   return name;
 }
 
-// model-00001-of-00003.safetensors
-bool is_shard(const std::string& name) {
-  return name.size() == shard_name(1, 1).size() && name.starts_with("model-") &&
-         name.ends_with(".safetensors") && name.substr(11, 4) == "-of-";
-}
-
 void check_range(const NamedTensor& tensor, const Tensor& narrow) {
   const Tensor wide = contiguous(converted(tensor.value, Dtype::f32));
   for (int64_t i = 0; i < wide.size(); ++i) {
@@ -64,7 +58,7 @@ void remove_other_weights(const fs::path& folder, const std::vector<std::string>
   std::vector<fs::path> old;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().filename().string();
-    const bool ours = name == kWhole || name == kIndex || is_shard(name);
+    const bool ours = is_weight_file(name) && !name.starts_with("pytorch_model");
     if (ours && std::ranges::find(kept, name) == kept.end()) old.push_back(entry.path());
   }
   for (const fs::path& path : old) fs::remove(path, ignored);

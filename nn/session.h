@@ -24,8 +24,7 @@ Pooling pooling_from(const std::string& name);
 class Session {
  public:
   // With the heads of the folder; those of `options` where given.
-  explicit Session(const std::filesystem::path& folder,
-                   const LoadOptions& options = {.ignore_other_heads = true});
+  explicit Session(const std::filesystem::path& folder, const LoadOptions& options = {});
   explicit Session(Model model);
 
   Encoded encode(const Packed& batch, bool all_hidden = false) const;

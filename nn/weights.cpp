@@ -91,7 +91,7 @@ void Weights::add_file(const fs::path& path) {
 }
 
 void Weights::add_shards(const fs::path& index) {
-  const WeightMap map = parse_weight_index(read_file(index, kLongestIndex), index.string());
+  const WeightMap map = read_weight_index(index);
   check(!map.empty(), "", index.string(), ": weight_map names no tensor");
   std::map<std::string_view, uint32_t> number_of;  // shards, in the order of their names
   for (const auto& [tensor, shard] : map) number_of.emplace(shard, 0);
@@ -134,6 +134,17 @@ Tensor Weights::tensor(std::string_view name) const {
 Tensor Weights::tensor(const Entry& entry) const {
   return std::visit([&](const auto& file) { return file.tensor(file.entries()[entry.place]); },
                     files_[entry.file].content);
+}
+
+WeightMap read_weight_index(const fs::path& index) {
+  return parse_weight_index(read_regular_file(index, kLongestIndex), index.string());
+}
+
+bool is_weight_file(std::string_view name) {
+  if (std::ranges::find(kWeightFiles, name) != std::end(kWeightFiles)) return true;
+  const bool whole = (name.starts_with("model-") && name.ends_with(".safetensors")) ||
+                     (name.starts_with("pytorch_model-") && name.ends_with(".bin"));
+  return whole && name.find("-of-") != std::string_view::npos;
 }
 
 WeightMap parse_weight_index(std::string_view text, const std::string& source) {

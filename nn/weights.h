@@ -69,6 +69,11 @@ class Weights {
 // than 16384 tensors.
 using WeightMap = std::vector<std::pair<std::string, std::string>>;
 WeightMap parse_weight_index(std::string_view text, const std::string& source);
+WeightMap read_weight_index(const std::filesystem::path& index);
+
+// Whether a file of this name is weights, or a shard or index of them: what Weights::open looks
+// for, and "model-00001-of-00003.safetensors" or "pytorch_model-00001-of-00003.bin".
+bool is_weight_file(std::string_view name);
 
 struct SaveWeightsOptions {
   // Of floating-point tensors: f32, f16 or bf16; empty: as they are. Raises Error where a number is

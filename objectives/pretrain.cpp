@@ -49,8 +49,7 @@ class Job {
               data_options(options, stages_)),
         held_out_(processes_.is_first() ? data_.held_out() : std::vector<PretrainBatch>()) {
     const ModelConfig& c = model_.model.config;
-    check(c.vocab_size == tokenizer.vocabulary().size(), "pre-training: the model has ",
-          c.vocab_size, " tokens, the vocabulary ", tokenizer.vocabulary().size());
+    c.check_vocabulary(tokenizer.vocabulary().size(), "pre-training");
     check(c.longest() >= stages_.longest(), "pre-training: the model reads at most ", c.longest(),
           " tokens, got sequences of ", stages_.longest());
     check(!options.recompute || options.objective.task != TokenTask::plm,

@@ -101,8 +101,8 @@ struct PretrainResult {
 // The seed of PretrainData in a run with this seed, to see the same batches elsewhere.
 uint64_t pretrain_data_seed(uint64_t seed);
 
-// config.vocab_size should be the tokenizer's; with start_from the config of that model is used
-// instead. segmenter may be null: Chinese characters are then words of their own.
+// config.vocab_size should be the tokenizer's, or more; with start_from the config of that model is
+// used instead. segmenter may be null: Chinese characters are then words of their own.
 PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const Segmenter* segmenter, const PretrainOptions& options,
                         const PretrainCallbacks& callbacks);

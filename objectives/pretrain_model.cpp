@@ -29,8 +29,7 @@ bool is_tied(const std::string& name, const Family& family) {
 Model read_or_make(const ModelConfig& config, const Heads& heads, const fs::path& folder,
                    const Random& random) {
   if (!folder.empty()) {
-    return load_model(
-        folder, {.heads = heads, .new_heads = true, .ignore_other_heads = true, .random = random});
+    return load_model(folder, {.heads = heads, .new_heads = true, .random = random});
   }
   check_trainable_here(config, heads);
   return Model(config, heads, random_values(random));

@@ -33,15 +33,6 @@ void check_length(const ModelConfig& config, int64_t max_length) {
         ", the positions of this model, got ", max_length);
 }
 
-void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
-                      const std::filesystem::path& folder) {
-  constexpr int64_t kPadding = 128;
-  const int64_t tokens = tokenizer.vocabulary().size(), rows = config.vocab_size;
-  const bool padded = rows % 8 == 0 && rows > tokens && rows < tokens + kPadding;
-  check(rows == tokens || padded, "", folder.string(), ": its tokenizer has ", tokens,
-        " tokens, config.json says ", rows, "; expected both of one model");
-}
-
 void check_other_folder(const char* job, const std::filesystem::path& model,
                         const std::filesystem::path& out) {
   std::error_code ignored;
@@ -51,7 +42,7 @@ void check_other_folder(const char* job, const std::filesystem::path& model,
 
 Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config) {
   Tokenizer tokenizer = Tokenizer::load(folder);
-  check_vocabulary(config, tokenizer, folder);
+  config.check_vocabulary(tokenizer.vocabulary().size(), folder.string());
   return tokenizer;
 }
 

@@ -23,15 +23,10 @@ bool classifies(const ModelConfig& config);  // whether its architectures name a
 Labels labels_of(const ModelConfig& config);
 // Raises Error when sequences of `max_length` tokens are too long for the model.
 void check_length(const ModelConfig& config, int64_t max_length);
-// Raises Error when `folder` pairs a model with the vocabulary of another: "vocab.txt has 27
-// tokens, config.json says 30". A few rows more than tokens are the padding to a multiple of 8 that
-// some trainers add.
-void check_vocabulary(const ModelConfig& config, const Tokenizer& tokenizer,
-                      const std::filesystem::path& folder);
 // Raises Error when a job called `job` would write its result over the model it reads.
 void check_other_folder(const char* job, const std::filesystem::path& model,
                         const std::filesystem::path& out);
-// The tokenizer of a model folder, checked against the model.
+// The tokenizer of a model folder; raises Error when it has more tokens than the model.
 Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config);
 
 // (B, classes) of a batch; dropout, in training, and how layers run are as the options say.

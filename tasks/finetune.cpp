@@ -3,6 +3,7 @@
 
 #include "nn/fingerprint.h"
 #include "nn/session.h"
+#include "tasks/save_folder.h"
 #include "tensor/error.h"
 #include "text/fingerprint.h"
 
@@ -32,10 +33,8 @@ bool has_other_head(const ModelConfig& config, const Task& task) {
 Model load_for_training(const FinetuneOptions& options, const ModelConfig& config,
                         const Labels& labels) {
   const Task& task = *options.task;
-  LoadOptions load{.heads = task.heads,
-                   .new_heads = true,
-                   .ignore_other_heads = true,
-                   .random = Random(options.fit.seed).split("weights")};
+  LoadOptions load{
+      .heads = task.heads, .new_heads = true, .random = Random(options.fit.seed).split("weights")};
   load.labels = labels.names();
   load.problem_type = task.problem_type;
   Model model = options.new_labels || has_other_head(config, task)
@@ -104,7 +103,7 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
     return task.loss(model, batch, training_options(options.fit, random));
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
-    save_model(model, options.out, options.model);
+    save_folder(model, options.out, options.model);
   };
   return fit_task(model, train, dev, options.out, options.fit, std::move(fit_hooks), hooks);
 }

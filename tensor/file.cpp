@@ -51,18 +51,25 @@ struct stat status_of(const Descriptor& file, const fs::path& path) {
   return status;
 }
 
-Descriptor open_to_read(const fs::path& path) {
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+Descriptor open_to_read(const fs::path& path, int more_flags = 0) {
+  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | more_flags)};
   if (file.number < 0) fail_with_reason("cannot open ", path, errno);
+  return file;
+}
+
+// Opening a pipe without O_NONBLOCK would wait for somebody to write to it.
+Descriptor open_regular(const fs::path& path) {
+  Descriptor file = open_to_read(path, O_NONBLOCK);
+  check(S_ISREG(status_of(file, path).st_mode), "cannot read ", path.string(),
+        ": it is not a regular file");
   return file;
 }
 
 }  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& path) {
-  const Descriptor file = open_to_read(path);
+  const Descriptor file = open_regular(path);
   const struct stat status = status_of(file, path);
-  check(S_ISREG(status.st_mode), "cannot map ", path.string(), ": expected a regular file");
   const auto size = static_cast<size_t>(status.st_size);
   // Zeros first, the file over them: a file that ends with its last page still has readable
   // bytes after it.
@@ -79,8 +86,9 @@ std::shared_ptr<const MappedFile> MappedFile::open(const fs::path& path) {
 
 MappedFile::~MappedFile() { ::munmap(const_cast<std::byte*>(data_), size_ + kSlack); }
 
-std::string read_file(const fs::path& path, size_t max_bytes) {
-  const Descriptor file = open_to_read(path);
+namespace {
+
+std::string read_all(const Descriptor& file, const fs::path& path, size_t max_bytes) {
   const struct stat status = status_of(file, path);
   const auto too_long = [&] {
     fail("cannot read ", path.string(), ": expected at most ", in_megabytes(max_bytes),
@@ -103,6 +111,16 @@ std::string read_file(const fs::path& path, size_t max_bytes) {
     if (got == 0) return text;
     if (text.size() > max_bytes) too_long();
   }
+}
+
+}  // namespace
+
+std::string read_file(const fs::path& path, size_t max_bytes) {
+  return read_all(open_to_read(path), path, max_bytes);
+}
+
+std::string read_regular_file(const fs::path& path, size_t max_bytes) {
+  return read_all(open_regular(path), path, max_bytes);
 }
 
 // ── writing ─────────────────────────────────────────────────────────────────────────────────────

@@ -43,6 +43,9 @@ class MappedFile {
 
 // The content of a file or pipe. Raises Error when it is longer than max_bytes.
 std::string read_file(const std::filesystem::path& path, size_t max_bytes);
+// The same of a regular file alone, for the files of a folder: a pipe there, which might never end
+// or never begin, is an Error and not waited for. MappedFile::open does so too.
+std::string read_regular_file(const std::filesystem::path& path, size_t max_bytes);
 
 // A file that appears under its name only when commit() succeeds, with the mode of the file that it
 // replaces; otherwise the destructor removes the temporary.

@@ -15,7 +15,7 @@ constexpr size_t kMaxFileBytes = size_t{1} << 28;
 // model_max_length is 10^30 in the files of other programs.
 Json read_json_if_there(const fs::path& path) {
   if (!fs::exists(path)) return Json::make_object();
-  return parse_json(read_file(path, kMaxFileBytes), path.string(), {.long_integers = true});
+  return parse_json(read_regular_file(path, kMaxFileBytes), path.string(), {.long_integers = true});
 }
 
 // A special token: "[MASK]" or {"content": "[MASK]", …}.
@@ -63,7 +63,7 @@ void set_options(const TokenizerParts& parts, Json& config) {
   } else if (const auto* bpe = std::get_if<ByteBpe>(&parts.model)) {
     config.set("add_prefix_space", bpe->options().add_prefix_space);
     config.set("trim_offsets", bpe->options().trim_offsets);
-  } else if (family_of(parts) != Family::xlm_roberta) {
+  } else if (tokenizer_class_of(parts) != TokenizerClass::xlm_roberta) {
     config.set("do_lower_case", has_step(parts.normalizer, Lowercase{}));
     config.set("keep_accents", !has_step(parts.normalizer, StripAccents{}));
   }
@@ -78,7 +78,7 @@ Tokenizer Tokenizer::load(const fs::path& folder) {
   const fs::path complete = folder / "tokenizer.json";
   if (fs::exists(complete)) {
     TokenizerParts parts =
-        parse_tokenizer_json(read_file(complete, kMaxFileBytes), complete.string(), names);
+        parse_tokenizer_json(read_regular_file(complete, kMaxFileBytes), complete.string(), names);
     apply_config(config, parts);
     parts.config = std::move(config);
     return Tokenizer(std::move(parts));
@@ -90,7 +90,8 @@ Tokenizer Tokenizer::load(const fs::path& folder) {
 
 void Tokenizer::save(const fs::path& folder) const {
   Json config = parts_.config.is_null() ? Json::make_object() : parts_.config;
-  if (!config.has("tokenizer_class")) config.set("tokenizer_class", class_of(family_of(parts_)));
+  if (!config.has("tokenizer_class"))
+    config.set("tokenizer_class", class_of(tokenizer_class_of(parts_)));
   set_options(parts_, config);
   const SpecialTokens& names = vocabulary().special_tokens();
   config.set("unk_token", names.unk);

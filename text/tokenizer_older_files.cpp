@@ -18,29 +18,29 @@ constexpr int64_t kMostTokens = 1 << 24;
 
 struct Known {
   std::string_view class_name, model_type;
-  Family family;
+  TokenizerClass family;
 };
 constexpr Known kKnown[] = {
-    {"BertTokenizer", "bert", Family::bert},
-    {"ElectraTokenizer", "electra", Family::bert},
-    {"DistilBertTokenizer", "distilbert", Family::bert},
-    {"MobileBertTokenizer", "mobilebert", Family::bert},
-    {"RobertaTokenizer", "roberta", Family::roberta},
-    {"XLMRobertaTokenizer", "xlm-roberta", Family::xlm_roberta},
-    {"AlbertTokenizer", "albert", Family::albert},
-    {"XLNetTokenizer", "xlnet", Family::xlnet},
+    {"BertTokenizer", "bert", TokenizerClass::bert},
+    {"ElectraTokenizer", "electra", TokenizerClass::bert},
+    {"DistilBertTokenizer", "distilbert", TokenizerClass::bert},
+    {"MobileBertTokenizer", "mobilebert", TokenizerClass::bert},
+    {"RobertaTokenizer", "roberta", TokenizerClass::roberta},
+    {"XLMRobertaTokenizer", "xlm-roberta", TokenizerClass::xlm_roberta},
+    {"AlbertTokenizer", "albert", TokenizerClass::albert},
+    {"XLNetTokenizer", "xlnet", TokenizerClass::xlnet},
 };
 
-SpecialTokens usual_names(Family family) {
+SpecialTokens usual_names(TokenizerClass family) {
   switch (family) {
-    case Family::bert: return {};
-    case Family::albert: return {"<unk>", "[CLS]", "[SEP]", "[MASK]", "<pad>"};
-    case Family::xlnet: return {"<unk>", "<cls>", "<sep>", "<mask>", "<pad>"};
+    case TokenizerClass::bert: return {};
+    case TokenizerClass::albert: return {"<unk>", "[CLS]", "[SEP]", "[MASK]", "<pad>"};
+    case TokenizerClass::xlnet: return {"<unk>", "<cls>", "<sep>", "<mask>", "<pad>"};
     default: return {"<unk>", "<s>", "</s>", "<mask>", "<pad>"};
   }
 }
 
-SpecialTokens names_of(Family family, const KnownNames& known) {
+SpecialTokens names_of(TokenizerClass family, const KnownNames& known) {
   const SpecialTokens usual = usual_names(family);
   return {known.unk.value_or(usual.unk), known.cls.value_or(usual.cls),
           known.sep.value_or(usual.sep), known.mask.value_or(usual.mask),
@@ -115,7 +115,7 @@ void read_added(const fs::path& folder, const Json& config, AddedList& added) {
       added.put(from_decoder(item, id_of(digits, decoder->where())));
   const fs::path path = folder / "added_tokens.json";
   if (!fs::exists(path)) return;
-  const Json listed = parse_json(read_file(path, kMaxFileBytes), path.string());
+  const Json listed = parse_json(read_regular_file(path, kMaxFileBytes), path.string());
   for (const auto& [token, id] : listed.members()) {
     if (added.has(token)) continue;
     added.put({.content = token,
@@ -168,8 +168,9 @@ std::optional<bool> optional_boolean(const Json& object, std::string_view key) {
 
 TokenizerParts read_bert(const fs::path& folder, const Json& config, const KnownNames& known) {
   const fs::path path = folder / "vocab.txt";
-  const SpecialTokens names = names_of(Family::bert, known);
-  Vocabulary vocabulary = Vocabulary::load(path, names);
+  const SpecialTokens names = names_of(TokenizerClass::bert, known);
+  Vocabulary vocabulary =
+      Vocabulary::parse(read_regular_file(path, kMaxFileBytes), path.string(), names);
   AddedList list(
       names, [&](const auto& name) { return vocabulary.find(name); }, vocabulary.size());
   read_added(folder, config, list);
@@ -190,7 +191,7 @@ TokenizerParts read_bert(const fs::path& folder, const Json& config, const Known
 // The tokens of vocab.json, by id.
 std::vector<std::string> read_vocab_json(const fs::path& path) {
   std::vector<std::pair<int32_t, std::string>> members;
-  for_each_member(read_file(path, kMaxFileBytes), path.string(), {},
+  for_each_member(read_regular_file(path, kMaxFileBytes), path.string(), {},
                   [&](auto token, const Json& id) {
                     const int32_t number = id_from(id, kMostTokens, path.string() + ": " + token);
                     members.emplace_back(number, std::move(token));
@@ -210,14 +211,14 @@ std::vector<std::string> read_vocab_json(const fs::path& path) {
 TokenizerParts read_roberta(const fs::path& folder, const Json& config, const KnownNames& known) {
   const fs::path path = folder / "vocab.json";
   std::vector<std::string> tokens = read_vocab_json(path);
-  const SpecialTokens names = names_of(Family::roberta, known);
+  const SpecialTokens names = names_of(TokenizerClass::roberta, known);
   AddedList list = special_added(tokens, names);
   read_added(folder, config, list);
   std::vector<AddedToken> added = std::move(list).sorted();
   append_missing(tokens, added, folder.string());
   Vocabulary vocabulary(std::exchange(tokens, {}), names, path.string());
   const fs::path merges = folder / "merges.txt";
-  ByteBpe model(vocabulary, read_file(merges, kMaxFileBytes),
+  ByteBpe model(vocabulary, read_regular_file(merges, kMaxFileBytes),
                 {.add_prefix_space = config.boolean("add_prefix_space", false),
                  .trim_offsets = config.boolean("trim_offsets", true)},
                 merges.string());
@@ -237,33 +238,35 @@ void shift_by_fairseq(std::vector<SentencePieceFile::Piece>& pieces, const Speci
   pieces.push_back({names.mask, 0, Type::control});
 }
 
-Normalizer sentencepiece_normalizer(Family family, const Json& config, std::string charsmap,
+Normalizer sentencepiece_normalizer(TokenizerClass family, const Json& config, std::string charsmap,
                                     const std::string& source) {
   std::vector<NormalizerStep> steps;
-  if (family != Family::xlm_roberta) {
+  if (family != TokenizerClass::xlm_roberta) {
     steps = {Replace{U"``", U"\""}, Replace{U"''", U"\""}};
-    if (family == Family::xlnet || !config.boolean("keep_accents", false)) {
+    if (family == TokenizerClass::xlnet || !config.boolean("keep_accents", false)) {
       steps.emplace_back(Decompose{.compatible = true});
       steps.emplace_back(StripAccents{});
     }
-    if (config.boolean("do_lower_case", family == Family::albert)) steps.emplace_back(Lowercase{});
+    if (config.boolean("do_lower_case", family == TokenizerClass::albert))
+      steps.emplace_back(Lowercase{});
   }
   if (!charsmap.empty())
     steps.emplace_back(std::make_shared<const Charsmap>(std::move(charsmap), source));
   return Normalizer(std::move(steps));
 }
 
-const char* sentencepiece_name(Family family) {
-  return family == Family::xlm_roberta ? "sentencepiece.bpe.model" : "spiece.model";
+const char* sentencepiece_name(TokenizerClass family) {
+  return family == TokenizerClass::xlm_roberta ? "sentencepiece.bpe.model" : "spiece.model";
 }
 
-TokenizerParts read_sentencepiece(const fs::path& folder, Family family, const Json& config,
+TokenizerParts read_sentencepiece(const fs::path& folder, TokenizerClass family, const Json& config,
                                   const KnownNames& known) {
   using Type = SentencePieceFile::Type;
   const fs::path path = folder / sentencepiece_name(family);
   const SpecialTokens names = names_of(family, known);
-  SentencePieceFile file = parse_sentencepiece(read_file(path, kMaxFileBytes), path.string());
-  if (family == Family::xlm_roberta) shift_by_fairseq(file.pieces, names);
+  SentencePieceFile file =
+      parse_sentencepiece(read_regular_file(path, kMaxFileBytes), path.string());
+  if (family == TokenizerClass::xlm_roberta) shift_by_fairseq(file.pieces, names);
   std::vector<std::string> tokens;
   std::vector<double> scores;
   for (const auto& [text, score, type] : file.pieces) {
@@ -282,9 +285,9 @@ TokenizerParts read_sentencepiece(const fs::path& folder, Family family, const J
   append_missing(tokens, added, folder.string());
   Vocabulary vocabulary(std::exchange(tokens, {}), names, path.string());
   Unigram model(vocabulary, std::move(scores), vocabulary.unk());
-  Template frame = family == Family::xlm_roberta ? Template::roberta(vocabulary)
-                   : family == Family::xlnet     ? Template::xlnet(vocabulary)
-                                                 : Template::bert(vocabulary);
+  Template frame = family == TokenizerClass::xlm_roberta ? Template::roberta(vocabulary)
+                   : family == TokenizerClass::xlnet     ? Template::xlnet(vocabulary)
+                                                         : Template::bert(vocabulary);
   Normalizer normalizer =
       sentencepiece_normalizer(family, config, std::move(file.charsmap), path.string());
   return {std::move(vocabulary), std::move(normalizer), std::move(model), std::move(frame),
@@ -293,7 +296,7 @@ TokenizerParts read_sentencepiece(const fs::path& folder, Family family, const J
 
 }  // namespace
 
-Family family_of(const fs::path& folder, const Json& config) {
+TokenizerClass tokenizer_class_of(const fs::path& folder, const Json& config) {
   std::string name = config.string("tokenizer_class", "");
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
   if (!name.empty()) {
@@ -304,30 +307,31 @@ Family family_of(const fs::path& folder, const Json& config) {
   }
   if (const fs::path path = folder / "config.json"; fs::exists(path)) {
     const Json model =
-        parse_json(read_file(path, kMaxFileBytes), path.string(), {.long_integers = true});
+        parse_json(read_regular_file(path, kMaxFileBytes), path.string(), {.long_integers = true});
     for (const Known& known : kKnown)
       if (model.string("model_type", "") == known.model_type) return known.family;
   }
-  if (fs::exists(folder / "vocab.txt")) return Family::bert;
-  if (fs::exists(folder / "vocab.json")) return Family::roberta;
-  if (fs::exists(folder / "sentencepiece.bpe.model")) return Family::xlm_roberta;
+  if (fs::exists(folder / "vocab.txt")) return TokenizerClass::bert;
+  if (fs::exists(folder / "vocab.json")) return TokenizerClass::roberta;
+  if (fs::exists(folder / "sentencepiece.bpe.model")) return TokenizerClass::xlm_roberta;
   check(!fs::exists(folder / "spiece.model"), "tokenizer: expected ",
         (folder / "tokenizer_config.json").string(),
         " to name a tokenizer_class beside spiece.model: AlbertTokenizer or XLNetTokenizer");
-  return Family::bert;
+  return TokenizerClass::bert;
 }
 
-Family family_of(const TokenizerParts& parts) {
-  if (std::holds_alternative<WordPiece>(parts.model)) return Family::bert;
-  if (std::holds_alternative<ByteBpe>(parts.model)) return Family::roberta;
+TokenizerClass tokenizer_class_of(const TokenizerParts& parts) {
+  if (std::holds_alternative<WordPiece>(parts.model)) return TokenizerClass::bert;
+  if (std::holds_alternative<ByteBpe>(parts.model)) return TokenizerClass::roberta;
   const auto& single = parts.frame.single;
-  if (!single.empty() && single[0].kind == TemplatePart::Kind::first) return Family::xlnet;
+  if (!single.empty() && single[0].kind == TemplatePart::Kind::first) return TokenizerClass::xlnet;
   const auto in_second = [](const TemplatePart& p) { return p.segment == 1; };
   const auto& pair = parts.frame.pair;
-  return std::any_of(pair.begin(), pair.end(), in_second) ? Family::albert : Family::xlm_roberta;
+  return std::any_of(pair.begin(), pair.end(), in_second) ? TokenizerClass::albert
+                                                          : TokenizerClass::xlm_roberta;
 }
 
-const char* class_of(Family family) {
+const char* class_of(TokenizerClass family) {
   for (const Known& known : kKnown)
     if (known.family == family) return known.class_name.data();
   return "";
@@ -335,11 +339,12 @@ const char* class_of(Family family) {
 
 TokenizerParts read_older_files(const fs::path& folder, const Json& config,
                                 const KnownNames& names) {
-  const Family family = family_of(folder, config);
+  const TokenizerClass family = tokenizer_class_of(folder, config);
   // Chinese ALBERTs come with BERT's vocabulary, and name BERT's class or none.
-  if (family == Family::bert || (fs::exists(folder / "vocab.txt") && family == Family::albert))
+  if (family == TokenizerClass::bert ||
+      (fs::exists(folder / "vocab.txt") && family == TokenizerClass::albert))
     return read_bert(folder, config, names);
-  if (family == Family::roberta) return read_roberta(folder, config, names);
+  if (family == TokenizerClass::roberta) return read_roberta(folder, config, names);
   return read_sentencepiece(folder, family, config, names);
 }
 
@@ -366,7 +371,7 @@ void write_unigram(const fs::path& folder, const Unigram& model, const Tokenizer
   for (const NormalizerStep& step : parts.normalizer.steps())
     if (const auto* map = std::get_if<std::shared_ptr<const Charsmap>>(&step))
       file.charsmap = (*map)->bytes();
-  const Family family = family_of(parts);
+  const TokenizerClass family = tokenizer_class_of(parts);
   for (size_t id = 0; id < model.scores().size(); ++id) {
     const std::string text(parts.vocabulary.token(static_cast<int32_t>(id)));
     Type type = Type::normal;
@@ -376,7 +381,7 @@ void write_unigram(const fs::path& folder, const Unigram& model, const Tokenizer
     if (static_cast<int32_t>(id) == model.unknown()) type = Type::unknown;
     file.pieces.push_back({text, static_cast<float>(model.scores()[id]), type});
   }
-  if (family == Family::xlm_roberta) {
+  if (family == TokenizerClass::xlm_roberta) {
     const Vocabulary& v = parts.vocabulary;
     const auto last = static_cast<int32_t>(file.pieces.size()) - 1;
     // Only ids laid out as fairseq does it can be written so.

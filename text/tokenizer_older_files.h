@@ -14,14 +14,14 @@
 
 namespace ink {
 
-enum class Family : uint8_t { bert, roberta, xlm_roberta, albert, xlnet };
+enum class TokenizerClass : uint8_t { bert, roberta, xlm_roberta, albert, xlnet };
 
 // By `tokenizer_class` of tokenizer_config.json, or `model_type` of config.json, or the files that
 // are there. Raises Error for a class of another kind.
-Family family_of(const std::filesystem::path& folder, const Json& config);
+TokenizerClass tokenizer_class_of(const std::filesystem::path& folder, const Json& config);
 // By what the parts look like.
-Family family_of(const TokenizerParts& parts);
-const char* class_of(Family family);  // "BertTokenizer", …
+TokenizerClass tokenizer_class_of(const TokenizerParts& parts);
+const char* class_of(TokenizerClass family);  // "BertTokenizer", …
 
 TokenizerParts read_older_files(const std::filesystem::path& folder, const Json& config,
                                 const KnownNames& names);

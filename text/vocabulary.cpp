@@ -12,7 +12,7 @@
 namespace ink {
 namespace {
 
-constexpr size_t kMaxFileBytes = size_t{1} << 30;
+constexpr size_t kMaxFileBytes = size_t{1} << 28;
 constexpr int32_t kFree = -1;
 
 }  // namespace

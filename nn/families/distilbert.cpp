@@ -12,8 +12,7 @@ void read_config(const Json& json, ModelConfig& config) {
 }
 
 void write_config(const ModelConfig& config, Json& json) {
-  json.erase("type_vocab_size");
-  json.erase("layer_norm_eps");
+  for (const char* key : {"type_vocab_size", "layer_norm_eps"}) restore(json, key, config.other);
   json.set("qa_dropout", config.span_dropout);
 }
 
@@ -36,7 +35,8 @@ const Family& distilbert_family() {
                .activation = "activation",
                .dropout = "dropout",
                .attention_dropout = "attention_dropout",
-               .classifier_dropout = "seq_classif_dropout"},
+               .classifier_dropout = "seq_classif_dropout",
+               .layer_norm_eps = nullptr},
       .embeddings = {.segment = nullptr},
       .layers = "transformer.layer",
       .layer = {.query = "attention.q_lin",

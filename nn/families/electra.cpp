@@ -10,6 +10,7 @@ namespace {
 void read_config(const Json& json, ModelConfig& config) {
   expect_value(json, "summary_type", "first");
   expect_value(json, "summary_activation", "gelu");
+  expect_value(json, "summary_use_proj", true);
   config.embedding_size = json.integer_between("embedding_size", 1, 1 << 20);
   config.choice_dropout = json.real("summary_last_dropout", 0.1);
 }

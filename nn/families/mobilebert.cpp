@@ -45,6 +45,7 @@ const Family& mobilebert_family() {
       .model_type = "mobilebert",
       .prefix = "mobilebert",
       .body = "MobileBertModel",
+      .body_kind = BodyKind::mobilebert,
       .architectures = {{"MobileBertForPreTraining",
                          {.pooler = true, .masked_lm = true, .pair = true}},
                         {"MobileBertForMaskedLM", {.masked_lm = true}},

@@ -1,6 +1,7 @@
 // RoBERTa (Liu et al. 2019); XLM-R (Conneau et al. 2020) and with it CINO (Yang et al. 2022).
 //
-// BERT's body with positions that count from the padding id + 1: the first token's is 2. A
+// BERT's body with positions that count from the padding id + 1: the first token's is 2, and
+// padding, should a text spell it out, is not counted and has the position of its own id. A
 // classifier reads the first token's state, not the pooler, through a tanh layer of its own;
 // multiple choice reads the pooler.
 #include "nn/config.h"

@@ -10,6 +10,8 @@ void read_config(const Json& json, ModelConfig& config) {
   expect_value(json, "attn_type", "bi");
   expect_value(json, "summary_type", "last");
   expect_value(json, "summary_activation", "tanh");
+  expect_value(json, "summary_use_proj", true);
+  expect_value(json, "bi_data", false);
   config.pad_token_id = 5;
   config.max_position_embeddings = 1 << 20;  // no limit of its own
   config.relative.clamp_len = json.integer("clamp_len", -1);
@@ -18,7 +20,8 @@ void read_config(const Json& json, ModelConfig& config) {
 }
 
 void write_config(const ModelConfig& config, Json& json) {
-  for (const char* key : {"max_position_embeddings", "type_vocab_size"}) json.erase(key);
+  for (const char* key : {"max_position_embeddings", "type_vocab_size"})
+    restore(json, key, config.other);
   json.set("d_head", config.head_size).set("clamp_len", config.relative.clamp_len);
 }
 
@@ -29,6 +32,7 @@ const Family& xlnet_family() {
       .model_type = "xlnet",
       .prefix = "transformer",
       .body = "XLNetModel",
+      .body_kind = BodyKind::xlnet,
       .architectures = {{"XLNetLMHeadModel", {.masked_lm = true}},
                         {"XLNetForSequenceClassification", {.classification = true}},
                         {"XLNetForMultipleChoice", {.choice = true}},

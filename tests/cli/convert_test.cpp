@@ -3,6 +3,7 @@
 
 #include "nn/model_folder.h"
 #include "tests/cli/program.h"
+#include "text/tokenizer.h"
 
 namespace ink {
 namespace {
@@ -52,6 +53,50 @@ TEST_F(Convert, PadsLayersOfDifferentSizes) {
   ASSERT_EQ(f.status, 0) << f.error;
   EXPECT_EQ(load("even").config.heads_per_layer, (std::vector<int64_t>{2, 2}));
   EXPECT_EQ(load("even").config.ffn_per_layer, (std::vector<int64_t>{32, 32}));
+}
+
+// Old programs read vocab.txt, new ones tokenizer.json; what was there stays to the byte.
+TEST_F(Convert, WritesBothFormsOfTheTokenizer) {
+  const auto text = [&](const fs::path& file) { return read_file(folder_ / file, 1 << 24); };
+  const std::string vocabulary = text("base/vocab.txt"), whole = text("base/tokenizer.json");
+  fs::remove(folder_ / "base/tokenizer.json");
+  ASSERT_EQ(run("convert --model base --out with-json").status, 0);
+  fs::remove(folder_ / "with-json/vocab.txt");
+  const Tokenizer made = Tokenizer::load(folder_ / "with-json");
+  EXPECT_EQ(made.encode("砚台[MASK]inkstone").ids,
+            Tokenizer::load(folder_ / "base").encode("砚台[MASK]inkstone").ids);
+  write_file(folder_ / "base/tokenizer.json", whole + "\n");
+  fs::remove(folder_ / "base/vocab.txt");
+  ASSERT_EQ(run("convert --model base --out with-words").status, 0);
+  EXPECT_EQ(text("with-words/vocab.txt"), vocabulary);
+  EXPECT_EQ(text("with-words/tokenizer.json"), whole + "\n");
+  EXPECT_FALSE(fs::exists(folder_ / "with-words/.tokenizer"));
+  ASSERT_EQ(
+      run("finetune --model base --train train.tsv --dev train.tsv --out tuned --max-length 32 "
+          "--epochs 1")
+          .status,
+      0);
+  EXPECT_EQ(text("tuned/vocab.txt"), vocabulary);
+  write_file(folder_ / "base/tokenizer.json", "{}");
+  const Finished f = run("convert --model base --out broken");
+  EXPECT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(f.error.find("copied as they were"), std::string::npos) << f.error;
+}
+
+// A class that the file has no head of is said, and no reason to refuse the rest.
+TEST_F(Convert, TakesWhatAFileHolds) {
+  fs::copy(folder_ / "base", folder_ / "other", fs::copy_options::recursive);
+  ModelConfig config = load("other").config;
+  config.architectures = {"BertForTokenClassification"};
+  write_file(folder_ / "other" / "config.json", config.to_json().to_string());
+  for (const char* command : {"info other", "convert --model other --out converted"}) {
+    const Finished f = run(command);
+    EXPECT_EQ(f.status, 0) << f.error;
+    EXPECT_NE(f.error.find("names BertForTokenClassification, the file has no tagging head"),
+              std::string::npos)
+        << f.error;
+  }
+  EXPECT_EQ(load("converted").body.words().value.shape(), load("base").body.words().value.shape());
 }
 
 TEST_F(Convert, RefusesItsOwnFolderAndUnknownModels) {

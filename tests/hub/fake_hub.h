@@ -24,13 +24,14 @@ struct HubFile {
 // What goes wrong with requests whose address ends in `file`. A fault with `times` passes.
 struct Fault {
   int times = 1 << 30;
-  int status = 0;               // instead of the file
-  std::string error_code = {};  // with status: x-error-code
-  size_t cut_after = 0;         // the connection, in bytes of each reply
-  double pause = 0;             // seconds before the reply
-  double pause_between = 0;     // before each 4 KiB
-  bool damage = false;          // another last byte
-  int64_t longer = 0;           // bytes more than announced, or fewer
+  int status = 0;                // instead of the file
+  std::string error_code = {};   // with status: x-error-code
+  std::string retry_after = {};  // with status
+  size_t cut_after = 0;          // the connection, in bytes of each reply
+  double pause = 0;              // seconds before the reply
+  double pause_between = 0;      // before each 4 KiB
+  bool damage = false;           // another last byte
+  int64_t longer = 0;            // bytes more than announced, or fewer
   bool ignore_range = false;
   std::string redirect = {};
   bool no_hash = false, no_commit = false;
@@ -64,6 +65,7 @@ class Server {
 class FakeHub {
  public:
   static constexpr const char* kCommit = "0123456789abcdef0123456789abcdef01234567";
+  static constexpr const char* kOther = "00000000000000000000000000000000000000ff";  // kCommit too
   std::map<std::string, HubFile> files;       // "owner/name/file"
   std::map<std::string, Fault> faults;        // of the hub, by file
   std::map<std::string, Fault> large_faults;  // of the other server
@@ -125,13 +127,15 @@ class FakeHub {
     const Fault fault = fault_of(faults, file);
     if (fault.pause > 0) sleep(fault.pause);
     if (!fault.redirect.empty()) return a.set_redirect(fault.redirect);
+    if (!fault.retry_after.empty()) a.set_header("Retry-After", fault.retry_after);
     if (fault.status) return refuse(a, fault.status, fault.error_code);
     if (!wanted_token.empty() && q.get_header_value("Authorization") != "Bearer " + wanted_token)
       return refuse(a, 401, "RepoNotFound");
     const bool known =
         std::ranges::any_of(files, [&](const auto& f) { return f.first.starts_with(name + '/'); });
     if (!known) return refuse(a, 404, "RepoNotFound");
-    if (q.matches[2] != "main" && q.matches[2] != kCommit && q.matches[2] != "a/b")
+    if (q.matches[2] != "main" && q.matches[2] != kCommit && q.matches[2] != kOther &&
+        q.matches[2] != "a/b")
       return refuse(a, 404, "RevisionNotFound");
     if (!fault.no_commit) a.set_header("X-Repo-Commit", kCommit);
     const auto found = files.find(name + '/' + file);
@@ -156,6 +160,7 @@ class FakeHub {
     const Fault fault = fault_of(large_faults, path.substr(path.rfind('/') + 1));
     if (fault.pause > 0) sleep(fault.pause);
     if (!fault.redirect.empty()) return a.set_redirect(fault.redirect);
+    if (!fault.retry_after.empty()) a.set_header("Retry-After", fault.retry_after);
     if (fault.status) return refuse(a, fault.status, fault.error_code);
     send(files.at(path), fault, q, a);
   }

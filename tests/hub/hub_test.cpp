@@ -340,6 +340,38 @@ TEST_F(HubTest, PassesOverPassingFaults) {
   expect_whole(resolve_model("a/b", options()));
 }
 
+TEST_F(HubTest, WaitsAsLongAsItIsAskedTo) {
+  std::vector<double> waits;
+  HubOptions o = options();
+  o.attempts = 5;
+  o.wait = [&](double seconds) { waits.push_back(seconds); };
+  hub.faults["config.json"] = {.times = 1, .status = 429, .retry_after = "7"};
+  hub.large_faults["model.safetensors"] = {.times = 1, .status = 429, .retry_after = "100000"};
+  expect_whole(resolve_model("a/b", o));
+  EXPECT_EQ(waits, (std::vector<double>{7, 60}));
+}
+
+TEST_F(HubTest, AnotherCommitThanAskedForIsRefused) {
+  HubOptions o = options();
+  o.revision = FakeHub::kOther;
+  EXPECT_ERROR(resolve_model("a/b", o), "expected the revision 0000");
+  EXPECT_FALSE(fs::exists(model() / "snapshots"));
+}
+
+TEST_F(HubTest, AskedForATokenizerItFetchesNoWeights) {
+  const HubFile weights{hub.files["a/b/model.safetensors"].content, true};
+  hub.files.erase("a/b/model.safetensors");
+  hub.files["a/b/pytorch_model.bin"] = weights;
+  const fs::path snapshot = resolve_model("a/b", options());
+  hub.files["a/b/model.safetensors"] = weights;  // converted since
+  fs::remove(snapshot / "vocab.txt");
+  fs::remove_all(model() / ".no_exist");
+  hub.forget();
+  resolve_model("a/b", options());
+  EXPECT_TRUE(fs::exists(snapshot / "vocab.txt"));
+  EXPECT_EQ(hub.count("HEAD", ".safetensors") + hub.count("GET", ".safetensors"), 0u);
+}
+
 TEST_F(HubTest, DoesNotWaitForEver) {
   HubOptions o = options();
   o.timeout_seconds = 1;

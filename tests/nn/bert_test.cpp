@@ -175,5 +175,26 @@ TEST(Scope, FirstValuesDependOnTheNameAlone) {
   EXPECT_NEAR(std::sqrt(squares / 60000), 0.02 * 0.8796, 3e-4) << "deviation of a normal cut at 2";
 }
 
+// RoBERTa's positions pass over padding that a text spells out, and give it the row of its own id.
+TEST(Roberta, PaddingInATextIsNotCounted) {
+  ModelConfig config = testing::small_config();
+  config.family = &roberta_family();
+  config.pad_token_id = 1;
+  config.positions_after_padding = true;
+  config.set_layers(0, 5, 97);  // what is embedded comes out
+  Model model(config, {}, random_values(Random(3)));
+  Tensor& words = model.parameters.at("roberta.embeddings.word_embeddings.weight").value;
+  Tensor& places = model.parameters.at("roberta.embeddings.position_embeddings.weight").value;
+  std::copy_n(words.data<float>() + 9 * 60, 60, words.data<float>() + 60);    // <pad> like 9
+  std::copy_n(places.data<float>() + 4 * 60, 60, places.data<float>() + 60);  // row 1 like row 4
+  const std::vector<std::vector<int32_t>> spelled{{1, 5, 1, 1, 7}, {8}}, plain{{5, 7, 9}, {8}};
+  const Tensor got = model.body(pack(spelled)).hidden, want = model.body(pack(plain)).hidden;
+  for (const auto& [row, like] :
+       {std::pair<int64_t, int64_t>{0, 2}, {1, 0}, {2, 2}, {3, 2}, {4, 1}, {5, 3}})
+    EXPECT_TRUE(equal_bits(contiguous(slice(got, 0, row, row + 1)),
+                           contiguous(slice(want, 0, like, like + 1))))
+        << row;
+}
+
 }  // namespace
 }  // namespace ink

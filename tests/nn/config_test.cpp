@@ -3,13 +3,18 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <fstream>
 
+#include "nn/weights.h"
 #include "tests/expect_error.h"
 #include "tests/temporary_folder.h"
 
 namespace ink {
 namespace {
+
+namespace fs = std::filesystem;
 
 Json base() {
   return parse_json(R"({
@@ -45,6 +50,80 @@ TEST(Config, WritesBackWhatItDoesNotKnow) {
   EXPECT_FALSE(written.has("heads_per_layer")) << "an even model needs the usual keys only";
   EXPECT_FALSE(written.has("head_size"));
   EXPECT_TRUE(ModelConfig::from(written).to_json() == written);
+}
+
+// Python writes numbers that JSON does not have; only where we read one does it matter.
+TEST(Config, KeepsNumbersThatOnlyPythonHas) {
+  const testing::TemporaryFolder folder;
+  const auto read = [&](const std::string& more) {
+    std::string text = base().to_string();
+    text.back() = ',';
+    std::ofstream(folder / "config.json") << text << more << '}';
+    return ModelConfig::read(folder / "config.json");
+  };
+  const ModelConfig c = read(R"("a": NaN, "b": [-Infinity, Infinity], "c": "NaN \" Infinity",
+    "model_max_length": 1000000000000000019884624838656, "seed": 18446744073709551615)");
+  const Json written = parse_json(c.to_json().to_string(), "written");
+  EXPECT_EQ(written.string("a"), "NaN");
+  EXPECT_EQ(written["b"].to_string(), R"(["-Infinity", "Infinity"])");
+  EXPECT_EQ(written.string("c"), "NaN \" Infinity");
+  EXPECT_EQ(written.real("model_max_length"), 1e30);
+  EXPECT_ERROR(read(R"("hidden_dropout_prob": NaN)"),
+               R"(hidden_dropout_prob: expected a number, got "NaN")");
+  EXPECT_ERROR(read(R"("type_vocab_size": 9223372036854775808)"), "type_vocab_size: expected an");
+}
+
+TEST(Config, TakesNumbersForLabels) {
+  Json json = base();
+  json.set("id2label", Json::make_object({{"0", 0}, {"1", "one"}, {"2", 2}}));
+  EXPECT_EQ(ModelConfig::from(json).labels, (std::vector<std::string>{"0", "one", "2"}));
+}
+
+TEST(Config, KnowsOtherNamesOfActivations) {
+  const auto with = [](const char* name) {
+    Json json = base();
+    json.set("hidden_act", name);
+    return ModelConfig::from(json).hidden_act;
+  };
+  EXPECT_EQ(with("gelu_python"), Activation::gelu);
+  EXPECT_EQ(with("gelu_fast"), Activation::gelu_tanh);
+  EXPECT_ERROR(with("silu"), "hidden_act");
+}
+
+TEST(Config, AFileThatNeverEndsIsNotWaitedFor) {
+  const testing::TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "config.json").c_str(), 0600), 0);
+  EXPECT_ERROR(ModelConfig::read(folder / "config.json"), "not a regular file");
+  ASSERT_EQ(::mkfifo((folder / "model.safetensors").c_str(), 0600), 0);
+  EXPECT_ERROR(Weights::open(folder.path()), "not a regular file");
+}
+
+TEST(Config, RefusesSummariesOfAnotherKind) {
+  const fs::path families = fs::path(INK_SOURCE_DIR) / "tests/golden/families";
+  const auto with = [&](const char* folder, const char* key, const Json& value) {
+    Json json = ModelConfig::read(families / folder / "config.json").to_json();
+    json.set(key, value);
+    return ModelConfig::from(json);
+  };
+  for (const char* folder : {"xlnet-MaskedLM", "electra-MaskedLM"}) {
+    EXPECT_ERROR(with(folder, "summary_activation", nullptr), "summary_activation: expected \"");
+    EXPECT_ERROR(with(folder, "summary_use_proj", false), "summary_use_proj: expected true");
+    EXPECT_NO_THROW(with(folder, "summary_use_proj", true));
+  }
+  EXPECT_ERROR(with("xlnet-MaskedLM", "bi_data", true), "bi_data: expected false, got true");
+}
+
+TEST(Config, KeepsKeysThatMeanNothingToAFamily) {
+  const fs::path families = fs::path(INK_SOURCE_DIR) / "tests/golden/families";
+  for (const char* folder : {"xlnet-MaskedLM", "distilbert-MaskedLM"}) {
+    Json json = ModelConfig::read(families / folder / "config.json").to_json();
+    EXPECT_FALSE(json.has("type_vocab_size")) << folder;
+    json.set("type_vocab_size", 2);
+    EXPECT_EQ(ModelConfig::from(json).to_json().integer("type_vocab_size"), 2) << folder;
+  }
+  Json json = ModelConfig::read(families / "distilbert-MaskedLM" / "config.json").to_json();
+  EXPECT_EQ(ModelConfig::from(json.set("layer_norm_eps", 1e-5)).layer_norm_eps, 1e-12);
+  EXPECT_EQ(ModelConfig::from(json).to_json().real("layer_norm_eps"), 1e-5);
 }
 
 TEST(Config, KeepsLayersOfDifferentSizes) {

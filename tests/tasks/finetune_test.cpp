@@ -259,13 +259,12 @@ TEST(Finetune, AVocabularyOfAnotherModelIsRefused) {
   const auto with = [&](int64_t rows) {
     ModelConfig other = config;
     other.vocab_size = rows;
-    check_vocabulary(other, Tokenizer(Vocabulary(tokens)), model);
+    other.check_vocabulary(static_cast<int64_t>(tokens.size()), model.string());
   };
   with(33);
-  with(40);  // padded
-  EXPECT_ERROR(with(34), "its tokenizer has 33 tokens, config.json says 34");
-  EXPECT_ERROR(with(32), "config.json says 32");
-  EXPECT_ERROR(with(4096), "config.json says 4096");
+  with(34);  // padded
+  with(4096);
+  EXPECT_ERROR(with(32), "its tokenizer has 33 tokens, config.json says 32");
 }
 
 TEST(Predict, SameBitsInAnyBatchAndThread) {
@@ -292,7 +291,7 @@ TEST(Predict, SameBitsInAnyBatchAndThread) {
 
 TEST(Embed, PoolsNormalizesAndKeepsTheOrder) {
   const ToyTask task("embed");
-  const Session session(task.folder / "model", {.heads = Heads{}, .ignore_other_heads = true});
+  const Session session(task.folder / "model", {.heads = Heads{}});
   const Features dev = features(task.folder / "model", task.folder / "dev.tsv");
   const Embeddings tokens = embed(session, dev, Pooling::tokens),
                    mean = embed(session, dev, Pooling::mean),

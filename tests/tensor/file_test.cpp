@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -72,7 +73,7 @@ TEST(File, SaysWhatCannotBeRead) {
   EXPECT_ERROR(MappedFile::open(folder / "none"), "none: No such file or directory");
   EXPECT_ERROR(read_file(folder.path(), kMega), "it is a folder, expected a file");
   EXPECT_ERROR(MappedFile::open(folder.path()), "it is a folder, expected a file");
-  EXPECT_ERROR(MappedFile::open("/dev/null"), "expected a regular file");
+  EXPECT_ERROR(MappedFile::open("/dev/null"), "it is not a regular file");
   write_file(folder / "long", "12345");
   EXPECT_ERROR(read_file(folder / "long", 4), "expected at most 4 bytes");
   EXPECT_ERROR(read_file("/dev/zero", kMega), "expected at most");
@@ -197,6 +198,19 @@ TEST(File, RemovesOnlyTemporariesOfProcessesThatAreGone) {
   mine.commit();
   EXPECT_EQ(read_file(folder / "mine", kMega), "done");
   EXPECT_ERROR(mine.commit(), "already committed");
+}
+
+// Nobody writes to the pipe: opened as a file it would be waited for.
+TEST(File, APipeIsNoRegularFile) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  EXPECT_ERROR(read_regular_file(folder / "pipe", 100), "pipe: it is not a regular file");
+  EXPECT_ERROR(read_regular_file("/dev/zero", 100), "/dev/zero: it is not a regular file");
+  EXPECT_ERROR(MappedFile::open(folder / "pipe"), "pipe: it is not a regular file");
+  EXPECT_ERROR(read_regular_file(folder.path(), 100), "it is a folder");
+  write_file(folder / "file", "text");
+  EXPECT_EQ(read_regular_file(folder / "file", 4), "text");
+  EXPECT_ERROR(read_regular_file(folder / "file", 3), "it is longer");
 }
 
 }  // namespace

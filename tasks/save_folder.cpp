@@ -1,0 +1,42 @@
+// The files of a tokenizer that a folder lacks are those that its tokenizer would write.
+#include "tasks/save_folder.h"
+
+#include <algorithm>
+
+#include "tensor/file.h"
+#include "text/tokenizer.h"
+
+namespace ink {
+
+namespace fs = std::filesystem;
+
+void complete_tokenizer(const fs::path& folder) {
+  constexpr size_t kLongest = size_t{1} << 30;
+  const auto is_there = [&](const char* name) { return fs::exists(folder / name); };
+  if (std::ranges::none_of(kTokenizerFiles, is_there)) return;
+  const fs::path whole = folder / ".tokenizer";
+  std::error_code ignored;
+  fs::remove_all(whole, ignored);
+  try {
+    Tokenizer::load(folder).save(whole);
+    for (const char* name : kTokenizerFiles)
+      if (fs::exists(whole / name) && !is_there(name))
+        write_file(folder / name, read_file(whole / name, kLongest));
+  } catch (...) {
+    fs::remove_all(whole, ignored);
+    throw;
+  }
+  fs::remove_all(whole, ignored);
+}
+
+void save_folder(const Model& model, const fs::path& folder, const fs::path& tokenizer_from,
+                 Dtype dtype, const std::function<void(const std::string& sentence)>& notice) {
+  save_model(model, folder, tokenizer_from, dtype);
+  try {
+    complete_tokenizer(folder);
+  } catch (const Error& error) {
+    if (notice) notice("the files of the tokenizer are copied as they were: " + error.message());
+  }
+}
+
+}  // namespace ink
