@@ -245,7 +245,8 @@ Json byte_level(const ByteBpeOptions& options) {
 WrittenModel write_model(const ByteBpe& model, const Vocabulary& vocabulary) {
   Json merges = Json::make_array();
   for (const auto& [left, right] : model.merges())
-    merges.append(Json::make_array({vocabulary.token(left), vocabulary.token(right)}));
+    merges.append(
+        std::string(vocabulary.token(left)).append(1, ' ').append(vocabulary.token(right)));
   return {byte_level(model.options()), byte_level(model.options()),
           Json::make_object({{"type", "BPE"},
                              {"dropout", nullptr},

@@ -35,6 +35,15 @@ void expect_read_as_saved(const Json& file) {
 
 TEST(TokenizerFolder, ByteBpeIsReadAsSaved) { expect_read_as_saved(testing::tiny_bpe()); }
 
+// Pairs are what only newer programs read.
+TEST(TokenizerFolder, MergesAreWrittenAsLines) {
+  const Json given = testing::tiny_bpe();
+  const Json written = tokenizer_json(parse_tokenizer_json(given.to_string(), "t.json"));
+  const Json& merges = written.object("model").array("merges");
+  EXPECT_EQ(merges.size(), 6U);
+  EXPECT_EQ(merges.string(0), "t h");
+}
+
 TEST(TokenizerFolder, UnigramIsReadAsSaved) {
   Json file = testing::tiny_unigram();
   Json added = file.array("added_tokens");  // only the special ones are in the older files
