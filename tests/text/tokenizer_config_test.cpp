@@ -1,5 +1,4 @@
-// The small files beside a tokenizer: which options and tokens they give it, as transformers 5 reads
-// them.
+// The small files beside a tokenizer: which options and tokens they give it, as in transformers 5.
 #include <gtest/gtest.h>
 
 #include "tensor/file.h"
