@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "nn/checkpoint.h"
+#include "nn/tokenizer_merges.h"
 #include "tensor/file.h"
 #include "tensor/folder_update.h"
 
@@ -114,7 +115,10 @@ int copy_vocabulary(const fs::path& from, const fs::path& to) {
   int copied = 0;
   for (const char* name : kTokenizerFiles) {
     if (!fs::exists(from / name)) continue;
-    write_file(to / name, read_regular_file(from / name, kLongest));
+    std::string content = read_regular_file(from / name, kLongest);
+    if (name == std::string_view("tokenizer.json"))
+      content = with_merges_as_lines(std::move(content), (from / name).string());
+    write_file(to / name, content);
     ++copied;
   }
   return copied;

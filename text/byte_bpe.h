@@ -39,6 +39,7 @@ class ByteBpe {
 
   void cut(const Normalized& text, TokenSink& out) const;
   const ByteBpeOptions& options() const { return options_; }
+  void set_options(const ByteBpeOptions& options) { options_ = options; }
   const std::vector<Merge>& merges() const { return merges_; }
 
   // Takes the spaces at the ends of tokens out of the places of a whole text's tokens.

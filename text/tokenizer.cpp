@@ -5,6 +5,7 @@
 
 #include "tensor/error.h"
 #include "tensor/parallel.h"
+#include "text/added_list.h"
 
 namespace ink {
 namespace {
@@ -12,13 +13,11 @@ namespace {
 constexpr int64_t kLinesPerTask = 64;
 
 std::vector<AddedToken> special_tokens_of(const Vocabulary& v) {
-  std::vector<AddedToken> out;
-  for (const int32_t id : {v.unk(), v.cls(), v.sep(), v.mask(), v.pad()}) {
-    const auto same = [&](const AddedToken& t) { return t.id == id; };
-    if (std::none_of(out.begin(), out.end(), same))
-      out.push_back({.content = std::string(v.token(id)), .id = id});
-  }
-  return out;
+  const SpecialTokens& names = v.special_tokens();
+  AddedList list(v);
+  for (const auto* name : {&names.unk, &names.cls, &names.sep, &names.mask, &names.pad})
+    if (!name->empty()) list.put_missing({.content = *name});
+  return std::move(list).sorted();
 }
 
 TokenizerParts bert_parts(Vocabulary vocabulary, NormalizeOptions options) {

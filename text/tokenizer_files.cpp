@@ -18,33 +18,22 @@ Json read_json_if_there(const fs::path& path) {
   return parse_json(read_regular_file(path, kMaxFileBytes), path.string(), {.long_integers = true});
 }
 
-// A special token: "[MASK]" or {"content": "[MASK]", …}.
-std::optional<std::string> special_token(const Json& config, std::string_view key) {
-  const Json* value = config.find(key);
-  if (!value || value->is_null()) return std::nullopt;
-  return value->is_object() ? value->string("content") : config.string(key);
-}
-
-KnownNames known_names(const Json& config, const Json& map) {
-  const auto name = [&](std::string_view key) {
-    const auto found = special_token(config, key);
-    return found ? found : special_token(map, key);
-  };
-  return {name("unk_token"), name("cls_token"), name("sep_token"), name("mask_token"),
-          name("pad_token")};
-}
-
-// The options of tokenizer_config.json win over those of tokenizer.json.
-void apply_config(const Json& config, TokenizerParts& parts) {
+// Where a class of BERT's kin is named, its options are those of tokenizer_config.json or its
+// defaults, whatever tokenizer.json says; another class takes tokenizer.json as it is. Where none
+// is named, the options of tokenizer_config.json that are there win.
+void apply_config(std::optional<TokenizerClass> family, const Json& config, TokenizerParts& parts) {
+  if (auto* bpe = std::get_if<ByteBpe>(&parts.model); bpe && family == TokenizerClass::roberta)
+    bpe->set_options(byte_bpe_options(config));
   const NormalizeOptions* given = parts.normalizer.bert();
   if (!given) return;
+  if (family == TokenizerClass::bert) parts.normalizer = Normalizer({bert_options(config)});
+  if (family || config.has("tokenizer_class")) return;
   NormalizeOptions options = *given;
   options.do_lower_case = config.boolean("do_lower_case", options.do_lower_case);
   options.tokenize_chinese_chars =
       config.boolean("tokenize_chinese_chars", options.tokenize_chinese_chars);
-  if (const Json* strip = config.find("strip_accents"))
-    options.strip_accents =
-        strip->is_null() ? std::nullopt : std::optional(config.boolean("strip_accents"));
+  if (config.has("strip_accents"))
+    options.strip_accents = optional_boolean(config, "strip_accents");
   parts.normalizer = Normalizer({options});
 }
 
@@ -73,17 +62,18 @@ void set_options(const TokenizerParts& parts, Json& config) {
 
 Tokenizer Tokenizer::load(const fs::path& folder) {
   Json config = read_json_if_there(folder / "tokenizer_config.json");
-  const KnownNames names =
-      known_names(config, read_json_if_there(folder / "special_tokens_map.json"));
+  KnownTokens known = read_known_tokens(folder, config);
   const fs::path complete = folder / "tokenizer.json";
-  if (fs::exists(complete)) {
-    TokenizerParts parts =
-        parse_tokenizer_json(read_regular_file(complete, kMaxFileBytes), complete.string(), names);
-    apply_config(config, parts);
+  if (!fs::exists(complete)) {
+    TokenizerParts parts = read_older_files(folder, config, std::move(known));
     parts.config = std::move(config);
     return Tokenizer(std::move(parts));
   }
-  TokenizerParts parts = read_older_files(folder, config, names);
+  const std::optional<TokenizerClass> family = tokenizer_class_named(folder, config);
+  if (family) known.usual = usual_names(*family);
+  TokenizerParts parts =
+      parse_tokenizer_json(read_regular_file(complete, kMaxFileBytes), complete.string(), known);
+  apply_config(family, config, parts);
   parts.config = std::move(config);
   return Tokenizer(std::move(parts));
 }
@@ -94,11 +84,12 @@ void Tokenizer::save(const fs::path& folder) const {
     config.set("tokenizer_class", class_of(tokenizer_class_of(parts_)));
   set_options(parts_, config);
   const SpecialTokens& names = vocabulary().special_tokens();
-  config.set("unk_token", names.unk);
-  config.set("cls_token", names.cls);
-  config.set("sep_token", names.sep);
-  config.set("mask_token", names.mask);
-  config.set("pad_token", names.pad);
+  for (const auto& [key, name] : {std::pair{"unk_token", &names.unk},
+                                  {"cls_token", &names.cls},
+                                  {"sep_token", &names.sep},
+                                  {"mask_token", &names.mask},
+                                  {"pad_token", &names.pad}})
+    config.set(key, name->empty() ? Json() : Json(*name));
   create_folders(folder);
   write_older_files(folder, parts_);
   write_file(folder / "tokenizer.json", tokenizer_json(parts_).to_string(2) + '\n');

@@ -13,16 +13,6 @@ namespace {
 constexpr int64_t kMostTokens = 1 << 24;
 constexpr size_t kMostOtherValues = 1 << 16;  // that are no token, merge or added token
 
-AddedToken read_added_token(const Json& item) {
-  return {.content = item.string("content"),
-          .id = static_cast<int32_t>(item.integer_between("id", 0, kMostTokens)),
-          .single_word = item.boolean("single_word", false),
-          .lstrip = item.boolean("lstrip", false),
-          .rstrip = item.boolean("rstrip", false),
-          .normalized = item.boolean("normalized", false),
-          .special = item.boolean("special", false)};
-}
-
 // Appends a merge, as merges.txt would have it.
 void read_merge(const Json& item, const std::string& source, std::string& lines) {
   std::string line;
@@ -49,7 +39,11 @@ Lists read_lists(std::string_view text, const std::string& source) {
   Lists out;
   const auto visit = [&](size_t path, std::string key, const Json& value) {
     if (path == 1) return read_merge(value, source, out.merges);
-    if (path == 2) return out.added.push_back(read_added_token(value));
+    if (path == 2) {
+      check(!value.string("content").empty(), "tokenizer: ", value.where("content"),
+            ": expected the added token's text, got none");
+      return out.added.push_back(read_added_token(value));
+    }
     if (value.is_array()) {  // a piece and its score; its place is its id
       out.vocabulary.emplace_back(static_cast<int32_t>(out.scores.size()), value.string(0));
       return out.scores.push_back(value.real(1));
@@ -64,29 +58,6 @@ Lists read_lists(std::string_view text, const std::string& source) {
   return out;
 }
 
-// The tokens by id, without gaps: those of the model and the added ones.
-std::vector<std::string> tokens_by_id(Lists& lists, const std::string& source) {
-  auto& all = lists.vocabulary;
-  for (const AddedToken& token : lists.added) all.emplace_back(token.id, token.content);
-  std::stable_sort(all.begin(), all.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<std::string> tokens;
-  tokens.reserve(all.size());
-  for (auto& [number, token] : all) {
-    const auto id = static_cast<size_t>(number);
-    if (id < tokens.size()) {
-      check(tokens[id] == token, "tokenizer: '", tokens[id], "' and '", token,
-            "' have the same id ", id, " in ", source);
-      continue;
-    }
-    check(id == tokens.size(), "tokenizer: expected ids without gaps in ", source, ", got none of ",
-          tokens.size(), " but ", id, " for '", token, "'");
-    tokens.push_back(std::move(token));
-  }
-  std::exchange(all, {});
-  return tokens;
-}
-
 // The one added token with `part` in its name, in any case: [PAD], <pad>.
 std::optional<std::string> named_like(const std::vector<AddedToken>& added, std::string_view part) {
   for (const AddedToken& token : added) {
@@ -97,9 +68,10 @@ std::optional<std::string> named_like(const std::vector<AddedToken>& added, std:
   return std::nullopt;
 }
 
-SpecialTokens special_tokens(const KnownNames& known, const std::optional<std::string>& unknown,
-                             const Template& frame, const std::vector<AddedToken>& added,
-                             const std::vector<std::string>& tokens, const std::string& source) {
+// Those known by name, else what the file uses as such, else what they are usually called.
+KnownTokens find_special(KnownTokens known, const std::optional<std::string>& unknown,
+                         const Template& frame, const std::vector<AddedToken>& added,
+                         const Vocabulary& vocabulary, const std::string& source) {
   std::vector<int32_t> framing;
   for (const TemplatePart& part : frame.single)
     if (part.kind == TemplatePart::Kind::token) framing.push_back(part.id);
@@ -107,19 +79,26 @@ SpecialTokens special_tokens(const KnownNames& known, const std::optional<std::s
   const bool begins = !frame.single.empty() && frame.single[0].kind == TemplatePart::Kind::token;
   const auto framed = [&](bool first) -> std::optional<std::string> {
     if (framing.size() < 2) return std::nullopt;
-    return tokens[static_cast<size_t>(first == begins ? framing.front() : framing.back())];
+    return std::string(vocabulary.token(first == begins ? framing.front() : framing.back()));
   };
-  const auto choose = [&](const char* what, const std::optional<std::string>& named,
-                          const std::optional<std::string>& found) {
-    check(named || found, "tokenizer: expected a ", what, " in ", source, ", got none; add ", what,
-          " to tokenizer_config.json");
-    return named ? *named : *found;
+  const auto choose = [&](std::optional<AddedToken>& token, const std::optional<std::string>& found,
+                          std::string SpecialTokens::*usual) {
+    if (token) return;
+    if (found)
+      token = AddedToken{.content = *found};
+    else if (known.usual)
+      token = AddedToken{.content = (*known.usual).*usual};
   };
-  return {.unk = choose("unk_token", known.unk, unknown ? unknown : named_like(added, "unk")),
-          .cls = choose("cls_token", known.cls, framed(true)),
-          .sep = choose("sep_token", known.sep, framed(false)),
-          .mask = choose("mask_token", known.mask, named_like(added, "mask")),
-          .pad = choose("pad_token", known.pad, named_like(added, "pad"))};
+  choose(known.unk, unknown ? unknown : named_like(added, "unk"), &SpecialTokens::unk);
+  choose(known.cls, framed(true), &SpecialTokens::cls);
+  choose(known.sep, framed(false), &SpecialTokens::sep);
+  choose(known.mask, named_like(added, "mask"), &SpecialTokens::mask);
+  choose(known.pad, named_like(added, "pad"), &SpecialTokens::pad);
+  for (const auto& [what, token] :
+       {std::pair{"unk_token", &known.unk}, {"cls_token", &known.cls}, {"sep_token", &known.sep}})
+    check(token->has_value(), "tokenizer: expected a ", what, " in ", source, ", got none; add ",
+          what, " to tokenizer_config.json");
+  return known;
 }
 
 void refuse(const Json& model, const char* key) {
@@ -178,7 +157,7 @@ std::optional<std::string> unknown_name(const Json& model, const Lists& lists) {
 }  // namespace
 
 TokenizerParts parse_tokenizer_json(std::string_view text, const std::string& source,
-                                    const KnownNames& names) {
+                                    const KnownTokens& known) {
   Lists lists = read_lists(text, source);
   const Json& model = lists.rest.object("model");
   const std::string type = model.string("type", "");
@@ -186,13 +165,18 @@ TokenizerParts parse_tokenizer_json(std::string_view text, const std::string& so
         "tokenizer: ", model.where("type"), ": expected WordPiece, BPE or Unigram, got '", type,
         "'");
   const std::optional<std::string> unknown = unknown_name(model, lists);
-  std::vector<std::string> tokens = tokens_by_id(lists, source);
-  Template frame = read_post_processor(lists.rest, static_cast<int64_t>(tokens.size()));
-  SpecialTokens special = special_tokens(names, unknown, frame, lists.added, tokens, source);
-  Vocabulary vocabulary(std::exchange(tokens, {}), std::move(special), source);
+  Vocabulary vocabulary(tokens_by_id(std::exchange(lists.vocabulary, {}), source),
+                        SpecialTokens::none(), source);
+  AddedList list(vocabulary);
+  for (const AddedToken& token : lists.added) list.put(token);
+  vocabulary.append(list.take_new(), SpecialTokens::none(), source);
+  Template frame = read_post_processor(lists.rest, vocabulary.size());
+  const KnownTokens special = find_special(known, unknown, frame, lists.added, vocabulary, source);
+  (known.usual ? special : known).put_to(list);
+  vocabulary.append(list.take_new(), special.names(), source);
   auto read = read_model(model, lists, vocabulary);
   return {std::move(vocabulary), read_normalizer(lists.rest), std::move(read), std::move(frame),
-          std::move(lists.added)};
+          std::move(list).sorted()};
 }
 
 // ── writing ─────────────────────────────────────────────────────────────────────────────────────
@@ -212,11 +196,13 @@ Json write_added_tokens(const std::vector<AddedToken>& added) {
   return out;
 }
 
-// Tokens that the model itself knows: for Unigram those with a score, for the others all.
+// Tokens that the model itself knows: for Unigram those with a score, for the others all, but of
+// equal ones the last.
 Json write_vocabulary(const Vocabulary& vocabulary) {
   Json::Members out;
   for (int32_t id = 0; id < vocabulary.size(); ++id)
-    out.push_back({std::string(vocabulary.token(id)), id});
+    if (vocabulary.find(vocabulary.token(id)) == id)
+      out.push_back({std::string(vocabulary.token(id)), id});
   return Json::make_object(std::move(out));
 }
 
@@ -245,7 +231,8 @@ Json byte_level(const ByteBpeOptions& options) {
 WrittenModel write_model(const ByteBpe& model, const Vocabulary& vocabulary) {
   Json merges = Json::make_array();
   for (const auto& [left, right] : model.merges())
-    merges.append(Json::make_array({vocabulary.token(left), vocabulary.token(right)}));
+    merges.append(
+        std::string(vocabulary.token(left)).append(1, ' ').append(vocabulary.token(right)));
   return {byte_level(model.options()), byte_level(model.options()),
           Json::make_object({{"type", "BPE"},
                              {"dropout", nullptr},

@@ -2,6 +2,7 @@
 #include "text/tokenizer_json_chain.h"
 
 #include "tensor/error.h"
+#include "text/added_list.h"
 #include "text/base64.h"
 
 namespace ink {
@@ -17,12 +18,6 @@ std::vector<const Json*> links(const Json& file, std::string_view key, std::stri
   std::vector<const Json*> out;
   for (const Json& item : link->array(list).items()) out.push_back(&item);
   return out;
-}
-
-std::optional<bool> optional_boolean(const Json& object, std::string_view key) {
-  const Json* value = object.find(key);
-  if (!value || value->is_null()) return std::nullopt;
-  return object.boolean(key);
 }
 
 NormalizerStep read_replace(const Json& link) {

@@ -6,25 +6,32 @@
 //   ALBERT, XLNet                           spiece.model
 #pragma once
 #include <filesystem>
-#include <string>
+#include <optional>
 
 #include "tensor/json.h"
+#include "text/known_tokens.h"
 #include "text/tokenizer.h"
-#include "text/tokenizer_json.h"
 
 namespace ink {
 
 enum class TokenizerClass : uint8_t { bert, roberta, xlm_roberta, albert, xlnet };
 
-// By `tokenizer_class` of tokenizer_config.json, or `model_type` of config.json, or the files that
-// are there. Raises Error for a class of another kind.
+// The family that `tokenizer_class` of tokenizer_config.json names, or without it `model_type` of
+// config.json; none where they name no class of BERT's kin.
+std::optional<TokenizerClass> tokenizer_class_named(const std::filesystem::path& folder,
+                                                    const Json& config);
+// The same, or by the files that are there. Raises Error for a class of another kind.
 TokenizerClass tokenizer_class_of(const std::filesystem::path& folder, const Json& config);
 // By what the parts look like.
 TokenizerClass tokenizer_class_of(const TokenizerParts& parts);
 const char* class_of(TokenizerClass family);  // "BertTokenizer", …
+SpecialTokens usual_names(TokenizerClass family);
+// What a class makes of tokenizer_config.json, with its defaults for what is not there.
+NormalizeOptions bert_options(const Json& config);
+ByteBpeOptions byte_bpe_options(const Json& config);
 
 TokenizerParts read_older_files(const std::filesystem::path& folder, const Json& config,
-                                const KnownNames& names);
+                                KnownTokens known);
 void write_older_files(const std::filesystem::path& folder, const TokenizerParts& parts);
 
 }  // namespace ink

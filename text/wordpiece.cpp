@@ -6,9 +6,7 @@
 namespace ink {
 
 WordPiece::WordPiece(const Vocabulary& vocabulary, WordPieceOptions options)
-    : options_(std::move(options)),
-      unknown_(vocabulary.unk()),
-      pieces_(static_cast<size_t>(vocabulary.size())) {
+    : options_(std::move(options)), unknown_(vocabulary.unk()), pieces_(vocabulary.written()) {
   check(!options_.prefix.empty(), "wordpiece: expected a prefix for pieces inside words, got none");
   continuation_ = pieces_.insert(decode_utf8(options_.prefix), Trie::no_value);
   for (int32_t id = 0; id < vocabulary.size(); ++id)

@@ -10,8 +10,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     const ink::Vocabulary vocabulary = ink::Vocabulary::parse(text, "vocab.txt");
-    for (int32_t id = 0; id < vocabulary.size(); ++id)
-      if (vocabulary.find(vocabulary.token(id)) != id) __builtin_trap();
+    for (int32_t id = 0; id < vocabulary.size(); ++id) {
+      const auto last = vocabulary.find(vocabulary.token(id));
+      if (!last || *last < id || vocabulary.token(*last) != vocabulary.token(id)) __builtin_trap();
+    }
   } catch (const ink::Error&) {  // the expected answer to damage
   }
   return 0;
