@@ -13,6 +13,8 @@
 namespace ink {
 namespace {
 
+constexpr int64_t kCandidates = 10;
+
 // The ids of every word; none for one that the vocabulary cannot spell.
 std::vector<std::vector<int32_t>> ids_of(const WordList& words, const Tokenizer& tokenizer) {
   constexpr int64_t kGrain = 256;
@@ -49,8 +51,9 @@ SimilarWords similar_words(const WordNeighbours& table, const Tokenizer& tokeniz
     const auto& own = ids[static_cast<size_t>(word)];
     if (own.empty()) continue;
     const std::span<const Neighbour> all = table.of(word);
-    for (const Neighbour& n : all.first(std::min(all.size(), static_cast<size_t>(most))))
-      out.add(own, ids[static_cast<size_t>(n.word)]);
+    const size_t enough = static_cast<size_t>(most) * own.size();
+    for (size_t i = 0; i < all.size() && out.of(own).size() < enough; ++i)
+      out.add(own, ids[static_cast<size_t>(all[i].word)]);  // drops other numbers of tokens
   }
   check(!out.empty(), "similar words: expected words with neighbours of as many tokens in the ",
         "vocabulary, got none among ", table.size(), " words");
@@ -62,9 +65,11 @@ SimilarWords load_similar_words(const std::vector<std::filesystem::path>& paths,
   check(!paths.empty() && most > 0,
         "similar words: expected a file and at least 1 neighbour a word, got ", paths.size(),
         " files and ", most);
-  WordNeighbours table = load_neighbours(paths[0], most);
+  const int64_t candidates = kCandidates * most;  // of which some have as many tokens as the word
+  WordNeighbours table = load_neighbours(paths[0], candidates);
   for (size_t i = 1; i < paths.size(); ++i)
-    table = joined(table, load_neighbours(paths[i], most), most);
+    table = joined(table, load_neighbours(paths[i], candidates),
+                   static_cast<int64_t>(i + 1) * candidates);
   return similar_words(table, tokenizer, most);
 }
 

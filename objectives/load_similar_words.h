@@ -25,9 +25,8 @@ inline constexpr int64_t kSimilarWords = 10;  // of a word, at most
 // Raises Error for a file of no known kind, and what its reader raises.
 WordNeighbours load_neighbours(const std::filesystem::path& path, int64_t most = kSimilarWords);
 
-// The first `most` neighbours of each word as ids; words with a piece that the vocabulary lacks are
-// left out, and those of another number of tokens than the word's. Raises Error when nothing is
-// left.
+// Of each word the first `most` neighbours that have as many tokens as it, as ids; words with a
+// piece that the vocabulary lacks are left out. Raises Error when nothing is left.
 SimilarWords similar_words(const WordNeighbours& table, const Tokenizer& tokenizer,
                            int64_t most = kSimilarWords);
 

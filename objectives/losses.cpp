@@ -6,8 +6,6 @@
 namespace ink {
 namespace {
 
-// Beside the streams of a model (nn/layers.h), which the discriminator draws from.
-
 std::vector<LossTerm> losses_of_heads(const Model& model, const PretrainBatch& batch,
                                       const Tensor& hidden, const Random* random) {
   std::vector<LossTerm> terms;

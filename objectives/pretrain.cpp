@@ -52,6 +52,8 @@ class Job {
     c.check_vocabulary(tokenizer.vocabulary().size(), "pre-training");
     check(c.longest() >= stages_.longest(), "pre-training: the model reads at most ", c.longest(),
           " tokens, got sequences of ", stages_.longest());
+    check(stages_.longest() <= options.batch_tokens, "pre-training: expected batch_tokens of at ",
+          "least the longest sequence, got ", options.batch_tokens, " and ", stages_.longest());
     check(!options.recompute || options.objective.task != TokenTask::plm,
           "pre-training: the two streams of plm cannot be computed again; leave out recompute");
     made_of_ = Json::make_object({{"job", "pretrain"},

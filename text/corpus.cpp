@@ -119,7 +119,7 @@ void Corpus::index(std::shared_ptr<const MappedFile> file) {
   digest_ = Digest().add(digest_).add(text).value();
   const auto limit = static_cast<size_t>(options_.block_bytes);
   size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
-  bool full = true, cut = false;
+  bool cut = false;
   Split split = Split::train;
   for (;;) {
     const auto [begin, end] = document_at(text, at, limit);
@@ -127,16 +127,23 @@ void Corpus::index(std::shared_ptr<const MappedFile> file) {
     const bool continues = cut && begin == at;  // no blank line between
     if (!continues) split = split_of(text.substr(begin, end - begin));
     // A document that was cut has filled its block, so its next piece begins one.
-    if (full) blocks_.push_back({files_.size(), begin, begin, {}, {}});
+    if (blocks_.empty() || blocks_.back().bytes() >= limit) blocks_.emplace_back();
     Block& block = blocks_.back();
     if (continues) block.continued = split;
-    block.end = end;
+    if (block.pieces.empty() || block.pieces.back().file != files_.size())
+      block.pieces.push_back({files_.size(), begin, begin});
+    block.pieces.back().end = end;
     ++block.documents[static_cast<size_t>(split)];
-    full = end - block.begin >= limit;
     cut = end - begin >= limit;
     at = end;
   }
   files_.push_back(std::move(file));
+}
+
+size_t Corpus::Block::bytes() const {
+  size_t n = 0;
+  for (const Piece& piece : pieces) n += piece.end - piece.begin;
+  return n;
 }
 
 Split Corpus::split_of(std::string_view document) const {
@@ -157,7 +164,7 @@ int64_t Corpus::whole_documents(Split split) const {
 
 int64_t Corpus::bytes() const {
   size_t n = 0;
-  for (const Block& block : blocks_) n += block.end - block.begin;
+  for (const Block& block : blocks_) n += block.bytes();
   return static_cast<int64_t>(n);
 }
 
@@ -171,13 +178,17 @@ std::vector<Document> Corpus::read_block(int64_t block, Split split) const {
   std::vector<Document> out;
   if (block_documents(block, split) == 0) return out;
   const Block& b = blocks_[static_cast<size_t>(block)];
-  const std::string_view text = files_[b.file]->text().substr(0, b.end);
-  for (size_t at = b.begin; at < b.end;) {
-    const auto [begin, end] = document_at(text, at, static_cast<size_t>(options_.block_bytes));
-    const std::string_view document = text.substr(begin, end - begin);
-    const Split here = begin == b.begin && b.continued ? *b.continued : split_of(document);
-    if (here == split) out.push_back(parse_document(document));
-    at = end;
+  bool known = b.continued.has_value();  // of the first document alone
+  for (const Piece& piece : b.pieces) {
+    const std::string_view text = files_[piece.file]->text().substr(0, piece.end);
+    for (size_t at = piece.begin; at < piece.end;) {
+      const auto [begin, end] = document_at(text, at, static_cast<size_t>(options_.block_bytes));
+      const std::string_view document = text.substr(begin, end - begin);
+      const Split here = known ? *b.continued : split_of(document);
+      known = false;
+      if (here == split) out.push_back(parse_document(document));
+      at = end;
+    }
   }
   return out;
 }

@@ -36,8 +36,8 @@ struct CorpusOptions {
   // Share of documents kept for evaluation, 0 to 1. Chosen by a hash of the document's text (its
   // first block_bytes), so a document keeps its side when files are renamed, split or added.
   double held_out = 0;
-  // A block ends with the document that fills it; a document that is longer is cut at a line end,
-  // and all its pieces are on the same side.
+  // A block ends with the document that fills it, whatever files its documents lie in; a document
+  // that is longer is cut at a line end, and all its pieces are on the same side.
   int64_t block_bytes = int64_t{1} << 20;
 };
 
@@ -58,10 +58,14 @@ class Corpus {
   std::vector<Document> read_block(int64_t block, Split split) const;
 
  private:
-  struct Block {
+  struct Piece {  // of a file, in bytes
     size_t file, begin, end;
-    std::array<int64_t, 2> documents;  // by Split
-    std::optional<Split> continued;    // of the document whose middle the block begins with
+  };
+  struct Block {
+    std::vector<Piece> pieces = {};
+    std::array<int64_t, 2> documents = {};  // by Split
+    std::optional<Split> continued = {};    // of the document whose middle the block begins with
+    size_t bytes() const;
   };
   Corpus() = default;
   void index(std::shared_ptr<const MappedFile> file);

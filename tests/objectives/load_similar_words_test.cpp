@@ -68,6 +68,18 @@ TEST_F(LoadSimilarWords, NoMoreThanAskedForAreLookedAt) {
   EXPECT_EQ(shown(load_similar_words({folder_ / "table"}, tokenizer_, 1), "预测"), "预 报");
 }
 
+// Neighbours of another number of tokens take no places away from those that fit.
+TEST_F(LoadSimilarWords, WhatDoesNotFitIsPassedOver) {
+  std::string synonyms = "Aa01A01= 预测", table = "预测";
+  for (const char* longer : {"预见报", "预见几", "预见率", "预报几", "预报率", "预几率", "见报几",
+                             "见报率", "见几率", "报几率", "测见报"}) {
+    synonyms += std::string(" ") + longer;
+    table += (table.size() > 6 ? " " : "\t") + std::string(longer) + " 0.9";
+  }
+  EXPECT_EQ(shown(load({synonyms + "\n", kTable}), "预测"), "预 报/预 见");
+  EXPECT_EQ(shown(load({table + " 预见 0.5\n"}), "预测"), "预 见");
+}
+
 TEST_F(LoadSimilarWords, OtherFilesAreRefused) {
   EXPECT_ERROR(load({"something else\n"}),
                "expected " + (folder_ / "file0").string() + " to begin");

@@ -161,6 +161,13 @@ TEST_F(StagedPretrainTest, OtherStepsAreCalledByTheirName) {
                "is one of 10 steps, got 40, with which its warmup would be 4 rather than 1");
 }
 
+TEST_F(StagedPretrainTest, TooLongAStageIsRefusedAtTheStart) {
+  PretrainOptions o = options("refused");
+  o.batch_tokens = 30;
+  o.stages = {{14, 0.3}, {40, 0.4}, {14, 0.3}};
+  EXPECT_ERROR(run(o), "batch_tokens of at least the longest sequence, got 30 and 40");
+}
+
 TEST_F(StagedPretrainTest, ModelsOfNamedStepsStay) {
   PretrainOptions o = options("all");
   o.save_at = {3, 7, 10};

@@ -105,6 +105,29 @@ TEST_F(CorpusTest, HeldOutDocumentsAreTheSameWhateverTheFiles) {
   EXPECT_EQ(held_out_of(Corpus::open({joined / "all"}, {.held_out = 0.2})), held_out_of(corpus));
 }
 
+// Documents are shuffled and paired within a block, so it must not matter how they lie in files.
+TEST_F(CorpusTest, BlocksReachOverFiles) {
+  const testing::TemporaryFolder together;
+  create_folders(folder_ / "apart");
+  std::string all;
+  for (int d = 0; d < 30; ++d) {
+    const std::string text = "文档" + std::to_string(100 + d) + "的一行\n";
+    write_file(folder_ / "apart" / (std::to_string(100 + d) + ".txt"), text);
+    all += text + '\n';
+  }
+  write_file(together / "all.txt", all);
+  for (const int64_t block_bytes : {1 << 20, 70}) {
+    const CorpusOptions options{.held_out = 0.2, .block_bytes = block_bytes};
+    const Corpus one = Corpus::open({together.path()}, options);
+    const Corpus many = Corpus::open({folder_ / "apart"}, options);
+    ASSERT_EQ(many.blocks(), one.blocks());
+    EXPECT_EQ(many.blocks(), block_bytes > 70 ? 1 : 8);
+    for (int64_t block = 0; block < one.blocks(); ++block)
+      for (const Split split : {Split::train, Split::held_out})
+        EXPECT_EQ(many.read_block(block, split), one.read_block(block, split)) << block;
+  }
+}
+
 TEST_F(CorpusTest, LongDocumentsAreCutAtLineEndsAndLongLinesKept) {
   std::string text;
   for (int i = 0; i < 100; ++i) text += "第" + std::to_string(i) + "行\n";
