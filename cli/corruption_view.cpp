@@ -78,8 +78,10 @@ std::string CorruptionView::painted(size_t i, size_t selected, int32_t now) cons
     return paint(kInverse, before) + ':' + std::to_string(corrupted.ranks[i]);
   if (!corrupted.places.empty()) {
     const int32_t place = corrupted.places[selected];
-    return paint(place == static_cast<int32_t>(i) ? kYellow : kGreen,
-                 after + "→" + std::to_string(place));
+    std::string label;
+    if (objective.space != Space::global) label += std::to_string(place);
+    if (objective.space != Space::local) label += before;
+    return paint(place == static_cast<int32_t>(i) ? kYellow : kGreen, after + "→" + label);
   }
   if (now == vocabulary.mask()) return paint(kInverse, before);
   return now == instance.ids[i] ? paint(kYellow, before) : paint(kRed, after + '/' + before);

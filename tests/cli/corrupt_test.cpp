@@ -119,6 +119,30 @@ TEST_F(Cli, CorruptShowsEveryObjective) {
     EXPECT_EQ(line.array("ranks").size(), line.array("tokens").size());
 }
 
+// On a terminal, which script(1) stands for.
+TEST_F(Cli, CorruptPaintsTheLabelsOfItsSpace) {
+  write_file(folder_ / "words", "砚台好纸墨坏好墨\n");
+  const auto painted = [&](const std::string& space) {
+    const Finished f =
+        shell("script -qec \"$INK corrupt --objective perlm --ngram 1 --space " + space +
+              " --mask-fraction 1 --vocab vocab.txt --dictionary words.txt"
+              " --text words\" /dev/null </dev/null");
+    EXPECT_EQ(f.status, 0) << f.out << f.error;
+    return f.out;
+  };
+  const std::string local = painted("local"), global = painted("global"), both = painted("both");
+  EXPECT_EQ(local.find("→砚"), std::string::npos) << local;
+  EXPECT_NE(global.find("→砚"), std::string::npos) << global;
+  EXPECT_EQ(global.find("→1"), std::string::npos) << global;
+  int found = 0;  // the place, and with it the token
+  for (char place = '1'; place <= '8'; ++place) {
+    const std::string label = std::string("→") + place;
+    EXPECT_NE(local.find(label + "\033"), std::string::npos) << place << local;
+    found += both.find(label + "砚\033") != std::string::npos;
+  }
+  EXPECT_EQ(found, 1) << both;
+}
+
 TEST_F(Cli, CorruptDrawsReplacedTokensFromAGenerator) {
   write_file(
       folder_ / "electra.json",
