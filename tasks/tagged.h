@@ -68,6 +68,12 @@ struct TagPredictions {
 // In the order of the sentences. Raises Error where scores are no numbers.
 TagPredictions predict_tags(const Model& model, const Features& data);
 
+// The tags of lines of which only the units are known, the first of them line `first_line`; none
+// for a line without units.
+std::vector<std::vector<int32_t>> predict_line_tags(
+    const Model& model, const std::vector<std::vector<std::string>>& units, int64_t first_line,
+    const TokenOptions& tokens);
+
 // Whether the architectures of a model name a tagging head, and its labels; raises Error for
 // another model.
 bool tags_tokens(const ModelConfig& config);

@@ -109,6 +109,23 @@ TagPredictions predict_tags(const Model& model, const Features& data) {
   return result;
 }
 
+std::vector<std::vector<int32_t>> predict_line_tags(
+    const Model& model, const std::vector<std::vector<std::string>>& units, int64_t first_line,
+    const TokenOptions& tokens) {
+  TaggedText text{{}, {}, "standard input"};
+  std::vector<size_t> places;  // of the lines with units, which alone are sentences
+  for (size_t i = 0; i < units.size(); ++i) {
+    if (units[i].empty()) continue;
+    text.items.push_back({.units = units[i], .line = first_line + static_cast<int64_t>(i)});
+    places.push_back(i);
+  }
+  std::vector<std::vector<int32_t>> all(units.size());
+  if (places.empty()) return all;
+  TagPredictions said = predict_tags(model, tagged_features(text, tokens));
+  for (size_t s = 0; s < places.size(); ++s) all[places[s]] = std::move(said.tags[s]);
+  return all;
+}
+
 bool tags_tokens(const ModelConfig& config) {
   return heads_from(*config.family, config.architectures).tagging;
 }

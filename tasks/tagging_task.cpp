@@ -108,30 +108,23 @@ std::vector<Json> predict(const Model& model, const std::vector<std::string>& li
                           int64_t first_line, const TokenOptions& tokens) {
   const BioTags bio(tags_of(model.config), "config.json");
   std::vector<std::u32string> decoded;
-  std::vector<std::vector<Span>> units;
-  TaggedText text{{}, {}, "standard input"};
-  std::vector<size_t> places;  // of the lines with units, which alone are sentences
+  std::vector<std::vector<Span>> spans;
+  std::vector<std::vector<std::string>> units(lines.size());
   for (size_t i = 0; i < lines.size(); ++i) {
     decoded.push_back(decode_utf8(lines[i]));
-    units.push_back(units_of(decoded[i]));
-    if (units[i].empty()) continue;
-    TaggedSentence sentence{.units = {}, .line = first_line + static_cast<int64_t>(i)};
-    for (const Span& u : units[i])
-      sentence.units.push_back(
+    spans.push_back(units_of(decoded[i]));
+    for (const Span& u : spans[i])
+      units[i].push_back(
           encode_utf8(std::u32string_view(decoded[i])
                           .substr(static_cast<size_t>(u.begin), static_cast<size_t>(u.size()))));
-    text.items.push_back(std::move(sentence));
-    places.push_back(i);
   }
-  std::vector<Json> all(lines.size(), Json::make_object({{"entities", Json::make_array()}}));
-  if (places.empty()) return all;
-  const TagPredictions predictions = predict_tags(model, tagged_features(text, tokens));
-  for (size_t s = 0; s < places.size(); ++s) {
-    const size_t i = places[s];
+  const auto tags = predict_line_tags(model, units, first_line, tokens);
+  std::vector<Json> all;
+  for (size_t i = 0; i < lines.size(); ++i) {
     Json entities = Json::make_array();
-    for (const Entity& e : bio.entities(predictions.tags[s]))
-      entities.append(entity_json(e, units[i], decoded[i], bio));
-    all[i].set("entities", entities);
+    for (const Entity& e : bio.entities(tags[i]))
+      entities.append(entity_json(e, spans[i], decoded[i], bio));
+    all.push_back(Json::make_object({{"entities", entities}}));
   }
   return all;
 }

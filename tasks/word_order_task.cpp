@@ -97,25 +97,16 @@ Labels labels_of(const ModelConfig& config) {
 std::vector<Json> predict(const Model& model, const std::vector<std::string>& lines,
                           int64_t first_line, const TokenOptions& tokens) {
   labels_of(model.config);
-  TaggedText text{{}, order_labels(), "standard input"};
-  std::vector<size_t> places;  // of the lines that are not blank, which alone are sentences
-  for (size_t i = 0; i < lines.size(); ++i) {
-    TaggedSentence sentence{.units = {}, .line = first_line + static_cast<int64_t>(i)};
+  std::vector<std::vector<std::string>> units(lines.size());
+  for (size_t i = 0; i < lines.size(); ++i)
     for (const char32_t c : decode_utf8(lines[i]))
-      if (!is_whitespace(c)) sentence.units.push_back(encode_utf8(std::u32string(1, c)));
-    if (sentence.units.empty()) continue;
-    text.items.push_back(std::move(sentence));
-    places.push_back(i);
-  }
-  std::vector<Json> all(lines.size(), Json::make_object({{"corrected", ""}, {"tags", ""}}));
-  if (places.empty()) return all;
-  const TagPredictions said = predict_tags(model, tagged_features(text, tokens));
-  for (size_t s = 0; s < places.size(); ++s) {
-    const std::vector<std::string>& units = text.items[s].units;
-    all[places[s]] =
-        Json::make_object({{"corrected", text_of(corrected(units, order_errors(said.tags[s])))},
-                           {"tags", tags_as_text(said.tags[s])}});
-  }
+      if (!is_whitespace(c)) units[i].push_back(encode_utf8(std::u32string(1, c)));
+  const auto tags = predict_line_tags(model, units, first_line, tokens);
+  std::vector<Json> all;
+  for (size_t i = 0; i < lines.size(); ++i)
+    all.push_back(
+        Json::make_object({{"corrected", text_of(corrected(units[i], order_errors(tags[i])))},
+                           {"tags", tags_as_text(tags[i])}}));
   return all;
 }
 
