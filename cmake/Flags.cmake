@@ -8,15 +8,15 @@ add_library(ink_flags INTERFACE)
 target_compile_features(ink_flags INTERFACE cxx_std_20)
 target_include_directories(ink_flags INTERFACE "${PROJECT_SOURCE_DIR}")
 target_link_libraries(ink_flags INTERFACE Threads::Threads OpenBLAS::OpenBLAS $<$<BOOL:${CURL_FOUND}>:CURL::libcurl>)
-target_compile_options(ink_flags INTERFACE
-  -Wall -Wextra -Wshadow -Wconversion
+set(ink_options -Wall -Wextra -Wshadow -Wconversion
   -fopenmp-simd -ffp-contract=off -fno-math-errno -fno-trapping-math
   -ffunction-sections -fdata-sections
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+target_compile_options(ink_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${ink_options}>")
 target_link_options(ink_flags INTERFACE -Wl,--gc-sections)
 
 if(INK_WERROR)
-  target_compile_options(ink_flags INTERFACE -Werror)
+  target_compile_options(ink_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Werror>)
 endif()
 
 if(INK_SANITIZE)

@@ -5,14 +5,14 @@ if(PkgConfig_FOUND AND CURL_FOUND)
   pkg_check_modules(HTTPLIB IMPORTED_TARGET cpp-httplib)  # the hub of tests/hub
 endif()
 
-set(seen_by_tensor tensor)
-set(seen_by_text tensor text)
-set(seen_by_autograd tensor autograd)
-set(seen_by_ops tensor autograd)
-set(seen_by_nn tensor autograd nn)  # its tests differentiate
-set(seen_by_hub tensor nn)
-set(seen_by_objectives tensor autograd nn text objectives)
-set(seen_by_tasks tensor autograd nn text objectives tasks)
+set(seen_by_tensor tensor cuda)
+set(seen_by_text tensor cuda text)
+set(seen_by_autograd tensor cuda autograd)
+set(seen_by_ops tensor cuda autograd)
+set(seen_by_nn tensor cuda autograd nn)  # its tests differentiate
+set(seen_by_hub tensor cuda nn)
+set(seen_by_objectives tensor cuda autograd nn text objectives)
+set(seen_by_tasks tensor cuda autograd nn text objectives tasks)
 
 file(GLOB test_folders CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/*")
 foreach(path IN LISTS test_folders)

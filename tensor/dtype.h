@@ -61,4 +61,22 @@ struct DtypeOf<uint8_t> {
 template <class T>
 inline constexpr Dtype dtype_of = DtypeOf<T>::value;
 
+// The type in which arithmetic on elements of T runs, and in which sums and losses are handed out:
+// f32 for the 16-bit formats, else T itself.
+template <class T>
+struct WideOf {
+  using type = T;
+};
+template <>
+struct WideOf<Float16> {
+  using type = float;
+};
+template <>
+struct WideOf<Bfloat16> {
+  using type = float;
+};
+template <class T>
+using Wide = typename WideOf<T>::type;
+inline Dtype wide(Dtype t) { return t == Dtype::f16 || t == Dtype::bf16 ? Dtype::f32 : t; }
+
 }  // namespace ink

@@ -20,12 +20,41 @@
 
 namespace ink {
 
+// Says for which device an overload of a kernel is: layer_norm_forward(Cpu, …),
+// layer_norm_forward(Cuda, …).
 struct Cpu {};
+struct Cuda {};
 
-// Calls f(device, T{}) for the tensor's device and arithmetic type, f32 or f64.
+// Calls f(device, T{}) for the tensor's device and element type: f32 or f64 on the CPU; f32, f16 or
+// bf16 on the CUDA device, whose kernels are compiled where INK_CUDA is defined.
 template <class F>
 void on(const char* name, const Tensor& x, F&& f) {
   check(static_cast<bool>(x), "", name, ": expected a tensor, got an undefined one");
+  if (x.device() == Device::cuda) {
+#if INK_CUDA
+    switch (x.dtype()) {
+      case Dtype::f32: return f(Cuda{}, float{});
+      case Dtype::f16: return f(Cuda{}, Float16{});
+      case Dtype::bf16: return f(Cuda{}, Bfloat16{});
+      default: fail("", name, ": expected f32, f16 or bf16 on cuda, got ", name_of(x.dtype()));
+    }
+#else
+    fail("", name, ": this build has no CUDA kernels; build with CUDA=1");
+#endif
+  }
+  switch (x.dtype()) {
+    case Dtype::f32: return f(Cpu{}, float{});
+    case Dtype::f64: return f(Cpu{}, double{});
+    default: fail("", name, ": expected f32 or f64, got ", name_of(x.dtype()));
+  }
+}
+
+// The same for what runs on the CPU alone; tensors of another device are an Error.
+template <class F>
+void on_cpu(const char* name, const Tensor& x, F&& f) {
+  check(static_cast<bool>(x), "", name, ": expected a tensor, got an undefined one");
+  check(x.device() == Device::cpu, "", name, ": runs on the CPU only, got a tensor on ",
+        name_of(x.device()));
   switch (x.dtype()) {
     case Dtype::f32: return f(Cpu{}, float{});
     case Dtype::f64: return f(Cpu{}, double{});

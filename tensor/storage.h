@@ -6,27 +6,29 @@
 #include <memory>
 #include <utility>
 
-#include "tensor/allocator.h"
+#include "tensor/device.h"
 
 namespace ink {
 
-enum class Device : uint8_t { cpu, cuda };
-
 class Storage {
  public:
-  // Owned memory, uninitialised, from the pool.
-  static Storage* create(size_t bytes);
+  // Owned memory, uninitialised, from the pool of the device.
+  static Storage* create(size_t bytes, Device device = Device::cpu);
   // Memory of someone else (a mapped file): read-only, kept alive by `owner`.
   static Storage* borrow(const void* data, size_t bytes, std::shared_ptr<const void> owner);
 
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
   bool borrowed() const { return owner_ != nullptr; }
   // Names this storage and what it holds: no other storage of this process ever has the same one,
   // and every in-place write (optimizer updates, loading) draws another. So derived copies such as
   // packed weights notice.
   uint64_t version() const { return version_; }
   void touch() { version_ = next_version(); }
+  // The same bytes on the CUDA device, sent there by the first call and kept as long as the version
+  // stands. For index tensors (ids, offsets, labels), which many ops of a step read.
+  Storage* mirror();
 
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
@@ -35,8 +37,8 @@ class Storage {
   int use_count() const { return references_.load(std::memory_order_relaxed); }
 
  private:
-  Storage(void* data, size_t bytes, std::shared_ptr<const void> owner)
-      : data_(data), bytes_(bytes), owner_(std::move(owner)) {}
+  Storage(void* data, size_t bytes, Device device, std::shared_ptr<const void> owner)
+      : data_(data), bytes_(bytes), device_(device), owner_(std::move(owner)) {}
   ~Storage() = default;
   void destroy() noexcept;
   static uint64_t next_version();
@@ -45,7 +47,10 @@ class Storage {
   uint64_t version_ = next_version();
   void* data_;
   size_t bytes_;
+  Device device_;
   std::shared_ptr<const void> owner_;
+  Storage* mirror_ = nullptr;
+  uint64_t mirrored_version_ = 0;
 };
 
 // An intrusive pointer to a Storage.

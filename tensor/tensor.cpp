@@ -97,6 +97,20 @@ T from_double(double v) {
   }
 }
 
+const void* first_byte(const Tensor& x) {
+  return static_cast<const char*>(x.storage()->data()) +
+         x.offset() * static_cast<int64_t>(size_of(x.dtype()));
+}
+void* first_byte(Tensor& x) { return const_cast<void*>(first_byte(std::as_const(x))); }
+
+// y, contiguous and of the same shape and type, takes the values of x; both on the CUDA device.
+void copy_on_device(Tensor& y, const Tensor& x) {
+  if (x.size() == 0) return;
+  if (x.is_contiguous()) return cuda_backend().copy(first_byte(y), first_byte(x), x.bytes());
+  cuda_backend().copy_strided(first_byte(y), first_byte(x), x.shape(), x.strides(),
+                              size_of(x.dtype()));
+}
+
 // The same between integers, which f64 would round.
 template <class T, class S>
 T from_integer(S v) {
@@ -106,12 +120,12 @@ T from_integer(S v) {
 
 }  // namespace
 
-Tensor::Tensor(Shape shape, Dtype dtype)
+Tensor::Tensor(Shape shape, Dtype dtype, Device device)
     : shape_(shape), strides_(row_major(shape)), size_(shape.size()), dtype_(dtype) {
   size_t total = 0;
   check(!__builtin_mul_overflow(static_cast<size_t>(size_), size_of(dtype), &total),
         "tensor: shape ", shape, " of ", name_of(dtype), " does not fit in memory");
-  storage_ = StorageRef(Storage::create(total));
+  storage_ = StorageRef(Storage::create(total, device));
 }
 
 Tensor::Tensor(StorageRef storage, Shape shape, Strides strides, int64_t offset, Dtype dtype)
@@ -139,26 +153,32 @@ Tensor::Tensor(StorageRef storage, Shape shape, Strides strides, int64_t offset,
 
 double Tensor::item() const {
   check(size_ == 1, "item: expected a tensor of one element, got shape ", shape_);
+  if (device() == Device::cuda) return to(*this, Device::cpu).item();
   double v = 0;
   with_type(dtype_, [&](auto t) { v = as_double(*data<decltype(t)>()); });
   return v;
 }
 
-Tensor empty_like(const Tensor& x) { return Tensor(x.shape(), x.dtype()); }
+Tensor empty_like(const Tensor& x) { return Tensor(x.shape(), x.dtype(), x.device()); }
 
-Tensor zeros(Shape shape, Dtype dtype) {
-  Tensor x(shape, dtype);
-  if (x.size()) std::memset(x.storage()->data(), 0, x.bytes());
+Tensor zeros(Shape shape, Dtype dtype, Device device) {
+  Tensor x(shape, dtype, device);
+  if (x.size() == 0) return x;
+  if (device == Device::cuda) {
+    cuda_backend().clear(x.storage()->data(), x.bytes());
+  } else {
+    std::memset(x.storage()->data(), 0, x.bytes());
+  }
   return x;
 }
 
-Tensor full(Shape shape, double value, Dtype dtype) {
+Tensor full(Shape shape, double value, Dtype dtype, Device device) {
   Tensor x(shape, dtype);
   with_type(dtype, [&](auto t) {
     using T = decltype(t);
     std::fill_n(x.data<T>(), x.size(), from_double<T>(value));
   });
-  return x;
+  return to(x, device);
 }
 
 Tensor arange(int64_t n, Dtype dtype) {
@@ -180,7 +200,7 @@ Tensor from(std::span<const T> values, Shape shape) {
 }
 template <class T>
 std::vector<T> to_vector(const Tensor& x) {
-  const Tensor packed = contiguous(x);
+  const Tensor packed = contiguous(to(x, Device::cpu));
   const T* data = packed.data<T>();
   return std::vector<T>(data, data + packed.size());
 }
@@ -195,6 +215,26 @@ INK_INSTANTIATE(int8_t)
 INK_INSTANTIATE(uint8_t)
 #undef INK_INSTANTIATE
 
+Tensor to(const Tensor& x, Device device) {
+  if (x.device() == device) return x;
+  const Tensor packed = contiguous(x);
+  Tensor y(x.shape(), x.dtype(), device);
+  if (x.size() == 0) return y;
+  if (device == Device::cuda) {
+    cuda_backend().upload(first_byte(y), first_byte(packed), x.bytes());
+  } else {
+    cuda_backend().download(first_byte(y), first_byte(packed), x.bytes());
+  }
+  return y;
+}
+
+Tensor index_on(Device device, const Tensor& x) {
+  if (x.device() == device || device == Device::cpu) return to(x, device);
+  Storage* mirror = x.storage()->mirror();
+  mirror->retain();
+  return Tensor(StorageRef(mirror), x.shape(), x.strides(), x.offset(), x.dtype());
+}
+
 Tensor contiguous(const Tensor& x) {
   if (x.is_contiguous()) return x;
   Tensor y = clone(x);
@@ -205,6 +245,10 @@ Tensor contiguous(const Tensor& x) {
 Tensor clone(const Tensor& x) {
   check(static_cast<bool>(x), "clone: expected a tensor, got an undefined one");
   Tensor y = empty_like(x);
+  if (x.device() == Device::cuda) {
+    copy_on_device(y, x);
+    return y;
+  }
   with_type(x.dtype(), [&](auto t) {
     using T = decltype(t);
     if (x.is_contiguous()) {
@@ -219,7 +263,12 @@ Tensor clone(const Tensor& x) {
 Tensor converted(const Tensor& x, Dtype dtype) {
   if (x.dtype() == dtype) return x;
   const Tensor packed = contiguous(x);
-  Tensor y(x.shape(), dtype);
+  Tensor y(x.shape(), dtype, x.device());
+  if (x.device() == Device::cuda) {
+    if (x.size())
+      cuda_backend().convert(first_byte(y), dtype, first_byte(packed), x.dtype(), x.size());
+    return y;
+  }
   with_type(x.dtype(), [&](auto s) {
     with_type(dtype, [&](auto t) {
       using S = decltype(s);
@@ -253,18 +302,19 @@ void copy_into(Tensor& target, const Tensor& source) {
         source.shape(), ' ', name_of(source.dtype()));
   check(target.is_contiguous() && !target.storage()->borrowed(),
         "copy_into: the target should own contiguous memory");
-  const Tensor packed = contiguous(source);
-  with_type(target.dtype(), [&](auto t) {
-    using T = decltype(t);
-    if (target.size()) std::memmove(target.data<T>(), packed.data<T>(), target.bytes());
-  });
+  if (target.device() == Device::cuda) {
+    copy_on_device(target, to(source, Device::cuda));
+  } else if (target.size()) {
+    const Tensor packed = contiguous(to(source, Device::cpu));
+    std::memmove(first_byte(target), first_byte(packed), target.bytes());
+  }
   target.touch();
 }
 
 bool equal_bits(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape() || a.dtype() != b.dtype()) return false;
   if (a.size() == 0) return true;
-  const Tensor x = contiguous(a), y = contiguous(b);
+  const Tensor x = contiguous(to(a, Device::cpu)), y = contiguous(to(b, Device::cpu));
   bool same = false;
   with_type(a.dtype(), [&](auto t) {
     using T = decltype(t);

@@ -22,14 +22,15 @@ struct GradId {
 class Tensor {
  public:
   Tensor() = default;  // undefined: no storage, converts to false
-  explicit Tensor(Shape shape, Dtype dtype = Dtype::f32);  // uninitialised, contiguous
+  // uninitialised, contiguous
+  explicit Tensor(Shape shape, Dtype dtype = Dtype::f32, Device device = Device::cpu);
   Tensor(StorageRef storage, Shape shape, Strides strides, int64_t offset, Dtype dtype);
 
   explicit operator bool() const { return static_cast<bool>(storage_); }
   const Shape& shape() const { return shape_; }
   const Strides& strides() const { return strides_; }  // in elements; 0: a stretched extent
   Dtype dtype() const { return dtype_; }
-  Device device() const { return Device::cpu; }
+  Device device() const { return storage_ ? storage_->device() : Device::cpu; }
   int rank() const { return shape_.rank(); }
   int64_t dim(int axis) const { return shape_[axis]; }
   int64_t size() const { return size_; }
@@ -38,7 +39,8 @@ class Tensor {
   const StorageRef& storage() const { return storage_; }
   int64_t offset() const { return offset_; }
 
-  // The first element. The type must be the tensor's; other elements lie at multiples of strides().
+  // The first element, in the memory of device(). The type must be the tensor's; other elements lie
+  // at multiples of strides().
   template <class T>
   T* data() {
     check_type(dtype_of<T>);
@@ -49,7 +51,7 @@ class Tensor {
     check_type(dtype_of<T>);
     return static_cast<const T*>(storage_->data()) + offset_;
   }
-  // The only element of a tensor of size 1, as double.
+  // The only element of a tensor of size 1, as double. Waits for the device.
   double item() const;
   // Announces an in-place write (see Storage::version).
   void touch() { storage_->touch(); }
@@ -70,9 +72,9 @@ class Tensor {
 };
 
 // Making tensors. None of these is recorded on a tape.
-Tensor empty_like(const Tensor& x);  // contiguous, uninitialised
-Tensor zeros(Shape shape, Dtype dtype = Dtype::f32);
-Tensor full(Shape shape, double value, Dtype dtype = Dtype::f32);
+Tensor empty_like(const Tensor& x);  // contiguous, uninitialised, on the same device
+Tensor zeros(Shape shape, Dtype dtype = Dtype::f32, Device device = Device::cpu);
+Tensor full(Shape shape, double value, Dtype dtype = Dtype::f32, Device device = Device::cpu);
 Tensor arange(int64_t n, Dtype dtype = Dtype::i32);
 template <class T>
 Tensor from(std::span<const T> values, Shape shape);
@@ -84,6 +86,12 @@ Tensor from(const std::vector<T>& values) {
 template <class T>
 std::vector<T> to_vector(const Tensor& x);
 
+// The same values on another device, contiguous; x itself when it is there already. Not recorded.
+Tensor to(const Tensor& x, Device device);
+// The same for an index tensor that ops read (ids, offsets, labels): a host's tensor is sent to the
+// device once, as long as nobody writes to it.
+Tensor index_on(Device device, const Tensor& x);
+
 // Same values in row-major memory; x itself (sharing memory) when it already is. Keeps grad_id.
 Tensor contiguous(const Tensor& x);
 // A fresh contiguous copy, never sharing memory; not watched by any tape.
@@ -93,7 +101,8 @@ Tensor clone(const Tensor& x);
 Tensor converted(const Tensor& x, Dtype dtype);
 // A view of the same storage, not recorded; every element must lie inside the storage.
 Tensor view(const Tensor& x, Shape shape, Strides strides, int64_t offset);
-// Copies source into target (same shape and dtype, target contiguous) and touches it.
+// Copies source, from whichever device, into target (same shape and dtype, target contiguous) and
+// touches it.
 void copy_into(Tensor& target, const Tensor& source);
 
 bool equal_bits(const Tensor& a, const Tensor& b);  // same shape, dtype and bytes

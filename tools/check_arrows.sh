@@ -6,19 +6,20 @@ cd "$(dirname "$0")/.."
 # from: what it may include, folders (all of their headers) or single headers. Its own folder is always allowed.
 # tensor/ops is the op files; tensor is everything else in tensor/, which must not look up at the ops' files.
 arrows='
-tensor/ops:  tensor
+tensor/ops:  tensor cuda
 tensor:
-autograd:    tensor
+cuda:        tensor
+autograd:    tensor cuda
 nn:          tensor
 text:        tensor/error.h tensor/dtype.h tensor/shape.h tensor/tensor.h tensor/packed.h tensor/byte_reader.h tensor/json.h tensor/file.h tensor/philox.h tensor/parallel.h tensor/simd.h tensor/fingerprint.h
 objectives:  tensor autograd nn text
 tasks:       tensor autograd nn text
 compress:    tensor autograd nn text tasks
 cli:         tensor autograd nn text objectives tasks compress
-bench:       tensor autograd nn text objectives tasks compress
+bench:       tensor cuda autograd nn text objectives tasks compress
 tools:       tensor autograd nn text objectives tasks compress
 examples:    inkstone.h tensor autograd nn text objectives tasks compress
-tests:       inkstone.h tensor autograd nn text objectives tasks compress
+tests:       inkstone.h tensor cuda autograd nn text objectives tasks compress
 '
 
 # Heavy third-party headers: at most one file of the project includes each, so that only that file pays for them.

@@ -1,0 +1,145 @@
+// Free lists by size: 512-byte steps below 1 MiB, 2 MiB steps above, so that a block of another
+// size of the same class fits.
+#include "cuda/allocator.h"
+
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "cuda/stream.h"
+
+namespace ink::cuda {
+namespace {
+
+constexpr size_t kSmall = size_t{1} << 20, kStep = 512, kLargeStep = size_t{2} << 20;
+
+size_t rounded(size_t bytes) {
+  const size_t step = bytes < kSmall ? kStep : kLargeStep;
+  return (std::max<size_t>(bytes, 1) + step - 1) / step * step;
+}
+
+double in_mib(size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+class DeviceMemory final : public Allocator {
+ public:
+  void* allocate(size_t bytes) override {
+    check(bytes < size_t{1} << 56, "cuda: cannot allocate ", bytes, " bytes");
+    const size_t wanted = rounded(bytes);
+    const std::lock_guard lock(mutex_);
+    Block block = take(wanted);
+    if (!block.data) block = {ask_driver(wanted), wanted};
+    used_.emplace(block.data, block.bytes);
+    statistics_.in_use += block.bytes;
+    statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
+    if (fill_)
+      expect_success(cudaMemsetAsync(block.data, 0xff, block.bytes, stream()), "filling a block");
+    return block.data;
+  }
+
+  void release(void* data, size_t) noexcept override {
+    if (!data) return;
+    const std::lock_guard lock(mutex_);
+    const auto found = used_.find(data);
+    const size_t bytes = found->second;
+    used_.erase(found);
+    free_.emplace(bytes, data);
+    statistics_.in_use -= bytes;
+    statistics_.cached += bytes;
+  }
+
+  AllocatorStatistics statistics() {
+    const std::lock_guard lock(mutex_);
+    return statistics_;
+  }
+  void reset_peak() {
+    const std::lock_guard lock(mutex_);
+    statistics_.peak = statistics_.in_use;
+  }
+  void release_cached() {
+    const std::lock_guard lock(mutex_);
+    give_back();
+  }
+  void limit(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    limit_ = bytes;
+  }
+  void fill(bool with_nan) {
+    const std::lock_guard lock(mutex_);
+    fill_ = with_nan;
+  }
+
+ private:
+  struct Block {
+    void* data;
+    size_t bytes;
+  };
+
+  // The smallest free block that holds `wanted` and wastes at most an eighth of it; null data when
+  // there is none.
+  Block take(size_t wanted) {
+    const auto found = free_.lower_bound(wanted);
+    if (found == free_.end() || found->first > wanted + wanted / 8) return {nullptr, 0};
+    const Block block{found->second, found->first};
+    free_.erase(found);
+    statistics_.cached -= block.bytes;
+    return block;
+  }
+
+  void* ask_driver(size_t wanted) {
+    stream();  // starts the runtime, or says that there is no device
+    void* data = try_driver(wanted);
+    if (!data) {
+      give_back();
+      data = try_driver(wanted);
+    }
+    size_t available = 0, total = 0;
+    if (!data) cudaMemGetInfo(&available, &total);
+    check(data != nullptr, "cuda: out of memory: ", in_mib(wanted), " MiB asked for, ",
+          in_mib(statistics_.in_use), " MiB in use (peak ", in_mib(statistics_.peak), "), ",
+          in_mib(available), " of ", in_mib(total), " MiB free on the device",
+          "; use a smaller batch and accumulate gradients over several, or bf16");
+    ++statistics_.system_allocations;
+    return data;
+  }
+
+  void* try_driver(size_t wanted) {
+    if (limit_ && statistics_.in_use + statistics_.cached + wanted > limit_) return nullptr;
+    void* data = nullptr;
+    if (cudaMalloc(&data, wanted) == cudaSuccess) return data;
+    cudaGetLastError();
+    return nullptr;
+  }
+
+  void give_back() {
+    if (free_.empty()) return;
+    cudaDeviceSynchronize();
+    for (const auto& [bytes, data] : free_) cudaFree(data);
+    free_.clear();
+    statistics_.cached = 0;
+  }
+
+  std::mutex mutex_;
+  std::multimap<size_t, void*> free_;
+  std::unordered_map<void*, size_t> used_;
+  AllocatorStatistics statistics_;
+  size_t limit_ = 0;
+  bool fill_ = false;
+};
+
+// Never destroyed: tensors of static storage may outlive any order of destruction.
+DeviceMemory& memory() {
+  static auto& made = *new DeviceMemory;
+  return made;
+}
+
+}  // namespace
+
+Allocator& device_memory() { return memory(); }
+AllocatorStatistics device_statistics() { return memory().statistics(); }
+void reset_device_peak() { memory().reset_peak(); }
+void release_device_cache() { memory().release_cached(); }
+void limit_device_memory(size_t bytes) { memory().limit(bytes); }
+void fill_device_blocks(bool with_nan) { memory().fill(with_nan); }
+
+}  // namespace ink::cuda

@@ -1,0 +1,20 @@
+// Device memory: a caching allocator in stream order.
+//
+// A released block serves the next request of its size class at once: its former user's work stands
+// earlier in the same stream. (Work on another stream must be joined by events before a block
+// goes back.) After the first step nothing reaches the driver, whose allocations wait for the
+// device. When memory runs out, cached blocks go back to the driver before the Error.
+#pragma once
+#include "tensor/allocator.h"
+
+namespace ink::cuda {
+
+Allocator& device_memory();
+AllocatorStatistics device_statistics();
+void reset_device_peak();
+void release_device_cache();             // waits for the device
+void limit_device_memory(size_t bytes);  // allocations beyond it raise Error; 0 = no limit
+// Test aid: hands out blocks full of NaN.
+void fill_device_blocks(bool with_nan);
+
+}  // namespace ink::cuda

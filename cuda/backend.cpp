@@ -1,0 +1,76 @@
+// The CUDA device as tensors see it.
+#include "cuda/allocator.h"
+#include "cuda/copy.h"
+#include "cuda/launch.h"
+#include "cuda/staging.h"
+#include "cuda/stream.h"
+#include "tensor/device.h"
+
+namespace ink {
+namespace cuda {
+namespace {
+
+// The last kernel that was launched: a fault that shows later is most likely its own.
+const char* last_launched = "none";
+
+class CudaBackend final : public Backend {
+ public:
+  CudaBackend() { properties(); }
+  Allocator& allocator() override { return device_memory(); }
+  void upload(void* device, const void* host, size_t bytes) override {
+    staging_.upload(device, host, bytes);
+  }
+  void download(void* host, const void* device, size_t bytes) override {
+    expect_success(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream()),
+                   "copying from the device");
+    synchronize();
+  }
+  void copy(void* to, const void* from, size_t bytes) override {
+    expect_success(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()),
+                   "copying inside the device");
+  }
+  void copy_strided(void* to, const void* from, const Shape& shape, const Strides& strides,
+                    size_t element_bytes) override {
+    cuda::copy_strided(to, from, shape, strides, element_bytes);
+  }
+  void convert(void* to, Dtype to_type, const void* from, Dtype from_type, int64_t n) override {
+    cuda::convert(to, to_type, from, from_type, n);
+  }
+  void clear(void* device, size_t bytes) override {
+    expect_success(cudaMemsetAsync(device, 0, bytes, stream()), "clearing memory");
+  }
+  void synchronize() override {
+    const cudaError_t status = cudaStreamSynchronize(stream());
+    check(status == cudaSuccess, "cuda: ", cudaGetErrorString(status), ", found after the kernel ",
+          last_launched);
+  }
+
+ private:
+  Staging staging_;
+};
+
+}  // namespace
+
+#if !INK_EMULATED
+void detail::run(const char* name, const void* kernel, const Grid& grid, void** arguments) {
+  if (grid.shared > 48 * 1024) {
+    expect_success(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                        static_cast<int>(grid.shared)),
+                   name);
+  }
+  last_launched = name;
+  const dim3 blocks(static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.rows));
+  expect_success(cudaLaunchKernel(kernel, blocks, dim3(static_cast<unsigned>(grid.threads)),
+                                  arguments, grid.shared, stream()),
+                 name);
+}
+#endif
+
+}  // namespace cuda
+
+Backend& cuda_backend() {
+  static auto& made = *new cuda::CudaBackend;
+  return made;
+}
+
+}  // namespace ink

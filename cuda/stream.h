@@ -1,0 +1,36 @@
+// The stream of the calling thread: the queue in which its copies and kernels run, in order.
+#pragma once
+#include <string>
+
+#include "cuda/runtime.h"
+
+namespace ink::cuda {
+
+// At first a stream of this process's own; all threads that set no other share it.
+cudaStream_t stream();
+
+// Work of this thread goes to another stream while this lives.
+class StreamScope {
+ public:
+  explicit StreamScope(cudaStream_t stream);
+  ~StreamScope();
+  StreamScope(const StreamScope&) = delete;
+  StreamScope& operator=(const StreamScope&) = delete;
+
+ private:
+  cudaStream_t before_;
+};
+
+// What the device can do.
+struct Properties {
+  std::string name;
+  int processors = 0;               // streaming multiprocessors
+  int major = 0, minor = 0;         // compute capability
+  size_t memory = 0;                // bytes
+  size_t shared_per_block = 0;      // bytes a kernel may ask for (opt-in)
+  std::string description() const;  // "NVIDIA H200, compute capability 9.0, 139.8 GiB"
+};
+// Raises Error when there is no device; the first call starts the runtime.
+const Properties& properties();
+
+}  // namespace ink::cuda

@@ -1,0 +1,51 @@
+// Device: where a tensor's memory lies and its ops run; and what a device other than the host is
+// for tensors.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "tensor/allocator.h"
+#include "tensor/dtype.h"
+#include "tensor/shape.h"
+
+// Functions that a kernel of any device may call.
+#if defined(__CUDACC__)
+#define INK_BOTH __host__ __device__
+#else
+#define INK_BOTH
+#endif
+
+namespace ink {
+
+enum class Device : uint8_t { cpu, cuda };
+
+const char* name_of(Device d);                // "cpu", "cuda"
+Device device_from(const std::string& name);  // anything else is an Error
+
+// Memory of a device, and the order of what happens there: everything, kernels included, happens
+// in the order in which it was asked for, without the host waiting for it.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual Allocator& allocator() = 0;
+  // The host's memory may be changed as soon as upload returns. download waits until it is filled.
+  virtual void upload(void* device, const void* host, size_t bytes) = 0;
+  virtual void download(void* host, const void* device, size_t bytes) = 0;
+  // Inside the device; copy_strided writes row-major memory, convert n elements of another type.
+  virtual void copy(void* to, const void* from, size_t bytes) = 0;
+  virtual void copy_strided(void* to, const void* from, const Shape& shape, const Strides& strides,
+                            size_t element_bytes) = 0;
+  virtual void convert(void* to, Dtype to_type, const void* from, Dtype from_type, int64_t n) = 0;
+  virtual void clear(void* device, size_t bytes) = 0;  // all bytes 0
+  // Waits for everything asked for so far; an Error of a kernel shows here at the latest.
+  virtual void synchronize() = 0;
+};
+
+// Raises Error saying why when this build or this machine has no CUDA device (cuda/).
+Backend& cuda_backend();
+
+// Of any device; the host's is pool().
+Allocator& allocator_of(Device d);
+
+}  // namespace ink
