@@ -16,26 +16,10 @@ namespace {
 // dz = dy·f'(z)
 template <class T>
 void activation_backward(Cpu device, Activation f, const T* z, const T* dy, T* dz, int64_t n) {
-  const auto times = [&](const auto& derivative) {
+  vmath::with(f, [&](auto activation) {
     map(
-        device, [&](T v, T g) { return g * derivative(v); }, n, dz, z, dy);
-  };
-  switch (f) {
-    case Activation::none: return times([](T) { return T{1}; });
-    case Activation::relu: return times([](T v) { return v > 0 ? T{1} : T{0}; });
-    case Activation::gelu: return times([](T v) { return vmath::gelu_derivative(v); });
-    case Activation::gelu_tanh: return times([](T v) { return vmath::gelu_tanh_derivative(v); });
-    case Activation::tanh:
-      return times([](T v) {
-        const T y = vmath::tanh(v);
-        return 1 - y * y;
-      });
-    case Activation::sigmoid:
-      return times([](T v) {
-        const T y = vmath::sigmoid(v);
-        return y * (1 - y);
-      });
-  }
+        device, [&](T v, T g) { return g * activation.derivative(v); }, n, dz, z, dy);
+  });
 }
 
 struct Linear {
