@@ -12,6 +12,11 @@
 #include "tensor/scratch.h"
 #include "tensor/sums.h"
 
+#if INK_CUDA
+#include "cuda/column_sums.cuh"
+#include "cuda/row.cuh"
+#endif
+
 namespace ink {
 namespace {
 
@@ -31,8 +36,8 @@ const T* row_with_residual(const T* x, const T* residual, T* sum, int64_t C) {
 // N rows of C. residual, mean and rstd may be null.
 // Two passes for the variance: subtracting squares would cancel.
 template <class T>
-void layer_norm_forward(Cpu, const T* x, const T* residual, const T* gamma, const T* beta, T* y,
-                        T* mean, T* rstd, int64_t N, int64_t C, T epsilon) {
+void norm_rows(const T* x, const T* residual, const T* gamma, const T* beta, T* y, T* mean, T* rstd,
+               int64_t N, int64_t C, T epsilon) {
   for (int64_t n = 0; n < N; ++n, x += C, y += C) {
     const T* s = row_with_residual(x, residual ? residual + n * C : nullptr, y, C);
     const T m = row_sum<T>(C, [s](int64_t c) { return s[c]; }) / static_cast<T>(C);
@@ -43,6 +48,19 @@ void layer_norm_forward(Cpu, const T* x, const T* residual, const T* gamma, cons
     for (int64_t c = 0; c < C; ++c) y[c] = (s[c] - m) * r * gamma[c] + beta[c];
     if (mean) mean[n] = m, rstd[n] = r;
   }
+}
+
+template <class T>
+void layer_norm_forward(Cpu, const T* x, const T* residual, const T* gamma, const T* beta, T* y,
+                        T* mean, T* rstd, int64_t N, int64_t C, double epsilon) {
+  parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
+    const int64_t at = begin * C;
+    simd::run([&] {
+      norm_rows(x + at, residual ? residual + at : nullptr, gamma, beta, y + at,
+                mean ? mean + begin : nullptr, rstd ? rstd + begin : nullptr, end - begin, C,
+                static_cast<T>(epsilon));
+    });
+  });
 }
 
 // One row of dx; `normal` is x̂.
@@ -57,9 +75,8 @@ void input_gradient(const T* dy, const Normal& normal, const T* gamma, T r, T* d
 
 // dx, dgamma and dbeta may be null; the last two are added to. sum (C) is room for s.
 template <class T>
-void layer_norm_backward(Cpu, const T* dy, const T* x, const T* residual, const T* gamma,
-                         const T* mean, const T* rstd, T* sum, T* dx, T* dgamma, T* dbeta,
-                         int64_t N, int64_t C) {
+void norm_rows_backward(const T* dy, const T* x, const T* residual, const T* gamma, const T* mean,
+                        const T* rstd, T* sum, T* dx, T* dgamma, T* dbeta, int64_t N, int64_t C) {
   for (int64_t n = 0; n < N; ++n, x += C, dy += C) {
     const T* s = row_with_residual(x, residual ? residual + n * C : nullptr, sum, C);
     const T m = mean[n], r = rstd[n];
@@ -76,6 +93,158 @@ void layer_norm_backward(Cpu, const T* dy, const T* x, const T* residual, const 
   }
 }
 
+// dx, dgamma (C) and dbeta (C) may be null: not wanted.
+template <class T>
+void layer_norm_backward(Cpu, const T* dy, const T* x, const T* residual, const T* gamma,
+                         const T* mean, const T* rstd, T* dx, T* dgamma, T* dbeta, int64_t N,
+                         int64_t C) {
+  const int64_t chunks = (N + kRows - 1) / kRows;  // each with its own part of dgamma and dbeta
+  Tensor gamma_parts = zeros({dgamma ? chunks : 0, C}, dtype_of<T>);
+  Tensor beta_parts = zeros({dbeta ? chunks : 0, C}, dtype_of<T>);
+  T *gamma_part = gamma_parts.data<T>(), *beta_part = beta_parts.data<T>();
+  parallel_for(N, kRows, [&](int64_t begin, int64_t end) {
+    const int64_t at = begin * C, part = begin / kRows * C;
+    const Scratch<T> sum(residual ? C : 0);
+    simd::run([&] {
+      norm_rows_backward(dy + at, x + at, residual ? residual + at : nullptr, gamma, mean + begin,
+                         rstd + begin, sum.data(), dx ? dx + at : nullptr,
+                         dgamma ? gamma_part + part : nullptr, dbeta ? beta_part + part : nullptr,
+                         end - begin, C);
+    });
+  });
+  if (dgamma) column_sums(gamma_part, chunks, C, dgamma);
+  if (dbeta) column_sums(beta_part, chunks, C, dbeta);
+}
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+// A row stays in the registers of its team, so x is read once.
+
+// s = x, or x + residual.
+template <class T, int K, class Team>
+INK_DEVICE void load_sum(cuda::Row<T, K>& s, Team team, const T* x, const T* residual, int C,
+                         bool packed) {
+  s.load(team, x, C, packed);
+  if (!residual) return;
+  cuda::Row<T, K> more;
+  more.load(team, residual, C, packed);
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+#pragma unroll
+    for (int j = 0; j < s.P; ++j) s.at[k][j] += more.at[k][j];
+  }
+}
+
+template <class T, class Team, int K>
+__global__ void layer_norm_kernel(Team team, const T* x, const T* residual, const T* gamma,
+                                  const T* beta, T* y, float* mean, float* rstd, int64_t N, int C,
+                                  float epsilon, bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  const int64_t n = team.first_row();
+  if (n >= N) return;  // a whole team, and one without company at barriers
+  cuda::Row<T, K> s, scale, shift;
+  load_sum(s, team, x + n * C, residual ? residual + n * C : nullptr, C, packed);
+  float sum = 0, squares = 0;
+  s.each(team, [&](float v, int) { sum += v; });
+  const float m = team.sum(sum, part) / static_cast<float>(C);
+  s.each(team, [&](float v, int c) { squares += c < C ? (v - m) * (v - m) : 0.0f; });
+  const float r = 1 / sqrtf(team.sum(squares, part) / static_cast<float>(C) + epsilon);
+  scale.load(team, gamma, C, packed);
+  shift.load(team, beta, C, packed);
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+#pragma unroll
+    for (int j = 0; j < s.P; ++j)
+      s.at[k][j] = (s.at[k][j] - m) * r * scale.at[k][j] + shift.at[k][j];
+  }
+  s.store(team, y + n * C, C, packed);
+  if (mean && team.rank() == 0) mean[n] = m, rstd[n] = r;
+}
+
+template <class T>
+void layer_norm_forward(Cuda, const T* x, const T* residual, const T* gamma, const T* beta, T* y,
+                        float* mean, float* rstd, int64_t N, int64_t C, double epsilon) {
+  const bool packed = cuda::packs<T>(C, x) && cuda::packs<T>(C, residual) &&
+                      cuda::packs<T>(C, gamma) && cuda::packs<T>(C, beta) && cuda::packs<T>(C, y);
+  cuda::with_row_team<T>("layer_norm", C, [&](auto team, auto k, int threads) {
+    using Team = decltype(team);
+    cuda::launch("layer_norm_forward", layer_norm_kernel<T, Team, decltype(k)::value>,
+                 {cuda::blocks_for_rows(team, N), threads}, team, x, residual, gamma, beta, y, mean,
+                 rstd, N, C, epsilon, packed);
+  });
+}
+
+// Each team takes every (number of teams)-th row, adds up its part of dgamma and dbeta in
+// registers, and writes it as one row of gamma_part and beta_part (teams, C).
+template <class T, class Team, int K>
+__global__ void layer_norm_backward_kernel(Team team, const T* dy, const T* x, const T* residual,
+                                           const T* gamma, const float* mean, const float* rstd,
+                                           T* dx, float* gamma_part, float* beta_part, int64_t N,
+                                           int C, int64_t teams, bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  cuda::Row<T, K> scale, g, s;
+  float for_gamma[K][cuda::kPack<T>] = {}, for_beta[K][cuda::kPack<T>] = {};
+  scale.load(team, gamma, C, packed);
+  const int64_t own = team.first_row();
+  for (int64_t n = own; n < N; n += teams) {
+    g.load(team, dy + n * C, C, packed);
+    load_sum(s, team, x + n * C, residual ? residual + n * C : nullptr, C, packed);
+    const float m = mean[n], r = rstd[n];
+    float sum = 0, dot = 0;
+#pragma unroll
+    for (int i = 0; i < K * s.P; ++i) {
+      float &normal = s.at[i / s.P][i % s.P], &gradient = g.at[i / s.P][i % s.P];
+      normal = (normal - m) * r;
+      for_beta[i / s.P][i % s.P] += gradient;
+      for_gamma[i / s.P][i % s.P] += gradient * normal;
+      gradient *= scale.at[i / s.P][i % s.P];
+      sum += gradient;
+      dot += gradient * normal;
+    }
+    if (!dx) continue;
+    sum = team.sum(sum, part) / static_cast<float>(C);
+    dot = team.sum(dot, part) / static_cast<float>(C);
+#pragma unroll
+    for (int i = 0; i < K * s.P; ++i) {
+      float& gradient = g.at[i / s.P][i % s.P];
+      gradient = r * (gradient - sum - s.at[i / s.P][i % s.P] * dot);
+    }
+    g.store(team, dx + n * C, C, packed);
+  }
+  if (own >= teams) return;
+#pragma unroll
+  for (int i = 0; i < K * s.P; ++i) {
+    const int c = (i / s.P * team.size() + team.rank()) * s.P + i % s.P;
+    if (c >= C) continue;
+    if (gamma_part) gamma_part[own * C + c] = for_gamma[i / s.P][i % s.P];
+    if (beta_part) beta_part[own * C + c] = for_beta[i / s.P][i % s.P];
+  }
+}
+
+template <class T>
+void layer_norm_backward(Cuda, const T* dy, const T* x, const T* residual, const T* gamma,
+                         const float* mean, const float* rstd, T* dx, T* dgamma, T* dbeta,
+                         int64_t N, int64_t C) {
+  constexpr int64_t kTeams = 1056;  // four for each of 264 blocks; the same on every device
+  const bool packed = cuda::packs<T>(C, dy) && cuda::packs<T>(C, x) &&
+                      cuda::packs<T>(C, residual) && cuda::packs<T>(C, gamma) &&
+                      cuda::packs<T>(C, dx);
+  const int64_t teams = std::min(N, kTeams);
+  Tensor gamma_parts({dgamma ? teams : 0, C}, Dtype::f32, Device::cuda);
+  Tensor beta_parts({dbeta ? teams : 0, C}, Dtype::f32, Device::cuda);
+  float* gamma_part = dgamma ? gamma_parts.data<float>() : nullptr;
+  float* beta_part = dbeta ? beta_parts.data<float>() : nullptr;
+  cuda::with_row_team<T>("layer_norm", C, [&](auto team, auto k, int threads) {
+    using Team = decltype(team);
+    cuda::launch("layer_norm_backward", layer_norm_backward_kernel<T, Team, decltype(k)::value>,
+                 {cuda::blocks_for_rows(team, teams), threads}, team, dy, x, residual, gamma, mean,
+                 rstd, dx, gamma_part, beta_part, N, C, teams, packed);
+  });
+  if (dgamma) cuda::column_sums(gamma_part, dgamma, teams, C);
+  if (dbeta) cuda::column_sums(beta_part, dbeta, teams, C);
+}
+#endif
+
 // ── what both ops share ─────────────────────────────────────────────────────────────────────────
 
 struct NormSaved {
@@ -91,23 +260,13 @@ Tensor normalize(const char* name, NormSaved* saved, Tensor x, Tensor residual, 
   x = contiguous(x), gamma = contiguous(gamma), beta = contiguous(beta);
   if (residual) residual = contiguous(residual);
   Tensor y = empty_like(x), mean, rstd;
-  if (saved) mean = Tensor({N}, x.dtype()), rstd = Tensor({N}, x.dtype());
+  if (saved) mean = Tensor({N}, wide(x.dtype()), x.device()), rstd = empty_like(mean);
   on(name, x, [&](auto device, auto t) {
     using T = decltype(t);
-    const T* in = x.data<T>();
-    const T* extra = residual ? residual.data<T>() : nullptr;
-    const T *scale = gamma.data<T>(), *shift = beta.data<T>();
-    T* out = y.data<T>();
-    T* means = saved ? mean.data<T>() : nullptr;
-    T* rstds = saved ? rstd.data<T>() : nullptr;
-    parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * C;
-      simd::run([&] {
-        layer_norm_forward(device, in + at, extra ? extra + at : nullptr, scale, shift, out + at,
-                           means ? means + begin : nullptr, rstds ? rstds + begin : nullptr,
-                           end - begin, C, static_cast<T>(epsilon));
-      });
-    });
+    layer_norm_forward(device, x.data<T>(), residual ? residual.data<T>() : nullptr,
+                       gamma.data<T>(), beta.data<T>(), y.data<T>(),
+                       saved ? mean.data<Wide<T>>() : nullptr,
+                       saved ? rstd.data<Wide<T>>() : nullptr, N, C, epsilon);
   });
   if (saved) *saved = {x, residual, gamma, mean, rstd};
   return y;
@@ -120,31 +279,18 @@ struct Derivatives {
 Derivatives normalize_backward(const char* name, const NormSaved& s, const Tensor& dy_,
                                bool wants_x, bool wants_gamma, bool wants_beta) {
   const Tensor dy = contiguous(dy_);
-  const int64_t N = s.mean.size(), C = s.gamma.size(), chunks = (N + kRows - 1) / kRows;
-  Tensor dx, dgamma, dbeta, gamma_parts, beta_parts;  // parts: of each chunk of rows
+  const int64_t N = s.mean.size(), C = s.gamma.size();
+  Tensor dx, dgamma, dbeta;
   if (wants_x) dx = empty_like(dy);
-  if (wants_gamma) dgamma = empty_like(s.gamma), gamma_parts = zeros({chunks, C}, dy.dtype());
-  if (wants_beta) dbeta = empty_like(s.gamma), beta_parts = zeros({chunks, C}, dy.dtype());
+  if (wants_gamma) dgamma = empty_like(s.gamma);
+  if (wants_beta) dbeta = empty_like(s.gamma);
   on(name, dy, [&](auto device, auto t) {
     using T = decltype(t);
-    const T *g = dy.data<T>(), *x = s.x.data<T>(), *gamma = s.gamma.data<T>();
-    const T* residual = s.residual ? s.residual.data<T>() : nullptr;
-    const T *mean = s.mean.data<T>(), *rstd = s.rstd.data<T>();
-    T* out = dx ? dx.data<T>() : nullptr;
-    T* gamma_part = dgamma ? gamma_parts.data<T>() : nullptr;
-    T* beta_part = dbeta ? beta_parts.data<T>() : nullptr;
-    parallel_for(N, kRows, [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * C, part = begin / kRows * C;
-      const Scratch<T> sum(residual ? C : 0);
-      simd::run([&] {
-        layer_norm_backward(device, g + at, x + at, residual ? residual + at : nullptr, gamma,
-                            mean + begin, rstd + begin, sum.data(), out ? out + at : nullptr,
-                            gamma_part ? gamma_part + part : nullptr,
-                            beta_part ? beta_part + part : nullptr, end - begin, C);
-      });
-    });
-    if (dgamma) column_sums(gamma_part, chunks, C, dgamma.data<T>());
-    if (dbeta) column_sums(beta_part, chunks, C, dbeta.data<T>());
+    layer_norm_backward(device, dy.data<T>(), s.x.data<T>(),
+                        s.residual ? s.residual.data<T>() : nullptr, s.gamma.data<T>(),
+                        s.mean.data<Wide<T>>(), s.rstd.data<Wide<T>>(), dx ? dx.data<T>() : nullptr,
+                        dgamma ? dgamma.data<T>() : nullptr, dbeta ? dbeta.data<T>() : nullptr, N,
+                        C);
   });
   return {dx, dgamma, dbeta};
 }

@@ -1,0 +1,122 @@
+// One row of C elements in the registers of a team of threads, a warp or a block: element
+// (k·size + rank)·P + j of the row is at[k][j] of thread `rank`, so that a pack of P elements is
+// one 128-bit access.
+#pragma once
+#include "cuda/kernel.cuh"
+#include "cuda/launch.h"
+#include "tensor/error.h"
+
+namespace ink::cuda {
+
+// Teams. A kernel with a row for each warp has several rows in a block; `row` is the team's.
+struct WarpTeam {
+  static constexpr int kRowsInBlock = 4;
+  INK_DEVICE int rank() const { return static_cast<int>(threadIdx.x) % kWarp; }
+  INK_DEVICE int size() const { return kWarp; }
+  INK_DEVICE int64_t first_row() const {
+    return static_cast<int64_t>(blockIdx.x) * kRowsInBlock + threadIdx.x / kWarp;
+  }
+  INK_DEVICE float sum(float x, float*) const { return warp_sum(x); }
+  INK_DEVICE float largest(float x, float*) const { return warp_max(x); }
+};
+
+// In a loop over rows, all threads of the block must take part in each.
+struct BlockTeam {
+  static constexpr int kRowsInBlock = 1;
+  INK_DEVICE int rank() const { return static_cast<int>(threadIdx.x); }
+  INK_DEVICE int size() const { return static_cast<int>(blockDim.x); }
+  INK_DEVICE int64_t first_row() const { return blockIdx.x; }
+  INK_DEVICE float sum(float x, float* part) const { return block_sum(x, part); }
+  INK_DEVICE float largest(float x, float* part) const { return block_max(x, part); }
+};
+
+template <class T, int K>
+struct Row {
+  static constexpr int P = kPack<T>;
+  float at[K][P];
+
+  // Elements beyond the row are `beyond`. `packed`: the row may be read in packs.
+  template <class Team>
+  INK_DEVICE void load(Team team, const T* row, int C, bool packed, float beyond = 0) {
+#pragma unroll
+    for (int k = 0; k < K; ++k) {
+      const int first = (k * team.size() + team.rank()) * P;
+      if (packed && first < C) {
+        const auto pack = load_pack<T, P>(row + first);
+#pragma unroll
+        for (int j = 0; j < P; ++j) at[k][j] = widen(pack.at[j]);
+      } else {
+#pragma unroll
+        for (int j = 0; j < P; ++j) at[k][j] = first + j < C ? widen(row[first + j]) : beyond;
+      }
+    }
+  }
+
+  template <class Team>
+  INK_DEVICE void store(Team team, T* row, int C, bool packed) const {
+#pragma unroll
+    for (int k = 0; k < K; ++k) {
+      const int first = (k * team.size() + team.rank()) * P;
+      if (packed && first < C) {
+        Pack<T, P> pack;
+#pragma unroll
+        for (int j = 0; j < P; ++j) pack.at[j] = narrow<T>(at[k][j]);
+        store_pack<T, P>(row + first, pack);
+      } else {
+#pragma unroll
+        for (int j = 0; j < P; ++j) {
+          if (first + j < C) row[first + j] = narrow<T>(at[k][j]);
+        }
+      }
+    }
+  }
+
+  // f(element, its column) for those of this thread, columns beyond the row included.
+  template <class Team, class F>
+  INK_DEVICE void each(Team team, const F& f) {
+#pragma unroll
+    for (int k = 0; k < K; ++k) {
+#pragma unroll
+      for (int j = 0; j < P; ++j) f(at[k][j], (k * team.size() + team.rank()) * P + j);
+    }
+  }
+};
+
+// Whether rows of C elements that follow one another from here may be read in packs.
+template <class T>
+bool packs(int64_t C, const void* p) {
+  return C % kPack<T> == 0 && reinterpret_cast<uintptr_t>(p) % 16 == 0;
+}
+
+// Calls f(team, std::integral_constant<int, K>, threads) for the smallest team that holds a row of
+// C elements: a warp with up to 32 elements a thread, or a block of up to 1,024 threads with 16.
+template <class T, class F>
+void with_row_team(const char* name, int64_t C, const F& f) {
+  constexpr int64_t P = kPack<T>;
+  const int64_t packs = (C + P - 1) / P;
+  const auto warp = [&](auto k) { f(WarpTeam{}, k, WarpTeam::kRowsInBlock * kWarp); };
+  switch ((packs + kWarp - 1) / kWarp) {
+    case 0:
+    case 1: return warp(std::integral_constant<int, 1>{});
+    case 2: return warp(std::integral_constant<int, 2>{});
+    case 3: return warp(std::integral_constant<int, 3>{});
+    case 4: return warp(std::integral_constant<int, 4>{});
+    default: break;
+  }
+  if constexpr (P == 4) {
+    if (packs <= 6 * kWarp) return warp(std::integral_constant<int, 6>{});
+    if (packs <= 8 * kWarp) return warp(std::integral_constant<int, 8>{});
+  }
+  constexpr int K = 16 / static_cast<int>(P);
+  check(packs <= 1024 * K, "", name, ": rows of at most ", 1024 * 16, " elements on cuda, got ", C);
+  const int64_t warps = (packs + K * kWarp - 1) / (K * kWarp);
+  f(BlockTeam{}, std::integral_constant<int, K>{}, static_cast<int>(warps * kWarp));
+}
+
+// Blocks of a launch with a row for each team.
+template <class Team>
+int64_t blocks_for_rows(Team, int64_t N) {
+  return (N + Team::kRowsInBlock - 1) / Team::kRowsInBlock;
+}
+
+}  // namespace ink::cuda

@@ -1,0 +1,112 @@
+// Every op on the CUDA device against the CPU, on every sample it declares: results and all
+// gradients, in f32, f16 and bf16. The CPU computes in f32 on inputs rounded to the device's type.
+#include "cuda/allocator.h"
+#include "tests/cuda/device.h"
+#include "tests/ops/outcome.h"
+
+namespace ink {
+namespace {
+
+constexpr Dtype kTypes[] = {Dtype::f32, Dtype::f16, Dtype::bf16};
+
+class OpOnDevice : public testing::TestWithParam<OpCase> {
+ protected:
+  void SetUp() override {
+    SKIP_WITHOUT_DEVICE();
+    // What f64 is for has no counterpart there.
+    if (GetParam().name().find("f64") != std::string::npos) GTEST_SKIP() << "f64 on the CPU only";
+  }
+  const Sample& s = GetParam().sample;
+};
+
+// The inputs rounded to a type, as f32 on the CPU.
+std::vector<Tensor> on_cpu(const Sample& s, Dtype type) {
+  std::vector<Tensor> in;
+  for (const Tensor& x : s.in) {
+    const bool real = is_float(x.dtype());
+    in.push_back(real ? converted(converted(converted(x, Dtype::f32), type), Dtype::f32) : x);
+  }
+  return in;
+}
+
+// The same on the device in that type; integers stay on the host, as in a model's batches.
+std::vector<Tensor> on_device(const std::vector<Tensor>& in, Dtype type) {
+  std::vector<Tensor> moved;
+  for (const Tensor& x : in)
+    moved.push_back(is_float(x.dtype()) ? to(converted(x, type), Device::cuda) : x);
+  return moved;
+}
+
+struct Both {
+  Outcome device, cpu;
+};
+
+// dy is rounded as the device's y is.
+Both run_both(const Sample& s, Dtype type) {
+  Both both;
+  const std::vector<Tensor> in = on_cpu(s, type);
+  const Tensor y = s.call(on_device(in, type));
+  const Tensor dy = converted(fixed_dy(converted(to(y, Device::cpu), Dtype::f32)), y.dtype());
+  both.device = run(s, on_device(in, type), to(dy, Device::cuda));
+  both.cpu = run(s, in, converted(dy, Dtype::f32));
+  return both;
+}
+
+TEST_P(OpOnDevice, AgreesWithTheCpuInF32) {
+  const Both both = run_both(s, Dtype::f32);
+  EXPECT_EQ(both.device.y.device(), Device::cuda);
+  EXPECT_LE(normalized_error(both.device.y, both.cpu.y), 1e-11);
+  for (size_t k = 0; k < both.cpu.gradients.size(); ++k) {
+    if (!both.cpu.gradients[k]) continue;
+    ASSERT_TRUE(both.device.gradients[k]) << "gradient " << k << " is missing";
+    EXPECT_LE(normalized_error(both.device.gradients[k], both.cpu.gradients[k]), 1e-11)
+        << "gradient " << k;
+  }
+}
+
+// Within 2 units of the storage type. A gradient may read results that were rounded to it, so it
+// has another unit of the largest element free.
+TEST_P(OpOnDevice, AgreesWithTheCpuIn16Bits) {
+  for (const Dtype type : {Dtype::f16, Dtype::bf16}) {
+    const Both both = run_both(s, type);
+    EXPECT_LE(units_apart(both.device.y, both.cpu.y, type, 1e-5), 2) << name_of(type);
+    for (size_t k = 0; k < both.cpu.gradients.size(); ++k) {
+      if (!both.cpu.gradients[k]) continue;
+      ASSERT_TRUE(both.device.gradients[k]) << name_of(type) << ": gradient " << k << " is missing";
+      EXPECT_LE(units_apart(both.device.gradients[k], both.cpu.gradients[k], type, unit(type)), 2)
+          << name_of(type) << ", gradient " << k;
+    }
+  }
+}
+
+TEST_P(OpOnDevice, GivesTheSameBitsTwiceAndInMemoryFullOfNaN) {
+  for (const Dtype type : kTypes) {
+    const Outcome expected = run_both(s, type).device;
+    cuda::fill_device_blocks(true);
+    const Outcome got = run_both(s, type).device;
+    cuda::fill_device_blocks(false);
+    expect_same_bits(got, expected, name_of(type));
+  }
+}
+
+std::vector<OpCase> cases() {
+  std::vector<OpCase> chosen;
+  for (OpCase& c : all_cases()) {
+#if INK_EMULATED
+    if (c.sample.bench) continue;
+#endif
+    chosen.push_back(std::move(c));
+  }
+  return chosen;
+}
+
+std::string title(const testing::TestParamInfo<OpCase>& info) {
+  std::string text = info.param.name();
+  for (char& c : text) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return text + "_" + std::to_string(info.index);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, OpOnDevice, testing::ValuesIn(cases()), title);
+
+}  // namespace
+}  // namespace ink
