@@ -91,7 +91,7 @@ Tensor soft_loss(const char* name, SoftSaved* saved, const Tensor& logits_, cons
     if (!valid) check_probabilities(name, q, N, V);
   });
   if (saved) *saved = {logits, p, peak, total, mass};
-  return mean_loss(name, losses, N);
+  return mean_loss(Cpu{}, losses);
 }
 
 Grads soft_gradient(const char* name, const SoftSaved& s, const Tensor& dy) {
