@@ -3,7 +3,7 @@
 //
 // NaN in a row makes its total NaN, and so everything that follows from it.
 #pragma once
-#include "cuda/long_row.cuh"
+#include "cuda/row_packs.cuh"
 
 namespace ink::cuda {
 

@@ -1,60 +1,42 @@
-// Rows of any length: a team of threads goes through one in packs, as laid out in cuda/row.cuh,
-// and reads it again where it needs it again.
+// A row of any length that a team of threads (cuda/row.cuh) reads once, several packs in flight.
 #pragma once
-#include <algorithm>
-
+#include "cuda/map.cuh"
 #include "cuda/row.cuh"
 
 namespace ink::cuda {
 
-// v = x[first], x[first + 1], … with `beyond` for what lies behind the row's C elements.
-template <class T>
-INK_DEVICE void load_floats(float (&v)[kPack<T>], const T* x, int64_t first, int64_t C, bool packed,
-                            float beyond) {
-  constexpr int P = kPack<T>;
-  if (packed) {
-    const auto pack = load_pack<T, P>(x + first);
+// Calls f(element, position, j) for the elements of this thread, where j is the element's place in
+// its pack, and 0 for those that are read alone.
+template <class T, class Team, class F>
+INK_DEVICE void each_in_row(Team team, const T* row, int64_t count, bool packed, const F& f) {
+  constexpr int P = kPack<T>, U = 4;
+  const int64_t packs = packed ? count / P : 0, size = team.size();
+  for (int64_t first = team.rank(); first < packs; first += U * size) {
+    Pack<T, P> at[U];
 #pragma unroll
-    for (int j = 0; j < P; ++j) v[j] = widen(pack.at[j]);
-  } else {
+    for (int u = 0; u < U; ++u)
+      at[u] = load_pack<T, P>(row + std::min(first + u * size, packs - 1) * P);
 #pragma unroll
-    for (int j = 0; j < P; ++j) v[j] = first + j < C ? widen(x[first + j]) : beyond;
-  }
-}
-
-template <class T>
-INK_DEVICE void store_floats(T* x, const float (&v)[kPack<T>], int64_t first, int64_t C,
-                             bool packed) {
-  constexpr int P = kPack<T>;
-  if (packed) {
-    Pack<T, P> pack;
+    for (int u = 0; u < U; ++u) {
+      if (first + u * size >= packs) break;
 #pragma unroll
-    for (int j = 0; j < P; ++j) pack.at[j] = narrow<T>(v[j]);
-    store_pack<T, P>(x + first, pack);
-  } else {
-#pragma unroll
-    for (int j = 0; j < P; ++j) {
-      if (first + j < C) x[first + j] = narrow<T>(v[j]);
+      for (int j = 0; j < P; ++j) f(widen(at[u].at[j]), (first + u * size) * P + j, j);
     }
   }
+  for (int64_t i = packs * P + team.rank(); i < count; i += size) f(widen(row[i]), i, 0);
 }
 
-// f(first) for the first column of each pack of this thread.
-template <class T, class Team, class F>
-INK_DEVICE void each_pack(Team team, int64_t C, const F& f) {
-  const int64_t stride = int64_t{kPack<T>} * team.size();
-  for (int64_t first = int64_t{kPack<T>} * team.rank(); first < C; first += stride) f(first);
+// Whether rows of so many elements that follow one another from p on may be read in packs.
+template <class T>
+bool rows_are_packed(const T* p, int64_t rows, int64_t count) {
+  return is_aligned<kPack<T>>(p) && (rows <= 1 || count % kPack<T> == 0);
 }
 
-// Calls f(team, threads) with the team that rows of C elements are given to: a warp for up to four
-// packs a thread, or a block of up to 512 threads.
-template <class T, class F>
-void with_long_row_team(int64_t C, const F& f) {
-  constexpr int64_t kShare = 4 * kWarp;  // packs of a warp
-  const int64_t packs = (C + kPack<T> - 1) / kPack<T>;
-  if (packs <= kShare) return f(WarpTeam{}, WarpTeam::kRowsInBlock * kWarp);
-  const int64_t warps = std::min<int64_t>((packs + kShare - 1) / kShare, 16);
-  f(BlockTeam{}, static_cast<int>(warps * kWarp));
+// Calls f(team, threads of a block): a warp for a short row, a block for a long one.
+template <class F>
+void with_team_for(int64_t count, const F& f) {
+  if (count <= 1024) return f(WarpTeam{}, WarpTeam::kRowsInBlock * kWarp);
+  f(BlockTeam{}, 256);
 }
 
 }  // namespace ink::cuda

@@ -3,8 +3,7 @@
 #pragma once
 #include <algorithm>
 
-#include "cuda/kernel.cuh"
-#include "cuda/launch.h"
+#include "cuda/map.cuh"
 #include "cuda/mean.h"
 
 namespace ink::cuda {
@@ -32,11 +31,11 @@ template <class F, class T>
 Tensor sum_of(const F& f, int64_t n, const T* x, const T* y, double factor) {
   constexpr int kThreads = 256;
   constexpr int64_t kShare = 4 * kThreads * kPack<T>;  // elements of a block at least
-  const auto aligned = [](const T* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; };
   const int64_t blocks = std::min<int64_t>((n + kShare - 1) / kShare, 528);
   Tensor sums({blocks}, Dtype::f32, Device::cuda);
   launch("sum", sum_kernel<F, T>, {blocks, kThreads}, f, x, y,
-         aligned(x) && aligned(y) ? n / kPack<T> : 0, n, sums.data<float>());
+         is_aligned<kPack<T>>(x) && is_aligned<kPack<T>>(y) ? n / kPack<T> : 0, n,
+         sums.data<float>());
   return scaled_sum(sums, factor);
 }
 

@@ -13,7 +13,7 @@
 #include "tensor/sums.h"
 
 #if INK_CUDA
-#include "cuda/long_row.cuh"
+#include "cuda/row_packs.cuh"
 #include "cuda/mean.h"
 #endif
 

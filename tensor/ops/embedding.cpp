@@ -13,7 +13,7 @@
 #include "tensor/simd.h"
 
 #if INK_CUDA
-#include "cuda/long_row.cuh"
+#include "cuda/row_packs.cuh"
 #endif
 
 namespace ink {
