@@ -34,7 +34,7 @@ Tensor in_corner(const Tensor& x, const Shape& shape) {
     if (y.dim(axis) == shape[axis]) continue;
     Shape rest = y.shape();
     rest[axis] = shape[axis] - y.dim(axis);
-    y = concat({y, zeros(rest, x.dtype())}, axis);
+    y = concat({y, zeros(rest, x.dtype(), x.device())}, axis);
   }
   return y;
 }

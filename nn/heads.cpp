@@ -220,16 +220,12 @@ Tensor PositionHead::scores(const Tensor& hidden, const Tensor& offsets, const T
   const Tensor q = to_rectangle(queries, rectangle(starts_of(rows, offsets)), 0);  // (B, R, C)
   const Tensor k = to_rectangle(hidden, tokens, 0);                                // (B, T, C)
   const int64_t B = tokens.dim(0), T = tokens.dim(1), N = hidden.dim(0);
-  Tensor absent(Shape{B, 1, T}, hidden.dtype());
+  Tensor absent(Shape{B, 1, T});
   for (int64_t i = 0; i < B * T; ++i) {
-    const double term = tokens.data<int32_t>()[i] == N ? kNever : 0;
-    if (absent.dtype() == Dtype::f64)
-      absent.data<double>()[i] = term;
-    else
-      absent.data<float>()[i] = static_cast<float>(term);
+    absent.data<float>()[i] = tokens.data<int32_t>()[i] == N ? static_cast<float>(kNever) : 0.0f;
   }
   const Tensor products = scale(matmul(q, k, false, true), factor);  // (B, R, T)
-  return add(add(products, slice(bias.value, 0, 0, T)), absent);
+  return add(add(products, slice(bias.value, 0, 0, T)), like(hidden, absent));
 }
 
 Tensor PositionHead::loss(const Tensor& hidden, const Tensor& offsets, const Tensor& rows,

@@ -4,6 +4,7 @@
 namespace ink {
 
 void PackedWeight::pack(const Parameter& weight) {
+  if (weight.value.device() == Device::cuda) return clear();
   const Tensor w = contiguous(weight.value);
   matrix_ = std::make_shared<PackedMatrix>(w.data<float>(), w.dim(1), true, w.dim(0), w.dim(1),
                                            weight.value.storage()->version());

@@ -27,7 +27,7 @@ Tensor neighbours(const Tensor& x, const Tensor& offsets, int32_t step) {
       rows.data<int32_t>()[n] = inside ? other : static_cast<int32_t>(N);
     }
   }
-  return gather_rows(concat({x, zeros({1, x.dim(1)}, x.dtype())}, 0), rows);
+  return gather_rows(concat({x, zeros({1, x.dim(1)}, x.dtype(), x.device())}, 0), rows);
 }
 
 }  // namespace

@@ -41,6 +41,14 @@ Tensor Model::summary(const Tensor& hidden, const Tensor& offsets) const {
   return body.summary(hidden, offsets, (heads.choice ? family.choice : family.classifier).summary);
 }
 
+void Model::move(Device device, Dtype dtype) {
+  check(dtype == Dtype::f32 || (device == Device::cuda && is_float(dtype) && dtype != Dtype::f64),
+        "model: expected f32 on the CPU, and f32, f16 or bf16 on cuda, got ", name_of(dtype),
+        " on ", name_of(device));
+  unpack();
+  for (Parameter& p : parameters) p.value = to(converted(p.value, dtype), device);
+}
+
 void Model::pack() {
   body.pack();
   if (masked_lm) masked_lm->pack();

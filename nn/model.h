@@ -31,6 +31,9 @@ struct Model {
   // What classification, or else multiple choice, of this family reads of each sequence:
   // hidden (N, C) → (B, C)
   Tensor summary(const Tensor& hidden, const Tensor& offsets) const;
+  // Moves all parameters to a device, as f32, f16 or bf16 (on the CPU f32 only). Before training
+  // begins: optimizers hold copies of what parameters were.
+  void move(Device device, Dtype dtype = Dtype::f32);
   void pack();    // for inference: weights laid out for the kernels
   void unpack();  // before training
 };

@@ -20,7 +20,7 @@ Tensor rectangle(const Tensor& starts) {
 }
 
 Tensor to_rectangle(const Tensor& x, const Tensor& rows, double filler) {
-  return gather_rows(concat({x, full(Shape{1, x.dim(1)}, filler, x.dtype())}, 0), rows);
+  return gather_rows(concat({x, full(Shape{1, x.dim(1)}, filler, x.dtype(), x.device())}, 0), rows);
 }
 
 Tensor starts_of(const Tensor& rows, const Tensor& offsets) {

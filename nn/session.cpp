@@ -28,7 +28,8 @@ Tensor mean_rows(const Tensor& hidden, const Tensor& offsets) {
     check(at[b] < at[b + 1], "session: sequence ", b, " is empty, expected at least one token");
     means.push_back(mean(slice(hidden, 0, at[b], at[b + 1]), 0, true));
   }
-  return means.empty() ? zeros({0, hidden.dim(1)}) : concat(means, 0);
+  return means.empty() ? zeros({0, hidden.dim(1)}, hidden.dtype(), hidden.device())
+                       : concat(means, 0);
 }
 
 }  // namespace

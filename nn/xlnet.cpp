@@ -26,7 +26,7 @@ Tensor shifted(const Tensor& x) {
 }
 
 // For each sequence (T, T): 1 where two tokens are of different segments.
-std::vector<Tensor> differences(const Packed& batch, Dtype dtype) {
+std::vector<Tensor> differences(const Packed& batch, const Tensor& table) {
   std::vector<Tensor> all;
   const int32_t* at = batch.offsets.data<int32_t>();
   for (int64_t b = 0; b < batch.sequences(); ++b) {
@@ -35,7 +35,7 @@ std::vector<Tensor> differences(const Packed& batch, Dtype dtype) {
     Tensor different(Shape{T, T});
     for (int64_t i = 0; i < T; ++i)
       for (int64_t j = 0; j < T; ++j) different.data<float>()[i * T + j] = s[i] != s[j] ? 1 : 0;
-    all.push_back(converted(different, dtype));
+    all.push_back(like(table, different));
   }
   return all;
 }
@@ -91,7 +91,7 @@ Tensor RelativeSelfAttention::one_sequence(const Tensor& q, const Tensor& k, con
   const Tensor segment_term = add(same, multiply(subtract(other, same), different));
   Tensor scores = scale(add(add(content, places), segment_term),
                         1 / std::sqrt(static_cast<double>(D)));  // (H, T, T)
-  if (mask) scores = add(scores, converted(mask, q.dtype()));
+  if (mask) scores = add(scores, like(q, mask));
   const Tensor p = dropout_if(random, softmax(scores), dropout, "probabilities");
   return reshape(contiguous(transpose(matmul(p, by_heads(v, H)), 0, 1)), {T, H * D});
 }
@@ -171,20 +171,19 @@ Tensor XlnetBody::distances(const Packed& batch, const Random* random) const {
       r.data<double>()[row * C + C / 2 + t] = std::cos(angle);
     }
   }
-  return dropout_if(random, converted(r, table.dtype()), dropout, "distances");
+  return dropout_if(random, like(table, r), dropout, "distances");
 }
 
 Encoded XlnetBody::operator()(const Packed& batch, const EncoderOptions& options) const {
   check_packed("model", batch, longest);
   const Random* random = options.random;
   const Tensor embedded = dropout_if(random, word(batch.ids), dropout, "embeddings");
-  Encoded encoded =
-      run_layers(embedded, layers.size(), options,
-                 [this, batch, r = distances(batch, random),
-                  different = differences(batch, word.table.value.dtype())](
-                     size_t i, const Tensor& x, const Random* drop, AttentionInputs* keep) {
-                   return layers[i](x, x, {batch, different, r, {}}, drop, keep);
-                 });
+  Encoded encoded = run_layers(
+      embedded, layers.size(), options,
+      [this, batch, r = distances(batch, random), different = differences(batch, word.table.value)](
+          size_t i, const Tensor& x, const Random* drop, AttentionInputs* keep) {
+        return layers[i](x, x, {batch, different, r, {}}, drop, keep);
+      });
   encoded.hidden = dropout_if(random, encoded.hidden, dropout, "output");
   return encoded;
 }
@@ -196,8 +195,7 @@ XlnetStreams XlnetBody::two_streams(const Packed& batch, const std::vector<Tenso
         "visible tokens for each of ", batch.sequences(), " sequences, got ", visible.size());
   const int64_t N = batch.tokens(), C = word.table.value.dim(1);
   const Tensor r = distances(batch, random);
-  RelativeContext content{batch, differences(batch, word.table.value.dtype()), r, {}},
-      query = content;
+  RelativeContext content{batch, differences(batch, word.table.value), r, {}}, query = content;
   const int32_t* at = batch.offsets.data<int32_t>();
   for (size_t b = 0; b < visible.size(); ++b) {
     const int64_t T = at[b + 1] - at[b];

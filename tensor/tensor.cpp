@@ -228,6 +228,10 @@ Tensor to(const Tensor& x, Device device) {
   return y;
 }
 
+Tensor like(const Tensor& pattern, const Tensor& x) {
+  return to(converted(x, pattern.dtype()), pattern.device());
+}
+
 Tensor index_on(Device device, const Tensor& x) {
   if (x.device() == device || device == Device::cpu) return to(x, device);
   Storage* mirror = x.storage()->mirror();

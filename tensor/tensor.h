@@ -88,7 +88,9 @@ std::vector<T> to_vector(const Tensor& x);
 
 // The same values on another device, contiguous; x itself when it is there already. Not recorded.
 Tensor to(const Tensor& x, Device device);
-// The same for an index tensor that ops read (ids, offsets, labels): a host's tensor is sent to the
+// The values of x in the element type and on the device of `pattern`. Not recorded.
+Tensor like(const Tensor& pattern, const Tensor& x);
+// `to` for an index tensor that ops read (ids, offsets, labels): a host's tensor is sent to the
 // device once, as long as nobody writes to it.
 Tensor index_on(Device device, const Tensor& x);
 
