@@ -100,23 +100,22 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   const int64_t first_query = part.begin + part.first;
   const float scale = in.scale * kLog2E;
 
-  const auto load_queries = [&](T* tile, Rows<const T> x) {
-    load_tile<Tiles::kRows, D, Tiles::kThreads>(tile, at(x, first_query, column), x.ld, part.rows,
-                                                in.head_size);
+  const auto load_own = [&](T* tile, Rows<const T> x) {
+    TileCopy<T, Tiles::kRows, D, Tiles::kThreads>(at(x, first_query, column), x.ld, in.head_size)
+        .start(tile, part.rows);
   };
+  TileCopy<T, Tiles::kStep, D, Tiles::kThreads> k_copy(at(in.k, part.begin, column), in.k.ld,
+                                                       in.head_size),
+      v_copy(at(in.v, part.begin, column), in.v.ld, in.head_size);
   const auto load_keys = [&](int key, T* stage) {
-    const int keys = part.length - key;
-    load_tile<Tiles::kStep, D, Tiles::kThreads>(stage, at(in.k, part.begin + key, column), in.k.ld,
-                                                keys, in.head_size);
-    load_tile<Tiles::kStep, D, Tiles::kThreads>(stage + Tiles::kStepTile,
-                                                at(in.v, part.begin + key, column), in.v.ld, keys,
-                                                in.head_size);
+    k_copy.start(stage, part.length - key), k_copy.advance();
+    v_copy.start(stage + Tiles::kStepTile, part.length - key), v_copy.advance();
     cp_async_commit();
   };
 
-  load_queries(queries, in.q);
-  load_queries(douts, dout);
-  load_queries(stages + Tiles::kStage, out);
+  load_own(queries, in.q);
+  load_own(douts, dout);
+  load_own(stages + Tiles::kStage, out);
   load_keys(0, stages);
   cp_async_wait<0>();
   __syncthreads();
@@ -205,18 +204,17 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
                 statistics_begin(part.begin, part.sequence);
 
   const auto load_own = [&](T* tile, Rows<const T> x) {
-    load_tile<Tiles::kRows, D, Tiles::kThreads>(tile, at(x, first_key, column), x.ld, part.rows,
-                                                in.head_size);
+    TileCopy<T, Tiles::kRows, D, Tiles::kThreads>(at(x, first_key, column), x.ld, in.head_size)
+        .start(tile, part.rows);
   };
+  TileCopy<T, Tiles::kStep, D, Tiles::kThreads> q_copy(at(in.q, part.begin, column), in.q.ld,
+                                                       in.head_size),
+      dout_copy(at(dout, part.begin, column), dout.ld, in.head_size);
   const auto load_queries = [&](int query, int stage) {
-    const int queries = part.length - query;
-    T* tiles = stages + stage * Tiles::kStage;
-    load_tile<Tiles::kStep, D, Tiles::kThreads>(tiles, at(in.q, part.begin + query, column),
-                                                in.q.ld, queries, in.head_size);
-    load_tile<Tiles::kStep, D, Tiles::kThreads>(tiles + Tiles::kStepTile,
-                                                at(dout, part.begin + query, column), dout.ld,
-                                                queries, in.head_size);
-    const int pair = 2 * static_cast<int>(threadIdx.x);
+    const int queries = part.length - query, pair = 2 * static_cast<int>(threadIdx.x);
+    T* tile = stages + stage * Tiles::kStage;
+    q_copy.start(tile, queries), q_copy.advance();
+    dout_copy.start(tile + Tiles::kStepTile, queries), dout_copy.advance();
     if (pair < Tiles::kStep) {
       cp_async_16(row_statistics + stage * Tiles::kStep + pair, statistics + query + pair,
                   pair < queries);

@@ -130,18 +130,17 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   const int64_t first_query = part.begin + part.first;
   const float scale = in.scale * kLog2E;
 
+  TileCopy<T, kKeys, D, Tiles::kThreads> k(at(in.k, part.begin, column), in.k.ld, in.head_size),
+      v(at(in.v, part.begin, column), in.v.ld, in.head_size);
   const auto load_keys = [&](int key, T* stage) {
-    const int rows = part.length - key;
-    load_tile<kKeys, D, Tiles::kThreads>(stage, at(in.k, part.begin + key, column), in.k.ld, rows,
-                                         in.head_size);
-    load_tile<kKeys, D, Tiles::kThreads>(stage + Tiles::kKeyTile,
-                                         at(in.v, part.begin + key, column), in.v.ld, rows,
-                                         in.head_size);
+    k.start(stage, part.length - key), k.advance();
+    v.start(stage + Tiles::kKeyTile, part.length - key), v.advance();
     cp_async_commit();
   };
 
-  load_tile<Tiles::kQueries, D, Tiles::kThreads>(queries, at(in.q, first_query, column), in.q.ld,
-                                                 part.rows, in.head_size);
+  TileCopy<T, Tiles::kQueries, D, Tiles::kThreads>(at(in.q, first_query, column), in.q.ld,
+                                                   in.head_size)
+      .start(queries, part.rows);
   load_keys(0, stages);
   cp_async_wait<0>();
   __syncthreads();
@@ -158,16 +157,16 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       __syncthreads();
     }
     if (key + kKeys < part.length) load_keys(key + kKeys, stages + (stage ^ 1) * Tiles::kStage);
-    const T* k = stages + stage * Tiles::kStage;
+    const T* tile = stages + stage * Tiles::kStage;
     Accumulators<kRowTiles, kKeys / 8> s;
-    multiply_transposed<T, kRowTiles, kKeys / 8>(s, left, k, 0);
+    multiply_transposed<T, kRowTiles, kKeys / 8>(s, left, tile, 0);
     if (key + kKeys > part.length)
       mask_columns<kRowTiles, kKeys / 8>(s, part.length - key, -__builtin_huge_valf());
     softmax.template follow<kKeys / 8>(s, scale, values);
     softmax.template exponentiate<kKeys / 8>(s, scale);
     if constexpr (kDropout)
       drop<T, kRowTiles, kKeys / 8>(s, in, first_query + warp_row, head, key);
-    multiply_add<T, kRowTiles, kKeys / 8, D / 8>(values, s, k + Tiles::kKeyTile, 0);
+    multiply_add<T, kRowTiles, kKeys / 8, D / 8>(values, s, tile + Tiles::kKeyTile, 0);
   }
 
   const int lane = static_cast<int>(threadIdx.x) % kWarp, rows = part.rows - warp_row;

@@ -79,32 +79,54 @@ inline constexpr int kChunk = 8;  // elements in 16 bytes: what one copy or one 
 // chunk of eight neighbouring rows covers all 32 banks once.
 template <int kColumns>
 INK_DEVICE int tile_offset(int row, int chunk) {
-  constexpr int kChunks = kColumns / kChunk;
-  static_assert(kChunks % 4 == 0);
-  const int turn = kChunks % 8 == 0 ? row % 8 : row / 2 % 4;
-  return (row * kChunks + (chunk ^ turn)) * kChunk;
+  static_assert(kColumns == 32 || kColumns == 64 || kColumns == 128);
+  const int turn = kColumns == 32 ? row / 2 % 4 : row % 8;
+  return row * kColumns + (chunk ^ turn) * kChunk;
 }
 
-// Starts the copy of rows [0, kRows) of a matrix to a tile; rows from `rows` and columns from
-// `columns` on become 0.
-template <int kRows, int kColumns, int kThreads, class T>
-INK_DEVICE void load_tile(T* tile, const T* from, int64_t ld, int rows, int columns) {
-  constexpr int kChunks = kColumns / kChunk;
-  const int thread = static_cast<int>(threadIdx.x);
-#pragma unroll
-  for (int i = 0; i < kRows * kChunks; i += kThreads) {
-    const int row = (i + thread) / kChunks, chunk = (i + thread) % kChunks;
-    if (kRows * kChunks % kThreads != 0 && i + thread >= kRows * kChunks) break;
-    cp_async_16(tile + tile_offset<kColumns>(row, chunk), from + row * ld + chunk * kChunk,
-                row < rows && chunk * kChunk < columns);
+// Copies kRows rows of a matrix at a time to a tile, by a block of kThreads.
+template <class T, int kRows, int kColumns, int kThreads>
+class TileCopy {
+ public:
+  // The first rows are those from `from` on; columns from `columns` on become 0.
+  INK_DEVICE TileCopy(const T* from, int64_t ld, int columns)
+      : ld_(ld),
+        row_(static_cast<int>(threadIdx.x) / kChunks),
+        place_(tile_offset<kColumns>(row_, static_cast<int>(threadIdx.x) % kChunks)) {
+    const int column = static_cast<int>(threadIdx.x) % kChunks * kChunk;
+    from_ = from + row_ * ld + column;
+    if (column >= columns) row_ = kNever;
   }
+  // Starts the copy; rows from `rows` on become 0.
+  INK_DEVICE void start(T* tile, int rows) const {
+#pragma unroll
+    for (int r = 0; r < kRows; r += kPass)
+      cp_async_16(tile + place_ + r * kColumns, from_ + r * ld_, row_ < rows - r);
+  }
+  INK_DEVICE void advance() { from_ += kRows * ld_; }
+
+ private:
+  static constexpr int kChunks = kColumns / kChunk, kPass = kThreads / kChunks;
+  static constexpr int kNever = 1 << 30;
+  static_assert(kPass % 8 == 0 && kRows % kPass == 0);
+  const T* from_;
+  int64_t ld_;
+  int row_, place_;
+};
+
+// What lane-dependent part of the offset a lane needs to read (16, 16) parts of a tile; parts of
+// other rows and columns differ by what is known when compiling.
+template <int kColumns>
+INK_DEVICE int part_offset(int lane_row, int lane_chunk, int row, int column) {
+  const int inside = tile_offset<kColumns>(lane_row, lane_chunk) ^ (column % 64);
+  return inside + column / 64 * 64 + row * kColumns;
 }
 
 // A (16, 16) part of a tile as the left factor of a product.
 template <int kColumns, class T>
 INK_DEVICE void load_left(uint32_t (&a)[4], const T* tile, int row, int column) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  ldmatrix_x4(a, tile + tile_offset<kColumns>(row + lane % 16, column / kChunk + lane / 16));
+  ldmatrix_x4(a, tile + part_offset<kColumns>(lane % 16, lane / 16, row, column));
 }
 
 // Two right factors, of columns [0, 8) and [8, 16) of a (16, 16) matrix B.
@@ -118,8 +140,7 @@ template <int kColumns, class T>
 INK_DEVICE RightPair load_right_transposed(const T* tile, int row, int column) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   uint32_t r[4];
-  ldmatrix_x4(r, tile + tile_offset<kColumns>(row + lane / 16 * 8 + lane % 8,
-                                              column / kChunk + lane / 8 % 2));
+  ldmatrix_x4(r, tile + part_offset<kColumns>(lane / 16 * 8 + lane % 8, lane / 8 % 2, row, column));
   return pair_of(r);
 }
 // B = X.
@@ -127,7 +148,7 @@ template <int kColumns, class T>
 INK_DEVICE RightPair load_right(const T* tile, int row, int column) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   uint32_t r[4];
-  ldmatrix_x4_trans(r, tile + tile_offset<kColumns>(row + lane % 16, column / kChunk + lane / 16));
+  ldmatrix_x4_trans(r, tile + part_offset<kColumns>(lane % 16, lane / 16, row, column));
   return pair_of(r);
 }
 
