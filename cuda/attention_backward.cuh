@@ -157,8 +157,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
         KeptOfQueries<kInner / 8> kept;
-        if constexpr (kDropout)
-          kept.draw(in, first_query + warp_row + 16 * m, head, key + inner);
+        if constexpr (kDropout) kept.draw(in, first_query + warp_row + 16 * m, head, key + inner);
 #pragma unroll
         for (int n = 0; n < kInner / 8; ++n) {
 #pragma unroll
@@ -200,8 +199,8 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   const int64_t column = static_cast<int64_t>(head) * in.head_size;
   const int64_t first_key = part.begin + part.first;
   const float scale = in.scale * kLog2E;
-  statistics += head * statistics_size(in.rows, in.sequences) +
-                statistics_begin(part.begin, part.sequence);
+  statistics +=
+      head * statistics_size(in.rows, in.sequences) + statistics_begin(part.begin, part.sequence);
 
   const auto load_own = [&](T* tile, Rows<const T> x) {
     TileCopy<T, Tiles::kRows, D, Tiles::kThreads>(at(x, first_key, column), x.ld, in.head_size)

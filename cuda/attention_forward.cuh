@@ -15,10 +15,10 @@ namespace ink::cuda {
 template <int kHeadSize_, int kWarps_, int kRowTiles_, int kKeys_, bool kHoldQueries_, int kBlocks_>
 struct ForwardTiles {
   static constexpr int kHeadSize = kHeadSize_, kWarps = kWarps_;
-  static constexpr int kRowTiles = kRowTiles_;           // of 16 queries, per warp
-  static constexpr int kKeys = kKeys_;                   // per step
-  static constexpr bool kHoldQueries = kHoldQueries_;    // in registers
-  static constexpr int kBlocks = kBlocks_;               // per multiprocessor
+  static constexpr int kRowTiles = kRowTiles_;         // of 16 queries, per warp
+  static constexpr int kKeys = kKeys_;                 // per step
+  static constexpr bool kHoldQueries = kHoldQueries_;  // in registers
+  static constexpr int kBlocks = kBlocks_;             // per multiprocessor
   static constexpr int kThreads = kWarps * kWarp, kWarpRows = 16 * kRowTiles;
   static constexpr int kQueries = kWarps * kWarpRows;
   static constexpr int kKeyTile = kKeys * kHeadSize, kStage = 2 * kKeyTile;  // elements
@@ -164,8 +164,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       mask_columns<kRowTiles, kKeys / 8>(s, part.length - key, -__builtin_huge_valf());
     softmax.template follow<kKeys / 8>(s, scale, values);
     softmax.template exponentiate<kKeys / 8>(s, scale);
-    if constexpr (kDropout)
-      drop<T, kRowTiles, kKeys / 8>(s, in, first_query + warp_row, head, key);
+    if constexpr (kDropout) drop<T, kRowTiles, kKeys / 8>(s, in, first_query + warp_row, head, key);
     multiply_add<T, kRowTiles, kKeys / 8, D / 8>(values, s, tile + Tiles::kKeyTile, 0);
   }
 

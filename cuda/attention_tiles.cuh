@@ -264,7 +264,8 @@ INK_DEVICE void mask_columns(Accumulators<kRowTiles, kColumnTiles>& x, int colum
 #pragma unroll
     for (int n = 0; n < kColumnTiles; ++n) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) x[m][n][i] = 8 * n + column + i % 2 < columns ? x[m][n][i] : value;
+      for (int i = 0; i < 4; ++i)
+        x[m][n][i] = 8 * n + column + i % 2 < columns ? x[m][n][i] : value;
     }
   }
 }
