@@ -148,7 +148,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
     if (key + Tiles::kStep < part.length)
       load_keys(key + Tiles::kStep, stages + (stage ^ 1) * Tiles::kStage);
     const T *k = stages + stage * Tiles::kStage, *v = k + Tiles::kStepTile;
-#pragma unroll 1
+#pragma unroll
     for (int inner = 0; inner < Tiles::kStep; inner += kInner) {
       Accumulators<kRowTiles, kInner / 8> s, ds;
       multiply_transposed<T, kRowTiles, kInner / 8>(s, left, k, inner);
@@ -191,11 +191,14 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   T *keys = shared, *values = keys + Tiles::kRowTile, *stages = values + Tiles::kRowTile;
   auto* row_statistics = reinterpret_cast<RowStatistics*>(stages + 2 * Tiles::kStage);
 
+  INK_SHARED(Part, kept_part, [1]);  // for the end: registers are short in between
+
   const Part part = part_of_slot<Tiles::kRows>(in, static_cast<int>(blockIdx.x));
   if (part.rows <= 0) return;
+  if (threadIdx.x == 0) kept_part[0] = part;
   const int head = static_cast<int>(blockIdx.y), warp = static_cast<int>(threadIdx.x) / kWarp;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int warp_row = warp * Tiles::kWarpRows, rows = part.rows - warp_row;
+  const int warp_row = warp * Tiles::kWarpRows;
   const int64_t column = static_cast<int64_t>(head) * in.head_size;
   const int64_t first_key = part.begin + part.first;
   const float scale = in.scale * kLog2E;
@@ -241,7 +244,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
     }
     if (query + Tiles::kStep < part.length) load_queries(query + Tiles::kStep, stage ^ 1);
     const T *q = stages + stage * Tiles::kStage, *dy = q + Tiles::kStepTile;
-#pragma unroll 1
+#pragma unroll
     for (int inner = 0; inner < Tiles::kStep; inner += kInner) {
       const int queries = part.length - query - inner;
       Accumulators<kRowTiles, kInner / 8> p, ds;
@@ -280,13 +283,16 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       multiply_add<T, kRowTiles, kInner / 8, D / 8>(key_gradient, ds, q, inner);
     }
   }
+  const Part own = kept_part[0];
+  const int64_t first_row = own.begin + own.first + warp_row;
   const auto store = [&](const Accumulators<kRowTiles, D / 8>& x, float by, T* room, Rows<T> to) {
     if (!to.data) return;
     float factor[kRowTiles][2];
 #pragma unroll
     for (int m = 0; m < kRowTiles; ++m) factor[m][0] = factor[m][1] = by;
     store_rows<T, kRowTiles, D / 8>(x, factor, room + warp_row * D,
-                                    at(to, first_key + warp_row, column), to.ld, rows,
+                                    at(to, first_row, column), to.ld,
+ own.rows - warp_row,
                                     in.head_size);
   };
   store(key_gradient, in.scale, keys, dk);
