@@ -54,9 +54,10 @@ template <class F>
 }
 #endif
 
+// Builds with the emulated CUDA device, which are for tests, have the portable version alone.
 template <class F>
 void run(const F& f) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !INK_EMULATED
   switch (level()) {
     case Level::avx512: return run_avx512(f);
     case Level::avx2: return run_avx2(f);

@@ -1,0 +1,79 @@
+// The scheduler of a block: lets its threads run in turn, from one barrier or meeting to the next.
+#pragma once
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cuda/emulated/block.h"
+#include "cuda/emulated/fiber.h"
+#include "cuda/emulated/shared_memory.h"
+
+namespace ink::cuda::emulated {
+
+inline constexpr int kMostThreads = 1024;  // of a block
+inline constexpr int kLanes = 32;          // of a warp
+
+class Scheduler {
+ public:
+  // Runs every thread of a block, and raises Error for what the kernel does wrong. `seen`: each
+  // thread is one of its own for ThreadSanitizer, until forget_seen().
+  void run_block(int threads, size_t shared, const std::function<void()>& body, bool seen);
+  // Everything the seen threads did happens before what follows.
+  void forget_seen();
+  void set_order(uint64_t seed) { seed_ = seed; }
+
+  // ── of the running thread ──
+  void barrier(Site site);
+  void meet(Site site, unsigned mask, Exchange exchange, void* brought, Memory memory);
+  [[noreturn]] void give_up(std::string reason);
+  int thread() const { return current_; }
+  SharedMemory& shared() { return shared_; }
+  bool in_stack(const void* address) const { return threads_[current_].fiber->holds(address); }
+
+ private:
+  enum class State : uint8_t { fresh, ready, at_barrier, at_meeting, done };
+  struct Thread {
+    State state = State::fresh;
+    Fiber* fiber = nullptr;
+    Site site = {};
+    unsigned mask = 0;
+    Exchange exchange = nullptr;
+    void* brought = nullptr;
+    Memory memory = Memory::unordered;
+  };
+
+  static void carry(void* self);
+  void run_next_thread();
+  void start_threads();
+  Fiber& next_fiber();
+  void resume_ready();
+  void become(int thread);
+  void shuffle_order();
+  bool release_barrier();
+  bool release_meetings();
+  bool complete(int first) const;
+  void release_meeting(int first);
+  void order_memory(int first, unsigned mask);
+  int count(State state) const;
+  void expect_one_barrier() const;
+  void expect_progress() const;
+  void raise_failure() const;
+
+  std::array<Thread, kMostThreads> threads_;
+  std::array<int, kMostThreads> order_ = {};
+  int size_ = 0, current_ = 0, next_ = 0;
+  const std::function<void()>* body_ = nullptr;
+  std::vector<std::unique_ptr<Fiber>> fibers_;
+  size_t fibers_in_use_ = 0;
+  bool seen_ = false;
+  uint64_t seed_ = 0, random_ = 0;
+  SharedMemory shared_;
+  std::string failure_;
+};
+
+// The one of the kernel that runs.
+Scheduler& scheduler();
+
+}  // namespace ink::cuda::emulated
