@@ -172,6 +172,8 @@ StepRecord StepControl::record_from(std::span<const float> words) {
           .culprit = static_cast<int64_t>(words[kCulprit])};
 }
 
+StepRecord StepControl::read() const { return record_from(to_vector<float>(record())); }
+
 void StepControl::go_on() {
   const auto good = static_cast<float>(Verdict::good);
   cuda_backend().upload(state_.data<float>() + kVerdict, &good, sizeof good);

@@ -73,9 +73,9 @@ class StepControl {
   Tensor record() const;
   static constexpr int64_t kRecordWords = 3;
   static StepRecord record_from(std::span<const float> words);
+  StepRecord read() const;  // of the last step; waits for the device
 
-  // Steps that changed a parameter, for each of them, and steps that changed anything. The first
-  // wait for the device, as does whatever returns numbers here.
+  // Steps that changed a parameter, for each of them, then steps that changed anything; waits too.
   std::vector<int64_t> steps() const;
   int64_t steps_in_all() const { return steps().back(); }
   // {S, good steps since it last changed}
