@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/device.h"
+
 namespace ink {
 
 struct PhiloxKey {
@@ -23,7 +25,7 @@ struct PhiloxKey {
 };
 
 // One block of the cipher: four independent uniform 32-bit words.
-inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, PhiloxKey key) {
+INK_BOTH inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, PhiloxKey key) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t a = uint64_t{0xD2511F53u} * counter[0], b = uint64_t{0xCD9E8D57u} * counter[2];
     counter = {static_cast<uint32_t>(b >> 32) ^ counter[1] ^ key.k0, static_cast<uint32_t>(b),
