@@ -5,11 +5,18 @@ add_library(ink_emulated_flags INTERFACE)
 target_link_libraries(ink_emulated_flags INTERFACE ink_flags)
 target_compile_definitions(ink_emulated_flags INTERFACE INK_CUDA=1 INK_EMULATED=1)
 target_include_directories(ink_emulated_flags BEFORE INTERFACE "${PROJECT_SOURCE_DIR}/cuda/emulated/toolkit")
-target_compile_options(ink_emulated_flags INTERFACE -O1)  # small tensors: the build takes longer than the tests
+# -O1: tensors are small there, and the build takes longer than the tests. `#pragma unroll` is nvcc's.
+target_compile_options(ink_emulated_flags INTERFACE -O1 -Wno-unknown-pragmas)
 
 foreach(folder IN ITEMS tensor cuda nn text autograd)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cpp")
   list(REMOVE_ITEM sources "${PROJECT_SOURCE_DIR}/cuda/none.cpp")
+  foreach(source IN LISTS sources)  # what has no kernels yet stays on the CPU
+    file(STRINGS "${source}" kernels REGEX "INK_CUDA|[.]cuh" LIMIT_COUNT 1)
+    if(NOT kernels AND NOT folder STREQUAL "cuda")
+      set_source_files_properties("${source}" PROPERTIES COMPILE_OPTIONS -UINK_CUDA)
+    endif()
+  endforeach()
   add_library(ink_emulated_${folder} OBJECT EXCLUDE_FROM_ALL ${sources})
   target_link_libraries(ink_emulated_${folder} PRIVATE ink_emulated_flags)
 endforeach()

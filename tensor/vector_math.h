@@ -15,6 +15,9 @@
 //   gelu, gelu_tanh                          1.5e-7 of max(1, |x|)
 //   gelu_derivative, gelu_tanh_derivative    2.0e-7
 //
+// On a CUDA device e^x, 2^x and quotients are its own, some 2 ulp each at a third of the cost; the
+// errors above become about twice as large.
+//
 // NaN gives NaN; ±inf gives the limit.
 #pragma once
 #include <bit>
@@ -75,12 +78,35 @@ INK_INLINE float exp_scaled(float r, float rounded) {
   return y * power(half) * power(n - half);
 }
 
+// a / b for b ≥ 1
+INK_INLINE float quotient(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return __fdividef(a, b);
+#else
+  return a / b;
+#endif
+}
+
 INK_INLINE float exp(float x) {
+#if defined(__CUDA_ARCH__)
+  return ::expf(x);
+#else
   x = at_least(at_most(x, 89.0f), -104.0f);  // beyond, the result is infinity or 0 all the same
   const float rounded = x * 1.4426950409f + kRounder;
   const float n = rounded - kRounder;
   return exp_scaled((x - n * 0.693359375f) - n * -2.12194440e-4f,
                     rounded);  // ln 2 in two parts, the first exact
+#endif
+}
+
+// 2^x for |x| ≤ 160
+INK_INLINE float exp2(float x) {
+#if defined(__CUDA_ARCH__)
+  return ::exp2f(x);
+#else
+  const float rounded = x + kRounder;
+  return exp_scaled((x - (rounded - kRounder)) * 0.6931471806f, rounded);
+#endif
 }
 
 // x = 2^n·(1 + f), 1 + f in [√½, √2)
@@ -106,11 +132,11 @@ INK_INLINE float tanh(float x) {
   constexpr float q[] = {-0.3333328404f, 0.1333149369f, -0.05374366327f, 0.02065105147f,
                          -0.005717504258f};
   const float z = x * x, t = absolute(x);
-  const float near_zero = t + t * (z * polynomial(q, z)), far = 1 - 2 / (exp(2 * t) + 1);
+  const float near_zero = t + t * (z * polynomial(q, z)), far = 1 - quotient(2, exp(2 * t) + 1);
   return with_sign_of(t < 0.625f ? near_zero : far, x);
 }
 
-INK_INLINE float sigmoid(float x) { return 1 / (1 + exp(-x)); }
+INK_INLINE float sigmoid(float x) { return quotient(1, 1 + exp(-x)); }
 
 // Q(t) = erfc(t/√2)/2, the normal distribution's upper tail, for t ≥ 0
 INK_INLINE float tail(float t) {
@@ -119,8 +145,7 @@ INK_INLINE float tail(float t) {
                          1.229592651e-6f,  -8.70516117e-8f,   3.946601324e-9f, -1.036853383e-10f,
                          1.199812575e-12f};
   t = at_most(t, 14.5f);  // Q(14.5) is 0 in f32
-  const float x = t * polynomial(q, t) - 1, rounded = x + kRounder;
-  return exp_scaled((x - (rounded - kRounder)) * 0.6931471806f, rounded);
+  return exp2(t * polynomial(q, t) - 1);
 }
 
 INK_INLINE float erf(float x) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <iosfwd>
 
 namespace ink::cuda::emulated {
 
@@ -11,6 +12,7 @@ struct Site {
   const char* file;
   int line;
 };
+std::ostream& operator<<(std::ostream& out, Site site);  // "layer_norm.cpp:81"
 
 void barrier(Site site);
 

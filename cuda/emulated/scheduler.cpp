@@ -11,11 +11,12 @@ uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
 namespace ink::cuda::emulated {
-namespace {
 
 std::ostream& operator<<(std::ostream& out, Site site) {
   return out << site.file << ':' << site.line;
 }
+
+namespace {
 
 std::string text_of(Site site) {
   std::ostringstream out;
@@ -251,7 +252,7 @@ void Scheduler::expect_progress() const {
   const int waiting = count(State::at_barrier), gone = count(State::done);
   const auto* one = std::find_if(threads_.begin(), threads_.begin() + size_,
                                  [](const Thread& t) { return t.state == State::at_barrier; });
-  check(waiting == 0, waiting, " threads wait at the barrier at ", one->site, ", ", gone,
+  check(waiting == 0, "", waiting, " threads wait at the barrier at ", one->site, ", ", gone,
         " have left the kernel, ", size_ - waiting - gone, " wait elsewhere");
   fail("the lanes of a warp wait for each other at different places");
 }

@@ -10,14 +10,54 @@
 #include "tensor/expect.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
+#if INK_CUDA
+#include "cuda/attention.h"
+#endif
 
 namespace ink {
 namespace {
 
+// ── the kernels of each device ──────────────────────────────────────────────────────────────────
+// `rows`: of the matrices. log_sum is null when no backward follows.
+
+template <class T>
+void attention_forward(Cpu, const AttentionInput<T>& in, int64_t, Rows<T> out, T* log_sum) {
+  ink::attention_forward(in, out, log_sum);
+}
+
+template <class T>
+void attention_backward(Cpu, const AttentionInput<T>& in, int64_t, Rows<const T> out,
+                        const T* log_sum, Rows<const T> dout, Rows<T> dq, Rows<T> dk, Rows<T> dv) {
+  ink::attention_backward(in, out, log_sum, dout, dq, dk, dv);
+}
+
+#if INK_CUDA
+template <class T>
+void attention_forward(Cuda, const AttentionInput<T>& in, int64_t rows, Rows<T> out,
+                       float* log_sum) {
+  cuda::attention_forward(in, rows, out, log_sum);
+}
+
+template <class T>
+void attention_backward(Cuda, const AttentionInput<T>& in, int64_t rows, Rows<const T> out,
+                        const float* log_sum, Rows<const T> dout, Rows<T> dq, Rows<T> dk,
+                        Rows<T> dv) {
+  cuda::attention_backward(in, rows, out, log_sum, dout, dq, dk, dv);
+}
+#endif
+
+// ── the op ──────────────────────────────────────────────────────────────────────────────────────
+
 // x itself when its rows are arrays, however far apart, as in a slice of q, k and v side by side.
-// Else a copy.
+// Else a copy; also on the CUDA device when only in a copy every row starts at 16 bytes.
 Tensor with_dense_rows(const Tensor& x) {
-  return x.strides()[1] == 1 && x.strides()[0] >= x.dim(1) ? x : contiguous(x);
+  const auto aligned = [&](int64_t elements) {
+    return elements * static_cast<int64_t>(size_of(x.dtype())) % 16 == 0;
+  };
+  const bool dense = x.strides()[1] == 1 && x.strides()[0] >= x.dim(1);
+  const bool copy_helps = x.device() == Device::cuda && aligned(x.dim(1)) &&
+                          !(aligned(x.offset()) && aligned(x.strides()[0]));
+  return dense && !copy_helps ? x : clone(x);
 }
 
 template <class T>
@@ -52,10 +92,14 @@ struct Attention {
     expect_rank(name, "offsets", offsets, 1);
     expect(name, "offsets", offsets, Dtype::i32, offsets.shape());
     check(offsets.size() >= 1, "attention: offsets should hold at least the number 0, got none");
+    if (offsets.device() == Device::cpu) check_offsets(offsets, q.dim(0));
+  }
+
+  static void check_offsets(const Tensor& offsets, int64_t rows) {
     const Tensor packed = contiguous(offsets);
     const int32_t *offset = packed.data<int32_t>(), B = static_cast<int32_t>(offsets.size() - 1);
-    check(offset[0] == 0 && offset[B] == q.dim(0), "attention: offsets should go from 0 to the ",
-          q.dim(0), " rows of q, got ", offset[0], " to ", offset[B]);
+    check(offset[0] == 0 && offset[B] == rows, "attention: offsets should go from 0 to the ", rows,
+          " rows of q, got ", offset[0], " to ", offset[B]);
     for (int32_t b = 0; b < B; ++b) {
       check(offset[b] <= offset[b + 1], "attention: offsets should not decrease, got ", offset[b],
             " before ", offset[b + 1], " at ", b);
@@ -86,15 +130,15 @@ struct Attention {
                         const Tensor& offsets_, const AttentionOptions& options) {
     check_arguments(q_, k_, v_, offsets_, options);
     const Tensor q = with_dense_rows(q_), k = with_dense_rows(k_), v = with_dense_rows(v_);
-    const Tensor offsets = contiguous(offsets_);
+    const Tensor offsets = index_on(q.device(), contiguous(offsets_));
     const Random random = options.random ? *options.random : Random(0);
-    Tensor out(q.shape(), q.dtype()), log_sum;
-    if (saved) log_sum = Tensor({q.dim(0), options.heads}, q.dtype());
-    on(name, q, [&](auto, auto t) {
+    Tensor out(q.shape(), q.dtype(), q.device()), log_sum;
+    if (saved) log_sum = Tensor({q.dim(0), options.heads}, wide(q.dtype()), q.device());
+    on(name, q, [&](auto device, auto t) {
       using T = decltype(t);
       if (out.size() == 0) return;
-      attention_forward(input<T>(q, k, v, offsets, options, random), dense_rows<T>(out),
-                        saved ? log_sum.data<T>() : nullptr);
+      attention_forward(device, input<T>(q, k, v, offsets, options, random), q.dim(0),
+                        dense_rows<T>(out), saved ? log_sum.data<Wide<T>>() : nullptr);
     });
     if (saved) *saved = {q, k, v, offsets, out, log_sum, options, random};
     return out;
@@ -103,14 +147,14 @@ struct Attention {
   static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
     const Tensor dout = with_dense_rows(dy);
     Tensor dq, dk, dv;
-    if (wanted[0]) dq = Tensor(dy.shape(), dy.dtype());
-    if (wanted[1]) dk = Tensor(dy.shape(), dy.dtype());
-    if (wanted[2]) dv = Tensor(dy.shape(), dy.dtype());
-    on(name, dy, [&](auto, auto t) {
+    if (wanted[0]) dq = empty_like(dy);
+    if (wanted[1]) dk = empty_like(dy);
+    if (wanted[2]) dv = empty_like(dy);
+    on(name, dy, [&](auto device, auto t) {
       using T = decltype(t);
       if (dy.size() == 0) return;
-      attention_backward(input<T>(s.q, s.k, s.v, s.offsets, s.options, s.random),
-                         dense_rows<T>(s.out), s.log_sum.data<T>(), dense_rows<T>(dout),
+      attention_backward(device, input<T>(s.q, s.k, s.v, s.offsets, s.options, s.random), dy.dim(0),
+                         dense_rows<T>(s.out), s.log_sum.data<Wide<T>>(), dense_rows<T>(dout),
                          dense_rows<T>(dq), dense_rows<T>(dk), dense_rows<T>(dv));
     });
     return {dq, dk, dv, Tensor()};
