@@ -30,6 +30,8 @@ void __tsan_destroy_fiber(void* fiber);
 void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 void __tsan_acquire(void* p);
 void __tsan_release(void* p);
+void __tsan_read_range(void* p, unsigned long bytes);
+void __tsan_write_range(void* p, unsigned long bytes);
 #endif
 }
 
@@ -61,6 +63,10 @@ inline SeenThread new_seen_thread() { return __tsan_create_fiber(0); }
 // What this thread did before release(p) happens before what follows an acquire(p).
 inline void release(void* p) { __tsan_release(p); }
 inline void acquire(void* p) { __tsan_acquire(p); }
+// What code without instrumentation reads and writes.
+inline void see_access(const void* p, size_t bytes, bool writes) {
+  (writes ? __tsan_write_range : __tsan_read_range)(const_cast<void*>(p), bytes);
+}
 #else
 inline constexpr bool kSeesThreads = false;
 using SeenThread = void*;
@@ -70,6 +76,7 @@ inline void act_as(SeenThread) {}
 inline SeenThread new_seen_thread() { return nullptr; }
 inline void release(void*) {}
 inline void acquire(void*) {}
+inline void see_access(const void*, size_t, bool) {}
 #endif
 
 // What follows comes after what thread t did so far.

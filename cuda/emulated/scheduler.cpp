@@ -45,7 +45,7 @@ void Scheduler::run_block(int threads, size_t shared, const std::function<void()
   next_ = 0;
   body_ = &body;
   shared_.begin_block(shared);
-  std::fill_n(threads_.begin(), size_, Thread{});
+  for (int i = 0; i < size_; ++i) threads_[i].state = State::fresh, threads_[i].copies.clear();
   std::iota(order_.begin(), order_.begin() + size_, 0);
   shuffle_order();
   start_threads();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/emulated/async_copies.h"
 #include "cuda/emulated/block.h"
 #include "cuda/emulated/fiber.h"
 #include "cuda/emulated/shared_memory.h"
@@ -31,6 +32,7 @@ class Scheduler {
   [[noreturn]] void give_up(std::string reason);
   int thread() const { return current_; }
   SharedMemory& shared() { return shared_; }
+  AsyncCopies& copies() { return threads_[current_].copies; }
   Fiber& fiber() { return *threads_[current_].fiber; }
 
  private:
@@ -43,6 +45,7 @@ class Scheduler {
     Exchange exchange = nullptr;
     void* brought = nullptr;
     Memory memory = Memory::unordered;
+    AsyncCopies copies;
   };
 
   static void carry(void* self);
