@@ -12,7 +12,7 @@ foreach(folder IN ITEMS tensor cuda nn text autograd)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cpp")
   list(REMOVE_ITEM sources "${PROJECT_SOURCE_DIR}/cuda/none.cpp")
   foreach(source IN LISTS sources)  # what has no kernels yet stays on the CPU
-    file(STRINGS "${source}" kernels REGEX "INK_CUDA|[.]cuh" LIMIT_COUNT 1)
+    file(STRINGS "${source}" kernels REGEX "INK_CUDA|[.]cuh|ops/map[.]h" LIMIT_COUNT 1)
     if(NOT kernels AND NOT folder STREQUAL "cuda")
       set_source_files_properties("${source}" PROPERTIES COMPILE_OPTIONS -UINK_CUDA)
     endif()
