@@ -131,10 +131,10 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = 16 * m + 8 * half + lane / 4;
-      total[m][half] = 0;
-      if (row >= rows) continue;
-      total[m][half] = log_sum[(first_query + warp_row + row) * in.heads + head] * kLog2E;
-      if (lane % 4 == 0) statistics[place + row] = {total[m][half], delta[m][half]};
+      const int64_t of = (first_query + warp_row + row) * in.heads + head;
+      total[m][half] = row < rows ? log_sum[of] * kLog2E : 0;
+      const bool paired = row < rows + (rows & 1);  // zeros behind an odd number of rows
+      if (paired && lane % 4 == 0) statistics[place + row] = {total[m][half], delta[m][half]};
     }
   }
   if (!dq.data) return;

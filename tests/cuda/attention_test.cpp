@@ -201,7 +201,6 @@ TEST_F(AttentionOnDevice, ASequenceGetsTheSameBitsWhateverStandsBesideIt) {
                          contiguous(slice(b.matrices, 0, 0, 30))));
 }
 
-// As the op calls it: columns of one matrix (N, 3·C), offsets on the host, gradients on a tape.
 TEST_F(AttentionOnDevice, RejectsHeadsThatAreTooLarge) {
   const Tensor x = to(randn({4, 300}, 1, Dtype::f32), Device::cuda);
   try {
