@@ -1,5 +1,7 @@
 // What launching the attention kernels has in common.
 #pragma once
+#include <numbers>
+
 #include "cuda/attention.h"
 #include "cuda/attention_plain.cuh"
 #include "cuda/launch.h"
@@ -18,6 +20,7 @@ PackedAttention<T> packed(const AttentionInput<T>& in, int64_t rows) {
           .heads = static_cast<int>(in.heads),
           .head_size = static_cast<int>(in.head_size),
           .scale = static_cast<float>(in.scale),
+          .scale_log2 = static_cast<float>(in.scale * std::numbers::log2e),
           .threshold = static_cast<uint32_t>(in.dropout * 0x1p32),
           .kept = static_cast<float>(1 / (1 - in.dropout)),
           .key = in.random.key()};

@@ -21,9 +21,9 @@ struct PackedAttention {
   int32_t sequences;
   int64_t rows;
   int heads, head_size;
-  float scale;
-  uint32_t threshold;  // a word of the stream below it drops its element
-  float kept;          // factor of the others, 1 / (1 − dropout)
+  float scale, scale_log2;  // scale_log2 = scale·log2 e
+  uint32_t threshold;       // a word of the stream below it drops its element
+  float kept;               // factor of the others, 1 / (1 − dropout)
   PhiloxKey key;
 };
 
@@ -84,49 +84,46 @@ INK_DEVICE int tile_offset(int row, int chunk) {
   return row * kColumns + (chunk ^ turn) * kChunk;
 }
 
-// Copies kRows rows of a matrix at a time to a tile, by a block of kThreads.
-template <class T, int kRows, int kColumns, int kThreads>
-class TileCopy {
- public:
-  // The first rows are those from `from` on; columns from `columns` on become 0.
-  INK_DEVICE TileCopy(const T* from, int64_t ld, int columns)
-      : ld_(ld),
-        row_(static_cast<int>(threadIdx.x) / kChunks),
-        place_(tile_offset<kColumns>(row_, static_cast<int>(threadIdx.x) % kChunks)) {
-    const int column = static_cast<int>(threadIdx.x) % kChunks * kChunk;
-    from_ = from + row_ * ld + column;
-    if (column >= columns) row_ = kNever;
-  }
-  // Starts the copy; rows from `rows` on become 0.
-  INK_DEVICE void start(T* tile, int rows) const {
-#pragma unroll
-    for (int r = 0; r < kRows; r += kPass)
-      cp_async_16(tile + place_ + r * kColumns, from_ + r * ld_, row_ < rows - r);
-  }
-  INK_DEVICE void advance() { from_ += kRows * ld_; }
-
- private:
-  static constexpr int kChunks = kColumns / kChunk, kPass = kThreads / kChunks;
-  static constexpr int kNever = 1 << 30;
+// Starts the copy of kRows rows of a matrix, from `row` on, to a tile by a block of kThreads. Rows
+// from `rows` on of these and columns from `columns` on become 0.
+template <int kRows, int kColumns, int kThreads, class T>
+INK_DEVICE void copy_tile(T* tile, Rows<const T> from, int64_t row, int64_t first_column, int rows,
+                          int columns) {
+  constexpr int kChunks = kColumns / kChunk, kPass = kThreads / kChunks;
   static_assert(kPass % 8 == 0 && kRows % kPass == 0);
-  const T* from_;
-  int64_t ld_;
-  int row_, place_;
+  const int own = static_cast<int>(threadIdx.x) / kChunks;
+  const int chunk = static_cast<int>(threadIdx.x) % kChunks;
+  const T* source = at(from, row, first_column);  // the same for all threads
+  const uint32_t share = static_cast<uint32_t>(own) * static_cast<uint32_t>(from.ld) +
+                         static_cast<uint32_t>(chunk * kChunk);
+  T* target = tile + tile_offset<kColumns>(own, chunk);
+  const int wanted = chunk * kChunk < columns ? rows - own : 0;
+#pragma unroll
+  for (int r = 0; r < kRows; r += kPass)
+    cp_async_16(target + r * kColumns, source + r * from.ld + share, r < wanted);
+}
+
+// A tile, or its rows from some row on, within a block's shared memory.
+template <class T>
+struct Tile {
+  const T* shared;
+  int place;  // element; of tiles a multiple of 64
 };
 
-// What lane-dependent part of the offset a lane needs to read (16, 16) parts of a tile; parts of
-// other rows and columns differ by what is known when compiling.
-template <int kColumns>
-INK_DEVICE int part_offset(int lane_row, int lane_chunk, int row, int column) {
-  const int inside = tile_offset<kColumns>(lane_row, lane_chunk) ^ (column % 64);
-  return inside + column / 64 * 64 + row * kColumns;
+// Where a lane reads a (16, 16) part of a tile from: row lane_row of it, half lane_chunk. Columns are
+// chosen by an exclusive or with the place, as chunks are permuted; it would cost registers to keep
+// the place of each.
+template <int kColumns, class T>
+INK_DEVICE const T* row_of_part(Tile<T> x, int row, int column, int lane_row, int lane_chunk) {
+  const int first = x.place + tile_offset<kColumns>(lane_row, lane_chunk);
+  return x.shared + (first ^ column % 64) + column / 64 * 64 + row * kColumns;
 }
 
 // A (16, 16) part of a tile as the left factor of a product.
 template <int kColumns, class T>
-INK_DEVICE void load_left(uint32_t (&a)[4], const T* tile, int row, int column) {
+INK_DEVICE void load_left(uint32_t (&a)[4], Tile<T> tile, int row, int column) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  ldmatrix_x4(a, tile + part_offset<kColumns>(lane % 16, lane / 16, row, column));
+  ldmatrix_x4(a, row_of_part<kColumns>(tile, row, column, lane % 16, lane / 16));
 }
 
 // Two right factors, of columns [0, 8) and [8, 16) of a (16, 16) matrix B.
@@ -137,18 +134,18 @@ INK_DEVICE RightPair pair_of(const uint32_t (&r)[4]) { return {{r[0], r[1]}, {r[
 
 // B = Xᵀ for the part X of a tile: products with rows of X.
 template <int kColumns, class T>
-INK_DEVICE RightPair load_right_transposed(const T* tile, int row, int column) {
+INK_DEVICE RightPair load_right_transposed(Tile<T> tile, int row, int column) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   uint32_t r[4];
-  ldmatrix_x4(r, tile + part_offset<kColumns>(lane / 16 * 8 + lane % 8, lane / 8 % 2, row, column));
+  ldmatrix_x4(r, row_of_part<kColumns>(tile, row, column, lane / 16 * 8 + lane % 8, lane / 8 % 2));
   return pair_of(r);
 }
 // B = X.
 template <int kColumns, class T>
-INK_DEVICE RightPair load_right(const T* tile, int row, int column) {
+INK_DEVICE RightPair load_right(Tile<T> tile, int row, int column) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   uint32_t r[4];
-  ldmatrix_x4_trans(r, tile + part_offset<kColumns>(lane % 16, lane / 16, row, column));
+  ldmatrix_x4_trans(r, row_of_part<kColumns>(tile, row, column, lane % 16, lane / 16));
   return pair_of(r);
 }
 
@@ -170,48 +167,42 @@ INK_DEVICE void clear(Accumulators<kRowTiles, kColumnTiles>& x) {
   }
 }
 
-// A matrix (16·kRowTiles, kColumns) as left factors: in registers for good, or read from its tile
-// at every use.
-template <class T, int kRowTiles, int kColumns, bool kInRegisters>
+// A matrix (16·kRowTiles, kColumns) as left factors: its first 16·kHeld columns stay in registers,
+// the others are read from its tile at every use.
+template <class T, int kRowTiles, int kColumns, int kHeld>
 class LeftFactor {
  public:
-  // Rows from `row` on of a tile that stays as it is.
-  INK_DEVICE void load(const T* tile, int row) {
-    tile_ = tile, row_ = row;
-    if constexpr (kInRegisters) {
+  // The tile has to stay as it is.
+  INK_DEVICE void load(Tile<T> tile) {
+    tile_ = tile;
 #pragma unroll
-      for (int k = 0; k < kSteps; ++k) read(held_[k], k);
-    }
+    for (int k = 0; k < kHeld; ++k) read(held_[k], k);
   }
   // Columns [16·k, 16·k + 16).
   INK_DEVICE void get(uint32_t (&a)[kRowTiles][4], int k) const {
-    if constexpr (kInRegisters) {
+    if (k >= kHeld) return read(a, k);
 #pragma unroll
-      for (int m = 0; m < kRowTiles; ++m) {
+    for (int m = 0; m < kRowTiles; ++m) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i) a[m][i] = held_[k][m][i];
-      }
-    } else {
-      read(a, k);
+      for (int i = 0; i < 4; ++i) a[m][i] = held_[k][m][i];
     }
   }
 
  private:
-  static constexpr int kSteps = kColumns / 16;
+  static_assert(kHeld <= kColumns / 16);
   INK_DEVICE void read(uint32_t (&a)[kRowTiles][4], int k) const {
 #pragma unroll
-    for (int m = 0; m < kRowTiles; ++m) load_left<kColumns>(a[m], tile_, row_ + 16 * m, 16 * k);
+    for (int m = 0; m < kRowTiles; ++m) load_left<kColumns>(a[m], tile_, 16 * m, 16 * k);
   }
-  const T* tile_;
-  int row_;
-  uint32_t held_[kInRegisters ? kSteps : 1][kRowTiles][4];
+  Tile<T> tile_;
+  uint32_t held_[kHeld > 0 ? kHeld : 1][kRowTiles][4];
 };
 
-// d = a·Xᵀ, X the rows from `row` on of a tile: scores of queries and keys.
-template <class T, int kRowTiles, int kColumnTiles, int kColumns, bool kInRegisters>
+// d = a·Xᵀ, X the first rows of a tile: scores of queries and keys.
+template <class T, int kRowTiles, int kColumnTiles, int kColumns, int kHeld>
 INK_DEVICE void multiply_transposed(Accumulators<kRowTiles, kColumnTiles>& d,
-                                    const LeftFactor<T, kRowTiles, kColumns, kInRegisters>& left,
-                                    const T* tile, int row) {
+                                    const LeftFactor<T, kRowTiles, kColumns, kHeld>& left,
+                                    Tile<T> tile) {
   clear<kRowTiles, kColumnTiles>(d);
 #pragma unroll
   for (int k = 0; k < kColumns / 16; ++k) {
@@ -219,7 +210,7 @@ INK_DEVICE void multiply_transposed(Accumulators<kRowTiles, kColumnTiles>& d,
     left.get(a, k);
 #pragma unroll
     for (int n = 0; n < kColumnTiles; n += 2) {
-      const RightPair b = load_right_transposed<kColumns>(tile, row + 8 * n, 16 * k);
+      const RightPair b = load_right_transposed<kColumns>(tile, 8 * n, 16 * k);
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
         mma_16x8x16<T>(d[m][n], a[m], b.first);
@@ -229,11 +220,11 @@ INK_DEVICE void multiply_transposed(Accumulators<kRowTiles, kColumnTiles>& d,
   }
 }
 
-// d += p·X, X the rows from `row` on of a tile: what accumulators hold, rounded to T, is a left
+// d += p·X, X the first rows of a tile: what accumulators hold, rounded to T, is a left
 // factor as it stands.
 template <class T, int kRowTiles, int kInner, int kColumnTiles>
 INK_DEVICE void multiply_add(Accumulators<kRowTiles, kColumnTiles>& d,
-                             const Accumulators<kRowTiles, kInner>& p, const T* tile, int row) {
+                             const Accumulators<kRowTiles, kInner>& p, Tile<T> tile) {
 #pragma unroll
   for (int k = 0; k < kInner; k += 2) {
     uint32_t a[kRowTiles][4];
@@ -245,7 +236,7 @@ INK_DEVICE void multiply_add(Accumulators<kRowTiles, kColumnTiles>& d,
     }
 #pragma unroll
     for (int n = 0; n < kColumnTiles; n += 2) {
-      const RightPair b = load_right<8 * kColumnTiles>(tile, row + 8 * k, 8 * n);
+      const RightPair b = load_right<8 * kColumnTiles>(tile, 8 * k, 8 * n);
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
         mma_16x8x16<T>(d[m][n], a[m], b.first);
