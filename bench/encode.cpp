@@ -5,7 +5,9 @@
 //                           milliseconds; for comparisons that alternate between programs
 //                           (bench/peers.py)
 //   encode --peak-memory    resident megabytes with the model built, and at most during training
-//                           steps of 8 × 128 tokens
+//                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
+//
+// With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done.
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -20,6 +22,11 @@
 
 namespace ink {
 namespace {
+
+// Waits for the device.
+void finish() {
+  if (working_place().device == Device::cuda) cuda_backend().synchronize();
+}
 
 ModelConfig base_config() {
   ModelConfig config;
@@ -49,10 +56,15 @@ Packed random_batch(const std::vector<int64_t>& lengths) {
   return {randint({N}, 1, 1, 21000), zeros({N}, Dtype::i32), from(positions), from(offsets)};
 }
 
+Model base_model(const Heads& heads) {
+  Model model(base_config(), heads, cheap_values());
+  model.move(working_place());
+  return model;
+}
+
 class Trainer {
  public:
-  Trainer()
-      : model_(base_config(), {.masked_lm = true}, cheap_values()), optimizer_(model_.parameters) {}
+  Trainer() : model_(base_model({.masked_lm = true})), optimizer_(model_.parameters) {}
 
   // Forward, backward, clipping and AdamW; 15 % of the tokens are predicted.
   void step(const Packed& batch) {
@@ -90,18 +102,21 @@ double milliseconds(F&& f) {
 class Engine {
  public:
   double infer(const std::vector<int64_t>& lengths) {
-    if (!session_)
-      session_ = std::make_unique<Session>(Model(base_config(), {.pooler = true}, cheap_values()));
+    if (!session_) session_ = std::make_unique<Session>(base_model({.pooler = true}));
     const Packed batch = random_batch(lengths);
     return milliseconds([&] {
       const Encoded e = session_->encode(batch);
       session_->model().body.pool(e.hidden, batch.offsets);
+      finish();
     });
   }
   double train(const std::vector<int64_t>& lengths) {
     if (!trainer_) trainer_ = std::make_unique<Trainer>();
     const Packed batch = random_batch(lengths);
-    return milliseconds([&] { trainer_->step(batch); });
+    return milliseconds([&] {
+      trainer_->step(batch);
+      finish();
+    });
   }
 
  private:
@@ -134,7 +149,18 @@ double status_megabytes(const std::string& key) {
   fail("expected a line ", key, " in /proc/self/status");
 }
 
+// Megabytes in use on the device, and at most.
+void print_device_memory() {
+  constexpr double kMegabyte = 1 << 20;
+  Trainer trainer;
+  const auto built = static_cast<double>(cuda_backend().statistics().in_use);
+  for (int i = 0; i < 3; ++i) trainer.step(random_batch(std::vector<int64_t>(32, 128)));
+  const auto most = static_cast<double>(cuda_backend().statistics().peak);
+  std::printf("%.0f %.0f\n", built / kMegabyte, most / kMegabyte);
+}
+
 void print_peak_memory() {
+  if (working_place().device == Device::cuda) return print_device_memory();
   Trainer trainer;
   const double built = status_megabytes("VmRSS");
   for (int i = 0; i < 3; ++i) trainer.step(random_batch(std::vector<int64_t>(8, 128)));
@@ -158,13 +184,19 @@ void print_table() {
 
 int run(const std::vector<std::string>& arguments) {
   std::string mode;
+  Place place;
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--threads" && i + 1 < arguments.size()) {
       set_threads(std::stoi(arguments[++i]));
+    } else if (arguments[i] == "--device" && i + 1 < arguments.size()) {
+      place.device = device_from(arguments[++i]);
+    } else if (arguments[i] == "--dtype" && i + 1 < arguments.size()) {
+      place.dtype = dtype_from(arguments[++i]);
     } else {
       mode = arguments[i];
     }
   }
+  set_working_place(place);
   if (mode == "--serve") {
     serve();
   } else if (mode == "--peak-memory") {

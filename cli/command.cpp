@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/format.h"
+#include "nn/place.h"
 #include "tensor/file.h"
 #include "tensor/keys.h"
 #include "tensor/parallel.h"
@@ -276,18 +277,24 @@ void Command::check_complete() const {
   for (const std::function<void()>& check : checks_) check();
 }
 
+void Command::choose_place() const {
+  if (!computes_on_devices_ && device_ != "cpu")
+    throw UsageError("--device: " + name_ + " runs on the CPU alone, got '" + device_ + "'");
+  if (device_ == "cpu" && dtype_ != "f32")
+    throw UsageError("--dtype: expected f32 on the CPU, got '" + dtype_ + "'");
+  set_working_place({device_from(device_), dtype_from(dtype_)});
+}
+
 bool Command::parse(const std::vector<std::string>& arguments) {
   section("Common");
   path("--config", config_, "JSON file with the same options as keys; options given here win");
   constexpr WholeRange kThreads{0, 256};
   option("--threads", threads_, "threads; 0 = one for each core", kThreads);
   option("--seed", seed, "seed of all random numbers");
-  parser_->add("--device", "cpu", "cpu", "what computes; this build has no other device",
-               one([](const std::string& word, const std::string& place) {
-                 if (word != "cpu")
-                   throw UsageError(place + ": expected cpu, the only device of this build, got '" +
-                                    word + "'");
-               }));
+  choice("--device", device_, {"cpu", "cuda"},
+         computes_on_devices_ ? "what computes" : "what computes: this verb runs on the CPU alone");
+  if (computes_on_devices_)
+    choice("--dtype", dtype_, {"f32", "f16", "bf16"}, "of weights on cuda; sums run in f32");
   flag("--json", json, "make the last line of output one JSON object with the results");
   if (!parser_->read_line(name_, arguments)) {
     std::string help = parser_->app.help();
@@ -299,6 +306,7 @@ bool Command::parse(const std::vector<std::string>& arguments) {
   if (!config_.empty()) read_file_options();
   check_complete();
   if (threads_ > 0) set_threads(static_cast<int>(threads_));
+  choose_place();
   return true;
 }
 

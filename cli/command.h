@@ -41,6 +41,9 @@ class Command {
   // Keys of the file that the verb reads itself, from file().
   void own_keys(const std::vector<std::string>& keys);
   void reads_lines();  // says in --help that the verb reads standard input
+  // The verb computes with models wherever --device says, in the type that --dtype says; other
+  // verbs refuse any device but the CPU.
+  void computes_on_devices() { computes_on_devices_ = true; }
   // What the verb refuses once all options are known, before it reads or writes anything.
   void refuses(std::function<void()> check) { checks_.push_back(std::move(check)); }
   // A heading in --help for the options that follow.
@@ -67,6 +70,7 @@ class Command {
  private:
   struct Parser;  // CLI11's, with what each option does with its words
   void read_file_options();
+  void choose_place() const;
 
   std::string name_;
   std::unique_ptr<Parser> parser_;
@@ -74,6 +78,8 @@ class Command {
   std::vector<std::function<void()>> checks_;
   std::string config_;
   int64_t threads_ = 0;
+  std::string device_ = "cpu", dtype_ = "f32";
+  bool computes_on_devices_ = false;
   Json file_;
 };
 

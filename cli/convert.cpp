@@ -18,10 +18,6 @@ struct Options {
   bool pad = false;
 };
 
-Dtype dtype_from(const std::string& name) {
-  return name == "bf16" ? Dtype::bf16 : name == "f16" ? Dtype::f16 : Dtype::f32;
-}
-
 Json run(const Options& o) {
   const Dtype dtype = dtype_from(o.dtype);
   check_other_folder("convert", o.model, o.out);

@@ -77,6 +77,7 @@ Json run(const Options& o, Command& command) {
 }  // namespace
 
 Action declare_distill(Command& command) {
+  command.computes_on_devices();
   auto o = std::make_shared<Options>();
   command.own_keys(kJobKeys);
   command.path("--teacher", o->teacher, "fine-tuned model: a folder, or a name such as hfl/rbt3");

@@ -50,6 +50,7 @@ Json run(const Options& o, Command& command) {
 }  // namespace
 
 Action declare_finetune(Command& command) {
+  command.computes_on_devices();
   auto o = std::make_shared<Options>();
   command.path("--model", o->model, "model to start from: a folder, or a name such as hfl/rbt3");
   command.path("--train", o->train, kExamplesHelp);

@@ -107,6 +107,7 @@ Json run(const Options& o, Command& command) {
 }  // namespace
 
 Action declare_pretrain(Command& command) {
+  command.computes_on_devices();
   auto o = std::make_shared<Options>();
   PretrainOptions& job = o->job;
   job.max_tokens = 0;  // as length_for says

@@ -159,6 +159,7 @@ Json run(const Options& o, Command& command) {
 }  // namespace
 
 Action declare_study(Command& command) {
+  command.computes_on_devices();
   auto o = std::make_shared<Options>();
   command.path("FILE", o->file, "the study: base, variants, seeds, steps_scored, tasks, out");
   command.path("--out", o->out, "folder for results.json and report.html; default: out of FILE");

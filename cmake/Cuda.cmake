@@ -1,6 +1,6 @@
 # The CUDA device (INK_CUDA): which files nvcc compiles, how, and with which libraries.
 #
-# A file holds kernels when it includes a .cuh header: nvcc compiles it, g++ everything else. Without INK_CUDA g++
+# A file holds kernels when it includes a .cuh header or tensor/ops/map.h: nvcc compiles it, g++ everything else. Without INK_CUDA g++
 # compiles the same files without their kernels, and cuda/none.cpp stands for the device.
 set(ink_cuda_libraries "")
 if(INK_CUDA)
@@ -14,7 +14,7 @@ if(INK_CUDA)
   list(JOIN ink_options "," host_options)
   string(REPLACE "-Wconversion," "" host_options "${host_options}")  # nvcc's generated code would not pass
   target_compile_options(ink_flags INTERFACE
-    "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--diag-suppress=177;-Xcompiler=${host_options}>")
+    "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--diag-suppress=177,1675;-Xcompiler=${host_options}>")
   target_compile_definitions(ink_flags INTERFACE INK_CUDA=1)
   target_include_directories(ink_flags SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(ink_flags INTERFACE ${ink_cuda_libraries})
@@ -36,7 +36,7 @@ function(ink_compile_kernels)
     return()
   endif()
   foreach(source IN LISTS ARGN)
-    file(STRINGS "${source}" kernels REGEX "#include \".*[.]cuh\"" LIMIT_COUNT 1)
+    file(STRINGS "${source}" kernels REGEX "#include \"(.*[.]cuh|tensor/ops/map[.]h)\"" LIMIT_COUNT 1)
     if(kernels)
       set_source_files_properties("${source}" PROPERTIES LANGUAGE CUDA)
     endif()

@@ -69,7 +69,7 @@ class Teacher {
     if (!config.is_caching_logits) return;
     cache_ = Tensor({train.size(), session.model().config.label_count()});
     for (const std::vector<int64_t>& rows : train.plan(kInferencePlan)) {
-      const Tensor logits = contiguous(outputs(train.batch(rows)).logits);
+      const Tensor logits = on_host(outputs(train.batch(rows)).logits);
       const int64_t C = logits.dim(1);
       for (size_t b = 0; b < rows.size(); ++b)
         std::copy_n(logits.data<float>() + static_cast<int64_t>(b) * C, C,
@@ -144,6 +144,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   const Labels labels = labels_of(teacher_config);
   Model student = make_student(options, session);
   student.parameters.own();
+  student.move(working_place());
   check_length(teacher_config, options.max_length);
   check_length(student.config, options.max_length);
   const DistillationConfig config = settled_config(options, teacher_config, student.config);

@@ -17,6 +17,7 @@ class CudaBackend final : public Backend {
  public:
   CudaBackend() { properties(); }
   Allocator& allocator() override { return device_memory(); }
+  AllocatorStatistics statistics() override { return device_statistics(); }
   void upload(void* device, const void* host, size_t bytes) override {
     staging_.upload(device, host, bytes);
   }

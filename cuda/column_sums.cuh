@@ -1,52 +1,96 @@
 // out[c] = Σ_n x[n][c] for x (N, C), in an order that depends on N and C alone.
 //
-// Two launches: each block adds up a strip of 32 columns over its share of the rows, then the
-// partial sums, which are f32, are added in order.
+// Two launches: each block adds up a strip of columns over its share of the rows, in f32; then
+// the shares are added in order. What a row holds may also be computed on the way: see Elements.
 #pragma once
-#include "cuda/kernel.cuh"
+#include <algorithm>
+
 #include "cuda/launch.h"
+#include "cuda/packs.cuh"
 #include "tensor/tensor.h"
 
 namespace ink::cuda {
 
-inline constexpr int kStrip = 32, kStripRows = 8;  // a block of kStrip × kStripRows threads
+// Rows for column_sums_of: add() adds the P elements of row n from column c on to sum.
+template <class T, int Width = kPack<T>>
+struct Elements {
+  static constexpr int P = Width;
+  const T* x;
+  int64_t C, ld;
+  bool packed;
 
-// Each block: columns [32·blockIdx.x, …), rows [first, first + share) with first = share·blockIdx.y.
-template <class Y, class T>
-__global__ void column_sums_kernel(const T* x, Y* out, int64_t N, int64_t C, int64_t share) {
-  INK_SHARED(float, part, [kStripRows][kStrip + 1]);
-  const int column = static_cast<int>(threadIdx.x) % kStrip;
-  const int row = static_cast<int>(threadIdx.x) / kStrip;
-  const int64_t c = static_cast<int64_t>(blockIdx.x) * kStrip + column;
-  const int64_t first = share * blockIdx.y, end = first + share < N ? first + share : N;
-  float sum = 0;
-  if (c < C) {
-    for (int64_t n = first + row; n < end; n += kStripRows) sum += widen(x[n * C + c]);
+  INK_DEVICE void add(int64_t n, int64_t c, float (&sum)[P]) const {
+    float v[P];
+    load_wide(x + n * ld + c, C - c, packed, v);
+#pragma unroll
+    for (int j = 0; j < P; ++j) sum[j] += v[j];
   }
-  part[row][column] = sum;
+};
+
+struct SumOptions {
+  float factor = 1;         // of the sums
+  bool accumulate = false;  // adds to what out holds
+};
+
+// Each warp takes every blockDim.x/32-th row of the block's share, rows [share·blockIdx.y, …), and
+// each lane P neighbouring columns of the block's strip, which is the blockIdx.x-th.
+template <int kWarps, class Y, class Rows>
+__global__ void column_sums_kernel(Rows rows, Y* out, int64_t N, int64_t C, int64_t share,
+                                   SumOptions options) {
+  constexpr int P = Rows::P;
+  INK_SHARED(float, part, [kWarps][P][kWarp + 1]);
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int warps = static_cast<int>(blockDim.x) / kWarp;
+  const int64_t strip = static_cast<int64_t>(blockIdx.x) * kWarp * P, c = strip + lane * P;
+  const int64_t first = share * blockIdx.y, end = first + share < N ? first + share : N;
+  float sum[P] = {};
+  if (c < C) {
+#pragma unroll 4
+    for (int64_t n = first + warp; n < end; n += warps) rows.add(n, c, sum);
+  }
+#pragma unroll
+  for (int j = 0; j < P; ++j) part[warp][j][lane] = sum[j];
   __syncthreads();
-  if (row == 0 && c < C) {
-    for (int r = 1; r < kStripRows; ++r) sum += part[r][column];
-    out[blockIdx.y * C + c] = narrow<Y>(sum);
+  for (int i = static_cast<int>(threadIdx.x); i < kWarp * P; i += static_cast<int>(blockDim.x)) {
+    if (strip + i >= C) continue;
+    float total = 0;
+    for (int w = 0; w < warps; ++w) total += part[w][i % P][i / P];
+    Y* at = out + blockIdx.y * C + strip + i;
+    total *= options.factor;
+    *at = narrow<Y>(options.accumulate ? widen(*at) + total : total);
   }
 }
 
-template <class Y, class T>
-void column_sums(const T* x, Y* out, int64_t N, int64_t C) {
-  constexpr int64_t kShare = 64;  // rows of a block at least
-  const int64_t strips = (C + kStrip - 1) / kStrip;
-  const int64_t wanted = std::min<int64_t>((N + kShare - 1) / kShare, 512);
-  const int threads = kStrip * kStripRows;
+template <class Y, class Rows>
+void column_sums_of(const Rows& rows, Y* out, int64_t N, int64_t C, SumOptions options = {}) {
+  constexpr int kWarps = 8, kWarpsOfParts = 32;
+  constexpr int64_t kBlocks = 1024, kShare = 4 * kWarps;  // blocks at most, rows at least
+  const int64_t strips = (C + kWarp * Rows::P - 1) / (kWarp * Rows::P);
+  const int64_t wanted =
+      std::min((N + kShare - 1) / kShare, (kBlocks + strips - 1) / std::max<int64_t>(strips, 1));
   if (wanted <= 1) {
-    return launch("column_sums", column_sums_kernel<Y, T>, {strips, threads}, x, out, N, C, N);
+    return launch("column_sums", column_sums_kernel<kWarps, Y, Rows>, {strips, kWarps * kWarp},
+                  rows, out, N, C, N, options);
   }
   const int64_t share = (N + wanted - 1) / wanted, parts = (N + share - 1) / share;
   Tensor partial({parts, C}, Dtype::f32, Device::cuda);
   float* sums = partial.data<float>();
-  launch("column_sums", column_sums_kernel<float, T>, {strips, threads, parts}, x, sums, N, C,
-         share);
-  launch("column_sums", column_sums_kernel<Y, float>, {strips, threads}, sums, out, parts, C,
-         parts);
+  launch("column_sums", column_sums_kernel<kWarps, float, Rows>, {strips, kWarps * kWarp, parts},
+         rows, sums, N, C, share, SumOptions{});
+  using Parts = Elements<float, 1>;
+  launch("column_sums", column_sums_kernel<kWarpsOfParts, Y, Parts>,
+         {(C + kWarp - 1) / kWarp, kWarpsOfParts * kWarp}, Parts{sums, C, C, false}, out, parts, C,
+         parts, options);
+}
+
+// ld: the distance of rows; 0: C.
+template <class Y, class T>
+void column_sums(const T* x, Y* out, int64_t N, int64_t C, SumOptions options = {},
+                 int64_t ld = 0) {
+  if (ld == 0) ld = C;
+  const bool packed = packs<T>(C, x) && ld % kPack<T> == 0;
+  column_sums_of(Elements<T>{x, C, ld, packed}, out, N, C, options);
 }
 
 }  // namespace ink::cuda

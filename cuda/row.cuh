@@ -4,6 +4,7 @@
 #pragma once
 #include "cuda/kernel.cuh"
 #include "cuda/launch.h"
+#include "cuda/packs.cuh"
 #include "tensor/error.h"
 
 namespace ink::cuda {
@@ -41,14 +42,7 @@ struct Row {
 #pragma unroll
     for (int k = 0; k < K; ++k) {
       const int first = (k * team.size() + team.rank()) * P;
-      if (packed && first < C) {
-        const auto pack = load_pack<T, P>(row + first);
-#pragma unroll
-        for (int j = 0; j < P; ++j) at[k][j] = widen(pack.at[j]);
-      } else {
-#pragma unroll
-        for (int j = 0; j < P; ++j) at[k][j] = first + j < C ? widen(row[first + j]) : beyond;
-      }
+      load_wide(row + first, C - first, packed && first < C, at[k], beyond);
     }
   }
 
@@ -57,17 +51,7 @@ struct Row {
 #pragma unroll
     for (int k = 0; k < K; ++k) {
       const int first = (k * team.size() + team.rank()) * P;
-      if (packed && first < C) {
-        Pack<T, P> pack;
-#pragma unroll
-        for (int j = 0; j < P; ++j) pack.at[j] = narrow<T>(at[k][j]);
-        store_pack<T, P>(row + first, pack);
-      } else {
-#pragma unroll
-        for (int j = 0; j < P; ++j) {
-          if (first + j < C) row[first + j] = narrow<T>(at[k][j]);
-        }
-      }
+      store_narrow(row + first, C - first, packed && first < C, at[k]);
     }
   }
 
@@ -81,12 +65,6 @@ struct Row {
     }
   }
 };
-
-// Whether rows of C elements that follow one another from here may be read in packs.
-template <class T>
-bool packs(int64_t C, const void* p) {
-  return C % kPack<T> == 0 && reinterpret_cast<uintptr_t>(p) % 16 == 0;
-}
 
 // Calls f(team, std::integral_constant<int, K>, threads) for the smallest team that holds a row of
 // C elements: a warp with up to 32 elements a thread, or a block of up to 1,024 threads with 16.

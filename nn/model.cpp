@@ -41,12 +41,9 @@ Tensor Model::summary(const Tensor& hidden, const Tensor& offsets) const {
   return body.summary(hidden, offsets, (heads.choice ? family.choice : family.classifier).summary);
 }
 
-void Model::move(Device device, Dtype dtype) {
-  check(dtype == Dtype::f32 || (device == Device::cuda && is_float(dtype) && dtype != Dtype::f64),
-        "model: expected f32 on the CPU, and f32, f16 or bf16 on cuda, got ", name_of(dtype),
-        " on ", name_of(device));
+void Model::move(const Place& place) {
   unpack();
-  for (Parameter& p : parameters) p.value = to(converted(p.value, dtype), device);
+  for (Parameter& p : parameters) p.value = to(converted(p.value, place.dtype), place.device);
 }
 
 void Model::pack() {

@@ -10,6 +10,7 @@
 
 #include "nn/body.h"
 #include "nn/heads.h"
+#include "nn/place.h"
 
 namespace ink {
 
@@ -31,9 +32,8 @@ struct Model {
   // What classification, or else multiple choice, of this family reads of each sequence:
   // hidden (N, C) → (B, C)
   Tensor summary(const Tensor& hidden, const Tensor& offsets) const;
-  // Moves all parameters to a device, as f32, f16 or bf16 (on the CPU f32 only). Before training
-  // begins: optimizers hold copies of what parameters were.
-  void move(Device device, Dtype dtype = Dtype::f32);
+  // Moves all parameters. To be called before an optimizer is made, which may hold copies of them.
+  void move(const Place& place);
   void pack();    // for inference: weights laid out for the kernels
   void unpack();  // before training
 };

@@ -45,7 +45,10 @@ Pooling pooling_from(const std::string& name) {
 Session::Session(const std::filesystem::path& folder, const LoadOptions& options)
     : Session(load_model(folder, options)) {}
 
-Session::Session(Model model) : model_(std::move(model)) { model_.pack(); }
+Session::Session(Model model) : model_(std::move(model)) {
+  model_.move(working_place());
+  model_.pack();
+}
 
 Encoded Session::encode(const Packed& batch, bool all_hidden) const {
   const Unrecorded guard;

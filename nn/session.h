@@ -3,7 +3,9 @@
 //   const Session session("model");
 //   const Tensor vectors = session.embed(batch, Pooling::mean);   // (B, C)
 //
-// Weights are packed when the session is made and never change; nothing is recorded on a tape. All
+// The model moves to the working place (nn/place.h), and results lie there, in its type: on_host()
+// reads them. Weights are packed when the session is made and never change; nothing is recorded on
+// a tape. All
 // members may be called from several threads at once. A sequence's result is the same bits in
 // whatever batch it stands.
 #pragma once

@@ -16,7 +16,7 @@ struct Tally {
   void add(const Tensor& logits, const Tensor& labels, int64_t counted) {
     if (counted == 0) return;
     loss += cross_entropy(logits, labels).item() * static_cast<double>(counted);
-    const Tensor guesses = argmax(logits);
+    const Tensor guesses = on_host(argmax(logits));
     const int32_t *guess = guesses.data<int32_t>(), *label = labels.data<int32_t>();
     for (int64_t i = 0; i < labels.size(); ++i) right += guess[i] == label[i];
     count += static_cast<double>(counted);
@@ -25,7 +25,7 @@ struct Tally {
   void add_binary(const Tensor& logits, const Tensor& truth) {
     const int64_t N = logits.size();
     loss += binary_cross_entropy(logits, truth).item() * static_cast<double>(N);
-    const Tensor l = contiguous(logits);
+    const Tensor l = on_host(logits);
     for (int64_t i = 0; i < N; ++i)
       right += (l.data<float>()[i] > 0) == (truth.data<float>()[i] > 0);
     count += static_cast<double>(N);

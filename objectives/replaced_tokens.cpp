@@ -35,7 +35,7 @@ Tensor sample_tokens(const Tensor& logits, const Random& random) {
   for (int64_t begin = 0; begin < M; begin += kRowsAtOnce) {
     const int64_t end = std::min(M, begin + kRowsAtOnce);
     const Tensor u = uniform(end - begin, V, random.split(static_cast<uint64_t>(begin)));
-    const Tensor noise = log(scale(log(u), -1));  // −Gumbel
+    const Tensor noise = log(scale(log(to(u, logits.device())), -1));  // −Gumbel
     drawn.push_back(argmax(subtract(cast(slice(logits, 0, begin, end), Dtype::f32), noise)));
   }
   std::vector<int32_t> all;

@@ -71,7 +71,7 @@ Predictions predict(const Model& model, const Features& data, const BatchPlan& p
   result.labels.resize(static_cast<size_t>(data.size()));
   result.probabilities.resize(static_cast<size_t>(data.size()) * C);
   for (const std::vector<int64_t>& rows : data.plan(plan)) {
-    const Tensor p = contiguous(softmax(classify(model, data.batch(rows).inputs)));  // (B, classes)
+    const Tensor p = on_host(softmax(classify(model, data.batch(rows).inputs)));  // (B, classes)
     for (size_t b = 0; b < rows.size(); ++b) {
       const float* row = p.data<float>() + b * C;
       const auto example = static_cast<size_t>(rows[b]);

@@ -42,7 +42,7 @@ Embeddings embed(const Session& session, const Features& texts, Pooling pooling,
   Embeddings result{Tensor(Shape{at[texts.size()], C}), tokens ? offsets : Tensor()};
   for (const std::vector<int64_t>& rows : texts.plan(kInferencePlan)) {
     const Packed batch = texts.batch(rows).inputs;
-    const Tensor vectors = contiguous(session.embed(batch, pooling));
+    const Tensor vectors = on_host(session.embed(batch, pooling));
     const float* from = vectors.data<float>();
     for (const int64_t row : rows) {
       const int64_t count = (at[row + 1] - at[row]) * C;

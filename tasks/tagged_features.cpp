@@ -87,7 +87,7 @@ TagPredictions predict_tags(const Model& model, const Features& data) {
   result.tags.resize(static_cast<size_t>(data.size()));
   double count = 0;
   for (const std::vector<int64_t>& rows : data.plan(kInferencePlan)) {
-    const Tensor p = contiguous(softmax(tag_logits(model, data.batch(rows).inputs)));  // (N, L)
+    const Tensor p = on_host(softmax(tag_logits(model, data.batch(rows).inputs)));  // (N, L)
     const int64_t L = p.dim(1);
     const float* row = p.data<float>();
     for (const int64_t sentence : rows) {

@@ -29,6 +29,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual Allocator& allocator() = 0;
+  virtual AllocatorStatistics statistics() = 0;
   // The host's memory may be changed as soon as upload returns. download waits until it is filled.
   virtual void upload(void* device, const void* host, size_t bytes) = 0;
   virtual void download(void* host, const void* device, size_t bytes) = 0;

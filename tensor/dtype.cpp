@@ -35,6 +35,14 @@ const char* name_of(Dtype t) {
   fail("dtype: unknown value ", static_cast<int>(t));
 }
 
+Dtype dtype_from(const std::string& name) {
+  for (const Dtype t : {Dtype::f32, Dtype::f64, Dtype::f16, Dtype::bf16, Dtype::i64, Dtype::i32,
+                        Dtype::i8, Dtype::u8}) {
+    if (name == name_of(t)) return t;
+  }
+  fail("dtype: expected f32, f64, f16, bf16, i64, i32, i8 or u8, got '", name, "'");
+}
+
 float to_float(Bfloat16 x) { return std::bit_cast<float>(uint32_t{x.bits} << 16); }
 
 Bfloat16 to_bfloat16(float x) {

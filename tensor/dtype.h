@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace ink {
 
@@ -20,8 +21,9 @@ float to_float(Bfloat16 x);
 Float16 to_float16(float x);
 Bfloat16 to_bfloat16(float x);
 
-size_t size_of(Dtype t);       // bytes of one element
-const char* name_of(Dtype t);  // "f32", "i64", …
+size_t size_of(Dtype t);                    // bytes of one element
+const char* name_of(Dtype t);               // "f32", "i64", …
+Dtype dtype_from(const std::string& name);  // the way back; raises Error for another name
 inline bool is_float(Dtype t) { return t <= Dtype::bf16; }
 
 template <class T>

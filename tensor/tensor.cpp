@@ -232,6 +232,10 @@ Tensor like(const Tensor& pattern, const Tensor& x) {
   return to(converted(x, pattern.dtype()), pattern.device());
 }
 
+Tensor on_host(const Tensor& x) {
+  return contiguous(to(converted(x, wide(x.dtype())), Device::cpu));
+}
+
 Tensor index_on(Device device, const Tensor& x) {
   if (x.device() == device || device == Device::cpu) return to(x, device);
   Storage* mirror = x.storage()->mirror();

@@ -90,6 +90,9 @@ std::vector<T> to_vector(const Tensor& x);
 Tensor to(const Tensor& x, Device device);
 // The values of x in the element type and on the device of `pattern`. Not recorded.
 Tensor like(const Tensor& pattern, const Tensor& x);
+// In the host's memory, contiguous, 16-bit numbers widened to f32: for reading results. Waits for
+// the device.
+Tensor on_host(const Tensor& x);
 // `to` for an index tensor that ops read (ids, offsets, labels): a host's tensor is sent to the
 // device once, as long as nobody writes to it.
 Tensor index_on(Device device, const Tensor& x);

@@ -14,11 +14,11 @@ struct Relu {
   static constexpr double low = -2, high = 2;
   // A NaN stays one: it fails the comparison.
   template <class T>
-  static T f(T x) {
+  INK_BOTH static T f(T x) {
     return x < 0 ? T(0) : x;
   }
   template <class T>
-  static T df(T y) {
+  INK_BOTH static T df(T y) {
     return y > 0 ? T(1) : T(0);
   }
 };
@@ -28,11 +28,11 @@ struct Gelu {
   static constexpr Reads reads = Reads::input;
   static constexpr double low = -5, high = 5;
   template <class T>
-  static T f(T x) {
+  INK_BOTH static T f(T x) {
     return vmath::gelu(x);
   }
   template <class T>
-  static T df(T x) {
+  INK_BOTH static T df(T x) {
     return vmath::gelu_derivative(x);
   }
 };
@@ -42,11 +42,11 @@ struct GeluTanh {
   static constexpr Reads reads = Reads::input;
   static constexpr double low = -5, high = 5;
   template <class T>
-  static T f(T x) {
+  INK_BOTH static T f(T x) {
     return vmath::gelu_tanh(x);
   }
   template <class T>
-  static T df(T x) {
+  INK_BOTH static T df(T x) {
     return vmath::gelu_tanh_derivative(x);
   }
 };
@@ -56,11 +56,11 @@ struct Tanh {
   static constexpr Reads reads = Reads::output;
   static constexpr double low = -3, high = 3;
   template <class T>
-  static T f(T x) {
+  INK_BOTH static T f(T x) {
     return vmath::tanh(x);
   }
   template <class T>
-  static T df(T y) {
+  INK_BOTH static T df(T y) {
     return 1 - y * y;
   }
 };
@@ -70,11 +70,11 @@ struct Sigmoid {
   static constexpr Reads reads = Reads::output;
   static constexpr double low = -6, high = 6;
   template <class T>
-  static T f(T x) {
+  INK_BOTH static T f(T x) {
     return vmath::sigmoid(x);
   }
   template <class T>
-  static T df(T y) {
+  INK_BOTH static T df(T y) {
     return y * (1 - y);
   }
 };

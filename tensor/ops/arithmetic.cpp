@@ -5,8 +5,67 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/walk.h"
 
+#if INK_CUDA
+#include "cuda/walk.cuh"
+#endif
+
 namespace ink {
 namespace {
+
+// ── the functions ───────────────────────────────────────────────────────────────────────────────
+
+struct Sum {
+  static constexpr const char* name = "add";
+  template <class T>
+  INK_BOTH T operator()(T a, T b) const {
+    return a + b;
+  }
+};
+struct Difference {
+  static constexpr const char* name = "subtract";
+  template <class T>
+  INK_BOTH T operator()(T a, T b) const {
+    return a - b;
+  }
+};
+struct Product {
+  static constexpr const char* name = "multiply";
+  template <class T>
+  INK_BOTH T operator()(T a, T b) const {
+    return a * b;
+  }
+};
+struct Quotient {
+  static constexpr const char* name = "divide";
+  template <class T>
+  INK_BOTH T operator()(T a, T b) const {
+    return a / b;
+  }
+};
+struct Negative {
+  static constexpr const char* name = "negate";
+  template <class T>
+  INK_BOTH T operator()(T v) const {
+    return -v;
+  }
+};
+struct NegativeProduct {
+  static constexpr const char* name = "multiply";
+  template <class T>
+  INK_BOTH T operator()(T a, T b) const {
+    return -a * b;
+  }
+};
+struct Plus {
+  static constexpr const char* name = "shift";
+  double term;
+  template <class T>
+  INK_BOTH T operator()(T v) const {
+    return v + static_cast<T>(term);
+  }
+};
+
+// ── combining two tensors ───────────────────────────────────────────────────────────────────────
 
 // A run of y = f(a, b). Steps of 0 and 1 are the cases worth a loop of their own: equal shapes, a
 // row added to every row, a scalar or a column.
@@ -36,6 +95,16 @@ void combine(Cpu, const F& f, const Walk<3>& walk, int64_t n, T* y, const T* a, 
   });
 }
 
+#if INK_CUDA
+template <class F, class T>
+void combine(Cuda device, const F& f, const Walk<3>& walk, int64_t n, T* y, const T* a,
+             const T* b) {
+  const bool in_a_row = walk.rank() == 1 && walk.steps()[1] == 1 && walk.steps()[2] == 1;
+  if (in_a_row) return map(device, f, n, y, a, b);
+  cuda::walk_elements(cuda::InF32<F, T>{f}, walk, y, a, b);
+}
+#endif
+
 // x, packed when its rows do not lie in runs: reading down columns is slow.
 Tensor in_runs(const Tensor& x) {
   return x.rank() == 0 || x.strides()[-1] <= 1 ? x : contiguous(x);
@@ -48,7 +117,9 @@ Tensor combined(const char* name, const F& f, const Tensor& left, const Tensor& 
   const Tensor a = in_runs(left), b = in_runs(right);
   check(a.dtype() == b.dtype(), "", name, ": expected operands of one type, got ",
         name_of(a.dtype()), " and ", name_of(b.dtype()));
-  Tensor y(broadcast(name, a.shape(), b.shape()), a.dtype());
+  check(a.device() == b.device(), "", name, ": expected operands on one device, got ",
+        name_of(a.device()), " and ", name_of(b.device()));
+  Tensor y(broadcast(name, a.shape(), b.shape()), a.dtype(), a.device());
   const Walk<3> walk(y.shape(), {y.strides(), stretched(a, y.shape()), stretched(b, y.shape())});
   on(name, a, [&](auto device, auto t) {
     using T = decltype(t);
@@ -56,12 +127,6 @@ Tensor combined(const char* name, const F& f, const Tensor& left, const Tensor& 
   });
   return y;
 }
-
-constexpr auto kSum = [](auto a, auto b) { return a + b; };
-constexpr auto kDifference = [](auto a, auto b) { return a - b; };
-constexpr auto kProduct = [](auto a, auto b) { return a * b; };
-constexpr auto kQuotient = [](auto a, auto b) { return a / b; };
-constexpr auto kNegative = [](auto v) { return -v; };
 
 using Rows = std::vector<size_t>;
 
@@ -104,7 +169,7 @@ struct Add {
   };
   static Tensor forward(Saved* saved, const Tensor& a, const Tensor& b) {
     if (saved) *saved = {a.shape(), b.shape()};
-    return combined(name, kSum, a, b);
+    return combined(name, Sum{}, a, b);
   }
   static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
     Tensor da, db;
@@ -122,12 +187,12 @@ struct Subtract {
   };
   static Tensor forward(Saved* saved, const Tensor& a, const Tensor& b) {
     if (saved) *saved = {a.shape(), b.shape()};
-    return combined(name, kDifference, a, b);
+    return combined(name, Difference{}, a, b);
   }
   static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
     Tensor da, db;
     if (wanted[0]) da = reduce_to(name, dy, s.a);
-    if (wanted[1]) db = map(name, kNegative, reduce_to(name, dy, s.b));
+    if (wanted[1]) db = map(name, Negative{}, reduce_to(name, dy, s.b));
     return {da, db};
   }
   static std::vector<Sample> samples() { return binary_samples(&subtract, 2, 1); }
@@ -140,12 +205,12 @@ struct Multiply {
   };
   static Tensor forward(Saved* saved, const Tensor& a, const Tensor& b) {
     if (saved) *saved = {a, b};
-    return combined(name, kProduct, a, b);
+    return combined(name, Product{}, a, b);
   }
   static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
     Tensor da, db;
-    if (wanted[0]) da = reduce_to(name, combined(name, kProduct, dy, s.b), s.a.shape());
-    if (wanted[1]) db = reduce_to(name, combined(name, kProduct, dy, s.a), s.b.shape());
+    if (wanted[0]) da = reduce_to(name, combined(name, Product{}, dy, s.b), s.a.shape());
+    if (wanted[1]) db = reduce_to(name, combined(name, Product{}, dy, s.a), s.b.shape());
     return {da, db};
   }
   static std::vector<Sample> samples() { return binary_samples(&multiply, 5, 3); }
@@ -158,16 +223,15 @@ struct Divide {
     Tensor b, y;
   };
   static Tensor forward(Saved* saved, const Tensor& a, const Tensor& b) {
-    Tensor y = combined(name, kQuotient, a, b);
+    Tensor y = combined(name, Quotient{}, a, b);
     if (saved) *saved = {a.shape(), b, y};
     return y;
   }
   static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
-    const auto times = [](auto g, auto y) { return -g * y; };
-    const Tensor quotient = combined(name, kQuotient, dy, s.b);
+    const Tensor quotient = combined(name, Quotient{}, dy, s.b);
     Tensor da, db;
     if (wanted[0]) da = reduce_to(name, quotient, s.a);
-    if (wanted[1]) db = reduce_to(name, map(name, times, quotient, s.y), s.b.shape());
+    if (wanted[1]) db = reduce_to(name, map(name, NegativeProduct{}, quotient, s.y), s.b.shape());
     return {da, db};
   }
   static std::vector<Sample> samples() { return binary_samples(&divide, 5, 3); }
@@ -195,8 +259,7 @@ struct Scale {
   };
   static Tensor forward(Saved* saved, const Tensor& x, double factor) {
     if (saved) saved->factor = factor;
-    return map(
-        name, [factor](auto v) { return v * static_cast<decltype(v)>(factor); }, x);
+    return map(name, Times{factor}, x);
   }
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
     return {forward(nullptr, dy, s.factor)};
@@ -207,10 +270,7 @@ struct Scale {
 struct Shift {
   static constexpr const char* name = "shift";
   struct Saved {};
-  static Tensor forward(Saved*, const Tensor& x, double term) {
-    return map(
-        name, [term](auto v) { return v + static_cast<decltype(v)>(term); }, x);
-  }
+  static Tensor forward(Saved*, const Tensor& x, double term) { return map(name, Plus{term}, x); }
   static Grads backward(const Saved&, const Tensor& dy, Wanted) { return {dy}; }
   static std::vector<Sample> samples() { return unary_samples(&shift, 0); }
 };

@@ -10,7 +10,7 @@
 #include "tensor/op.h"
 #include "tensor/ops.h"
 #include "tensor/ops/map.h"
-#include "tensor/sums.h"
+#include "tensor/ops/mean.h"
 #include "tensor/vector_math.h"
 
 namespace ink {
@@ -18,19 +18,51 @@ namespace {
 
 // log(1 + e^−|x|). The quotient repairs what 1 + e has rounded off (Kahan).
 template <class T>
-T log_one_plus_exp(T x) {
+INK_BOTH T log_one_plus_exp(T x) {
   const T e = vmath::exp(x < 0 ? x : -x), u = 1 + e;
   return u == 1 ? e : vmath::log(u) * (e / (u - 1));
 }
 
-// Raises Error naming the first target outside [0, 1], if there is one.
+struct LogisticLoss {
+  template <class T>
+  INK_BOTH T operator()(T x, T target) const {
+    const T loss = (x > 0 ? x : T{0}) - x * target + log_one_plus_exp(x);
+    const bool valid = target >= 0 && target <= 1;
+    return valid ? loss : std::numeric_limits<T>::quiet_NaN();
+  }
+};
+
+// factor·(σ(x) − t)
+template <class Factor>
+struct LogisticGradient {
+  static constexpr const char* name = "binary_cross_entropy_backward";
+  Factor factor;
+  template <class T>
+  INK_BOTH T operator()(T x, T target) const {
+    return factor.template as<T>() * (vmath::sigmoid(x) - target);
+  }
+};
+
+struct OneMinus {
+  template <class T>
+  INK_BOTH T operator()(T x) const {
+    return 1 - x;
+  }
+};
+
+// If the loss is NaN, raises Error naming the first target outside [0, 1], if there is one.
 template <class T>
-void check_targets(const T* target, int64_t n) {
+void check_targets(Cpu, const Tensor& loss, const T* target, int64_t n) {
+  if (!std::isnan(loss.item())) return;
   for (int64_t i = 0; i < n; ++i) {
     check(target[i] >= 0 && target[i] <= 1, "binary_cross_entropy: target ", target[i], " at ", i,
           " should lie in [0, 1]");
   }
 }
+
+// Nothing waits for the device: there the loss is NaN, no Error.
+template <class T>
+void check_targets(Cuda, const Tensor&, const T*, int64_t) {}
 
 struct BinaryCrossEntropy {
   static constexpr const char* name = "binary_cross_entropy";
@@ -42,36 +74,30 @@ struct BinaryCrossEntropy {
     check(static_cast<bool>(x_), "binary_cross_entropy: the logits are an undefined tensor");
     expect(name, "targets", targets_, x_.dtype(), x_.shape());
     const Tensor x = contiguous(x_), targets = contiguous(targets_);
-    const int64_t n = x.size();
-    double sum = 0;
-    on(name, x, [&](auto, auto t) {
+    Tensor loss;
+    on(name, x, [&](auto device, auto t) {
       using T = decltype(t);
-      const T *in = x.data<T>(), *target = targets.data<T>();
-      sum = sum_in_f64(n, [=](int64_t i) {
-        const T loss = (in[i] > 0 ? in[i] : T{0}) - in[i] * target[i] + log_one_plus_exp(in[i]);
-        const bool valid = target[i] >= 0 && target[i] <= 1;
-        return valid ? loss : std::numeric_limits<T>::quiet_NaN();
-      });
-      if (std::isnan(sum)) check_targets(target, n);
+      loss = mean_of(device, LogisticLoss{}, x.size(), x.data<T>(), targets.data<T>());
+      check_targets(device, loss, targets.data<T>(), x.size());
     });
     if (saved) *saved = {x, targets};
-    return full({}, n ? sum / static_cast<double>(n) : 0, x.dtype());
+    return loss;
   }
 
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
-    const int64_t n = s.x.size();
-    const double factor = n ? dy.item() / static_cast<double>(n) : 0;
-    const auto derivative = [factor](auto x, auto target) {
-      return static_cast<decltype(x)>(factor) * (vmath::sigmoid(x) - target);
-    };
-    return {map(name, derivative, s.x, s.targets), Tensor()};
+    Tensor dx = empty_like(s.x);
+    on(name, dx, [&](auto device, auto t) {
+      using T = decltype(t);
+      const LogisticGradient gradient{mean_factor(device, dy, 1, s.x.size())};
+      map(device, gradient, s.x.size(), dx.data<T>(), s.x.data<T>(), s.targets.data<T>());
+    });
+    return {dx, Tensor()};
   }
 
   // −t·log σ(x) − (1 − t)·log σ(−x): right, but infinite where σ rounds to 0.
   static Tensor reference(const Tensor& x, const Tensor& targets) {
     const auto n = static_cast<double>(std::max<int64_t>(x.size(), 1));
-    const Tensor rest = map(
-        name, [](auto t) { return 1 - t; }, targets);
+    const Tensor rest = map(name, OneMinus{}, targets);
     Tensor constant = targets;
     constant.grad_id = {};
     const Tensor yes = multiply(constant, log(sigmoid(x))),

@@ -1,17 +1,26 @@
 // L = mean over rows of 1 − c, c = x·y/(|x||y|);   dx = −(y/(|x||y|) − c·x/|x|²)/rows, dy alike
 //
 // A vector of length 0 has no direction: its row gets c = 0 and no gradient. The loss of no rows
-// is 0. Rows are worked through in f64, where the square of no f32 overflows or vanishes.
+// is 0. The CPU works through rows in f64, where the square of no f32 overflows or vanishes.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "tensor/expect.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
+#include "tensor/ops/mean.h"
 #include "tensor/sums.h"
+
+#if INK_CUDA
+#include "cuda/row_packs.cuh"
+#include "cuda/mean.h"
+#endif
 
 namespace ink {
 namespace {
+
+// ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
 
 struct Lengths {
   double dot, x2, y2;  // x·y, |x|², |y|²
@@ -32,11 +41,23 @@ Lengths lengths(const T* x, const T* y, int64_t C) {
 }
 
 template <class T>
-void cosine_forward(Cpu, const T* x, const T* y, T* loss, int64_t N, int64_t C) {
+void rows_forward(const T* x, const T* y, T* loss, int64_t N, int64_t C) {
   for (int64_t n = 0; n < N; ++n, x += C, y += C) {
     const Lengths l = lengths(x, y, C);
     loss[n] = static_cast<T>(l.zero() ? 1 : 1 - l.dot * l.inverse());
   }
+}
+
+template <class T>
+Tensor cosine_forward(Cpu, const T* x, const T* y, int64_t N, int64_t C) {
+  Tensor losses({N}, dtype_of<T>);
+  T* loss = losses.data<T>();
+  parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
+    const int64_t at = begin * C;
+    simd::run([&] { rows_forward(x + at, y + at, loss + begin, end - begin, C); });
+  });
+  const double sum = sum_in_f64(N, [=](int64_t n) { return loss[n]; });
+  return full({}, N ? sum / static_cast<double>(N) : 0, dtype_of<T>);
 }
 
 // One row of the gradient of 1 − c by x, times factor.
@@ -49,8 +70,7 @@ void direction_gradient(const T* x, const T* y, double cross, double along, T* d
 
 // dx or dy may be null.
 template <class T>
-void cosine_backward(Cpu, const T* x, const T* y, double factor, T* dx, T* dy, int64_t N,
-                     int64_t C) {
+void rows_backward(const T* x, const T* y, double factor, T* dx, T* dy, int64_t N, int64_t C) {
   for (int64_t n = 0; n < N; ++n, x += C, y += C) {
     const Lengths l = lengths(x, y, C);
     const double cross = l.zero() ? 0 : -factor * l.inverse();
@@ -60,6 +80,157 @@ void cosine_backward(Cpu, const T* x, const T* y, double factor, T* dx, T* dy, i
     if (dy) direction_gradient(y, x, cross, along_y, dy + n * C, C);
   }
 }
+
+template <class T>
+void cosine_backward(Cpu, const T* x, const T* y, Factor factor, T* dx, T* dy, int64_t N,
+                     int64_t C) {
+  parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
+    const int64_t at = begin * C;
+    simd::run([&] {
+      rows_backward(x + at, y + at, factor.value, dx ? dx + at : nullptr, dy ? dy + at : nullptr,
+                    end - begin, C);
+    });
+  });
+}
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+// In f32, with directions u = x/|x| and v = y/|y|: 1 − c = |u − v|²/2, which keeps its digits where
+// u and v nearly agree, and dx = −(v − u + (1 − c)·u)/|x|. Before lengths are taken, x is scaled by
+// a power of 2, so that no square overflows or vanishes.
+
+// The inverse power of 2 that brings a row whose largest element is `largest` near 1.
+INK_DEVICE float unit_scale(float largest) {
+  const int exponent = static_cast<int>(std::bit_cast<uint32_t>(largest) >> 23);
+  const int inverse = exponent > 253 ? 1 : exponent < 1 ? 253 : 254 - exponent;
+  return std::bit_cast<float>(static_cast<uint32_t>(inverse) << 23);
+}
+
+// x → u = x·scale·inverse, where inverse is 1/|x·scale|; 0 for a row of zeros.
+struct Direction {
+  float scale, inverse;
+  INK_DEVICE float operator()(float x) const { return x * scale * inverse; }
+};
+
+template <class T, class Team>
+INK_DEVICE Direction direction(Team team, const T* x, int64_t C, bool packed, float* part) {
+  constexpr int P = cuda::kPack<T>;
+  float largest = 0, squares = 0;
+  cuda::each_pack<T>(team, C, [&](int64_t first) {
+    float v[P];
+    cuda::load_floats(v, x, first, C, packed, 0.0f);
+#pragma unroll
+    for (int j = 0; j < P; ++j) largest = cuda::Larger{}(largest, fabsf(v[j]));
+  });
+  const float scale = unit_scale(team.largest(largest, part));
+  cuda::each_pack<T>(team, C, [&](int64_t first) {
+    float v[P];
+    cuda::load_floats(v, x, first, C, packed, 0.0f);
+#pragma unroll
+    for (int j = 0; j < P; ++j) squares += (v[j] * scale) * (v[j] * scale);
+  });
+  squares = team.sum(squares, part);
+  return {scale, squares == 0 ? 0.0f : 1 / sqrtf(squares)};
+}
+
+// f(u, v, first column) for the directions of each pack of x and y.
+template <class T, class Team, class F>
+INK_DEVICE void each_direction(Team team, const T* x, const T* y, Direction of_x, Direction of_y,
+                               int64_t C, bool packed, const F& f) {
+  constexpr int P = cuda::kPack<T>;
+  cuda::each_pack<T>(team, C, [&](int64_t first) {
+    float u[P], v[P];
+    cuda::load_floats(u, x, first, C, packed, 0.0f);
+    cuda::load_floats(v, y, first, C, packed, 0.0f);
+#pragma unroll
+    for (int j = 0; j < P; ++j) u[j] = of_x(u[j]), v[j] = of_y(v[j]);
+    f(u, v, first);
+  });
+}
+
+// 1 − c = |u − v|²/2
+template <class T, class Team>
+INK_DEVICE float distance(Team team, const T* x, const T* y, Direction of_x, Direction of_y,
+                          int64_t C, bool packed, float* part) {
+  constexpr int P = cuda::kPack<T>;
+  float sum = 0;
+  each_direction(team, x, y, of_x, of_y, C, packed,
+                 [&](const float(&u)[P], const float(&v)[P], int64_t) {
+#pragma unroll
+                   for (int j = 0; j < P; ++j) sum += (u[j] - v[j]) * (u[j] - v[j]);
+                 });
+  return 0.5f * team.sum(sum, part);
+}
+
+template <class T, class Team>
+__global__ void cosine_kernel(Team team, const T* x, const T* y, float* loss, int64_t N, int64_t C,
+                              bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  const int64_t n = team.first_row();
+  if (n >= N) return;  // a whole team, and one without company at barriers
+  x += n * C, y += n * C;
+  const Direction of_x = direction(team, x, C, packed, part);
+  const Direction of_y = direction(team, y, C, packed, part);
+  const float l = distance(team, x, y, of_x, of_y, C, packed, part);
+  if (team.rank() == 0) loss[n] = of_x.inverse == 0 || of_y.inverse == 0 ? 1.0f : l;
+}
+
+template <class T>
+Tensor cosine_forward(Cuda, const T* x, const T* y, int64_t N, int64_t C) {
+  Tensor losses({N}, Dtype::f32, Device::cuda);
+  cuda::with_long_row_team<T>(C, [&](auto team, int threads) {
+    cuda::launch("cosine_loss_forward", cosine_kernel<T, decltype(team)>,
+                 {cuda::blocks_for_rows(team, N), threads}, team, x, y, losses.data<float>(), N, C,
+                 cuda::packs<T>(C, x) && cuda::packs<T>(C, y));
+  });
+  return cuda::scaled_sum(losses, N ? 1 / static_cast<double>(N) : 0);
+}
+
+// One row of the gradient by x: by·(v − u + (1 − c)·u), by = −factor/|x|
+template <class T, class Team>
+INK_DEVICE void turn(Team team, const T* x, const T* y, Direction of_x, Direction of_y,
+                     float distance, float factor, T* dx, int64_t C, bool packed) {
+  constexpr int P = cuda::kPack<T>;
+  const bool zero = of_x.inverse == 0 || of_y.inverse == 0;
+  const float by = zero ? 0.0f : -factor * of_x.inverse;
+  each_direction(team, x, y, of_x, of_y, C, packed,
+                 [&](const float(&u)[P], const float(&v)[P], int64_t first) {
+                   float g[P];
+#pragma unroll
+                   for (int j = 0; j < P; ++j)
+                     g[j] = by * (v[j] - u[j] + distance * u[j]) * of_x.scale;
+                   cuda::store_floats(dx, g, first, C, packed);
+                 });
+}
+
+template <class T, class Team>
+__global__ void cosine_backward_kernel(Team team, const T* x, const T* y, DeviceFactor factor,
+                                       T* dx, T* dy, int64_t N, int64_t C, bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  const int64_t n = team.first_row();
+  if (n >= N) return;
+  x += n * C, y += n * C;
+  const Direction of_x = direction(team, x, C, packed, part);
+  const Direction of_y = direction(team, y, C, packed, part);
+  const float l = distance(team, x, y, of_x, of_y, C, packed, part), by = factor.as<float>();
+  if (dx) turn(team, x, y, of_x, of_y, l, by, dx + n * C, C, packed);
+  if (dy) turn(team, y, x, of_y, of_x, l, by, dy + n * C, C, packed);
+}
+
+template <class T>
+void cosine_backward(Cuda, const T* x, const T* y, DeviceFactor factor, T* dx, T* dy, int64_t N,
+                     int64_t C) {
+  const bool packed = cuda::packs<T>(C, x) && cuda::packs<T>(C, y) && cuda::packs<T>(C, dx) &&
+                      cuda::packs<T>(C, dy);
+  cuda::with_long_row_team<T>(C, [&](auto team, int threads) {
+    cuda::launch("cosine_loss_backward", cosine_backward_kernel<T, decltype(team)>,
+                 {cuda::blocks_for_rows(team, N), threads}, team, x, y, factor, dx, dy, N, C,
+                 packed);
+  });
+}
+#endif
+
+// ── the op ──────────────────────────────────────────────────────────────────────────────────────
 
 struct CosineLoss {
   static constexpr const char* name = "cosine_loss";
@@ -71,39 +242,24 @@ struct CosineLoss {
     const int64_t N = rows_of(name, x_), C = x_.dim(-1);
     expect(name, "y", y_, x_.dtype(), x_.shape());
     const Tensor x = contiguous(x_), y = contiguous(y_);
-    Tensor losses({N}, x.dtype());
-    double sum = 0;
+    Tensor loss;
     on(name, x, [&](auto device, auto t) {
       using T = decltype(t);
-      const T *a = x.data<T>(), *b = y.data<T>();
-      T* loss = losses.data<T>();
-      parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
-        const int64_t at = begin * C;
-        simd::run([&] { cosine_forward(device, a + at, b + at, loss + begin, end - begin, C); });
-      });
-      sum = sum_in_f64(N, [=](int64_t n) { return loss[n]; });
+      loss = cosine_forward(device, x.data<T>(), y.data<T>(), N, C);
     });
     if (saved) *saved = {x, y};
-    return full({}, N ? sum / static_cast<double>(N) : 0, x.dtype());
+    return loss;
   }
 
   static Grads backward(const Saved& s, const Tensor& dloss, Wanted wanted) {
     const int64_t N = rows_of(name, s.x), C = s.x.dim(-1);
-    const double factor = N ? dloss.item() / static_cast<double>(N) : 0;
     Tensor dx, dy;
     if (wanted[0]) dx = empty_like(s.x);
     if (wanted[1]) dy = empty_like(s.y);
     on(name, s.x, [&](auto device, auto t) {
       using T = decltype(t);
-      const T *x = s.x.data<T>(), *y = s.y.data<T>();
-      T *out_x = dx ? dx.data<T>() : nullptr, *out_y = dy ? dy.data<T>() : nullptr;
-      parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
-        const int64_t at = begin * C;
-        simd::run([&] {
-          cosine_backward(device, x + at, y + at, factor, out_x ? out_x + at : nullptr,
-                          out_y ? out_y + at : nullptr, end - begin, C);
-        });
-      });
+      cosine_backward(device, s.x.data<T>(), s.y.data<T>(), mean_factor(device, dloss, 1, N),
+                      dx ? dx.data<T>() : nullptr, dy ? dy.data<T>() : nullptr, N, C);
     });
     return {dx, dy};
   }

@@ -5,6 +5,11 @@
 #include "tensor/op.h"
 #include "tensor/ops.h"
 
+#if INK_CUDA
+#include "cuda/log_sum_exp.cuh"
+#include "cuda/mean.h"
+#endif
+
 namespace ink {
 
 int64_t count_labels(const char* op, const Tensor& labels, int64_t N, int64_t V) {
@@ -21,23 +26,30 @@ int64_t count_labels(const char* op, const Tensor& labels, int64_t N, int64_t V)
   return count;
 }
 
-Tensor mean_loss(const char* op, const Tensor& losses, int64_t count) {
+// ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
+
+Labels labels_on(Cpu, const char* op, const Tensor& labels, int64_t N, int64_t V) {
+  const Tensor ids = index_on(Device::cpu, labels);
+  const int64_t count = count_labels(op, ids, N, V);
+  return {.ids = contiguous(ids), .count = count, .weight = {}};
+}
+
+namespace {
+
+// Σ losses / count; 0 when count is.
+Tensor mean_over(const Tensor& losses, int64_t count) {
   double sum = 0;
-  on(op, losses, [&](auto, auto t) {
+  on_cpu("mean_loss", losses, [&](auto, auto t) {
     const auto* loss = losses.data<decltype(t)>();
     for (int64_t n = 0; n < losses.size(); ++n) sum += static_cast<double>(loss[n]);
   });
   return full({}, count ? sum / static_cast<double>(count) : 0, losses.dtype());
 }
 
-namespace {
-
-// ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
-
 // N rows of V. peak and total may be null. A row that does not count gets loss 0.
 template <class T>
-void cross_entropy_forward(Cpu, const T* x, const int32_t* label, T* loss, T* peak, T* total,
-                           int64_t N, int64_t V) {
+void rows_forward(const T* x, const int32_t* label, T* loss, T* peak, T* total, int64_t N,
+                  int64_t V) {
   for (int64_t n = 0; n < N; ++n, x += V) {
     loss[n] = 0;
     if (label[n] == kIgnore) continue;
@@ -48,8 +60,19 @@ void cross_entropy_forward(Cpu, const T* x, const int32_t* label, T* loss, T* pe
 }
 
 template <class T>
-void cross_entropy_backward(Cpu, const T* x, const int32_t* label, const T* peak, const T* total,
-                            T factor, T* dx, int64_t N, int64_t V) {
+void cross_entropy_forward(Cpu, const T* x, const int32_t* label, T* loss, T* peak, T* total,
+                           int64_t N, int64_t V) {
+  parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
+    simd::run([&] {
+      rows_forward(x + begin * V, label + begin, loss + begin, peak ? peak + begin : nullptr,
+                   total ? total + begin : nullptr, end - begin, V);
+    });
+  });
+}
+
+template <class T>
+void rows_backward(const T* x, const int32_t* label, const T* peak, const T* total, T factor, T* dx,
+                   int64_t N, int64_t V) {
   for (int64_t n = 0; n < N; ++n, x += V, dx += V) {
     if (label[n] == kIgnore) {
       std::fill_n(dx, V, T{0});
@@ -59,37 +82,126 @@ void cross_entropy_backward(Cpu, const T* x, const int32_t* label, const T* peak
   }
 }
 
+template <class T>
+void cross_entropy_backward(Cpu, const T* x, const Labels& labels, const T* peak, const T* total,
+                            const Tensor& dy, T* dx, int64_t N, int64_t V) {
+  const int32_t* label = labels.ids.data<int32_t>();
+  const T factor = static_cast<T>(labels.count ? dy.item() / static_cast<double>(labels.count) : 0);
+  parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
+    simd::run([&] {
+      rows_backward(x + begin * V, label + begin, peak + begin, total + begin, factor,
+                    dx + begin * V, end - begin, V);
+    });
+  });
+}
+
+}  // namespace
+
+Tensor mean_loss(Cpu, const Tensor& losses, const Labels& labels) {
+  return mean_over(losses, labels.count);
+}
+Tensor mean_loss(Cpu, const Tensor& losses) { return mean_over(losses, losses.size()); }
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+
+Labels labels_on(Cuda, const char* op, const Tensor& labels, int64_t N, int64_t V) {
+  if (labels.device() == Device::cpu) count_labels(op, labels, N, V);
+  expect(op, "labels", labels, Dtype::i32, Shape{N});
+  const Tensor ids = contiguous(index_on(Device::cuda, labels));
+  return {.ids = ids, .weight = cuda::inverse_count(ids, kIgnore)};
+}
+
+Tensor mean_loss(Cuda, const Tensor& losses, const Labels& labels) {
+  return cuda::scaled_sum(losses, 1, labels.weight.data<float>());
+}
+Tensor mean_loss(Cuda, const Tensor& losses) {
+  return cuda::scaled_sum(losses, losses.size() ? 1 / static_cast<double>(losses.size()) : 0);
+}
+
+namespace {
+
+// A label outside the row makes its loss and, by way of total, its gradient NaN.
+template <class T, class Team>
+__global__ void cross_entropy_kernel(Team team, const T* x, const int32_t* label, float* loss,
+                                     float* peak, float* total, int64_t N, int64_t V, bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  const int64_t n = team.first_row();
+  if (n >= N) return;  // a whole team, and one without company at barriers
+  if (label[n] == kIgnore) {
+    if (team.rank() == 0) loss[n] = 0;
+    return;
+  }
+  const cuda::ExpSum s = cuda::exp_sum(team, x + n * V, V, packed, part);
+  if (team.rank() != 0) return;
+  const float chosen = cuda::at_label(x + n * V, label[n], V);
+  loss[n] = cuda::label_loss(s, chosen);
+  if (peak) peak[n] = s.peak, total[n] = chosen == chosen ? s.total : chosen;
+}
+
+template <class T>
+void cross_entropy_forward(Cuda, const T* x, const int32_t* label, float* loss, float* peak,
+                           float* total, int64_t N, int64_t V) {
+  cuda::with_long_row_team<T>(V, [&](auto team, int threads) {
+    cuda::launch("cross_entropy_forward", cross_entropy_kernel<T, decltype(team)>,
+                 {cuda::blocks_for_rows(team, N), threads}, team, x, label, loss, peak, total, N, V,
+                 cuda::packs<T>(V, x));
+  });
+}
+
+template <class T, class Team>
+__global__ void cross_entropy_backward_kernel(Team team, const T* x, const int32_t* label,
+                                              const float* peak, const float* total,
+                                              const float* dy, const float* weight, T* dx,
+                                              int64_t N, int64_t V, bool packed) {
+  const int64_t n = team.first_row();
+  if (n >= N) return;
+  if (label[n] == kIgnore) return cuda::clear_row(team, dx + n * V, V, packed);
+  cuda::label_gradient(team, x + n * V, {peak[n], total[n]}, label[n], *dy * *weight, dx + n * V, V,
+                       packed);
+}
+
+template <class T>
+void cross_entropy_backward(Cuda, const T* x, const Labels& labels, const float* peak,
+                            const float* total, const Tensor& dy, T* dx, int64_t N, int64_t V) {
+  cuda::with_long_row_team<T>(V, [&](auto team, int threads) {
+    cuda::launch("cross_entropy_backward", cross_entropy_backward_kernel<T, decltype(team)>,
+                 {cuda::blocks_for_rows(team, N), threads}, team, x, labels.ids.data<int32_t>(),
+                 peak, total, dy.data<float>(), labels.weight.data<float>(), dx, N, V,
+                 cuda::packs<T>(V, x) && cuda::packs<T>(V, dx));
+  });
+}
+
+}  // namespace
+#endif
+
+namespace {
+
 // ── the op ──────────────────────────────────────────────────────────────────────────────────────
 
 struct CrossEntropy {
   static constexpr const char* name = "cross_entropy";
   struct Saved {
-    Tensor logits, labels, peak, total;
-    int64_t count;
+    Tensor logits, peak, total;
+    Labels labels;
   };
 
   static Tensor forward(Saved* saved, const Tensor& logits_, const Tensor& labels_) {
     expect_rank(name, "logits", logits_, 2);
-    const int64_t N = logits_.dim(0), V = logits_.dim(1), count = count_labels(name, labels_, N, V);
-    const Tensor logits = contiguous(logits_), labels = contiguous(labels_);
-    Tensor losses({N}, logits.dtype()), peak, total;
+    const int64_t N = logits_.dim(0), V = logits_.dim(1);
+    const Tensor logits = contiguous(logits_);
+    Tensor losses({N}, wide(logits.dtype()), logits.device()), peak, total, loss;
     if (saved) peak = empty_like(losses), total = empty_like(losses);
     on(name, logits, [&](auto device, auto t) {
       using T = decltype(t);
-      const T* x = logits.data<T>();
-      const int32_t* label = labels.data<int32_t>();
-      T *loss = losses.data<T>(), *peaks = saved ? peak.data<T>() : nullptr;
-      T* totals = saved ? total.data<T>() : nullptr;
-      parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
-        simd::run([&] {
-          cross_entropy_forward(device, x + begin * V, label + begin, loss + begin,
-                                peaks ? peaks + begin : nullptr, totals ? totals + begin : nullptr,
-                                end - begin, V);
-        });
-      });
+      const Labels labels = labels_on(device, name, labels_, N, V);
+      cross_entropy_forward(device, logits.data<T>(), labels.ids.template data<int32_t>(),
+                            losses.data<Wide<T>>(), saved ? peak.data<Wide<T>>() : nullptr,
+                            saved ? total.data<Wide<T>>() : nullptr, N, V);
+      loss = mean_loss(device, losses, labels);
+      if (saved) *saved = {logits, peak, total, labels};
     });
-    if (saved) *saved = {logits, labels, peak, total, count};
-    return mean_loss(name, losses, count);
+    return loss;
   }
 
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
@@ -97,16 +209,8 @@ struct CrossEntropy {
     Tensor dx = empty_like(s.logits);
     on(name, dx, [&](auto device, auto t) {
       using T = decltype(t);
-      const T *x = s.logits.data<T>(), *peak = s.peak.data<T>(), *total = s.total.data<T>();
-      const int32_t* label = s.labels.data<int32_t>();
-      T* out = dx.data<T>();
-      const T factor = static_cast<T>(s.count ? dy.item() / static_cast<double>(s.count) : 0);
-      parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
-        simd::run([&] {
-          cross_entropy_backward(device, x + begin * V, label + begin, peak + begin, total + begin,
-                                 factor, out + begin * V, end - begin, V);
-        });
-      });
+      cross_entropy_backward(device, s.logits.data<T>(), s.labels, s.peak.data<Wide<T>>(),
+                             s.total.data<Wide<T>>(), dy, dx.data<T>(), N, V);
     });
     return {dx, Tensor()};
   }

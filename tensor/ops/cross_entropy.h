@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "tensor/op.h"
 #include "tensor/sums.h"
 #include "tensor/tensor.h"
 #include "tensor/vector_math.h"
@@ -35,11 +36,27 @@ void label_gradient(const T* x, LogSumExp<T> s, int64_t label, T factor, T* dx, 
   dx[label] -= factor;
 }
 
-// How many of the labels i32 (N) count; the others are kIgnore.
+// How many of the labels i32 (N), on the host, count; the others are kIgnore.
 // Raises Error naming the first that is not in [0, V).
 int64_t count_labels(const char* op, const Tensor& labels, int64_t N, int64_t V);
 
-// The mean of N row losses over `count` rows as a scalar of their type; 0 when none counts.
-Tensor mean_loss(const char* op, const Tensor& losses, int64_t count);
+// The labels of a loss's rows as its kernels read them.
+struct Labels {
+  Tensor ids;         // i32 (N), contiguous, on the device of the logits
+  int64_t count = 0;  // on the CPU: how many count
+  Tensor weight;      // on the CUDA device: 1/count as an f32 scalar, 0 when none counts
+};
+
+// Labels of the host are checked as in count_labels. Those that already lie on the CUDA device are
+// not, so that nothing waits for it: the loss becomes NaN when one is outside [0, V).
+Labels labels_on(Cpu, const char* op, const Tensor& labels, int64_t N, int64_t V);
+Labels labels_on(Cuda, const char* op, const Tensor& labels, int64_t N, int64_t V);
+
+// The mean of the row losses (N) that count as a scalar of their type; 0 when none counts.
+Tensor mean_loss(Cpu, const Tensor& losses, const Labels& labels);
+Tensor mean_loss(Cuda, const Tensor& losses, const Labels& labels);
+// The same over all N rows.
+Tensor mean_loss(Cpu, const Tensor& losses);
+Tensor mean_loss(Cuda, const Tensor& losses);
 
 }  // namespace ink

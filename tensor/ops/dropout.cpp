@@ -12,6 +12,10 @@
 #include "tensor/random_words.h"
 #include "tensor/simd.h"
 
+#if INK_CUDA
+#include "cuda/map.cuh"
+#endif
+
 namespace ink {
 namespace {
 
@@ -19,8 +23,8 @@ namespace {
 
 // Elements [begin, end) of y = x·m·factor; begin is a multiple of kRandomWords. A dropped NaN is 0.
 template <class T>
-void dropout_kernel(Cpu, PhiloxKey key, uint32_t threshold, T factor, const T* x, T* y,
-                    int64_t begin, int64_t end) {
+void mask_range(PhiloxKey key, uint32_t threshold, T factor, const T* x, T* y, int64_t begin,
+                int64_t end) {
   uint32_t words[kRandomWords];
   for (int64_t first = begin; first < end; first += kRandomWords) {
     random_words(key, static_cast<uint64_t>(first / 4), words);
@@ -30,6 +34,58 @@ void dropout_kernel(Cpu, PhiloxKey key, uint32_t threshold, T factor, const T* x
       y[first + i] = words[i] >= threshold ? x[first + i] * factor : T{0};
   }
 }
+
+template <class T>
+void mask(Cpu, PhiloxKey key, uint32_t threshold, double factor, const T* x, T* y, int64_t n) {
+  parallel_for(n, 64 * kRandomWords, [&](int64_t begin, int64_t end) {
+    simd::run([&] { mask_range(key, threshold, static_cast<T>(factor), x, y, begin, end); });
+  });
+}
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+
+// The words of elements [4·block, 4·block + 4) are one block of the cipher.
+template <class T>
+__global__ void dropout_kernel(PhiloxKey key, uint32_t threshold, float factor, const T* x, T* y,
+                               int64_t n, bool packed) {
+  constexpr int P = cuda::kPack<T>;
+  const int64_t first = cuda::global_thread() * P;
+  if (first >= n) return;
+  const bool whole = packed && first + P <= n;
+  cuda::Pack<T, P> pack;
+  if (whole) {
+    pack = cuda::load_pack<T, P>(x + first);
+  } else {
+#pragma unroll
+    for (int j = 0; j < P; ++j) pack.at[j] = first + j < n ? x[first + j] : T{};
+  }
+#pragma unroll
+  for (int j = 0; j < P; j += 4) {
+    const auto i = static_cast<uint64_t>(first + j) / 4;
+    const auto words =
+        philox({static_cast<uint32_t>(i), static_cast<uint32_t>(i >> 32), 0, 0}, key);
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      const float kept = cuda::widen(pack.at[j + k]) * factor;
+      pack.at[j + k] = cuda::narrow<T>(words[k] >= threshold ? kept : 0.0f);
+    }
+  }
+  if (whole) return cuda::store_pack(y + first, pack);
+#pragma unroll
+  for (int j = 0; j < P; ++j) {
+    if (first + j < n) y[first + j] = pack.at[j];
+  }
+}
+
+template <class T>
+void mask(Cuda, PhiloxKey key, uint32_t threshold, double factor, const T* x, T* y, int64_t n) {
+  constexpr int P = cuda::kPack<T>, kThreads = 256;
+  const bool packed = cuda::is_aligned<P>(x) && cuda::is_aligned<P>(y);
+  cuda::launch("dropout", dropout_kernel<T>, {(n + P * kThreads - 1) / (P * kThreads), kThreads},
+               key, threshold, factor, x, y, n, packed);
+}
+#endif
 
 // ── the op ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -47,12 +103,7 @@ struct Dropout {
     const auto threshold = static_cast<uint32_t>(p * 0x1p32);
     on(name, x, [&](auto device, auto t) {
       using T = decltype(t);
-      const T factor = static_cast<T>(1 / (1 - p)), *in = x.data<T>();
-      T* out = y.data<T>();
-      parallel_for(x.size(), 64 * kRandomWords, [&](int64_t begin, int64_t end) {
-        simd::run(
-            [&] { dropout_kernel(device, random.key(), threshold, factor, in, out, begin, end); });
-      });
+      mask(device, random.key(), threshold, 1 / (1 - p), x.data<T>(), y.data<T>(), x.size());
     });
     return y;
   }

@@ -14,11 +14,11 @@ struct Exp {
   static constexpr Reads reads = Reads::output;
   static constexpr double low = -3, high = 3;
   template <class T>
-  static T f(T x) {
+  INK_BOTH static T f(T x) {
     return vmath::exp(x);
   }
   template <class T>
-  static T df(T y) {
+  INK_BOTH static T df(T y) {
     return y;
   }
 };
@@ -28,11 +28,11 @@ struct Log {
   static constexpr Reads reads = Reads::input;
   static constexpr double low = 0.2, high = 5;
   template <class T>
-  static T f(T x) {
+  INK_BOTH static T f(T x) {
     return vmath::log(x);
   }
   template <class T>
-  static T df(T x) {
+  INK_BOTH static T df(T x) {
     return 1 / x;
   }
 };
@@ -42,11 +42,11 @@ struct Sqrt {
   static constexpr Reads reads = Reads::output;
   static constexpr double low = 0.2, high = 5;
   template <class T>
-  static T f(T x) {
+  INK_BOTH static T f(T x) {
     return std::sqrt(x);
   }
   template <class T>
-  static T df(T y) {
+  INK_BOTH static T df(T y) {
     return T(0.5) / y;
   }
 };
@@ -56,11 +56,11 @@ struct Square {
   static constexpr Reads reads = Reads::input;
   static constexpr double low = -3, high = 3;
   template <class T>
-  static T f(T x) {
+  INK_BOTH static T f(T x) {
     return x * x;
   }
   template <class T>
-  static T df(T x) {
+  INK_BOTH static T df(T x) {
     return 2 * x;
   }
 };
@@ -70,11 +70,11 @@ struct Absolute {
   static constexpr Reads reads = Reads::input;
   static constexpr double low = -2, high = 2;
   template <class T>
-  static T f(T x) {
+  INK_BOTH static T f(T x) {
     return std::abs(x);
   }
   template <class T>
-  static T df(T x) {
+  INK_BOTH static T df(T x) {
     return static_cast<T>(x > 0) - static_cast<T>(x < 0);
   }
 };

@@ -1,9 +1,20 @@
 // y[n] = x[ids[n]]: rows of a matrix by number, as `embedding` of a table and as `gather_rows`.
 //   dx[v] = Σ dy[n] over the n with ids[n] = v, in order of n
+//
+// The host sorts the ids for backward. Ids that lie on the CUDA device are fetched for that, which
+// waits for it: leave ids on the host where a table is trained.
+#include <cmath>
 #include <limits>
+#include <span>
 
+#include "tensor/op.h"
 #include "tensor/ops.h"
-#include "tensor/ops/map.h"
+#include "tensor/parallel.h"
+#include "tensor/simd.h"
+
+#if INK_CUDA
+#include "cuda/row_packs.cuh"
+#endif
 
 namespace ink {
 namespace {
@@ -12,7 +23,7 @@ namespace {
 
 // x (V, C), ids (N) → y (N, C)
 template <class T>
-void gather(Cpu, const T* x, const int32_t* ids, T* y, int64_t N, int64_t C) {
+void gather(Cpu, const T* x, const int32_t* ids, T* y, int64_t N, int64_t, int64_t C) {
   parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) std::copy_n(x + ids[n] * C, C, y + n * C);
   });
@@ -33,28 +44,6 @@ void sum_rows(const T* dy, const int32_t* n, int64_t count, int64_t C, int64_t c
   for (int64_t c = 0; c < columns; ++c) out[c] = static_cast<T>(total[c]);
 }
 
-// dy (N, C) → dx (V, C). The positions of each row v stand together in `order`, from start[v] on,
-// so every row of dx belongs to one thread. Few rows of a large table are met: each thread clears
-// its part in one stroke, which goes past the cache, and then writes those.
-template <class T>
-void scatter(Cpu, const T* dy, const int32_t* start, const int32_t* order, T* dx, int64_t N,
-             int64_t V, int64_t C) {
-  const int64_t tiles = (C + kTile - 1) / kTile, cost = (N + V) / V * std::min(C, kTile);
-  const auto place = [&](int64_t task) { return task / tiles * C + task % tiles * kTile; };
-  parallel_for(V * tiles, grain_for(cost / 8), [&](int64_t begin, int64_t end) {
-    std::fill(dx + place(begin), dx + place(end), T(0));
-    simd::run([&] {
-      for (int64_t task = begin; task < end; ++task) {
-        const int64_t v = task / tiles, first = task % tiles * kTile;
-        const int64_t count = start[v + 1] - start[v];
-        if (count == 0) continue;
-        sum_rows(dy + first, order + start[v], count, C, std::min(kTile, C - first),
-                 dx + place(task));
-      }
-    });
-  });
-}
-
 // Counting sort: the positions n of ids (N) in order of ids[n], equal ones in order of n.
 // Those of id v begin at start[v].
 void sort_positions(const int32_t* ids, int64_t N, int64_t V, int32_t* start, int32_t* order) {
@@ -65,6 +54,162 @@ void sort_positions(const int32_t* ids, int64_t N, int64_t V, int32_t* start, in
   for (int64_t v = V; v > 0; --v) start[v] = start[v - 1];  // each had moved on to the next
   start[0] = 0;
 }
+
+// dy (N, C) → dx (V, C). The positions of each row v stand together in `order`, from start[v] on,
+// so every row of dx belongs to one thread. Few rows of a large table are met: each thread clears
+// its part in one stroke, which goes past the cache, and then writes those.
+template <class T>
+void scatter(Cpu, const T* dy, const int32_t* start, const int32_t* order, Tensor& dx, int64_t N,
+             int64_t V, int64_t C) {
+  T* out = dx.data<T>();
+  const int64_t tiles = (C + kTile - 1) / kTile, cost = (N + V) / V * std::min(C, kTile);
+  const auto place = [&](int64_t task) { return task / tiles * C + task % tiles * kTile; };
+  parallel_for(V * tiles, grain_for(cost / 8), [&](int64_t begin, int64_t end) {
+    std::fill(out + place(begin), out + place(end), T(0));
+    simd::run([&] {
+      for (int64_t task = begin; task < end; ++task) {
+        const int64_t v = task / tiles, first = task % tiles * kTile;
+        const int64_t count = start[v + 1] - start[v];
+        if (count == 0) continue;
+        sum_rows(dy + first, order + start[v], count, C, std::min(kTile, C - first),
+                 out + place(task));
+      }
+    });
+  });
+}
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+
+// An id outside [0, V), which only ids can be that came from the device, gives a row of NaN.
+template <class T, class Team>
+__global__ void gather_kernel(Team team, const T* x, const int32_t* ids, T* y, int64_t N, int64_t V,
+                              int64_t C, bool packed) {
+  const int64_t n = team.first_row();
+  if (n >= N) return;
+  const int64_t id = ids[n];
+  const bool inside = id >= 0 && id < V;
+  cuda::each_pack<T>(team, C, [&](int64_t first) {
+    float v[cuda::kPack<T>];
+    cuda::load_floats(v, x + (inside ? id : 0) * C, first, inside ? C : 0, inside && packed,
+                      __builtin_nanf(""));
+    cuda::store_floats(y + n * C, v, first, C, packed);
+  });
+}
+
+template <class T>
+void gather(Cuda, const T* x, const int32_t* ids, T* y, int64_t N, int64_t V, int64_t C) {
+  cuda::with_long_row_team<T>(C, [&](auto team, int threads) {
+    cuda::launch("gather_rows", gather_kernel<T, decltype(team)>,
+                 {cuda::blocks_for_rows(team, N), threads}, team, x, ids, y, N, V, C,
+                 cuda::packs<T>(C, x) && cuda::packs<T>(C, y));
+  });
+}
+
+// The sorted positions cut into pieces that one warp sums each, so that a frequent id (one of two
+// segments, say) is no bottleneck. All the numbers lie in one tensor, which is sent at once.
+struct Pieces {
+  std::vector<int32_t> begin;  // piece t: the positions order[begin[t]] … order[begin[t + 1] − 1]
+  std::vector<int32_t> to;     // its row of dx; −1 − k for row k of the partial sums
+  std::vector<int32_t> split;  // the rows of dx with partial sums, and where theirs begin and end
+  std::vector<int32_t> part = {0};
+};
+
+// An id met more than `longest` times has its positions in pieces of that many.
+Pieces cut(const int32_t* start, int64_t V, int32_t longest) {
+  Pieces p;
+  int32_t parts = 0;
+  for (int32_t v = 0; v < V; ++v) {
+    const bool whole = start[v + 1] - start[v] <= longest;
+    for (int32_t at = start[v]; at < start[v + 1]; at += longest) {
+      p.begin.push_back(at);
+      p.to.push_back(whole ? v : -1 - parts++);
+    }
+    if (!whole) p.split.push_back(v), p.part.push_back(parts);
+  }
+  p.begin.push_back(start[V]);
+  return p;
+}
+
+// As many partial sums as elements in each where an id is met very often, but 64 at least.
+int32_t longest_piece(const int32_t* start, int64_t V) {
+  int32_t most = 0;
+  for (int64_t v = 0; v < V; ++v) most = std::max(most, start[v + 1] - start[v]);
+  return std::max(64, static_cast<int32_t>(std::sqrt(most)));
+}
+
+// One warp sums a piece over a tile of columns, one pack for each lane, in order of n.
+template <class T>
+__global__ void sum_pieces_kernel(const T* dy, const int32_t* order, const int32_t* begin,
+                                  const int32_t* to, T* dx, float* parts, int64_t pieces,
+                                  int64_t tiles, int64_t C, bool packed) {
+  constexpr int P = cuda::kPack<T>;
+  const int64_t task = cuda::global_thread() / cuda::kWarp, piece = task / tiles;
+  const int64_t lane = threadIdx.x % cuda::kWarp, first = (task % tiles * cuda::kWarp + lane) * P;
+  if (piece >= pieces || first >= C) return;
+  float sum[P] = {};
+#pragma unroll 4
+  for (int32_t k = begin[piece]; k < begin[piece + 1]; ++k) {
+    float v[P];
+    cuda::load_floats(v, dy + int64_t{order[k]} * C, first, C, packed, 0.0f);
+#pragma unroll
+    for (int j = 0; j < P; ++j) sum[j] += v[j];
+  }
+  const int64_t row = to[piece];
+  if (row >= 0) return cuda::store_floats(dx + row * C, sum, first, C, packed);
+  for (int j = 0; j < P; ++j) {
+    if (first + j < C) parts[(-1 - row) * C + first + j] = sum[j];
+  }
+}
+
+// One thread adds up the partial sums of an element of dx, in order.
+template <class T>
+__global__ void sum_parts_kernel(const float* parts, const int32_t* split, const int32_t* part,
+                                 T* dx, int64_t rows, int64_t C) {
+  const int64_t i = cuda::global_thread(), row = i / C, c = i % C;
+  if (row >= rows) return;
+  float sum = 0;
+#pragma unroll 8
+  for (int64_t k = part[row]; k < part[row + 1]; ++k) sum += parts[k * C + c];
+  dx[split[row] * C + c] = cuda::narrow<T>(sum);
+}
+
+// All of these lists, one behind the other, on the device; `place` gets where each begins.
+template <size_t L>
+Tensor sent(const std::span<const int32_t> (&lists)[L], const int32_t* (&place)[L]) {
+  size_t total = 0;
+  for (const auto& list : lists) total += list.size();
+  Tensor all({static_cast<int64_t>(total)}, Dtype::i32);
+  int32_t* end = all.data<int32_t>();
+  for (const auto& list : lists) end = std::copy(list.begin(), list.end(), end);
+  Tensor there = to(all, Device::cuda);
+  const int32_t* at = there.data<int32_t>();
+  for (size_t i = 0; i < L; at += lists[i++].size()) place[i] = at;
+  return there;
+}
+
+template <class T>
+void scatter(Cuda, const T* dy, const int32_t* start, const int32_t* order, Tensor& dx, int64_t N,
+             int64_t V, int64_t C) {
+  constexpr int kThreads = 128;
+  cuda_backend().clear(dx.data<T>(), dx.bytes());
+  const Pieces p = cut(start, V, longest_piece(start, V));
+  const int64_t pieces = static_cast<int64_t>(p.to.size()),
+                split = static_cast<int64_t>(p.split.size());
+  const int32_t* place[5];
+  const Tensor lists =
+      sent({std::span(order, static_cast<size_t>(N)), p.begin, p.to, p.split, p.part}, place);
+  Tensor partial({p.part.back(), C}, Dtype::f32, Device::cuda);
+  constexpr int64_t kColumns = cuda::kWarp * cuda::kPack<T>;
+  const int64_t tiles = (C + kColumns - 1) / kColumns;
+  const auto blocks = [](int64_t threads) { return (threads + kThreads - 1) / kThreads; };
+  cuda::launch("sum_pieces", sum_pieces_kernel<T>, {blocks(pieces * tiles * cuda::kWarp), kThreads},
+               dy, place[0], place[1], place[2], dx.data<T>(), partial.data<float>(), pieces, tiles,
+               C, cuda::packs<T>(C, dy) && cuda::packs<T>(C, dx.data<T>()));
+  cuda::launch("sum_parts", sum_parts_kernel<T>, {blocks(split * C), kThreads},
+               partial.data<float>(), place[3], place[4], dx.data<T>(), split, C);
+}
+#endif
 
 // ── on tensors ──────────────────────────────────────────────────────────────────────────────────
 
@@ -93,32 +238,33 @@ Tensor rows_forward(const char* name, SavedRows* saved, const Tensor& x, const T
   check(ids && ids.dtype() == Dtype::i32, "", name, ": row numbers should be i32, got ",
         ids ? name_of(ids.dtype()) : "an undefined tensor");
   const Tensor packed_ids = contiguous(ids);
-  check_ids(name, packed_ids, x.dim(0));
+  if (ids.device() == Device::cpu) check_ids(name, packed_ids, x.dim(0));
   Shape shape = ids.shape();
   for (int axis = 1; axis < x.rank(); ++axis) shape.append(x.dim(axis));
-  Tensor y(shape, x.dtype());
+  const Tensor here = index_on(x.device(), packed_ids), packed = contiguous(x);
+  Tensor y(shape, x.dtype(), x.device());
   on(name, x, [&](auto device, auto t) {
     using T = decltype(t);
-    const Tensor packed = contiguous(x);
-    const int64_t C = x.size() / std::max<int64_t>(1, x.dim(0));
-    gather(device, packed.data<T>(), packed_ids.data<int32_t>(), y.data<T>(), ids.size(), C);
+    const int64_t V = x.dim(0), C = x.size() / std::max<int64_t>(1, V);
+    gather(device, packed.data<T>(), here.data<int32_t>(), y.data<T>(), ids.size(), V, C);
   });
   if (saved) *saved = {x.shape(), packed_ids};
   return y;
 }
 
 Grads rows_backward(const char* name, const SavedRows& s, const Tensor& dy) {
-  Tensor dx(s.shape, dy.dtype());
+  Tensor dx(s.shape, dy.dtype(), dy.device());
   const int64_t V = s.shape[0], N = s.ids.size();
   if (dx.size() == 0) return {dx, Tensor()};
+  const Tensor ids = to(s.ids, Device::cpu), packed = contiguous(dy);
+  if (s.ids.device() != Device::cpu) check_ids(name, ids, V);
   check(N < std::numeric_limits<int32_t>::max(), "", name, ": too many ids to sort: ", N);
   Tensor start({V + 1}, Dtype::i32), order({N}, Dtype::i32);
-  sort_positions(s.ids.data<int32_t>(), N, V, start.data<int32_t>(), order.data<int32_t>());
+  sort_positions(ids.data<int32_t>(), N, V, start.data<int32_t>(), order.data<int32_t>());
   on(name, dy, [&](auto device, auto t) {
     using T = decltype(t);
-    const Tensor packed = contiguous(dy);
-    scatter(device, packed.data<T>(), start.data<int32_t>(), order.data<int32_t>(), dx.data<T>(), N,
-            V, dx.size() / V);
+    scatter(device, packed.data<T>(), start.data<int32_t>(), order.data<int32_t>(), dx, N, V,
+            dx.size() / V);
   });
   return {dx, Tensor()};
 }

@@ -10,33 +10,118 @@
 #include "tensor/sums.h"
 #include "tensor/vector_math.h"
 
+#if INK_CUDA
+#include "cuda/column_sums.cuh"
+#include "cuda/gemm.h"
+#endif
+
 namespace ink {
 namespace {
 
-// dz = dy·f'(z)
+// (z, dy) → dy·f'(z)
+template <class F>
+struct ChainRule {
+  static constexpr const char* name = "linear_activation_backward";
+  template <class T>
+  INK_BOTH T operator()(T z, T dy) const {
+    return dy * F::derivative(z);
+  }
+};
+
+// ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
+
+// Shapes as below. bias, z and packed may be null; packed is the weight.
 template <class T>
-void activation_backward(Cpu device, Activation f, const T* z, const T* dy, T* dz, int64_t n) {
-  const auto times = [&](const auto& derivative) {
-    map(
-        device, [&](T v, T g) { return g * derivative(v); }, n, dz, z, dy);
-  };
-  switch (f) {
-    case Activation::none: return times([](T) { return T{1}; });
-    case Activation::relu: return times([](T v) { return v > 0 ? T{1} : T{0}; });
-    case Activation::gelu: return times([](T v) { return vmath::gelu_derivative(v); });
-    case Activation::gelu_tanh: return times([](T v) { return vmath::gelu_tanh_derivative(v); });
-    case Activation::tanh:
-      return times([](T v) {
-        const T y = vmath::tanh(v);
-        return 1 - y * y;
-      });
-    case Activation::sigmoid:
-      return times([](T v) {
-        const T y = vmath::sigmoid(v);
-        return y * (1 - y);
-      });
+void linear_forward(Cpu, const T* x, const T* weight, const T* bias, T* z, T* y, int64_t M,
+                    int64_t N, int64_t K, Activation f, const PackedMatrix* packed) {
+  const Epilogue<T> epilogue{.bias = bias, .before = z, .ld_before = N, .activation = f};
+  if constexpr (std::is_same_v<T, float>) {
+    if (packed) return gemm(false, M, x, K, *packed, y, N, epilogue);
+  }
+  gemm(false, true, M, N, K, x, K, weight, K, y, N, epilogue);
+}
+
+// z is null where there is no activation, and dz is dy then. dx, dweight and dbias may be null.
+template <class T>
+void linear_backward(Cpu device, Activation f, const T* z, const T* dy, const T* x, const T* weight,
+                     T* dz, T* dx, T* dweight, T* dbias, int64_t M, int64_t N, int64_t K) {
+  if (z) {
+    vmath::with(f, [&](auto activation) {
+      map(device, ChainRule<decltype(activation)>{}, M * N, dz, z, dy);
+    });
+  }
+  const T* g = z ? dz : dy;
+  if (dx) gemm(false, false, M, K, N, g, N, weight, K, dx, K);
+  if (dweight) gemm(true, false, N, K, M, g, N, x, K, dweight, K);
+  if (dbias) column_sums(g, M, N, dbias);
+}
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+// The product adds the bias; the activation follows in a kernel of its own, for cuBLASLt has none
+// that is exact. A packed weight is of no use here.
+
+template <class F>
+struct Activated {
+  static constexpr const char* name = "linear_activation";
+  INK_BOTH float operator()(float z) const { return F{}(z); }
+};
+
+template <class T>
+void linear_forward(Cuda device, const T* x, const T* weight, const T* bias, T* z, T* y, int64_t M,
+                    int64_t N, int64_t K, Activation f, const PackedMatrix*) {
+  T* product = z ? z : y;
+  cuda::gemm(M, N, K, {x, K}, {weight, K, true}, {product, N}, {.bias = bias});
+  if (f == Activation::none) return;
+  vmath::with(f, [&](auto activation) {
+    map(device, Activated<decltype(activation)>{}, M * N, y, static_cast<const T*>(product));
+  });
+}
+
+// Rows of dz for column_sums_of, which are written on the way.
+template <class T, class F>
+struct GradientRows {
+  static constexpr int P = cuda::kPack<T>;
+  const T *z, *dy;
+  T* dz;
+  int64_t N;
+  bool packed;
+
+  INK_DEVICE void add(int64_t m, int64_t n, float (&sum)[P]) const {
+    const int64_t at = m * N + n;
+    float v[P], g[P];
+    cuda::load_wide(z + at, N - n, packed, v);
+    cuda::load_wide(dy + at, N - n, packed, g);
+#pragma unroll
+    for (int j = 0; j < P; ++j) sum[j] += g[j] *= F::derivative(v[j]);
+    cuda::store_narrow(dz + at, N - n, packed, g);
+  }
+};
+
+template <class T>
+void linear_backward(Cuda device, Activation f, const T* z, const T* dy, const T* x,
+                     const T* weight, T* dz, T* dx, T* dweight, T* dbias, int64_t M, int64_t N,
+                     int64_t K) {
+  if (z) {
+    vmath::with(f, [&](auto activation) {
+      using F = decltype(activation);
+      if (!dbias) return map(device, ChainRule<F>{}, M * N, dz, z, dy);
+      const bool packed = cuda::packs<T>(N, z) && cuda::packs<T>(N, dy) && cuda::packs<T>(N, dz);
+      cuda::column_sums_of(GradientRows<T, F>{z, dy, dz, N, packed}, dbias, M, N);
+    });
+  }
+  const T* g = z ? dz : dy;
+  if (dx) cuda::gemm(M, K, N, {g, N}, {weight, K}, {dx, K});
+  T* row_sums = z ? nullptr : dbias;
+  if (dweight) {
+    cuda::gemm(N, K, M, {g, N, true}, {x, K}, {dweight, K}, {.row_sums = row_sums});
+  } else if (row_sums) {
+    cuda::column_sums(g, row_sums, M, N);
   }
 }
+#endif
+
+// ── the op ──────────────────────────────────────────────────────────────────────────────────────
 
 struct Linear {
   static constexpr const char* name = "linear";
@@ -66,21 +151,14 @@ struct Linear {
     const Tensor bias = bias_ ? contiguous(bias_) : bias_;
     Shape shape = x.shape();
     shape[-1] = N;
-    Tensor y(shape, x.dtype()), z;
+    Tensor y(shape, x.dtype(), x.device()), z;
     if (saved && f != Activation::none) z = empty_like(y);
-    on(name, x, [&](auto, auto t) {
+    if (saved || x.dtype() != Dtype::f32 || x.device() != Device::cpu) packed = nullptr;
+    if (packed) check_packed(*packed, weight_, N, K);
+    on(name, x, [&](auto device, auto t) {
       using T = decltype(t);
-      const Epilogue<T> epilogue{.bias = bias ? bias.data<T>() : nullptr,
-                                 .before = z ? z.data<T>() : nullptr,
-                                 .ld_before = N,
-                                 .activation = f};
-      if constexpr (std::is_same_v<T, float>) {
-        if (packed && !saved) {
-          check_packed(*packed, weight_, N, K);
-          return gemm(false, M, x.data<T>(), K, *packed, y.data<T>(), N, epilogue);
-        }
-      }
-      gemm(false, true, M, N, K, x.data<T>(), K, weight.data<T>(), K, y.data<T>(), N, epilogue);
+      linear_forward(device, x.data<T>(), weight.data<T>(), bias ? bias.data<T>() : nullptr,
+                     z ? z.data<T>() : nullptr, y.data<T>(), M, N, K, f, packed);
     });
     if (saved) *saved = {x, weight, z, f};
     return y;
@@ -89,18 +167,17 @@ struct Linear {
   static Grads backward(const Saved& s, const Tensor& dy_, Wanted wanted) {
     const Tensor dy = contiguous(dy_);
     const int64_t M = rows_of(name, dy), N = s.weight.dim(0), K = s.weight.dim(1);
-    Tensor dz = s.z ? empty_like(dy) : dy, dx, dweight, dbias;
+    Tensor dz, dx, dweight, dbias;
+    if (s.z) dz = empty_like(dy);
     if (wanted[0]) dx = empty_like(s.x);
     if (wanted[1]) dweight = empty_like(s.weight);
-    if (wanted[2]) dbias = Tensor({N}, dy.dtype());
+    if (wanted[2]) dbias = Tensor({N}, dy.dtype(), dy.device());
     on(name, dy, [&](auto device, auto t) {
       using T = decltype(t);
-      if (s.z)
-        activation_backward(device, s.f, s.z.data<T>(), dy.data<T>(), dz.data<T>(), dy.size());
-      const T* g = std::as_const(dz).template data<T>();
-      if (dx) gemm(false, false, M, K, N, g, N, s.weight.data<T>(), K, dx.data<T>(), K);
-      if (dweight) gemm(true, false, N, K, M, g, N, s.x.data<T>(), K, dweight.data<T>(), K);
-      if (dbias) column_sums(g, M, N, dbias.data<T>());
+      const auto or_null = [](Tensor& g) { return g ? g.data<T>() : nullptr; };
+      linear_backward(device, s.f, s.z ? s.z.data<T>() : nullptr, dy.data<T>(), s.x.data<T>(),
+                      s.weight.data<T>(), or_null(dz), or_null(dx), or_null(dweight),
+                      or_null(dbias), M, N, K);
     });
     return {dx, dweight, dbias};
   }

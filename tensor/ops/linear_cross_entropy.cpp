@@ -63,12 +63,11 @@ struct LinearCrossEntropy {
                         const Tensor& labels_) {
     expect_rank(name, "x", x_, 2);
     expect_rank(name, "the weight", weight_, 2);
-    const int64_t M = x_.dim(0), C = x_.dim(1), V = weight_.dim(0),
-                  count = count_labels(name, labels_, M, V);
+    const int64_t M = x_.dim(0), C = x_.dim(1), V = weight_.dim(0);
+    const Labels labels = labels_on(Cpu{}, name, labels_, M, V);
     expect(name, "the weight", weight_, x_.dtype(), Shape{V, C});
     expect(name, "the bias", bias_, x_.dtype(), Shape{V});
-    const Tensor x = contiguous(x_), weight = contiguous(weight_), bias = contiguous(bias_),
-                 labels = contiguous(labels_);
+    const Tensor x = contiguous(x_), weight = contiguous(weight_), bias = contiguous(bias_);
     const int64_t rows = std::min(M, std::max<int64_t>(kBlock / std::max<int64_t>(V, 1), 16));
     Tensor losses({M}, x.dtype()), z({rows, V}, x.dtype());
     if (saved && saved->wanted[0]) saved->dx = empty_like(x);
@@ -76,12 +75,13 @@ struct LinearCrossEntropy {
     if (saved && saved->wanted[2]) saved->dbias = zeros(bias.shape(), x.dtype());
     on(name, x, [&](auto device, auto t) {
       using T = decltype(t);
-      const T factor = static_cast<T>(saved && count ? 1 / static_cast<double>(count) : 0);
+      const T factor =
+          static_cast<T>(saved && labels.count ? 1 / static_cast<double>(labels.count) : 0);
       T *block = z.data<T>(), *loss = losses.data<T>();
       for (int64_t first = 0; first < M; first += rows) {
         const int64_t n = std::min(rows, M - first);
         const T *in = x.data<T>() + first * C, *w = weight.data<T>();
-        const int32_t* label = labels.data<int32_t>() + first;
+        const int32_t* label = labels.ids.data<int32_t>() + first;
         gemm(false, true, n, V, C, in, C, w, C, block, V, Epilogue<T>{.bias = bias.data<T>()});
         parallel_for(n, grain_for(V), [&](int64_t begin, int64_t end) {
           simd::run([&] {
@@ -92,7 +92,7 @@ struct LinearCrossEntropy {
         if (saved) add_block<T>(*saved, block, x, weight, first, n);
       }
     });
-    return mean_loss(name, losses, count);
+    return mean_loss(Cpu{}, losses, labels);
   }
 
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {

@@ -8,16 +8,23 @@
 //     static constexpr const char* name = "square";
 //     static constexpr Reads reads = Reads::input;
 //     static constexpr double low = -3, high = 3;
-//     template <class T> static T f(T x) { return x * x; }
-//     template <class T> static T df(T x) { return 2 * x; }
+//     template <class T> INK_BOTH static T f(T x) { return x * x; }
+//     template <class T> INK_BOTH static T df(T x) { return 2 * x; }
 //   };
 //   Tensor square(const Tensor& x) { return apply<Unary<Square>>(x); }
+//
+// The CUDA kernel is made of the same functions. What is mapped there is a named functor, since no
+// kernel can be made of a lambda.
 #pragma once
 #include <vector>
 
 #include "tensor/op.h"
 #include "tensor/parallel.h"
 #include "tensor/simd.h"
+
+#if INK_CUDA
+#include "cuda/map.cuh"
+#endif
 
 namespace ink {
 
@@ -34,10 +41,19 @@ void map(Cpu, const F& f, int64_t n, T* y, const X*... x) {
   });
 }
 
+#if INK_CUDA
+template <class F, class T, class... X>
+void map(Cuda, const F& f, int64_t n, T* y, const X*... x) {
+  cuda::map_elements(cuda::InF32<F, T>{f}, n, y, x...);
+}
+#endif
+
 // A fresh tensor of f(x, more…), for tensors of one shape and type, not recorded.
 // f takes and returns one element.
 template <class F, class... Tensors>
 Tensor map(const char* name, const F& f, const Tensor& x, const Tensors&... more) {
+  check(((more.device() == x.device()) && ...), "", name, ": expected tensors on ",
+        name_of(x.device()), " only");
   Tensor y = empty_like(x);
   on(name, x, [&](auto device, auto t) {
     using T = decltype(t);
@@ -47,7 +63,35 @@ Tensor map(const char* name, const F& f, const Tensor& x, const Tensors&... more
   return y;
 }
 
+// v → factor·v
+struct Times {
+  static constexpr const char* name = "scale";
+  double factor;
+  template <class T>
+  INK_BOTH T operator()(T v) const {
+    return v * static_cast<T>(factor);
+  }
+};
+
 enum class Reads { input, output };
+
+// x → f(x), and (dy, v) → dy·f'(v)
+template <class F>
+struct Value {
+  static constexpr const char* name = F::name;
+  template <class T>
+  INK_BOTH T operator()(T x) const {
+    return F::f(x);
+  }
+};
+template <class F>
+struct ChainRule {
+  static constexpr const char* name = F::name;
+  template <class T>
+  INK_BOTH T operator()(T dy, T v) const {
+    return dy * F::df(v);
+  }
+};
 
 // Turns a functor into an op.
 template <class F>
@@ -58,15 +102,13 @@ struct Unary {
   };
 
   static Tensor forward(Saved* saved, const Tensor& x) {
-    Tensor y = map(
-        name, [](auto v) { return F::f(v); }, x);
+    Tensor y = map(name, Value<F>{}, x);
     if (saved) saved->v = F::reads == Reads::input ? x : y;
     return y;
   }
 
   static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
-    return {map(
-        name, [](auto g, auto v) { return g * F::df(v); }, dy, saved.v)};
+    return {map(name, ChainRule<F>{}, dy, saved.v)};
   }
 
   static std::vector<Sample> samples() {

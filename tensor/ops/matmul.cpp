@@ -7,6 +7,10 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/walk.h"
 
+#if INK_CUDA
+#include "cuda/gemm.h"
+#endif
+
 namespace ink {
 namespace {
 
@@ -43,8 +47,55 @@ Strides batch_strides(const Tensor& x, const Shape& batch) {
   return Strides(std::span(all.begin(), static_cast<size_t>(batch.rank())));
 }
 
+// Products of one form: those of A at Walk's first offsets and B at its second, C at multiples of
+// M·N.
+struct Products {
+  bool transpose_a, transpose_b;
+  int64_t M, N, K, lda, ldb;
+};
+
+// ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
+
 // Small products are handed out whole, large ones are cut up inside, one after the other.
 constexpr double kLargeProduct = 4e6, kChunk = 1e5;  // multiply-adds
+
+template <class T>
+void multiply(Cpu, const Products& p, const Walk<2>& walk, int64_t batch, const T* a, const T* b,
+              T* c) {
+  const auto some = [&](int64_t begin, int64_t end) {
+    T* each = c + begin * p.M * p.N;
+    walk.each(begin, end, [&](auto at, int64_t count) {
+      for (int64_t i = 0; i < count; ++i, each += p.M * p.N) {
+        gemm(p.transpose_a, p.transpose_b, p.M, p.N, p.K, a + at[0], p.lda, b + at[1], p.ldb, each,
+             p.N);
+        at[0] += walk.steps()[0];
+        at[1] += walk.steps()[1];
+      }
+    });
+  };
+  const double work =
+      static_cast<double>(p.M) * static_cast<double>(p.N) * static_cast<double>(p.K);
+  if (work >= kLargeProduct || batch == 1) return some(0, batch);
+  parallel_for(batch, static_cast<int64_t>(kChunk / std::max(work, 1.0)) + 1, some);
+}
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+// One call for as many products as lie at equal distances.
+
+template <class T>
+void multiply(Cuda, const Products& p, const Walk<2>& walk, int64_t batch, const T* a, const T* b,
+              T* c) {
+  walk.each(0, batch, [&](auto at, int64_t count) {
+    cuda::gemm(p.M, p.N, p.K, {a + at[0], p.lda, p.transpose_a, walk.steps()[0]},
+               {b + at[1], p.ldb, p.transpose_b, walk.steps()[1]}, {c, p.N, p.M * p.N},
+               {.batch = count});
+    c += count * p.M * p.N;
+  });
+}
+#endif
+
+// ── the op ──────────────────────────────────────────────────────────────────────────────────────
 
 // C, contiguous (…, M, N); not recorded.
 Tensor product(const Tensor& left, const Tensor& right, bool transpose_a, bool transpose_b) {
@@ -55,27 +106,15 @@ Tensor product(const Tensor& left, const Tensor& right, bool transpose_a, bool t
   Shape shape = batch;
   shape.append(M);
   shape.append(N);
-  Tensor c(shape, a.dtype());
+  Tensor c(shape, a.dtype(), a.device());
   if (c.size() == 0) return c;
   const Layout la = layout_of(a), lb = layout_of(b);
   const bool ta = transpose_a != la.by_columns, tb = transpose_b != lb.by_columns;
   const Walk<2> walk(batch, {batch_strides(a, batch), batch_strides(b, batch)});
-  on("matmul", a, [&](auto, auto t) {
+  on("matmul", a, [&](auto device, auto t) {
     using T = decltype(t);
-    T* const out = c.data<T>();
-    const auto some = [&](int64_t begin, int64_t end) {
-      T* each = out + begin * M * N;
-      walk.each(begin, end, [&](auto at, int64_t count) {
-        for (int64_t i = 0; i < count; ++i, each += M * N) {
-          gemm(ta, tb, M, N, K, a.data<T>() + at[0], la.ld, b.data<T>() + at[1], lb.ld, each, N);
-          at[0] += walk.steps()[0];
-          at[1] += walk.steps()[1];
-        }
-      });
-    };
-    const double work = static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
-    if (work >= kLargeProduct || batch.size() == 1) return some(0, batch.size());
-    parallel_for(batch.size(), static_cast<int64_t>(kChunk / std::max(work, 1.0)) + 1, some);
+    multiply(device, Products{ta, tb, M, N, K, la.ld, lb.ld}, walk, batch.size(), a.data<T>(),
+             b.data<T>(), c.data<T>());
   });
   return c;
 }

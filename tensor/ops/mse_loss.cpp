@@ -5,10 +5,28 @@
 #include "tensor/op.h"
 #include "tensor/ops.h"
 #include "tensor/ops/map.h"
-#include "tensor/sums.h"
+#include "tensor/ops/mean.h"
 
 namespace ink {
 namespace {
+
+struct SquaredDifference {
+  template <class T>
+  INK_BOTH T operator()(T x, T y) const {
+    return (x - y) * (x - y);
+  }
+};
+
+// factor·(x − y)
+template <class Factor>
+struct ScaledDifference {
+  static constexpr const char* name = "mse_loss_backward";
+  Factor factor;
+  template <class T>
+  INK_BOTH T operator()(T x, T y) const {
+    return factor.template as<T>() * (x - y);
+  }
+};
 
 struct MseLoss {
   static constexpr const char* name = "mse_loss";
@@ -19,26 +37,27 @@ struct MseLoss {
   static Tensor forward(Saved* saved, const Tensor& x_, const Tensor& y_) {
     expect(name, "y", y_, x_.dtype(), x_.shape());
     const Tensor x = contiguous(x_), y = contiguous(y_);
-    const int64_t n = x.size();
-    double sum = 0;
-    on(name, x, [&](auto, auto t) {
+    Tensor loss;
+    on(name, x, [&](auto device, auto t) {
       using T = decltype(t);
-      const T *a = x.data<T>(), *b = y.data<T>();
-      sum = sum_in_f64(n, [=](int64_t i) { return (a[i] - b[i]) * (a[i] - b[i]); });
+      loss = mean_of(device, SquaredDifference{}, x.size(), x.data<T>(), y.data<T>());
     });
     if (saved) *saved = {x, y};
-    return full({}, n ? sum / static_cast<double>(n) : 0, x.dtype());
+    return loss;
   }
 
   static Grads backward(const Saved& s, const Tensor& dloss, Wanted wanted) {
-    const int64_t n = s.x.size();
-    const double factor = n ? 2 * dloss.item() / static_cast<double>(n) : 0;
-    const auto difference = [factor](auto a, auto b) {
-      return static_cast<decltype(a)>(factor) * (a - b);
-    };
     Tensor dx, dy;
-    if (wanted[0]) dx = map(name, difference, s.x, s.y);
-    if (wanted[1]) dy = map(name, difference, s.y, s.x);
+    if (wanted[0]) dx = empty_like(s.x);
+    if (wanted[1]) dy = empty_like(s.y);
+    on(name, s.x, [&](auto device, auto t) {
+      using T = decltype(t);
+      const int64_t n = s.x.size();
+      const T *x = s.x.data<T>(), *y = s.y.data<T>();
+      const ScaledDifference difference{mean_factor(device, dloss, 2, n)};
+      if (dx) map(device, difference, n, dx.data<T>(), x, y);
+      if (dy) map(device, difference, n, dy.data<T>(), y, x);
+    });
     return {dx, dy};
   }
 

@@ -6,10 +6,17 @@
 #include "tensor/op.h"
 #include "tensor/sums.h"
 
+#if INK_CUDA
+#include "cuda/block.cuh"
+#include "cuda/long_row.cuh"
+#endif
+
 namespace ink {
 namespace {
 
-constexpr int64_t kBlock = 128;  // rows of a block when the summed axis is not the last
+// ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
+
+constexpr int64_t kRows = 128;   // of a block when the summed axis is not the last
 constexpr int64_t kTile = 1024;  // columns of a block: 8 KiB of running sums stay in L1
 
 // y[i] = factor · Σ_r x[r·I + i] for R rows and a tile of n ≤ kTile columns
@@ -49,13 +56,141 @@ void sum_blocks(Cpu, const T* x, Y* y, Folded f, int64_t block, double factor) {
 // x (O, R, I) → y (O, I)
 template <class T>
 void sum_middle(Cpu device, const T* x, T* y, Folded f, double factor) {
-  const int64_t block = f.I == 1 ? kChunk : kBlock, B = (f.R + block - 1) / block;
+  const int64_t block = f.I == 1 ? kChunk : kRows, B = (f.R + block - 1) / block;
   if (B <= 1) return sum_blocks(device, x, y, f, block, factor);
   Tensor partial({f.O, B, f.I}, Dtype::f64);
   sum_blocks(device, x, partial.data<double>(), f, block, 1);
   const double* sums = partial.data<double>();
   sum_blocks(device, sums, y, {f.O, B, f.I}, B, factor);
 }
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+// Sums are f32. Where R is long and there is little else to share out, it is cut into B parts whose
+// sums are added in a second launch. B is a function of the shape alone.
+
+constexpr int64_t kWantedBlocks = 528;  // four for each processor of a large device
+
+// Parts of R, each a multiple of `unit` long but the last.
+struct Parts {
+  int64_t B, length;
+};
+Parts parts_of(int64_t R, int64_t unit, int64_t wanted) {
+  const int64_t units = (R + unit - 1) / unit;
+  const int64_t in_part = std::max<int64_t>(1, (units + wanted - 1) / std::max<int64_t>(1, wanted));
+  return {std::max<int64_t>(1, (units + in_part - 1) / in_part), in_part * unit};
+}
+
+// x (O, R) → y (O, B): each team sums one part of a row.
+template <class Y, class T, class Team>
+__global__ void row_sums_kernel(Team team, const T* x, Y* y, int64_t O, int64_t R, Parts parts,
+                                float factor, bool packed) {
+  INK_SHARED(float, shared, [cuda::kWarp]);
+  const int64_t task = team.first_row(), first = task % parts.B * parts.length;
+  if (task >= O * parts.B) return;  // a whole team, and one without company at barriers
+  float sums[cuda::kPack<T>] = {};
+  cuda::each_in_row(team, x + task / parts.B * R + first, std::min(parts.length, R - first), packed,
+                    [&](float v, int64_t, int j) { sums[j] += v; });
+#pragma unroll
+  for (int width = cuda::kPack<T> / 2; width > 0; width /= 2) {
+#pragma unroll
+    for (int j = 0; j < width; ++j) sums[j] += sums[j + width];
+  }
+  const float sum = team.sum(sums[0], shared);
+  if (team.rank() == 0) y[task] = cuda::narrow<Y>(factor * sum);
+}
+
+template <class Y, class T>
+void sum_rows(const T* x, Y* y, int64_t O, int64_t R, Parts parts, float factor) {
+  const bool packed = cuda::rows_are_packed(x, O, R);
+  cuda::with_team_for(std::min(R, parts.length), [&](auto team, int threads) {
+    cuda::launch("sum", row_sums_kernel<Y, T, decltype(team)>,
+                 {cuda::blocks_for_rows(team, O * parts.B), threads}, team, x, y, O, R, parts,
+                 factor, packed);
+  });
+}
+
+// x (O, R, I) → y (O, B, I). Block (s, b) of the grid takes part b of a strip of columns; its
+// threads stand `across` the strip, in packs, and along R. Their sums are added in order.
+template <class Y, class T>
+__global__ void column_sums_kernel(const T* x, Y* y, Folded f, Parts parts, int across,
+                                   int64_t strips, float factor, bool packed) {
+  constexpr int P = cuda::kPack<T>, U = 4;
+  INK_SHARED(float, shared, [cuda::kBlock * P]);
+  const int thread = static_cast<int>(threadIdx.x), down = static_cast<int>(blockDim.x) / across;
+  const int64_t o = blockIdx.x / strips, width = static_cast<int64_t>(across) * P;
+  const int64_t left = blockIdx.x % strips * width, c = left + thread % across * P;
+  const int64_t first = blockIdx.y * parts.length, end = std::min(f.R, first + parts.length);
+  const T* column = x + o * f.R * f.I + c;
+  float sums[P] = {};
+  if (c < f.I) {
+    for (int64_t r = first + thread / across; r < end; r += U * down) {
+      cuda::Pack<T, P> at[U];
+#pragma unroll
+      for (int u = 0; u < U; ++u) {
+        const T* from = column + std::min(r + u * down, end - 1) * f.I;
+        if (packed) {
+          at[u] = cuda::load_pack<T, P>(from);
+        } else {
+#pragma unroll
+          for (int j = 0; j < P; ++j) at[u].at[j] = from[c + j < f.I ? j : 0];
+        }
+      }
+#pragma unroll
+      for (int u = 0; u < U; ++u) {
+        if (r + u * down >= end) break;
+#pragma unroll
+        for (int j = 0; j < P; ++j) sums[j] += cuda::widen(at[u].at[j]);
+      }
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < P; ++j) shared[thread * P + j] = sums[j];
+  __syncthreads();
+  for (int i = thread; i < width && left + i < f.I; i += static_cast<int>(blockDim.x)) {
+    float sum = 0;
+    for (int d = 0; d < down; ++d) sum += shared[d * width + i];
+    y[(o * parts.B + blockIdx.y) * f.I + left + i] = cuda::narrow<Y>(factor * sum);
+  }
+}
+
+template <class Y, class T>
+void sum_columns(const T* x, Y* y, Folded f, Parts parts, int across, float factor) {
+  constexpr int P = cuda::kPack<T>;
+  const int64_t width = static_cast<int64_t>(across) * P, strips = (f.I + width - 1) / width;
+  const bool packed = f.I % P == 0 && cuda::is_aligned<P>(x);
+  cuda::launch("sum", column_sums_kernel<Y, T>,
+               {.blocks = f.O * strips, .threads = cuda::kBlock, .rows = parts.B}, x, y, f, parts,
+               across, strips, factor, packed);
+}
+
+// x (O, R, I) → y (O, I)
+template <class T>
+void sum_middle(Cuda, const T* x, T* y, Folded f, double factor_) {
+  const auto factor = static_cast<float>(factor_);
+  if (f.I == 1) {
+    const Parts parts = parts_of(f.R, 4096, kWantedBlocks / std::max<int64_t>(1, f.O));
+    if (parts.B == 1) return sum_rows(x, y, f.O, f.R, parts, factor);
+    Tensor partial({f.O, parts.B}, Dtype::f32, Device::cuda);
+    float* sums = partial.data<float>();
+    sum_rows(x, sums, f.O, f.R, parts, 1);
+    return sum_rows(sums, y, f.O, parts.B, {1, parts.B}, factor);
+  }
+  const auto across_for = [&](int pack, int64_t rows) {
+    return cuda::threads_across((f.I + pack - 1) / pack, rows);
+  };
+  constexpr int P = cuda::kPack<T>;
+  const int across = across_for(P, f.R), down = cuda::kBlock / across;
+  const int64_t blocks = f.O * ((f.I + across * P - 1) / (across * P));
+  const Parts parts = parts_of(f.R, 8 * down, kWantedBlocks / std::max<int64_t>(1, blocks));
+  if (parts.B == 1) return sum_columns(x, y, f, parts, across, factor);
+  Tensor partial({f.O, parts.B, f.I}, Dtype::f32, Device::cuda);
+  float* sums = partial.data<float>();
+  sum_columns(x, sums, f, parts, across, 1);
+  sum_columns(sums, y, {f.O, parts.B, f.I}, {1, parts.B}, across_for(cuda::kPack<float>, parts.B),
+              factor);
+}
+#endif
 
 }  // namespace
 
@@ -70,7 +205,7 @@ Folded fold(const Shape& shape, int first, int last) {
 Tensor sum_axes(const char* name, const Tensor& x, int first, int last, double factor) {
   Shape shape = x.shape();
   for (int axis = first; axis < last; ++axis) shape[axis] = 1;
-  Tensor y(shape, x.dtype());
+  Tensor y(shape, x.dtype(), x.device());
   on(name, x, [&](auto device, auto t) {
     using T = decltype(t);
     const Tensor packed = contiguous(x);

@@ -1,12 +1,16 @@
 // Reductions: sum, mean and maximum over one axis or all of them; argmax over the last.
 //   d sum = dy stretched;   d mean = dy/R stretched;   d maximum = dy at the first largest element
-#include <cmath>
 #include <limits>
 
 #include "tensor/ops.h"
 #include "tensor/ops/map.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/walk.h"
+
+#if INK_CUDA
+#include "cuda/block.cuh"
+#include "cuda/long_row.cuh"
+#endif
 
 namespace ink {
 namespace {
@@ -83,8 +87,7 @@ Tensor sum_forward(const char* name, SavedSum* saved, const Tensor& x, int first
 }
 
 Grads sum_backward(const char* name, const SavedSum& s, const Tensor& dy) {
-  const auto scaled = [factor = s.factor](auto g) { return g * static_cast<decltype(g)>(factor); };
-  const Tensor g = unsqueezed(map(name, scaled, dy), s.shape, s.first, s.last);
+  const Tensor g = unsqueezed(map(name, Times{s.factor}, dy), s.shape, s.first, s.last);
   return {contiguous(view(g, s.shape, stretched(g, s.shape), g.offset()))};
 }
 
@@ -118,8 +121,8 @@ struct Mean {
 
 // A NaN counts as larger than any number, so that it is not lost.
 template <class T>
-bool larger(T x, T best) {
-  return !(x <= best) && !std::isnan(best);
+INK_BOTH bool larger(T x, T best) {
+  return !(x <= best) && best == best;
 }
 
 // The largest of each of n columns of x (R, I), R > 0, and the first row that has it.
@@ -206,6 +209,118 @@ void maximum_backward(Cpu, const T* dy, const int32_t* index, T* dx, Folded f) {
   });
 }
 
+#if INK_CUDA
+struct Candidate {
+  float value;
+  int32_t index;
+};
+// Loses against every element.
+INK_DEVICE Candidate nobody() {
+  return {-__builtin_huge_valf(), std::numeric_limits<int32_t>::max()};
+}
+
+// The larger of the two; of equals, the first.
+INK_DEVICE Candidate winner(Candidate a, Candidate b) {
+  const bool b_wins = larger(b.value, a.value) || (!larger(a.value, b.value) && b.index < a.index);
+  return b_wins ? b : a;
+}
+
+INK_DEVICE Candidate winner_of_team(cuda::WarpTeam, Candidate best, Candidate*) {
+  for (int step = cuda::kWarp / 2; step > 0; step /= 2) {
+    const Candidate other{__shfl_xor_sync(cuda::kAllLanes, best.value, step),
+                          __shfl_xor_sync(cuda::kAllLanes, best.index, step)};
+    best = winner(best, other);
+  }
+  return best;
+}
+INK_DEVICE Candidate winner_of_team(cuda::BlockTeam, Candidate best, Candidate* part) {
+  const int lane = static_cast<int>(threadIdx.x) % cuda::kWarp;
+  const int warps = static_cast<int>(blockDim.x) / cuda::kWarp;
+  best = winner_of_team(cuda::WarpTeam{}, best, nullptr);
+  if (lane == 0) part[threadIdx.x / cuda::kWarp] = best;
+  __syncthreads();
+  return winner_of_team(cuda::WarpTeam{}, lane < warps ? part[lane] : nobody(), nullptr);
+}
+
+// x (O, R) → y, index (O)
+template <class T, class Team>
+__global__ void maximum_of_rows_kernel(Team team, const T* x, T* y, int32_t* index, int64_t O,
+                                       int64_t R, bool packed) {
+  INK_SHARED(Candidate, part, [cuda::kWarp]);
+  const int64_t o = team.first_row();
+  if (o >= O) return;  // a whole team, and one without company at barriers
+  Candidate best = nobody();
+  cuda::each_in_row(team, x + o * R, R, packed, [&](float v, int64_t r, int) {
+    best = winner(best, {v, static_cast<int32_t>(r)});
+  });
+  best = winner_of_team(team, best, part);
+  if (team.rank() == 0) y[o] = cuda::narrow<T>(best.value), index[o] = best.index;
+}
+
+// x (O, R, I) → y, index (O, I). A block takes a strip of columns, its threads stand `across` it
+// and along R.
+template <class T>
+__global__ void maximum_of_columns_kernel(const T* x, T* y, int32_t* index, Folded f, int across,
+                                          int64_t strips) {
+  INK_SHARED(Candidate, part, [cuda::kBlock]);
+  const int thread = static_cast<int>(threadIdx.x), down = static_cast<int>(blockDim.x) / across;
+  const int64_t o = blockIdx.x / strips, i = blockIdx.x % strips * across + thread % across;
+  Candidate best = nobody();
+  if (i < f.I) {
+#pragma unroll 4
+    for (int64_t r = thread / across; r < f.R; r += down)
+      best = winner(best, {cuda::widen(x[(o * f.R + r) * f.I + i]), static_cast<int32_t>(r)});
+  }
+  part[thread] = best;
+  __syncthreads();
+  if (thread >= across || i >= f.I) return;
+  for (int d = 1; d < down; ++d) best = winner(best, part[d * across + thread]);
+  y[o * f.I + i] = cuda::narrow<T>(best.value), index[o * f.I + i] = best.index;
+}
+
+template <class T>
+void maximum_forward(Cuda, const T* x, T* y, int32_t* index, Folded f) {
+  if (f.I == 1) {
+    const bool packed = cuda::rows_are_packed(x, f.O, f.R);
+    return cuda::with_team_for(f.R, [&](auto team, int threads) {
+      cuda::launch("maximum", maximum_of_rows_kernel<T, decltype(team)>,
+                   {cuda::blocks_for_rows(team, f.O), threads}, team, x, y, index, f.O, f.R,
+                   packed);
+    });
+  }
+  const int across = cuda::threads_across(f.I, f.R);
+  const int64_t strips = (f.I + across - 1) / across;
+  cuda::launch("maximum", maximum_of_columns_kernel<T>, {f.O * strips, cuda::kBlock}, x, y, index,
+               f, across, strips);
+}
+
+template <class T>
+__global__ void maximum_backward_kernel(const T* dy, const int32_t* index, T* dx, Folded f) {
+  constexpr int P = cuda::kPack<T>;
+  const int64_t n = f.O * f.R * f.I, first = cuda::global_thread() * P;
+  if (first >= n) return;
+  const int64_t row = first / f.I, o = row / f.R;
+  cuda::Pack<T, P> pack{};
+  int64_t i = first - row * f.I, r = row - o * f.R, at = o * f.I;
+#pragma unroll
+  for (int j = 0; j < P; ++j) {
+    if (first + j < n && index[at + i] == r) pack.at[j] = dy[at + i];
+    if (++i == f.I) i = 0, ++r;
+    if (r == f.R) r = 0, at += f.I;
+  }
+  if (first + P <= n) return cuda::store_pack(dx + first, pack);
+  for (int j = 0; first + j < n; ++j) dx[first + j] = pack.at[j];
+}
+
+// dx is fresh memory, and so aligned.
+template <class T>
+void maximum_backward(Cuda, const T* dy, const int32_t* index, T* dx, Folded f) {
+  constexpr int64_t kInBlock = 256 * cuda::kPack<T>;
+  cuda::launch("maximum_backward", maximum_backward_kernel<T>,
+               {(f.O * f.R * f.I + kInBlock - 1) / kInBlock, 256}, dy, index, dx, f);
+}
+#endif
+
 // Largest elements of x over `axis` and where they are, both with that axis kept at extent 1.
 void find_largest(const char* name, const Tensor& x, int axis, Tensor& y, Tensor& index) {
   const Folded f = fold(x.shape(), axis, axis + 1);
@@ -213,8 +328,8 @@ void find_largest(const char* name, const Tensor& x, int axis, Tensor& y, Tensor
         f.R, " elements along axis ", axis, " of shape ", x.shape());
   Shape shape = x.shape();
   shape[axis] = 1;
-  y = Tensor(shape, x.dtype());
-  index = Tensor(shape, Dtype::i32);
+  y = Tensor(shape, x.dtype(), x.device());
+  index = Tensor(shape, Dtype::i32, x.device());
   on(name, x, [&](auto device, auto t) {
     using T = decltype(t);
     const Tensor packed = contiguous(x);
@@ -236,7 +351,7 @@ struct Maximum {
     return keep ? y : squeezed(y, axis, axis + 1);
   }
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
-    Tensor dx(s.shape, dy.dtype());
+    Tensor dx(s.shape, dy.dtype(), dy.device());
     on(name, dy, [&](auto device, auto t) {
       using T = decltype(t);
       const Tensor g = contiguous(dy);

@@ -1,7 +1,7 @@
 // Shape: reshape, transpose, slice and expand are views; concat joins along an axis; cast converts.
 //   The derivative of each is the reverse move: slice pads with zeros, expand sums, concat slices.
+#include "tensor/op.h"
 #include "tensor/ops.h"
-#include "tensor/ops/map.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/walk.h"
 
@@ -101,7 +101,7 @@ struct Slice {
     return sliced(x, range);
   }
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
-    Tensor dx = zeros(s.shape, dy.dtype()), inside = sliced(dx, s.range);
+    Tensor dx = zeros(s.shape, dy.dtype(), dy.device()), inside = sliced(dx, s.range);
     assign(name, inside, dy);
     return {dx};
   }
@@ -172,7 +172,7 @@ struct Concat {
             name_of(parts[0].dtype()), ' ', parts[0].shape(), " along axis ", axis);
       shape[axis] += part.dim(axis);
     }
-    Tensor y(shape, parts[0].dtype());
+    Tensor y(shape, parts[0].dtype(), parts[0].device());
     int64_t at = 0;
     for (const Tensor& part : parts) {
       Tensor place = sliced(y, {axis, at, at + part.dim(axis), 1});
@@ -225,8 +225,11 @@ struct Cast {
     Dtype dtype;
   };
   static Tensor forward(Saved* saved, const Tensor& x, Dtype dtype) {
+    const bool narrow = x.device() == Device::cuda;
     for (const Dtype d : {x.dtype(), dtype}) {
-      check(d == Dtype::f32 || d == Dtype::f64, "cast: expected f32 or f64, got ", name_of(d));
+      check(narrow ? is_float(d) && d != Dtype::f64 : d == Dtype::f32 || d == Dtype::f64,
+            "cast: expected ", narrow ? "f32, f16 or bf16 on cuda" : "f32 or f64", ", got ",
+            name_of(d));
     }
     if (saved) saved->dtype = x.dtype();
     return converted(x, dtype);

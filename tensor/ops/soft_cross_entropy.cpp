@@ -12,22 +12,33 @@
 #include "tensor/ops.h"
 #include "tensor/ops/cross_entropy.h"
 #include "tensor/ops/map.h"
+#include "tensor/ops/mean.h"
+
+#if INK_CUDA
+#include "cuda/log_sum_exp.cuh"
+#endif
 
 namespace ink {
 namespace {
 
-// ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
-
 // p·y for p > 0; 0 for p = 0, whatever y is; NaN otherwise.
 template <class T>
-T weighted(T p, T y) {
+INK_BOTH T weighted(T p, T y) {
   const T product = p > 0 ? p * y : std::numeric_limits<T>::quiet_NaN();
   return p == 0 ? T{0} : product;
 }
 
-// −Σ p·log softmax(x), plus Σ p·log p with `entropy`. mass is Σ p.
+// What backward needs of each row besides x and p; null when it is not wanted. mass is Σ p.
 template <class T>
-void soft_forward(Cpu, const T* x, const T* p, bool entropy, T* loss, T* peak, T* total, T* mass,
+struct RowSums {
+  T *peak, *total, *mass;
+};
+
+// ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
+
+// −Σ p·log softmax(x), plus Σ p·log p with `entropy`.
+template <class T>
+void rows_forward(const T* x, const T* p, bool entropy, T* loss, T* peak, T* total, T* mass,
                   int64_t N, int64_t V) {
   for (int64_t n = 0; n < N; ++n, x += V, p += V) {
     const LogSumExp<T> s = log_sum_exp(x, V);
@@ -42,22 +53,6 @@ void soft_forward(Cpu, const T* x, const T* p, bool entropy, T* loss, T* peak, T
   }
 }
 
-template <class T>
-void soft_backward(Cpu, const T* x, const T* p, const T* peak, const T* total, const T* mass,
-                   T factor, T* dx, int64_t N, int64_t V) {
-  for (int64_t n = 0; n < N; ++n, x += V, p += V, dx += V) {
-    const T scale = mass[n] / total[n], m = peak[n];
-#pragma omp simd
-    for (int64_t v = 0; v < V; ++v) dx[v] = factor * (scale * vmath::exp(x[v] - m) - p[v]);
-  }
-}
-
-// ── what both ops share ─────────────────────────────────────────────────────────────────────────
-
-struct SoftSaved {
-  Tensor logits, p, peak, total, mass;
-};
-
 // Raises Error naming the first probability that is negative or NaN, if there is one.
 template <class T>
 void check_probabilities(const char* name, const T* p, int64_t N, int64_t V) {
@@ -67,31 +62,138 @@ void check_probabilities(const char* name, const T* p, int64_t N, int64_t V) {
   }
 }
 
+template <class T>
+void soft_forward(Cpu, const char* name, const T* x, const T* p, bool entropy, T* loss,
+                  RowSums<T> sums, int64_t N, int64_t V) {
+  parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
+    const int64_t at = begin * V, n = sums.peak ? begin : 0;
+    simd::run([&] {
+      rows_forward(x + at, p + at, entropy, loss + begin, sums.peak + n, sums.total + n,
+                   sums.mass + n, end - begin, V);
+    });
+  });
+  const bool valid = std::none_of(loss, loss + N, [](T l) { return std::isnan(l); });
+  if (!valid) check_probabilities(name, p, N, V);
+}
+
+template <class T>
+void rows_backward(const T* x, const T* p, const T* peak, const T* total, const T* mass, T factor,
+                   T* dx, int64_t N, int64_t V) {
+  for (int64_t n = 0; n < N; ++n, x += V, p += V, dx += V) {
+    const T scale = mass[n] / total[n], m = peak[n];
+#pragma omp simd
+    for (int64_t v = 0; v < V; ++v) dx[v] = factor * (scale * vmath::exp(x[v] - m) - p[v]);
+  }
+}
+
+template <class T>
+void soft_backward(Cpu, const T* x, const T* p, RowSums<const T> sums, Factor factor, T* dx,
+                   int64_t N, int64_t V) {
+  parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
+    const int64_t at = begin * V;
+    simd::run([&] {
+      rows_backward(x + at, p + at, sums.peak + begin, sums.total + begin, sums.mass + begin,
+                    factor.as<T>(), dx + at, end - begin, V);
+    });
+  });
+}
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+// Nothing waits for the losses: a probability that is negative or NaN makes them NaN, no Error.
+
+template <class T, class Team>
+__global__ void soft_kernel(Team team, const T* x, const T* p, bool entropy, float* loss,
+                            RowSums<float> sums, int64_t N, int64_t V, bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  constexpr int P = cuda::kPack<T>;
+  const int64_t n = team.first_row();
+  if (n >= N) return;  // a whole team, and one without company at barriers
+  const cuda::ExpSum s = cuda::exp_sum(team, x + n * V, V, packed, part);
+  const float log_total = logf(s.total);
+  float cross = 0, negative_entropy = 0, mass = 0;
+  cuda::each_pack<T>(team, V, [&](int64_t first) {
+    float z[P], q[P];
+    cuda::load_floats(z, x + n * V, first, V, packed, 0.0f);
+    cuda::load_floats(q, p + n * V, first, V, packed, 0.0f);
+#pragma unroll
+    for (int j = 0; j < P; ++j) {
+      cross += weighted(q[j], log_total + (s.peak - z[j]));
+      if (entropy) negative_entropy += weighted(q[j], logf(q[j]));
+      mass += q[j];
+    }
+  });
+  cross = team.sum(cross + negative_entropy, part);
+  mass = team.sum(mass, part);
+  if (team.rank() != 0) return;
+  loss[n] = cross;
+  if (sums.peak) sums.peak[n] = s.peak, sums.total[n] = s.total, sums.mass[n] = mass;
+}
+
+template <class T>
+void soft_forward(Cuda, const char*, const T* x, const T* p, bool entropy, float* loss,
+                  RowSums<float> sums, int64_t N, int64_t V) {
+  cuda::with_long_row_team<T>(V, [&](auto team, int threads) {
+    cuda::launch("soft_cross_entropy_forward", soft_kernel<T, decltype(team)>,
+                 {cuda::blocks_for_rows(team, N), threads}, team, x, p, entropy, loss, sums, N, V,
+                 cuda::packs<T>(V, x) && cuda::packs<T>(V, p));
+  });
+}
+
+template <class T, class Team>
+__global__ void soft_backward_kernel(Team team, const T* x, const T* p, RowSums<const float> sums,
+                                     DeviceFactor factor, T* dx, int64_t N, int64_t V,
+                                     bool packed) {
+  constexpr int P = cuda::kPack<T>;
+  const int64_t n = team.first_row();
+  if (n >= N) return;
+  const float scale = sums.mass[n] / sums.total[n], peak = sums.peak[n];
+  const float by = factor.as<float>();
+  cuda::each_pack<T>(team, V, [&](int64_t first) {
+    float z[P], q[P];
+    cuda::load_floats(z, x + n * V, first, V, packed, 0.0f);
+    cuda::load_floats(q, p + n * V, first, V, packed, 0.0f);
+#pragma unroll
+    for (int j = 0; j < P; ++j) z[j] = by * (scale * expf(z[j] - peak) - q[j]);
+    cuda::store_floats(dx + n * V, z, first, V, packed);
+  });
+}
+
+template <class T>
+void soft_backward(Cuda, const T* x, const T* p, RowSums<const float> sums, DeviceFactor factor,
+                   T* dx, int64_t N, int64_t V) {
+  cuda::with_long_row_team<T>(V, [&](auto team, int threads) {
+    cuda::launch("soft_cross_entropy_backward", soft_backward_kernel<T, decltype(team)>,
+                 {cuda::blocks_for_rows(team, N), threads}, team, x, p, sums, factor, dx, N, V,
+                 cuda::packs<T>(V, x) && cuda::packs<T>(V, p) && cuda::packs<T>(V, dx));
+  });
+}
+#endif
+
+// ── what both ops share ─────────────────────────────────────────────────────────────────────────
+
+struct SoftSaved {
+  Tensor logits, p, peak, total, mass;
+};
+
 Tensor soft_loss(const char* name, SoftSaved* saved, const Tensor& logits_, const Tensor& p_,
                  bool entropy) {
   expect_rank(name, "logits", logits_, 2);
   expect(name, "probabilities", p_, logits_.dtype(), logits_.shape());
   const int64_t N = logits_.dim(0), V = logits_.dim(1);
   const Tensor logits = contiguous(logits_), p = contiguous(p_);
-  Tensor losses({N}, logits.dtype()), peak, total, mass;
+  Tensor losses({N}, wide(logits.dtype()), logits.device()), peak, total, mass, loss;
   if (saved) peak = empty_like(losses), total = empty_like(losses), mass = empty_like(losses);
   on(name, logits, [&](auto device, auto t) {
     using T = decltype(t);
-    const T *x = logits.data<T>(), *q = p.data<T>();
-    T *loss = losses.data<T>(), *peaks = saved ? peak.data<T>() : nullptr;
-    T *totals = saved ? total.data<T>() : nullptr, *masses = saved ? mass.data<T>() : nullptr;
-    parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * V, n = saved ? begin : 0;
-      simd::run([&] {
-        soft_forward(device, x + at, q + at, entropy, loss + begin, peaks + n, totals + n,
-                     masses + n, end - begin, V);
-      });
-    });
-    const bool valid = std::none_of(loss, loss + N, [](T l) { return std::isnan(l); });
-    if (!valid) check_probabilities(name, q, N, V);
+    RowSums<Wide<T>> sums = {};
+    if (saved) sums = {peak.data<Wide<T>>(), total.data<Wide<T>>(), mass.data<Wide<T>>()};
+    soft_forward(device, name, logits.data<T>(), p.data<T>(), entropy, losses.data<Wide<T>>(), sums,
+                 N, V);
+    loss = mean_loss(device, losses);
   });
   if (saved) *saved = {logits, p, peak, total, mass};
-  return mean_loss(name, losses, N);
+  return loss;
 }
 
 Grads soft_gradient(const char* name, const SoftSaved& s, const Tensor& dy) {
@@ -99,17 +201,10 @@ Grads soft_gradient(const char* name, const SoftSaved& s, const Tensor& dy) {
   Tensor dx = empty_like(s.logits);
   on(name, dx, [&](auto device, auto t) {
     using T = decltype(t);
-    const T *x = s.logits.data<T>(), *p = s.p.data<T>();
-    const T *peak = s.peak.data<T>(), *total = s.total.data<T>(), *mass = s.mass.data<T>();
-    T* out = dx.data<T>();
-    const T factor = static_cast<T>(N ? dy.item() / static_cast<double>(N) : 0);
-    parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
-      const int64_t at = begin * V;
-      simd::run([&] {
-        soft_backward(device, x + at, p + at, peak + begin, total + begin, mass + begin, factor,
-                      out + at, end - begin, V);
-      });
-    });
+    const RowSums<const Wide<T>> sums = {s.peak.data<Wide<T>>(), s.total.data<Wide<T>>(),
+                                         s.mass.data<Wide<T>>()};
+    soft_backward(device, s.logits.data<T>(), s.p.data<T>(), sums, mean_factor(device, dy, 1, N),
+                  dx.data<T>(), N, V);
   });
   return {dx, Tensor()};
 }
@@ -136,6 +231,14 @@ struct SoftCrossEntropy {
   static std::vector<Sample> samples();
 };
 
+// p·log p, 0 for p = 0
+struct TimesLog {
+  template <class T>
+  INK_BOTH T operator()(T p) const {
+    return p == 0 ? p : p * std::log(p);
+  }
+};
+
 struct KlDivergence {
   static constexpr const char* name = "kl_divergence";
   using Saved = SoftSaved;
@@ -147,8 +250,7 @@ struct KlDivergence {
     return soft_gradient(name, saved, dy);
   }
   static Tensor reference(const Tensor& logits, const Tensor& probabilities) {
-    const Tensor p_log_p = map(
-        name, [](auto p) { return p == 0 ? p : p * std::log(p); }, probabilities);
+    const Tensor p_log_p = map(name, TimesLog{}, probabilities);
     const auto rows = static_cast<double>(std::max<int64_t>(logits.dim(0), 1));
     return add(soft_cross_entropy(logits, probabilities), scale(sum(p_log_p), 1 / rows));
   }

@@ -10,13 +10,17 @@
 #include "tensor/sums.h"
 #include "tensor/vector_math.h"
 
+#if INK_CUDA
+#include "cuda/log_sum_exp.cuh"
+#endif
+
 namespace ink {
 namespace {
 
 // ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
 
 template <class T>
-void softmax_forward(Cpu, const T* x, T* y, int64_t N, int64_t C) {
+void softmax_rows(const T* x, T* y, int64_t N, int64_t C) {
   for (int64_t n = 0; n < N; ++n, x += C, y += C) {
     const T m = row_maximum(C, x);
 #pragma omp simd
@@ -28,7 +32,7 @@ void softmax_forward(Cpu, const T* x, T* y, int64_t N, int64_t C) {
 }
 
 template <class T>
-void softmax_backward(Cpu, const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
+void softmax_rows_backward(const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
   for (int64_t n = 0; n < N; ++n, dy += C, y += C, dx += C) {
     const T dot = row_sum<T>(C, [=](int64_t c) { return dy[c] * y[c]; });
 #pragma omp simd
@@ -37,7 +41,7 @@ void softmax_backward(Cpu, const T* dy, const T* y, T* dx, int64_t N, int64_t C)
 }
 
 template <class T>
-void log_softmax_forward(Cpu, const T* x, T* y, int64_t N, int64_t C) {
+void log_softmax_rows(const T* x, T* y, int64_t N, int64_t C) {
   for (int64_t n = 0; n < N; ++n, x += C, y += C) {
     const T m = row_maximum(C, x);
     const T log_sum = std::log(row_sum<T>(C, [=](int64_t c) { return vmath::exp(x[c] - m); }));
@@ -47,7 +51,7 @@ void log_softmax_forward(Cpu, const T* x, T* y, int64_t N, int64_t C) {
 }
 
 template <class T>
-void log_softmax_backward(Cpu, const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
+void log_softmax_rows_backward(const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
   for (int64_t n = 0; n < N; ++n, dy += C, y += C, dx += C) {
     const T sum = row_sum<T>(C, [=](int64_t c) { return dy[c]; });
 #pragma omp simd
@@ -55,42 +59,223 @@ void log_softmax_backward(Cpu, const T* dy, const T* y, T* dx, int64_t N, int64_
   }
 }
 
-// A fresh tensor of kernel(x…, y, N, C) over the rows of tensors of one shape (…, C).
-template <class Kernel, class... Tensors>
-Tensor map_rows(const char* name, const Kernel& kernel, const Tensor& x, const Tensors&... more) {
-  const int64_t N = rows_of(name, x), C = x.dim(-1);
-  Tensor y = empty_like(x);
-  on(name, x, [&](auto device, auto t) {
-    using T = decltype(t);
-    const auto run = [&](T* out, const auto&... in) {
-      parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
-        const int64_t at = begin * C;
-        simd::run(
-            [&] { kernel(device, (in.template data<T>() + at)..., out + at, end - begin, C); });
-      });
-    };
-    run(y.data<T>(), contiguous(x), contiguous(more)...);
-  });
-  return y;
+// The CPU's kernels of softmax and log_softmax, and (under CUDA) what theirs are made of.
+struct Probability {
+  template <class... A>
+  static void forward(A... a) {
+    softmax_rows(a...);
+  }
+  template <class... A>
+  static void backward(A... a) {
+    softmax_rows_backward(a...);
+  }
+#if INK_CUDA
+  // y = result(x − peak, of(total))
+  INK_DEVICE static float of(float total) { return 1 / total; }
+  INK_DEVICE static float result(float centred, float inverse) { return expf(centred) * inverse; }
+  // dx = gradient(dy, y, Σ term(dy, y))
+  INK_DEVICE static float term(float dy, float y) { return dy * y; }
+  INK_DEVICE static float gradient(float dy, float y, float sum) { return y * (dy - sum); }
+#endif
+};
+
+struct LogProbability {
+  template <class... A>
+  static void forward(A... a) {
+    log_softmax_rows(a...);
+  }
+  template <class... A>
+  static void backward(A... a) {
+    log_softmax_rows_backward(a...);
+  }
+#if INK_CUDA
+  INK_DEVICE static float of(float total) { return logf(total); }
+  INK_DEVICE static float result(float centred, float log_total) { return centred - log_total; }
+  INK_DEVICE static float term(float dy, float) { return dy; }
+  INK_DEVICE static float gradient(float dy, float y, float sum) { return dy - expf(y) * sum; }
+#endif
+};
+
+// f(first, rows) over shares of the N rows.
+template <class F>
+void in_shares(int64_t N, int64_t C, const F& f) {
+  parallel_for(N, grain_for(C),
+               [&](int64_t begin, int64_t end) { simd::run([&] { f(begin * C, end - begin); }); });
 }
+
+template <class Kind, class T>
+void forward(Cpu, Kind, const T* x, T* y, int64_t N, int64_t C) {
+  in_shares(N, C, [=](int64_t at, int64_t n) { Kind::forward(x + at, y + at, n, C); });
+}
+
+template <class Kind, class T>
+void backward(Cpu, Kind, const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
+  in_shares(N, C, [=](int64_t at, int64_t n) { Kind::backward(dy + at, y + at, dx + at, n, C); });
+}
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+// Rows of up to 16,384 elements stay in the registers of their team; longer ones are read twice.
+
+constexpr int64_t kLongest = 16384;  // that with_row_team has a team for
+
+template <class Kind, class T, class Team, int K>
+__global__ void softmax_kernel(Team team, const T* x, T* y, int64_t N, int C, bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  const int64_t n = team.first_row();
+  if (n >= N) return;  // a whole team, and one without company at barriers
+  cuda::Row<T, K> row;
+  row.load(team, x + n * C, C, packed, cuda::Larger::kStart);
+  float peak = cuda::Larger::kStart, total = 0;
+  row.each(team, [&](float v, int) { peak = cuda::Larger{}(peak, v); });
+  peak = team.largest(peak, part);
+  row.each(team, [&](float& v, int c) {
+    v -= peak;
+    total += c < C ? expf(v) : 0.0f;
+  });
+  const float scale = Kind::of(team.sum(total, part));
+  row.each(team, [&](float& v, int) { v = Kind::result(v, scale); });
+  row.store(team, y + n * C, C, packed);
+}
+
+template <class Kind, class T, class Team, int K>
+__global__ void softmax_backward_kernel(Team team, const T* dy, const T* y, T* dx, int64_t N, int C,
+                                        bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  const int64_t n = team.first_row();
+  if (n >= N) return;
+  cuda::Row<T, K> g, p;
+  g.load(team, dy + n * C, C, packed);
+  p.load(team, y + n * C, C, packed);
+  float sum = 0;
+#pragma unroll
+  for (int i = 0; i < K * g.P; ++i)
+    sum += Kind::term(g.at[i / g.P][i % g.P], p.at[i / g.P][i % g.P]);
+  sum = team.sum(sum, part);
+#pragma unroll
+  for (int i = 0; i < K * g.P; ++i) {
+    float& v = g.at[i / g.P][i % g.P];
+    v = Kind::gradient(v, p.at[i / g.P][i % g.P], sum);
+  }
+  g.store(team, dx + n * C, C, packed);
+}
+
+template <class Kind, class T, class Team>
+__global__ void long_softmax_kernel(Team team, const T* x, T* y, int64_t N, int64_t C,
+                                    bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  const int64_t n = team.first_row();
+  if (n >= N) return;
+  const cuda::ExpSum s = cuda::exp_sum(team, x + n * C, C, packed, part);
+  const float scale = Kind::of(s.total);
+  cuda::each_pack<T>(team, C, [&](int64_t first) {
+    float v[cuda::kPack<T>];
+    cuda::load_floats(v, x + n * C, first, C, packed, 0.0f);
+#pragma unroll
+    for (float& each : v) each = Kind::result(each - s.peak, scale);
+    cuda::store_floats(y + n * C, v, first, C, packed);
+  });
+}
+
+template <class Kind, class T, class Team>
+__global__ void long_softmax_backward_kernel(Team team, const T* dy, const T* y, T* dx, int64_t N,
+                                             int64_t C, bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  constexpr int P = cuda::kPack<T>;
+  const int64_t n = team.first_row();
+  if (n >= N) return;
+  float own = 0;
+  cuda::each_pack<T>(team, C, [&](int64_t first) {
+    float g[P], p[P];
+    cuda::load_floats(g, dy + n * C, first, C, packed, 0.0f);
+    cuda::load_floats(p, y + n * C, first, C, packed, 0.0f);
+#pragma unroll
+    for (int j = 0; j < P; ++j) own += Kind::term(g[j], p[j]);
+  });
+  const float sum = team.sum(own, part);
+  cuda::each_pack<T>(team, C, [&](int64_t first) {
+    float g[P], p[P];
+    cuda::load_floats(g, dy + n * C, first, C, packed, 0.0f);
+    cuda::load_floats(p, y + n * C, first, C, packed, 0.0f);
+#pragma unroll
+    for (int j = 0; j < P; ++j) g[j] = Kind::gradient(g[j], p[j], sum);
+    cuda::store_floats(dx + n * C, g, first, C, packed);
+  });
+}
+
+template <class Kind, class T>
+void forward(Cuda, Kind, const T* x, T* y, int64_t N, int64_t C) {
+  const bool packed = cuda::packs<T>(C, x) && cuda::packs<T>(C, y);
+  if (C > kLongest) {
+    return cuda::with_long_row_team<T>(C, [&](auto team, int threads) {
+      cuda::launch("softmax_forward", long_softmax_kernel<Kind, T, decltype(team)>,
+                   {cuda::blocks_for_rows(team, N), threads}, team, x, y, N, C, packed);
+    });
+  }
+  cuda::with_row_team<T>("softmax", C, [&](auto team, auto k, int threads) {
+    cuda::launch("softmax_forward", softmax_kernel<Kind, T, decltype(team), decltype(k)::value>,
+                 {cuda::blocks_for_rows(team, N), threads}, team, x, y, N, C, packed);
+  });
+}
+
+template <class Kind, class T>
+void backward(Cuda, Kind, const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
+  const bool packed = cuda::packs<T>(C, dy) && cuda::packs<T>(C, y) && cuda::packs<T>(C, dx);
+  if (C > kLongest) {
+    return cuda::with_long_row_team<T>(C, [&](auto team, int threads) {
+      cuda::launch("softmax_backward", long_softmax_backward_kernel<Kind, T, decltype(team)>,
+                   {cuda::blocks_for_rows(team, N), threads}, team, dy, y, dx, N, C, packed);
+    });
+  }
+  cuda::with_row_team<T>("softmax", C, [&](auto team, auto k, int threads) {
+    cuda::launch("softmax_backward",
+                 softmax_backward_kernel<Kind, T, decltype(team), decltype(k)::value>,
+                 {cuda::blocks_for_rows(team, N), threads}, team, dy, y, dx, N, C, packed);
+  });
+}
+#endif
 
 // ── the ops ─────────────────────────────────────────────────────────────────────────────────────
 
+struct SoftmaxSaved {
+  Tensor y;
+};
+
+template <class Kind>
+Tensor probabilities(const char* name, Kind kind, SoftmaxSaved* saved, const Tensor& x_) {
+  const int64_t N = rows_of(name, x_), C = x_.dim(-1);
+  const Tensor x = contiguous(x_);
+  Tensor y = empty_like(x);
+  on(name, x, [&](auto device, auto t) {
+    using T = decltype(t);
+    forward(device, kind, x.data<T>(), y.data<T>(), N, C);
+  });
+  if (saved) saved->y = y;
+  return y;
+}
+
+template <class Kind>
+Grads probabilities_backward(const char* name, Kind kind, const SoftmaxSaved& s,
+                             const Tensor& dy_) {
+  const int64_t N = rows_of(name, dy_), C = dy_.dim(-1);
+  const Tensor dy = contiguous(dy_);
+  Tensor dx = empty_like(dy);
+  on(name, dy, [&](auto device, auto t) {
+    using T = decltype(t);
+    backward(device, kind, dy.data<T>(), s.y.data<T>(), dx.data<T>(), N, C);
+  });
+  return {dx};
+}
+
 struct Softmax {
   static constexpr const char* name = "softmax";
-  struct Saved {
-    Tensor y;
-  };
+  using Saved = SoftmaxSaved;
 
   static Tensor forward(Saved* saved, const Tensor& x) {
-    Tensor y = map_rows(
-        name, [](auto... a) { softmax_forward(a...); }, x);
-    if (saved) saved->y = y;
-    return y;
+    return probabilities(name, Probability{}, saved, x);
   }
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
-    return {map_rows(
-        name, [](auto... a) { softmax_backward(a...); }, dy, s.y)};
+    return probabilities_backward(name, Probability{}, s, dy);
   }
   static Tensor reference(const Tensor& x) {
     const Tensor e = exp(subtract(x, maximum(x, -1, true)));
@@ -101,19 +286,13 @@ struct Softmax {
 
 struct LogSoftmax {
   static constexpr const char* name = "log_softmax";
-  struct Saved {
-    Tensor y;
-  };
+  using Saved = SoftmaxSaved;
 
   static Tensor forward(Saved* saved, const Tensor& x) {
-    Tensor y = map_rows(
-        name, [](auto... a) { log_softmax_forward(a...); }, x);
-    if (saved) saved->y = y;
-    return y;
+    return probabilities(name, LogProbability{}, saved, x);
   }
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
-    return {map_rows(
-        name, [](auto... a) { log_softmax_backward(a...); }, dy, s.y)};
+    return probabilities_backward(name, LogProbability{}, s, dy);
   }
   static Tensor reference(const Tensor& x) {
     const Tensor centred = subtract(x, maximum(x, -1, true));

@@ -4,6 +4,10 @@
 #include "tensor/op.h"
 #include "tensor/parallel.h"
 
+#if INK_CUDA
+#include "cuda/walk.cuh"
+#endif
+
 namespace ink {
 
 Strides stretched(const Tensor& x, const Shape& shape) {
@@ -36,9 +40,18 @@ void copy(Cpu, const Walk<2>& walk, int64_t n, T* to, const T* from) {
   });
 }
 
+#if INK_CUDA
+template <class T>
+void copy(Cuda, const Walk<2>& walk, int64_t, T* to, const T* from) {
+  cuda::walk_elements(cuda::Same{}, walk, to, from);
+}
+#endif
+
 }  // namespace
 
 void assign(const char* name, Tensor& view, const Tensor& x) {
+  check(view.device() == x.device(), "", name, ": expected tensors on ", name_of(view.device()),
+        " only");
   const Walk<2> walk(x.shape(), {view.strides(), x.strides()});
   on(name, x, [&](auto device, auto t) {
     using T = decltype(t);

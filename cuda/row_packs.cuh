@@ -1,0 +1,60 @@
+// Rows of any length: a team of threads goes through one in packs, as laid out in cuda/row.cuh,
+// and reads it again where it needs it again.
+#pragma once
+#include <algorithm>
+
+#include "cuda/row.cuh"
+
+namespace ink::cuda {
+
+// v = x[first], x[first + 1], … with `beyond` for what lies behind the row's C elements.
+template <class T>
+INK_DEVICE void load_floats(float (&v)[kPack<T>], const T* x, int64_t first, int64_t C, bool packed,
+                            float beyond) {
+  constexpr int P = kPack<T>;
+  if (packed) {
+    const auto pack = load_pack<T, P>(x + first);
+#pragma unroll
+    for (int j = 0; j < P; ++j) v[j] = widen(pack.at[j]);
+  } else {
+#pragma unroll
+    for (int j = 0; j < P; ++j) v[j] = first + j < C ? widen(x[first + j]) : beyond;
+  }
+}
+
+template <class T>
+INK_DEVICE void store_floats(T* x, const float (&v)[kPack<T>], int64_t first, int64_t C,
+                             bool packed) {
+  constexpr int P = kPack<T>;
+  if (packed) {
+    Pack<T, P> pack;
+#pragma unroll
+    for (int j = 0; j < P; ++j) pack.at[j] = narrow<T>(v[j]);
+    store_pack<T, P>(x + first, pack);
+  } else {
+#pragma unroll
+    for (int j = 0; j < P; ++j) {
+      if (first + j < C) x[first + j] = narrow<T>(v[j]);
+    }
+  }
+}
+
+// f(first) for the first column of each pack of this thread.
+template <class T, class Team, class F>
+INK_DEVICE void each_pack(Team team, int64_t C, const F& f) {
+  const int64_t stride = int64_t{kPack<T>} * team.size();
+  for (int64_t first = int64_t{kPack<T>} * team.rank(); first < C; first += stride) f(first);
+}
+
+// Calls f(team, threads) with the team that rows of C elements are given to: a warp for up to four
+// packs a thread, or a block of up to 512 threads.
+template <class T, class F>
+void with_long_row_team(int64_t C, const F& f) {
+  constexpr int64_t kShare = 4 * kWarp;  // packs of a warp
+  const int64_t packs = (C + kPack<T> - 1) / kPack<T>;
+  if (packs <= kShare) return f(WarpTeam{}, WarpTeam::kRowsInBlock * kWarp);
+  const int64_t warps = std::min<int64_t>((packs + kShare - 1) / kShare, 16);
+  f(BlockTeam{}, static_cast<int>(warps * kWarp));
+}
+
+}  // namespace ink::cuda

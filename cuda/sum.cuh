@@ -1,0 +1,42 @@
+// factor · Σ f(x[i], y[i]) over n elements as an f32 scalar on the device, in an order that depends
+// on n alone: each block adds up its share, then one block the blocks' sums.
+#pragma once
+#include <algorithm>
+
+#include "cuda/map.cuh"
+#include "cuda/mean.h"
+
+namespace ink::cuda {
+
+// f takes and returns f32. The first `packs` packs are read as such, the rest one by one.
+template <class F, class T>
+__global__ void sum_kernel(F f, const T* x, const T* y, int64_t packs, int64_t n, float* sums) {
+  INK_SHARED(float, part, [kWarp]);
+  constexpr int P = kPack<T>;
+  float sum[P] = {};
+  for (int64_t i = global_thread(); i < packs; i += all_threads()) {
+    const auto a = load_pack<T, P>(x + i * P), b = load_pack<T, P>(y + i * P);
+#pragma unroll
+    for (int j = 0; j < P; ++j) sum[j] += f(widen(a.at[j]), widen(b.at[j]));
+  }
+  for (int64_t i = packs * P + global_thread(); i < n; i += all_threads())
+    sum[0] += f(widen(x[i]), widen(y[i]));
+#pragma unroll
+  for (int j = 1; j < P; ++j) sum[0] += sum[j];
+  const float total = block_sum(sum[0], part);
+  if (threadIdx.x == 0) sums[blockIdx.x] = total;
+}
+
+template <class F, class T>
+Tensor sum_of(const F& f, int64_t n, const T* x, const T* y, double factor) {
+  constexpr int kThreads = 256;
+  constexpr int64_t kShare = 4 * kThreads * kPack<T>;  // elements of a block at least
+  const int64_t blocks = std::min<int64_t>((n + kShare - 1) / kShare, 528);
+  Tensor sums({blocks}, Dtype::f32, Device::cuda);
+  launch("sum", sum_kernel<F, T>, {blocks, kThreads}, f, x, y,
+         is_aligned<kPack<T>>(x) && is_aligned<kPack<T>>(y) ? n / kPack<T> : 0, n,
+         sums.data<float>());
+  return scaled_sum(sums, factor);
+}
+
+}  // namespace ink::cuda
