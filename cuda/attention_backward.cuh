@@ -9,7 +9,8 @@
 // of the warp that computes it: the first kernel has queries as rows of its fragments, the second
 // keys, so that dS is each time a left factor as it stands. No order of additions depends on chance.
 #pragma once
-#include "cuda/attention_tiles.cuh"
+#include "cuda/attention_dropout.cuh"
+#include "cuda/fragments.cuh"
 
 namespace ink::cuda {
 
@@ -93,15 +94,16 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   const int64_t first_query = part.begin + part.first;
 
   const auto load_own = [&](T* tile, Rows<const T> x) {
-    copy_tile<Tiles::kRows, D, Tiles::kThreads>(tile, x, first_query, column, part.rows,
+    copy_tile<Tiles::kRows, D, Tiles::kThreads>(tile, at(x, first_query, column), x.ld, part.rows,
                                                 in.head_size);
   };
   const auto load_keys = [&](int key, int stage) {
     T* tile = shared + kStages + stage * Tiles::kStage;
-    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile, in.k, part.begin + key, column,
+    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile, at(in.k, part.begin + key, column), in.k.ld,
                                                 part.length - key, in.head_size);
-    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile + Tiles::kStepTile, in.v, part.begin + key,
-                                                column, part.length - key, in.head_size);
+    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile + Tiles::kStepTile,
+                                                at(in.v, part.begin + key, column), in.v.ld,
+                                                part.length - key, in.head_size);
     cp_async_commit();
   };
 
@@ -202,16 +204,17 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   statistics += head * pairs_of(in.rows, in.sequences) + first_pair(part.begin, part.sequence);
 
   const auto load_own = [&](T* tile, Rows<const T> x) {
-    copy_tile<Tiles::kRows, D, Tiles::kThreads>(tile, x, first_key, column, part.rows,
+    copy_tile<Tiles::kRows, D, Tiles::kThreads>(tile, at(x, first_key, column), x.ld, part.rows,
                                                 in.head_size);
   };
   const auto load_queries = [&](int query, int stage) {
     const int queries = part.length - query, pair = static_cast<int>(threadIdx.x);
     T* tile = shared + kStages + stage * Tiles::kStage;
-    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile, in.q, part.begin + query, column, queries,
-                                                in.head_size);
-    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile + Tiles::kStepTile, dout, part.begin + query,
-                                                column, queries, in.head_size);
+    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile, at(in.q, part.begin + query, column), in.q.ld,
+                                                queries, in.head_size);
+    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile + Tiles::kStepTile,
+                                                at(dout, part.begin + query, column), dout.ld,
+                                                queries, in.head_size);
     if (pair < kPairs) {
       cp_async_16(pairs + stage * kPairs + pair, statistics + query / 2 + pair, 2 * pair < queries);
     }

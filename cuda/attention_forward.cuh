@@ -7,7 +7,8 @@
 // The running maximum may lag behind by 2⁸: as long as no score exceeds it by more, p is at most
 // 256, nothing has to be scaled anew, and no lane asks another for its maximum.
 #pragma once
-#include "cuda/attention_tiles.cuh"
+#include "cuda/attention_dropout.cuh"
+#include "cuda/fragments.cuh"
 
 namespace ink::cuda {
 
@@ -135,14 +136,15 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   const auto load_keys = [&](int key, int stage) {
     const int rows = part.length - key;
     T* tile = shared + kStages + stage * Tiles::kStage;
-    copy_tile<kKeys, D, Tiles::kThreads>(tile, in.k, part.begin + key, column, rows, in.head_size);
-    copy_tile<kKeys, D, Tiles::kThreads>(tile + Tiles::kKeyTile, in.v, part.begin + key, column,
-                                         rows, in.head_size);
+    copy_tile<kKeys, D, Tiles::kThreads>(tile, at(in.k, part.begin + key, column), in.k.ld, rows,
+                                         in.head_size);
+    copy_tile<kKeys, D, Tiles::kThreads>(tile + Tiles::kKeyTile, at(in.v, part.begin + key, column),
+                                         in.v.ld, rows, in.head_size);
     cp_async_commit();
   };
 
-  copy_tile<Tiles::kQueries, D, Tiles::kThreads>(shared, in.q, first_query, column, part.rows,
-                                                 in.head_size);
+  copy_tile<Tiles::kQueries, D, Tiles::kThreads>(shared, at(in.q, first_query, column), in.q.ld,
+                                                 part.rows, in.head_size);
   load_keys(0, 0);
   cp_async_wait<0>();
   __syncthreads();

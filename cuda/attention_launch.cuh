@@ -35,13 +35,13 @@ Grid grid_of(const PackedAttention<T>& in, int threads, size_t shared) {
 // Whether every row of a head starts at 16 bytes.
 template <class T>
 bool is_aligned(Rows<T> x) {
-  return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.ld % kChunk == 0;
+  return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.ld % kPack<T> == 0;
 }
 
 template <class T, class... X>
 bool fits_tensor_cores(const AttentionInput<T>& in, AttentionKernels kernels, X... more) {
   if constexpr (sizeof(T) != 2) return false;
-  return kernels == AttentionKernels::fastest && in.head_size % kChunk == 0 &&
+  return kernels == AttentionKernels::fastest && in.head_size % kPack<T> == 0 &&
          in.head_size <= 128 && in.scale > 0 && is_aligned(in.q) && is_aligned(in.k) &&
          is_aligned(in.v) && (is_aligned(more) && ...);
 }

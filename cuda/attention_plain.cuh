@@ -5,7 +5,7 @@
 // rows after another, all of them f32 in shared memory. Of a tile of scores a thread has the rows
 // y + 16·i and columns x + 16·j; of a tile of results the same rows and columns x + 16·c.
 #pragma once
-#include "cuda/attention_tiles.cuh"
+#include "cuda/attention_problem.cuh"
 
 namespace ink::cuda {
 

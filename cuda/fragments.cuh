@@ -1,75 +1,12 @@
-// What the attention kernels on tensor cores share: which rows a block works on, tiles in shared
-// memory, their fragments in registers, and the mask of dropout.
+// Products of a warp on tensor cores: tiles of 16-bit elements in shared memory, and their fragments
+// in registers.
 //
-// Tiles hold 16-bit elements. A lane's share of a fragment is described in cuda/ptx.cuh.
+// A lane's share of a fragment is described in cuda/ptx.cuh.
 #pragma once
-#include <type_traits>
-
 #include "cuda/kernel.cuh"
 #include "cuda/ptx.cuh"
-#include "tensor/attention_kernel.h"
 
 namespace ink::cuda {
-
-// ── the problem ─────────────────────────────────────────────────────────────────────────────────
-
-// AttentionInput as kernels see it: offsets lie on the device.
-template <class T>
-struct PackedAttention {
-  Rows<const T> q, k, v;
-  const int32_t* offsets;
-  int32_t sequences;
-  int64_t rows;
-  int heads, head_size;
-  float scale, scale_log2;  // scale_log2 = scale·log2 e
-  uint32_t threshold;       // a word of the stream below it drops its element
-  float kept;               // factor of the others, 1 / (1 − dropout)
-  PhiloxKey key;
-};
-
-inline constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
-
-// Some rows of one sequence.
-struct Part {
-  int64_t begin;  // first row of the sequence
-  int sequence, length;
-  int first, rows;  // within the sequence; rows ≤ 0: nothing to do
-};
-
-// The sequences cut into tiles of kTile rows need no more than rows / kTile + sequences slots: slots
-// [offsets[b] / kTile + b, offsets[b + 1] / kTile + b + 1) belong to sequence b, the last of them
-// perhaps to nothing.
-template <int kTile>
-int64_t slots_of(int64_t rows, int64_t sequences) {
-  return rows / kTile + sequences;
-}
-
-// Called by whole warps, which look at 32 sequences at a time. Whatever the offsets are, the part
-// lies inside the matrices.
-template <int kTile, class T>
-INK_DEVICE Part part_of_slot(const PackedAttention<T>& in, int slot) {
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  int low = 0, count = in.sequences;  // the slot's sequence is in [low, low + count)
-  while (count > 1) {
-    const int step = (count + kWarp - 1) / kWarp, candidate = low + lane * step;
-    const bool starts_before =
-        candidate < low + count && in.offsets[candidate] / kTile + candidate <= slot;
-    const int last = __popc(__ballot_sync(kAllLanes, starts_before)) - 1;
-    const int skipped = last > 0 ? last * step : 0;
-    low += skipped;
-    count = min(step, count - skipped);
-  }
-  const int64_t start = in.offsets[low], stop = in.offsets[low + 1];
-  const int64_t begin = min(max(start, int64_t{0}), in.rows);
-  const int length = static_cast<int>(max(min(stop, in.rows) - begin, int64_t{0}));
-  const int first = (slot - low - static_cast<int>(begin / kTile)) * kTile;
-  return {begin, low, length, first, first < 0 ? 0 : min(kTile, length - first)};
-}
-
-template <class T>
-INK_DEVICE T* at(Rows<T> x, int64_t row, int64_t column) {
-  return x.data + row * x.ld + column;
-}
 
 // ── tiles in shared memory ──────────────────────────────────────────────────────────────────────
 
@@ -84,23 +21,21 @@ INK_DEVICE int tile_offset(int row, int chunk) {
   return row * kColumns + (chunk ^ turn) * kChunk;
 }
 
-// Starts the copy of kRows rows of a matrix, from `row` on, to a tile by a block of kThreads. Rows
-// from `rows` on of these and columns from `columns` on become 0.
+// Starts the copy of kRows rows of a matrix, `from` on, to a tile by a block of kThreads. Rows from
+// `rows` on and columns from `columns` on become 0. `from` is the same for all threads.
 template <int kRows, int kColumns, int kThreads, class T>
-INK_DEVICE void copy_tile(T* tile, Rows<const T> from, int64_t row, int64_t first_column, int rows,
-                          int columns) {
+INK_DEVICE void copy_tile(T* tile, const T* from, int64_t ld, int rows, int columns) {
   constexpr int kChunks = kColumns / kChunk, kPass = kThreads / kChunks;
   static_assert(kPass % 8 == 0 && kRows % kPass == 0);
-  const int own = static_cast<int>(threadIdx.x) / kChunks;
+  const int row = static_cast<int>(threadIdx.x) / kChunks;
   const int chunk = static_cast<int>(threadIdx.x) % kChunks;
-  const T* source = at(from, row, first_column);  // the same for all threads
-  const uint32_t share = static_cast<uint32_t>(own) * static_cast<uint32_t>(from.ld) +
+  const uint32_t share = static_cast<uint32_t>(row) * static_cast<uint32_t>(ld) +
                          static_cast<uint32_t>(chunk * kChunk);
-  T* target = tile + tile_offset<kColumns>(own, chunk);
-  const int wanted = chunk * kChunk < columns ? rows - own : 0;
+  T* target = tile + tile_offset<kColumns>(row, chunk);
+  const int wanted = chunk * kChunk < columns ? rows - row : 0;
 #pragma unroll
   for (int r = 0; r < kRows; r += kPass)
-    cp_async_16(target + r * kColumns, source + r * from.ld + share, r < wanted);
+    cp_async_16(target + r * kColumns, from + r * ld + share, r < wanted);
 }
 
 // A tile, or its rows from some row on, within a block's shared memory.
@@ -304,74 +239,5 @@ INK_DEVICE void store_rows(const Accumulators<kRowTiles, kColumnTiles>& x,
     }
   }
 }
-
-// ── dropout ─────────────────────────────────────────────────────────────────────────────────────
-
-// Which of four neighbouring keys of a query are kept, as bits: words 4·block … 4·block + 3 of the
-// query's part of the stream, `row` = row of the batch · heads + head.
-template <class T>
-INK_DEVICE uint32_t kept_of_four(const PackedAttention<T>& in, uint64_t row, int block) {
-  const uint64_t i = (row << 24) + static_cast<uint64_t>(block);
-  const auto words =
-      philox({static_cast<uint32_t>(i), static_cast<uint32_t>(i >> 32), 0, 0}, in.key);
-  uint32_t bits = 0;
-#pragma unroll
-  for (int w = 0; w < 4; ++w) bits |= (words[w] >= in.threshold ? 1u : 0u) << w;
-  return bits;
-}
-
-// The mask for a fragment of scores of 16 queries and 8·kTiles keys, of which this lane holds two
-// rows and two neighbouring columns of each tile. Two lanes share each block of four words: each
-// draws the one of one row, and they swap bits.
-template <int kTiles>
-class KeptOfQueries {
- public:
-  template <class T>
-  INK_DEVICE void draw(const PackedAttention<T>& in, int64_t query, int head, int key) {
-    static_assert(kTiles <= 8);
-    const int lane = static_cast<int>(threadIdx.x) % kWarp, odd = lane % 2;
-    const auto row = static_cast<uint64_t>((query + lane / 4 + 8 * odd) * in.heads + head);
-    uint32_t own = 0;
-#pragma unroll
-    for (int n = 0; n < kTiles; ++n)
-      own |= kept_of_four(in, row, key / 4 + 2 * n + lane % 4 / 2) << (4 * n);
-    const uint32_t other = __shfl_xor_sync(kAllLanes, own, 1);
-    bits_[0] = (odd ? other : own) >> (2 * odd);
-    bits_[1] = (odd ? own : other) >> (2 * odd);
-  }
-  // Of element i of this lane's four of tile n.
-  INK_DEVICE bool operator()(int n, int i) const {
-    return (bits_[i / 2] & (1u << (4 * n + i % 2))) != 0;
-  }
-
- private:
-  uint32_t bits_[2];
-};
-
-// The same for a fragment of scores of 16 keys (rows) and 8·kTiles queries (columns). Four lanes
-// share a block of words.
-template <int kTiles>
-class KeptOfKeys {
- public:
-  template <class T>
-  INK_DEVICE void draw(const PackedAttention<T>& in, int64_t query, int head, int key) {
-    static_assert(kTiles <= 8);
-    const int lane = static_cast<int>(threadIdx.x) % kWarp, mine = lane / 4 % 4;
-    const int block = key / 4 + 2 * (mine / 2) + lane / 16;
-    uint32_t own = 0;
-#pragma unroll
-    for (int n = 0; n < kTiles; ++n) {
-      const int64_t column = query + 8 * n + lane % 4 * 2 + mine % 2;
-      own |= kept_of_four(in, static_cast<uint64_t>(column * in.heads + head), block) << (4 * n);
-    }
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      bits_[i] = __shfl_sync(kAllLanes, own, lane / 16 * 16 + 4 * i + lane % 4) >> mine;
-  }
-  INK_DEVICE bool operator()(int n, int i) const { return (bits_[i] & (1u << (4 * n))) != 0; }
-
- private:
-  uint32_t bits_[4];
-};
 
 }  // namespace ink::cuda
