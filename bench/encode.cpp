@@ -8,6 +8,7 @@
 //                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
 //
 // With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done.
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -81,7 +82,8 @@ class Trainer {
     const Encoded encoded = model_.body(batch, {.random = &random});
     const Tensor loss =
         model_.masked_lm->loss(encoded.hidden, from(rows), randint({M}, 3, 1, 21000));
-    Gradients gradients = tape.backward(loss, optimizer_.loss_scale());
+    const Tensor scale = optimizer_.loss_scale();
+    Gradients gradients = scale ? tape.backward(loss, scale) : tape.backward(loss);
     sum.add(model_.parameters, gradients);
     if (optimizer_.control()) {
       optimizer_.step(model_.parameters, sum.gradients(), {.learning_rate = 1e-5, .longest = 1},

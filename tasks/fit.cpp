@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "autograd/tape.h"
+#include "nn/place.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
 
