@@ -25,6 +25,10 @@ namespace ink {
 struct Cpu {};
 struct Cuda {};
 
+[[noreturn]] inline void fail_without_kernels(const char* name) {
+  fail("", name, ": this build has no CUDA kernels; build with CUDA=1");
+}
+
 // Calls f(device, T{}) for the tensor's device and element type: f32 or f64 on the CPU; f32, f16 or
 // bf16 on the CUDA device, whose kernels are compiled where INK_CUDA is defined.
 template <class F>
@@ -39,7 +43,7 @@ void on(const char* name, const Tensor& x, F&& f) {
       default: fail("", name, ": expected f32, f16 or bf16 on cuda, got ", name_of(x.dtype()));
     }
 #else
-    fail("", name, ": this build has no CUDA kernels; build with CUDA=1");
+    fail_without_kernels(name);
 #endif
   }
   switch (x.dtype()) {
