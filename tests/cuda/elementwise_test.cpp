@@ -179,9 +179,9 @@ TEST_F(ElementwiseOnDevice, DropoutHasTheMaskOfTheCpu) {
       for (size_t i = 0; i < kept.size(); ++i) EXPECT_EQ(kept[i] != 0, expected[i] != 0) << i;
     }
   }
-  const std::vector<double>
-      got = numbers(on_host(dropout(full({64}, NAN, Dtype::f32, Device::cuda), 0.5, Random(1)))),
-      expected = numbers(dropout(full({64}, NAN), 0.5, Random(1)));
+  const std::vector<double> got = numbers(on_host(dropout(full({64}, NAN, Dtype::f32, Device::cuda),
+                                                          0.5, Random(1)))),
+                            expected = numbers(dropout(full({64}, NAN), 0.5, Random(1)));
   for (size_t i = 0; i < got.size(); ++i)
     EXPECT_EQ(std::isnan(got[i]), std::isnan(expected[i])) << "a dropped NaN is 0, at " << i;
 }
