@@ -204,5 +204,7 @@ constexpr OpEntry describe() {
 Tensor randn(Shape shape, uint64_t seed, Dtype dtype = Dtype::f64);  // N(0, 1)
 Tensor rand_uniform(Shape shape, uint64_t seed, double low, double high, Dtype dtype = Dtype::f64);
 Tensor randint(Shape shape, uint64_t seed, int64_t low, int64_t high);  // i32 in [low, high)
+// x of f64 rounded to values that every floating-point type holds.
+Tensor coarse(const Tensor& x);
 
 }  // namespace ink
