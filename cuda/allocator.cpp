@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "cuda/stream.h"
+#if INK_EMULATED
+#include "cuda/emulated/arena.h"
+#endif
 
 namespace ink::cuda {
 namespace {
@@ -18,6 +21,15 @@ size_t rounded(size_t bytes) {
   const size_t step = bytes < kSmall ? kStep : kLargeStep;
   return (std::max<size_t>(bytes, 1) + step - 1) / step * step;
 }
+
+// The emulated device watches the edges of what a tensor asked for, not of the block it got.
+#if INK_EMULATED
+void begin_use(void* data, size_t bytes) { emulated::arena().hand_out(data, bytes); }
+void end_use(void* data) { emulated::arena().hand_out(data, emulated::Arena::kNobody); }
+#else
+void begin_use(void*, size_t) {}
+void end_use(void*) {}
+#endif
 
 double in_mib(size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
@@ -30,10 +42,11 @@ class DeviceMemory final : public Allocator {
     Block block = take(wanted);
     if (!block.data) block = {ask_driver(wanted), wanted};
     used_.emplace(block.data, block.bytes);
+    begin_use(block.data, bytes);
     statistics_.in_use += block.bytes;
     statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
     if (fill_)
-      expect_success(cudaMemsetAsync(block.data, 0xff, block.bytes, stream()), "filling a block");
+      expect_success(cudaMemsetAsync(block.data, 0xff, bytes, stream()), "filling a block");
     return block.data;
   }
 
@@ -43,6 +56,7 @@ class DeviceMemory final : public Allocator {
     const auto found = used_.find(data);
     const size_t bytes = found->second;
     used_.erase(found);
+    end_use(data);
     free_.emplace(bytes, data);
     statistics_.in_use -= bytes;
     statistics_.cached += bytes;

@@ -32,8 +32,9 @@ void launch(const char* name, void (*kernel)(P...), const Grid& grid, A&&... arg
   if (grid.blocks == 0 || grid.rows == 0) return;
   std::tuple<P...> values(static_cast<P>(std::forward<A>(arguments))...);
 #if INK_EMULATED
+  std::apply([&](const auto&... each) { emulated::expect_device_pointers(name, each...); }, values);
   emulated::run(name, grid.blocks, grid.rows, grid.threads, grid.shared,
-                [&] { std::apply(kernel, values); });
+                [kernel, values] { std::apply(kernel, values); });
 #else
   std::apply(
       [&](auto&... each) {

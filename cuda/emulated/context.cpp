@@ -31,9 +31,9 @@ ink_switch_stacks:
 )");
 
 void prepare(Context& context, void* stack, size_t bytes, void (*entry)()) {
-  constexpr size_t kRegisters = 6, kRoomAbove = 64;
+  constexpr size_t kRegisters = 6;
   // `ret` takes entry's address; then the stack is as after a call: 8 bytes off a multiple of 16.
-  auto* top = reinterpret_cast<void**>(static_cast<char*>(stack) + bytes - kRoomAbove);
+  auto* top = reinterpret_cast<void**>(static_cast<char*>(stack) + bytes - 16);
   *top = reinterpret_cast<void*>(entry);
   for (size_t i = 1; i <= kRegisters; ++i) top[-static_cast<ptrdiff_t>(i)] = nullptr;
   context.stack_pointer = top - kRegisters;

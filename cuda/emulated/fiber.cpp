@@ -8,7 +8,7 @@
 namespace ink::cuda::emulated {
 namespace {
 
-constexpr size_t kGuard = 4096, kStack = 128 * 1024;
+constexpr size_t kGuard = 4096, kStack = 128 * 1024, kRoomAbove = 64;
 
 Context host;
 Fiber* current = nullptr;
@@ -40,13 +40,16 @@ Fiber::Fiber() {
 
 Fiber::~Fiber() { munmap(stack_ - kGuard, kGuard + kStack); }
 
-void Fiber::prepare(void (*body)(void*), void* argument, SeenThread seen) {
-  unpoison(stack_, kStack);  // left by frames that were never returned from
+void Fiber::prepare(void (*body)(void*), void* argument) {
+  abandon_stack();
+  if (kSeesThreads) {  // forgets what its former user did there
+    mmap(stack_, kStack, PROT_READ | PROT_WRITE,
+         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  }
   body_ = body;
   argument_ = argument;
   fake_stack_ = nullptr;
-  seen_ = seen;
-  emulated::prepare(context_, stack_, kStack, begin);
+  emulated::prepare(context_, stack_, kStack - kRoomAbove, begin);
 }
 
 void Fiber::resume() {
@@ -78,9 +81,13 @@ void Fiber::leave(bool for_good) {
 
 bool Fiber::running() { return current != nullptr; }
 
-bool Fiber::holds(const void* address) const {
-  const auto* at = static_cast<const char*>(address);
-  return at >= stack_ - kGuard && at < stack_ + kStack;
+bool Fiber::overflows_at(const void* address) const {
+  return address >= stack_ - kGuard && address < stack_;
+}
+
+char* Fiber::abandon_stack() {
+  unpoison(stack_, kStack);
+  return stack_ + kStack - kRoomAbove;
 }
 
 }  // namespace ink::cuda::emulated

@@ -13,16 +13,19 @@ class Fiber {
   Fiber& operator=(const Fiber&) = delete;
 
   // The next resume() begins body(argument). What the fiber did before is forgotten.
-  // `seen`: the thread that ThreadSanitizer is to see while the fiber runs.
-  void prepare(void (*body)(void*), void* argument, SeenThread seen);
+  void prepare(void (*body)(void*), void* argument);
+  // The thread that ThreadSanitizer is to see while the fiber runs.
+  void set_seen(SeenThread seen) { seen_ = seen; }
   // Runs the fiber until it pauses or its body ends.
   void resume();
   // Called on a fiber: goes back to where it was resumed.
   static void pause();
 
   static bool running();
-  // Whether the address lies in this fiber's stack or in the page below, where it would overflow.
-  bool holds(const void* address) const;
+  // Whether the address lies in the page below the stack, where it would overflow.
+  bool overflows_at(const void* address) const;
+  // Forgets all frames: execution may go on at the address returned, the stack's upper end.
+  char* abandon_stack();
   SeenThread seen() const { return seen_; }
 
  private:

@@ -1,11 +1,14 @@
-// A grid: its blocks one after another.
+// A grid: its blocks one after another, as work of the calling thread's stream.
 #include "cuda/emulated/run.h"
 
-#include <mutex>
+#include <memory>
 
+#include "cuda/emulated/arena.h"
+#include "cuda/emulated/control.h"
 #include "cuda/emulated/scheduler.h"
-#include "cuda/emulated/toolkit/vector_types.h"
-#include "tensor/error.h"
+#include "cuda/emulated/status.h"
+#include "cuda/emulated/streams.h"
+#include "cuda/stream.h"
 
 extern uint3 blockIdx;
 extern dim3 blockDim, gridDim;
@@ -14,9 +17,9 @@ namespace ink::cuda::emulated {
 namespace {
 
 constexpr int64_t kMostBlocks = (int64_t{1} << 31) - 1, kMostRows = 65535;
-// Threads of a launch that ThreadSanitizer sees one by one; it has room for some 8,000, and is slow
-// with many. Those of further blocks count as one.
-constexpr int64_t kSeenThreads = 2048;
+// Threads of a launch that ThreadSanitizer sees apart; it has room for some 8,000, and is slow with
+// many. Those of further blocks count as the stream.
+constexpr int64_t kSeenApart = 2048;
 
 void expect_grid(const char* name, int64_t blocks, int64_t rows, int threads, size_t shared) {
   check(blocks > 0 && blocks <= kMostBlocks && rows > 0 && rows <= kMostRows, "cuda: ", name,
@@ -26,38 +29,67 @@ void expect_grid(const char* name, int64_t blocks, int64_t rows, int threads, si
   check(shared <= SharedMemory::kAll, "cuda: ", name, ": ", shared, " bytes of shared memory");
 }
 
-std::recursive_mutex& device() {
-  static auto& made = *new std::recursive_mutex;
-  return made;
+// Ends what ThreadSanitizer sees of a launch, however the launch ends.
+class SeenLaunch {
+ public:
+  explicit SeenLaunch(SeenThread stream) : stream_(stream) { scheduler().set_seen(stream, true); }
+  ~SeenLaunch() { scheduler().join_seen(); }
+  SeenLaunch(const SeenLaunch&) = delete;
+  SeenLaunch& operator=(const SeenLaunch&) = delete;
+  void before_block(int threads) {
+    so_far_ += threads;
+    if (so_far_ <= kSeenApart || so_far_ - threads > kSeenApart) return;
+    scheduler().join_seen();
+    scheduler().set_seen(stream_, false);
+  }
+
+ private:
+  SeenThread stream_;
+  int64_t so_far_ = 0;
+};
+
+void run_blocks(int threads, size_t shared, const std::function<void()>& body, SeenThread stream) {
+  SeenLaunch seen(stream);
+  for (unsigned y = 0; y < gridDim.y; ++y) {
+    for (unsigned x = 0; x < gridDim.x; ++x) {
+      blockIdx = {x, y, 0};
+      seen.before_block(threads);
+      scheduler().run_block(threads, shared, body);
+    }
+  }
 }
 
 }  // namespace
 
 void run(const char* name, int64_t blocks, int64_t rows, int threads, size_t shared,
-         const std::function<void()>& body) {
+         std::function<void()> body) {
   expect_grid(name, blocks, rows, threads, shared);
-  const std::lock_guard lock(device());
+  expect_success(reported(cudaSuccess), name);
+  const ArenaAccess access;
   blockDim = {static_cast<unsigned>(threads), 1, 1};
   gridDim = {static_cast<unsigned>(blocks), static_cast<unsigned>(rows), 1};
-  bool seen = kSeesThreads;
-  int64_t so_far = 0;
-  for (unsigned y = 0; y < gridDim.y; ++y) {
-    for (unsigned x = 0; x < gridDim.x; ++x) {
-      blockIdx = {x, y, 0};
-      so_far += threads;
-      if (seen && so_far > kSeenThreads) {
-        scheduler().forget_seen();
-        seen = false;
-      }
-      try {
-        scheduler().run_block(threads, shared, body, seen);
-      } catch (const Error& error) {
-        if (seen) scheduler().forget_seen();
-        fail("cuda: ", name, ": block (", x, ", ", y, "): ", error.message());
-      }
-    }
+  // The arguments are the launch's own until the stream has done it.
+  auto owned = std::make_unique<const std::function<void()>>(std::move(body));
+  std::string failure;
+  try {
+    run_blocks(threads, shared, *owned, stream_of(stream()).seen);
+    failure = arena().overrun();
+    if (!failure.empty()) failure = "wrote " + failure;
+  } catch (const Error& error) {
+    std::ostringstream out;
+    out << error.message() << ", block (" << blockIdx.x << ", " << blockIdx.y << ')';
+    failure = out.str();
   }
-  if (seen) scheduler().forget_seen();
+  {
+    const InStream in_stream(stream());
+    owned.reset();
+  }
+  check(failure.empty(), "cuda: ", name, ": ", failure);
+}
+
+void expect_device_pointer(const char* kernel, int at, const void* p) {
+  check(kernel_may_have(p), "cuda: ", kernel, ": argument ", at, " points to ",
+        arena().place_of(p));
 }
 
 void set_thread_order(uint64_t seed) { scheduler().set_order(seed); }

@@ -8,15 +8,13 @@
 #include <cstdint>
 #include <functional>
 
+#include "cuda/emulated/pointers.h"
+
 namespace ink::cuda::emulated {
 
 // A grid of blocks × rows blocks of `threads` threads, each calling body() once; `shared` bytes of
 // dynamic shared memory.
 void run(const char* name, int64_t blocks, int64_t rows, int threads, size_t shared,
-         const std::function<void()>& body);
-
-// The order in which the threads of a block take their turns: 0 is ascending; any other seed
-// shuffles it anew between every two barriers. A correct kernel computes the same bits under all.
-void set_thread_order(uint64_t seed);
+         std::function<void()> body);
 
 }  // namespace ink::cuda::emulated

@@ -30,6 +30,8 @@ void __tsan_destroy_fiber(void* fiber);
 void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 void __tsan_acquire(void* p);
 void __tsan_release(void* p);
+void __tsan_read_range(void* p, unsigned long bytes);
+void __tsan_write_range(void* p, unsigned long bytes);
 #endif
 }
 
@@ -53,23 +55,39 @@ inline void unpoison(const void*, size_t) {}
 inline constexpr bool kSeesThreads = true;
 using SeenThread = void*;
 inline SeenThread seen_thread() { return __tsan_get_current_fiber(); }
-// Everything the creator did so far happens before what the new thread does.
-inline SeenThread new_seen_thread() { return __tsan_create_fiber(0); }
 inline void end_seen_thread(SeenThread t) { __tsan_destroy_fiber(t); }
 // What follows is done by thread t; by itself this orders nothing.
 inline void act_as(SeenThread t) { __tsan_switch_to_fiber(t, 1); }
+// Everything this thread did so far happens before what the new thread does.
+inline SeenThread new_seen_thread() { return __tsan_create_fiber(0); }
 // What this thread did before release(p) happens before what follows an acquire(p).
 inline void release(void* p) { __tsan_release(p); }
 inline void acquire(void* p) { __tsan_acquire(p); }
+// What code without instrumentation reads and writes.
+inline void see_access(const void* p, size_t bytes, bool writes) {
+  (writes ? __tsan_write_range : __tsan_read_range)(const_cast<void*>(p), bytes);
+}
 #else
 inline constexpr bool kSeesThreads = false;
 using SeenThread = void*;
 inline SeenThread seen_thread() { return nullptr; }
-inline SeenThread new_seen_thread() { return nullptr; }
 inline void end_seen_thread(SeenThread) {}
 inline void act_as(SeenThread) {}
+inline SeenThread new_seen_thread() { return nullptr; }
 inline void release(void*) {}
 inline void acquire(void*) {}
+inline void see_access(const void*, size_t, bool) {}
 #endif
+
+// What follows comes after what thread t did so far.
+inline void comes_after(SeenThread t) {
+  if (!kSeesThreads) return;
+  char point = 0;
+  const SeenThread self = seen_thread();
+  act_as(t);
+  release(&point);
+  act_as(self);
+  acquire(&point);
+}
 
 }  // namespace ink::cuda::emulated

@@ -40,15 +40,12 @@ bool same(Site a, Site b) {
 
 // ── the threads of a block ──────────────────────────────────────────────────────────────────────
 
-void Scheduler::run_block(int threads, size_t shared, const std::function<void()>& body,
-                          bool seen) {
+void Scheduler::run_block(int threads, size_t shared, const std::function<void()>& body) {
   size_ = threads;
   next_ = 0;
   body_ = &body;
-  seen_ = seen;
-  failure_.clear();
   shared_.begin_block(shared);
-  std::fill_n(threads_.begin(), size_, Thread{});
+  for (int i = 0; i < size_; ++i) threads_[i].state = State::fresh, threads_[i].copies.clear();
   std::iota(order_.begin(), order_.begin() + size_, 0);
   shuffle_order();
   start_threads();
@@ -60,8 +57,20 @@ void Scheduler::run_block(int threads, size_t shared, const std::function<void()
   check(!overrun, "something was written outside of the shared array '", overrun, "'");
 }
 
-void Scheduler::forget_seen() {
-  if (!kSeesThreads) return;
+// Comes after what the stream has done, and after what this thread, which made its stack.
+SeenThread Scheduler::new_seen() const {
+  char point = 0;
+  const SeenThread self = seen_thread();
+  release(&point);
+  act_as(seen_by_);
+  acquire(&point);
+  const SeenThread made = apart_ ? new_seen_thread() : seen_by_;
+  act_as(self);
+  return made;
+}
+
+void Scheduler::join_seen() {
+  if (!apart_) return;
   char end = 0;
   const SeenThread self = seen_thread();
   for (size_t i = 0; i < fibers_in_use_; ++i) {
@@ -70,17 +79,19 @@ void Scheduler::forget_seen() {
     act_as(self);
     end_seen_thread(fibers_[i]->seen());
   }
+  act_as(seen_by_);
   acquire(&end);
+  act_as(self);
   fibers_in_use_ = 0;
 }
 
 // A fiber carries one thread after another until one of them waits: threads that never do cost
-// no switch. Seen threads have a fiber each, whose stack nobody else uses.
+// no switch. Threads seen apart have a fiber each, whose stack nobody else uses.
 void Scheduler::carry(void* self) {
   auto& s = *static_cast<Scheduler*>(self);
   do {
     s.run_next_thread();
-  } while (!s.seen_ && s.next_ < s.size_);
+  } while (!s.apart_ && s.next_ < s.size_);
 }
 
 void Scheduler::run_next_thread() {
@@ -91,10 +102,11 @@ void Scheduler::run_next_thread() {
 }
 
 void Scheduler::start_threads() {
-  if (!seen_) fibers_in_use_ = 0;
+  if (!apart_) fibers_in_use_ = 0;
   while (next_ < size_) {
     Fiber& fiber = next_fiber();
-    fiber.prepare(carry, this, seen_ && kSeesThreads ? new_seen_thread() : nullptr);
+    fiber.prepare(carry, this);
+    if (kSeesThreads) fiber.set_seen(new_seen());
     fiber.resume();
     raise_failure();
   }
@@ -157,11 +169,15 @@ void Scheduler::meet(Site site, unsigned mask, Exchange exchange, void* brought,
 
 void Scheduler::give_up(std::string reason) {
   failure_ = std::move(reason) + ", thread " + std::to_string(current_);
+  failed_ = true;
   for (;;) Fiber::pause();
 }
 
-void Scheduler::raise_failure() const {
-  if (!failure_.empty()) fail("", failure_);
+void Scheduler::raise_failure() {
+  if (!failed_) return;
+  failed_ = false;
+  comes_after(fiber().seen());
+  fail("", failure_);
 }
 
 // ── when all wait ───────────────────────────────────────────────────────────────────────────────
@@ -175,7 +191,7 @@ bool Scheduler::release_barrier() {
   if (count(State::at_barrier) < size_) return false;
   expect_one_barrier();
   for (int i = 0; i < size_; ++i) threads_[i].state = State::ready;
-  if (seen_) {
+  if (apart_) {
     char point = 0;
     const SeenThread self = seen_thread();
     for (int i = 0; i < size_; ++i) act_as(threads_[i].fiber->seen()), release(&point);
@@ -236,7 +252,7 @@ void Scheduler::release_meeting(int at) {
     threads_[first + lane].state = State::ready;
   });
   if (t.exchange) t.exchange(brought, t.mask);
-  if (seen_ && t.memory == Memory::ordered) order_memory(first, t.mask);
+  if (apart_ && t.memory == Memory::ordered) order_memory(first, t.mask);
 }
 
 void Scheduler::order_memory(int first, unsigned mask) {

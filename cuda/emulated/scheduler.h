@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/emulated/async_copies.h"
 #include "cuda/emulated/block.h"
 #include "cuda/emulated/fiber.h"
 #include "cuda/emulated/shared_memory.h"
@@ -17,11 +18,12 @@ inline constexpr int kLanes = 32;          // of a warp
 
 class Scheduler {
  public:
-  // Runs every thread of a block, and raises Error for what the kernel does wrong. `seen`: each
-  // thread is one of its own for ThreadSanitizer, until forget_seen().
-  void run_block(int threads, size_t shared, const std::function<void()>& body, bool seen);
-  // Everything the seen threads did happens before what follows.
-  void forget_seen();
+  // Runs every thread of a block, and raises Error for what the kernel does wrong.
+  void run_block(int threads, size_t shared, const std::function<void()>& body);
+  // For ThreadSanitizer, what threads do is done by `by` (a stream); or, `apart`, each is a thread
+  // of its own that comes after what `by` has done, and before what it does after join_seen().
+  void set_seen(SeenThread by, bool apart) { seen_by_ = by, apart_ = apart && kSeesThreads; }
+  void join_seen();
   void set_order(uint64_t seed) { seed_ = seed; }
 
   // ── of the running thread ──
@@ -30,7 +32,8 @@ class Scheduler {
   [[noreturn]] void give_up(std::string reason);
   int thread() const { return current_; }
   SharedMemory& shared() { return shared_; }
-  bool in_stack(const void* address) const { return threads_[current_].fiber->holds(address); }
+  AsyncCopies& copies() { return threads_[current_].copies; }
+  Fiber& fiber() { return *threads_[current_].fiber; }
 
  private:
   enum class State : uint8_t { fresh, ready, at_barrier, at_meeting, done };
@@ -42,12 +45,14 @@ class Scheduler {
     Exchange exchange = nullptr;
     void* brought = nullptr;
     Memory memory = Memory::unordered;
+    AsyncCopies copies;
   };
 
   static void carry(void* self);
   void run_next_thread();
   void start_threads();
   Fiber& next_fiber();
+  SeenThread new_seen() const;
   void resume_ready();
   void become(int thread);
   void shuffle_order();
@@ -59,7 +64,7 @@ class Scheduler {
   int count(State state) const;
   void expect_one_barrier() const;
   void expect_progress() const;
-  void raise_failure() const;
+  void raise_failure();
 
   std::array<Thread, kMostThreads> threads_;
   std::array<int, kMostThreads> order_ = {};
@@ -67,9 +72,11 @@ class Scheduler {
   const std::function<void()>* body_ = nullptr;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   size_t fibers_in_use_ = 0;
-  bool seen_ = false;
+  SeenThread seen_by_ = nullptr;
+  bool apart_ = false;
   uint64_t seed_ = 0, random_ = 0;
   SharedMemory shared_;
+  bool failed_ = false;
   std::string failure_;
 };
 
