@@ -9,6 +9,13 @@
 #include "tensor/update.h"
 
 namespace ink {
+namespace {
+
+bool on_device(const Parameters& parameters) {
+  return parameters.size() > 0 && parameters.begin()->value.device() == Device::cuda;
+}
+
+}  // namespace
 
 void GradientSum::add(const Parameters& parameters, Gradients& gradients, double weight) {
   check(parameters.size() == sums_.size(), "gradient sum: made for ", sums_.size(),
@@ -17,6 +24,7 @@ void GradientSum::add(const Parameters& parameters, Gradients& gradients, double
         "gradient sum: the weight should be a number from 0 on, got ", weight);
   if (weight == 0) return;
   weight_ += weight;
+  if (on_device(parameters)) return add_on_device(parameters, gradients, weight);
   size_t i = 0;
   for (const Parameter& p : parameters) {
     Tensor& sum = sums_[i++];
@@ -32,6 +40,18 @@ void GradientSum::add(const Parameters& parameters, Gradients& gradients, double
   }
 }
 
+// The first gradients are taken as they are, if they count once; the others are added in one launch.
+void GradientSum::add_on_device(const Parameters& parameters, Gradients& gradients, double weight) {
+  std::vector<Tensor> added(sums_.size());
+  size_t i = 0;
+  for (const Parameter& p : parameters) {
+    const bool taken = !sums_[i] && weight == 1;
+    if (p.trainable) (taken ? sums_[i] : added[i]) = gradients.take(p.value);
+    ++i;
+  }
+  add_gradients(sums_, added, weight);
+}
+
 double GradientSum::norm(const Parameters& parameters) const {
   check(parameters.size() == sums_.size(), "gradient sum: made for ", sums_.size(),
         " parameters, got ", parameters.size());
@@ -42,8 +62,7 @@ double GradientSum::norm(const Parameters& parameters) const {
     const Tensor& g = sums_[i++];
     if (!g) continue;
     const double square = squared_norm(g);
-    check(std::isfinite(square), "the gradient of '", p.name,
-          "' is not finite; lower the learning rate, or look at the inputs of this step");
+    check(std::isfinite(square), "", not_finite(p.name));
     squares += square;
   }
   return std::sqrt(squares) / weight_;
@@ -55,8 +74,12 @@ void GradientSum::sum_over(Communicator& processes, const Parameters& parameters
         " parameters, got ", parameters.size());
   weight_ *= unit;
   if (unit != 1) {
-    for (Tensor& sum : sums_)
-      if (sum) scale_in_place(sum, unit);
+    for (Tensor& sum : sums_) {
+      if (!sum) continue;
+      sum = converted(sum, wide(sum.dtype()));
+      if (sum.storage()->use_count() > 1) sum = clone(sum);  // of another parameter too
+      scale_in_place(sum, unit);
+    }
   }
   const std::vector<bool> defined = defined_anywhere(processes);
   write_flat(defined, parameters);
@@ -89,10 +112,12 @@ void GradientSum::write_flat(const std::vector<bool>& defined, const Parameters&
     const Tensor& sum = sums_[i];
     if (!defined[i++]) continue;
     const auto size = static_cast<size_t>(p.value.size());
-    check(p.value.dtype() == Dtype::f32, "gradient sum: processes exchange gradients in f32, '",
+    check(p.value.dtype() != Dtype::f64, "gradient sum: processes exchange gradients in f32, '",
           p.name, "' is ", name_of(p.value.dtype()));
     flat_.resize(flat_.size() + size);
-    if (sum) std::copy_n(contiguous(sum).data<float>(), size, flat_.end() - p.value.size());
+    if (!sum) continue;
+    const Tensor f32 = contiguous(to(converted(sum, Dtype::f32), Device::cpu));
+    std::copy_n(f32.data<float>(), size, flat_.end() - p.value.size());
   }
 }
 
@@ -103,8 +128,8 @@ void GradientSum::read_flat(const std::vector<bool>& defined, const Parameters& 
   for (const Parameter& p : parameters) {
     Tensor& sum = sums_[i];
     if (!defined[i++]) continue;
-    sum = Tensor(p.value.shape());
-    std::copy_n(next, p.value.size(), sum.data<float>());
+    const std::span values(next, static_cast<size_t>(p.value.size()));
+    sum = to(from(values, p.value.shape()), p.value.device());
     next += p.value.size();
   }
 }
@@ -112,6 +137,11 @@ void GradientSum::read_flat(const std::vector<bool>& defined, const Parameters& 
 void GradientSum::clear() {
   for (Tensor& sum : sums_) sum = Tensor();
   weight_ = 0;
+}
+
+std::string not_finite(const std::string& parameter) {
+  return "the gradient of '" + parameter +
+         "' is not finite; lower the learning rate, or look at the inputs of this step";
 }
 
 double clip_factor(double norm, double longest) {

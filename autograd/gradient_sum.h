@@ -13,8 +13,12 @@
 //
 // With weights = rows that count in each mean loss, k micro-batches give the gradient of one batch
 // k times as large. The sums are added in the order of the calls; nothing depends on threads.
+//
+// On the CUDA device the sums of several micro-batches are f32, whatever the parameters are; the
+// norm is found by Optimizer::step(…, StepSettings), for which nothing waits.
 #pragma once
 #include <span>
+#include <string>
 #include <vector>
 
 #include "autograd/communicator.h"
@@ -32,23 +36,23 @@ class GradientSum {
   void add(const Parameters& parameters, Gradients& gradients, double weight = 1);
 
   // Adds up the sums of all processes, in order of rank, so that all of them hold the same bits.
-  // The
-  // weights of this process are multiplied by `unit` first, where they were taken relative to
+  // The weights of this process are multiplied by `unit` first, where they were taken relative to
   // something of its own. A parameter without a gradient anywhere stays without; with one process
-  // nothing happens. Gradients are f32 then; others are an Error.
+  // nothing happens. Gradients travel in f32 through the host's memory; those of f64 are an Error.
   void sum_over(Communicator& processes, const Parameters& parameters, double unit = 1);
 
   // One for each parameter, in order; undefined where the losses do not depend on it.
   std::span<const Tensor> gradients() const { return sums_; }
   double weight() const { return weight_; }  // Σ wᵢ
 
-  // The norm of all gradients as one vector, divided by weight(). A gradient that holds NaN or
+  // On the CPU: the norm of all gradients as one vector, divided by weight(). A gradient that holds NaN or
   // infinity is an Error that names its parameter; skip the step or lower the learning rate.
   double norm(const Parameters& parameters) const;
 
   void clear();
 
  private:
+  void add_on_device(const Parameters& parameters, Gradients& gradients, double weight);
   // Through one array of all gradients: one exchange rather than one for each parameter.
   std::vector<bool> defined_anywhere(Communicator& processes);
   void write_flat(const std::vector<bool>& defined, const Parameters& parameters);
@@ -61,5 +65,8 @@ class GradientSum {
 // What makes a gradient of this norm at most `longest` long: longest/norm, or 1 when it is short
 // enough (Pascanu et al. 2013). longest = 0: never clipped.
 double clip_factor(double norm, double longest);
+
+// What the Error about a gradient with NaN or infinity says.
+std::string not_finite(const std::string& parameter);
 
 }  // namespace ink

@@ -2,8 +2,10 @@
 #include "autograd/optimizer.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <unordered_map>
+#include <utility>
 
 #include "tensor/expect.h"
 #include "tensor/optimizer_steps.h"
@@ -50,13 +52,83 @@ Optimizer::Optimizer(const Parameters& parameters, const OptimizerOptions& optio
   check(options.epsilon >= 0, "optimizer: epsilon should not be negative, got ", options.epsilon);
   check(options.weight_decay >= 0, "optimizer: weight_decay should not be negative, got ",
         options.weight_decay);
-  for (const Parameter& p : parameters) {
-    slots_.push_back({.name = p.name, .shape = p.value.shape(), .dtype = p.value.dtype()});
-  }
+  for (const Parameter& p : parameters) slots_.push_back(slot_of(p));
+  make_control();
 }
 
-void Optimizer::step(Parameters& parameters, std::span<const Tensor> gradients,
-                     double learning_rate, double gradient_scale) {
+Optimizer::Slot Optimizer::slot_of(const Parameter& p) {
+  return {.name = p.name,
+          .shape = p.value.shape(),
+          .dtype = p.value.dtype(),
+          .device = p.value.device()};
+}
+
+// Where the parameters are on the CUDA device.
+void Optimizer::make_control() {
+  const auto on_device = [](const Slot& slot) { return slot.device == Device::cuda; };
+  const auto count = std::ranges::count_if(slots_, on_device);
+  check(count == 0 || count == std::ssize(slots_), "optimizer: ", count, " of ", slots_.size(),
+        " parameters are on cuda; expected all on one device");
+  control_.reset();
+  if (count == 0) return;
+  const bool f16 = std::ranges::count(slots_, Dtype::f16, &Slot::dtype) > 0;
+  control_ = std::make_unique<StepControl>(slots_.size(), f16);
+}
+
+void Optimizer::place(Parameters& parameters, Device device, Dtype dtype) {
+  check(dtype == Dtype::f32 ||
+            (device == Device::cuda && (dtype == Dtype::f16 || dtype == Dtype::bf16)),
+        "optimizer: expected f32 on cpu, and f32, f16 or bf16 on cuda, got ", name_of(dtype),
+        " on ", name_of(device));
+  const std::vector<int64_t> steps = counts();
+  const std::vector<NamedTensor> values = exact(parameters);
+  size_t i = 0;
+  for (Parameter& p : parameters) {
+    Slot& slot = slots_[i];
+    const Tensor f32 = to(converted(values[i].value, Dtype::f32), device);
+    p.value = dtype == Dtype::f32 ? f32 : converted(f32, dtype);
+    slot.master = dtype == Dtype::f32 ? Tensor() : f32;
+    slot.dtype = dtype;
+    slot.device = device;
+    for (Tensor* moment : {&slot.m, &slot.v}) {
+      if (*moment) *moment = to(converted(*moment, Dtype::f32), device);
+    }
+    slot.steps = steps[i++];
+  }
+  steps_ = steps.back();
+  make_control();
+  if (control_) control_->restore(steps, control_->loss_scaling());
+}
+
+// Of each parameter, then in all.
+std::vector<int64_t> Optimizer::counts() const {
+  if (control_) return control_->steps();
+  std::vector<int64_t> steps;
+  for (const Slot& slot : slots_) steps.push_back(slot.steps);
+  steps.push_back(steps_);
+  return steps;
+}
+
+Tensor Optimizer::loss_scale() const {
+  return control_ && control_->scales_losses() ? control_->loss_scale() : Tensor();
+}
+
+std::vector<NamedTensor> Optimizer::exact(const Parameters& parameters) const {
+  check(parameters.size() == slots_.size(), "optimizer: made for ", slots_.size(),
+        " parameters, got ", parameters.size());
+  std::vector<NamedTensor> all;
+  size_t i = 0;
+  for (const Parameter& p : parameters) {
+    const Slot& slot = slots_[i++];
+    all.push_back({p.name, slot.master ? slot.master : p.value});
+  }
+  return all;
+}
+
+// ── a step ──────────────────────────────────────────────────────────────────────────────────────
+
+void Optimizer::check_step(const Parameters& parameters, std::span<const Tensor> gradients,
+                           double learning_rate, double gradient_scale) const {
   check(parameters.size() == slots_.size(), "optimizer: made for ", slots_.size(),
         " parameters, got ", parameters.size());
   check(gradients.size() == slots_.size(), "optimizer: expected one gradient for each of ",
@@ -65,18 +137,37 @@ void Optimizer::step(Parameters& parameters, std::span<const Tensor> gradients,
         "optimizer: the learning rate should be a number from 0 on, got ", learning_rate);
   check(std::isfinite(gradient_scale), "optimizer: the gradient scale is ", gradient_scale);
   size_t i = 0;
-  for (Parameter& p : parameters) {  // all checks before the first write
+  for (const Parameter& p : parameters) {
     const Slot& slot = slots_[i];
     check(p.name == slot.name, "optimizer: made for parameter '", slot.name, "', got '", p.name,
           "'");
-    if (p.trainable && gradients[i]) {
-      check(!p.value.storage()->borrowed(), "optimizer: '", p.name,
-            "' lies in a mapped file, which is read-only; call Parameters::own() first");
-      expect(slot.name.c_str(), "the gradient", gradients[i], p.value.dtype(), p.value.shape());
-    }
+    if (p.trainable && gradients[i]) check_gradient(p, slot, gradients[i]);
     ++i;
   }
-  i = 0;
+}
+
+void Optimizer::check_gradient(const Parameter& p, const Slot& slot, const Tensor& g) const {
+  check(!p.value.storage()->borrowed(), "optimizer: '", p.name,
+        "' lies in a mapped file, which is read-only; call Parameters::own() first");
+  check(p.value.device() == slot.device, "optimizer: made for '", p.name, "' on ",
+        name_of(slot.device), ", got it on ", name_of(p.value.device()),
+        "; move parameters with Optimizer::place");
+  check(g.device() == slot.device, "optimizer: the gradient of '", p.name, "' is on ",
+        name_of(g.device()), ", expected it on ", name_of(slot.device));
+  // On the CUDA device sums of micro-batches are f32.
+  const bool summed = slot.device == Device::cuda && g.dtype() == Dtype::f32;
+  expect(slot.name.c_str(), "the gradient", g, summed ? Dtype::f32 : p.value.dtype(),
+         p.value.shape());
+}
+
+void Optimizer::step(Parameters& parameters, std::span<const Tensor> gradients,
+                     double learning_rate, double gradient_scale) {
+  if (control_) {
+    return step(parameters, gradients,
+                StepSettings{.learning_rate = learning_rate, .share = gradient_scale});
+  }
+  check_step(parameters, gradients, learning_rate, gradient_scale);
+  size_t i = 0;
   for (Parameter& p : parameters) {
     if (p.trainable && gradients[i])
       update(slots_[i], p, gradients[i], learning_rate, gradient_scale);
@@ -85,14 +176,20 @@ void Optimizer::step(Parameters& parameters, std::span<const Tensor> gradients,
   ++steps_;
 }
 
+// Moments, and a master, where they are not there yet.
+void Optimizer::make_state(Slot& slot, const Parameter& p) const {
+  const Dtype type = wide(slot.dtype);
+  if (type != slot.dtype && !slot.master) slot.master = converted(p.value, type);
+  if (!slot.m) slot.m = zeros(slot.shape, type, slot.device);
+  if (!slot.v && options_.kind != OptimizerKind::sgd) slot.v = zeros(slot.shape, type, slot.device);
+}
+
 void Optimizer::update(Slot& slot, Parameter& p, const Tensor& gradient, double learning_rate,
                        double gradient_scale) const {
-  const bool adam = options_.kind != OptimizerKind::sgd;
-  if (!slot.m) slot.m = zeros(slot.shape, slot.dtype);
-  if (!slot.v && adam) slot.v = zeros(slot.shape, slot.dtype);
+  make_state(slot, p);
   ++slot.steps;
   const double decay = p.decay ? options_.weight_decay : 0;
-  if (!adam) {
+  if (options_.kind == OptimizerKind::sgd) {
     return sgd_update(p.value, gradient, slot.m,
                       {.learning_rate = learning_rate,
                        .momentum = options_.momentum,
@@ -112,21 +209,72 @@ void Optimizer::update(Slot& slot, Parameter& p, const Tensor& gradient, double 
   adamw_update(p.value, gradient, slot.m, slot.v, step);
 }
 
+void Optimizer::step(Parameters& parameters, std::span<const Tensor> gradients,
+                     const StepSettings& settings, std::span<const Tensor> losses) {
+  check(control_ != nullptr, "optimizer: a step that clips is one of parameters on cuda");
+  check_step(parameters, gradients, settings.learning_rate, settings.share);
+  control_->set(settings);
+  decided_step(parameters, gradients, losses);
+}
+
+void Optimizer::decided_step(Parameters& parameters, std::span<const Tensor> gradients,
+                             std::span<const Tensor> losses) {
+  std::vector<ParameterPart> parts;
+  size_t i = 0;
+  for (Parameter& p : parameters) {
+    const size_t k = i++;
+    if (!p.trainable || !gradients[k]) continue;
+    Slot& slot = slots_[k];
+    make_state(slot, p);
+    parts.push_back({.w = p.value,
+                     .g = contiguous(gradients[k]),
+                     .m = slot.m,
+                     .v = slot.v,
+                     .master = slot.master,
+                     .number = static_cast<int32_t>(k),
+                     .decay = p.decay});
+  }
+  control_->decide(parts, losses);
+  const AdamStep adam{.beta1 = options_.beta1,
+                      .beta2 = options_.beta2,
+                      .epsilon = options_.epsilon,
+                      .weight_decay = options_.weight_decay,
+                      .bias_correction = options_.bias_correction};
+  switch (options_.kind) {
+    case OptimizerKind::adamw: adamw_update(*control_, adam); break;
+    case OptimizerKind::lamb: lamb_update(*control_, adam); break;
+    case OptimizerKind::sgd:
+      sgd_update(*control_, {.momentum = options_.momentum, .weight_decay = options_.weight_decay});
+  }
+  for (ParameterPart& part : parts) {
+    for (Tensor* written : {&part.w, &part.m, &part.v, &part.master})
+      if (*written) written->touch();
+  }
+}
+
 // ── state ───────────────────────────────────────────────────────────────────────────────────────
 
 namespace {
 
 constexpr const char* kKindKey = "optimizer";  // of the file's metadata
+constexpr const char* kLossScale = "loss_scale";
 
 Tensor number(int64_t n) { return from(std::span<const int64_t>(&n, 1), {}); }
 
 }  // namespace
 
 std::vector<NamedTensor> Optimizer::state() const {
-  std::vector<NamedTensor> all = {{"step", number(steps_)}};
-  for (const Slot& slot : slots_) {
+  const std::vector<int64_t> steps = counts();
+  std::vector<NamedTensor> all = {{"step", number(steps.back())}};
+  if (loss_scale()) {
+    const std::array<double, 2> scaling = control_->loss_scaling();
+    all.push_back({kLossScale, from(std::span<const double>(scaling), {2})});
+  }
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    if (slot.master) all.push_back({slot.name + ".master", slot.master});
     if (!slot.m) continue;
-    all.push_back({slot.name + ".step", number(slot.steps)});
+    all.push_back({slot.name + ".step", number(steps[i])});
     all.push_back({slot.name + ".m", slot.m});
     if (slot.v) all.push_back({slot.name + ".v", slot.v});
   }
@@ -142,11 +290,11 @@ void Optimizer::restore(std::span<const NamedTensor> state) {
   const auto take = [&](const std::string& name, Dtype dtype, const Shape& shape) {
     const auto found = by_name.find(name);
     check(found != by_name.end(), "optimizer state: '", name,
-          "' is missing; was it saved by another kind of optimizer?");
+          "' is missing; was it saved by another kind of optimizer, or for another type?");
     expect("optimizer state", name.c_str(), *found->second, dtype, shape);
-    Tensor copy = clone(*found->second);
+    const Tensor taken = *found->second;
     by_name.erase(found);
-    return copy;
+    return taken;
   };
   const auto count = [&](const std::string& name) {
     const int64_t n = *take(name, Dtype::i64, {}).data<int64_t>();
@@ -154,20 +302,38 @@ void Optimizer::restore(std::span<const NamedTensor> state) {
     return n;
   };
   const int64_t steps = count("step");
+  std::array<double, 2> scaling = {1, 0};
+  if (loss_scale()) {
+    const std::vector<double> words = to_vector<double>(take(kLossScale, Dtype::f64, {2}));
+    scaling = {words[0], words[1]};
+  }
   std::vector<Slot> slots = slots_;
   for (Slot& slot : slots) {
-    slot.m = slot.v = Tensor();
+    const Dtype type = wide(slot.dtype);
+    const auto copy = [&](const char* what) {
+      const Tensor x = take(slot.name + what, type, slot.shape);
+      return x.device() == slot.device ? clone(x) : to(x, slot.device);
+    };
+    slot.m = slot.v = slot.master = Tensor();
     slot.steps = 0;
-    if (!by_name.contains(slot.name + ".m")) continue;
-    slot.steps = count(slot.name + ".step");
-    slot.m = take(slot.name + ".m", slot.dtype, slot.shape);
-    if (options_.kind != OptimizerKind::sgd)
-      slot.v = take(slot.name + ".v", slot.dtype, slot.shape);
+    if (by_name.contains(slot.name + ".m")) {
+      slot.steps = count(slot.name + ".step");
+      slot.m = copy(".m");
+      if (options_.kind != OptimizerKind::sgd) slot.v = copy(".v");
+      if (type != slot.dtype) slot.master = copy(".master");
+    } else if (by_name.contains(slot.name + ".master")) {
+      slot.master = copy(".master");
+    }
   }
   check(by_name.empty(), "optimizer state: '", by_name.empty() ? "" : by_name.begin()->first,
         "' belongs to no parameter of this model");
   slots_ = std::move(slots);
   steps_ = steps;
+  if (!control_) return;
+  std::vector<int64_t> all;
+  for (const Slot& slot : slots_) all.push_back(slot.steps);
+  all.push_back(steps);
+  control_->restore(all, scaling);
 }
 
 void Optimizer::save(const std::filesystem::path& path) const {

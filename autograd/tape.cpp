@@ -33,8 +33,8 @@ void Tape::expect_unused() const {
 
 void Tape::watch(Tensor& x) {
   expect_unused();
-  check(x && (x.dtype() == Dtype::f32 || x.dtype() == Dtype::f64),
-        "tape: only f32 and f64 tensors can be watched");
+  check(x && is_float(x.dtype()) && (x.device() == Device::cuda || wide(x.dtype()) == x.dtype()),
+        "tape: only f32 and f64 tensors can be watched, and on cuda those of 16 bits");
   x.grad_id = record(nullptr);
 }
 
@@ -64,7 +64,7 @@ GradId Tape::watch_as(GradId outer) {
 Gradients Tape::backward(const Tensor& scalar) {
   check(scalar.size() == 1, "backward: expected a scalar, got shape ", scalar.shape(),
         "; pass dy as well");
-  return backward(scalar, full(scalar.shape(), 1, scalar.dtype()));
+  return backward(scalar, full(scalar.shape(), 1, scalar.dtype(), scalar.device()));
 }
 
 Gradients Tape::backward(const Tensor& y, const Tensor& dy) {

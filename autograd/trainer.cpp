@@ -17,6 +17,11 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+[[noreturn]] void fail_loss(int64_t step, const MicroResult& micro) {
+  fail("training: the loss of step ", step, " is ", micro.loss, " (micro-batch ", micro.number,
+       "); lower the learning rate or look at the data of this step");
+}
+
 double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -51,19 +56,20 @@ TrainingResult Training::run() {
   if (options_.accumulate > 1) data_ = data_state();
   bool stopped = false;
   while (result_.step < options_.steps && !stopped) {
-    const Clock::time_point begin = Clock::now();
+    if (unsettled_++ == 0) unsettled_since_ = Clock::now();
     if (!take_step()) {
       stopped = true;
+      settle();
       if (saves()) write_checkpoint();
       break;
     }
-    const double seconds = seconds_since(begin);
-    smoothed_ = smoothed_ > 0 ? 0.95 * smoothed_ + 0.05 * seconds : seconds;
+    if (settles_now()) settle();
     report();
     if (is_due(options_.evaluate_every)) evaluate();
     stopped = any(processes_, asked_to_stop()) && result_.step < options_.steps;
     const bool saving = saves() && (stopped || is_due(options_.checkpoint_every));
     if (saving || options_.accumulate > 1) data_ = data_state();
+    if (stopped || saving) settle();
     if (saving) write_checkpoint();
   }
   result_.status = stopped ? TrainingResult::Status::interrupted : TrainingResult::Status::finished;
@@ -76,30 +82,91 @@ double Training::seconds() const { return earlier_seconds_ + seconds_since(start
 // False when it was asked to stop before the step was whole: nothing has changed then.
 bool Training::take_step() {
   const int64_t step = result_.step;
-  Means means;
-  if (!accumulate(means)) return false;
-  try {
-    gradient_norm_ = sum_.norm(parameters_);
-  } catch (const Error& error) {
-    fail("training: step ", step + 1, ": ", error.message());
-  }
+  std::optional<std::vector<MicroResult>> micro_batches = accumulate();
+  if (!micro_batches) return false;
   learning_rate_ = schedule_.at(step);
-  optimizer_.step(parameters_, sum_.gradients(), learning_rate_,
-                  clip_factor(gradient_norm_, options_.clip_norm) / sum_.weight());
+  StepControl* const control = optimizer_.control();
+  DoneStep done{.step = step + 1, .micro_batches = std::move(*micro_batches)};
+  if (control) {
+    optimizer_.step(parameters_, sum_.gradients(),
+                    {.learning_rate = learning_rate_,
+                     .share = 1 / sum_.weight(),
+                     .longest = options_.clip_norm},
+                    deferred_.losses());
+  } else {
+    done.record.norm = norm_of_sum(step + 1);
+    optimizer_.step(parameters_, sum_.gradients(), learning_rate_,
+                    clip_factor(done.record.norm, options_.clip_norm) / sum_.weight());
+  }
   sum_.clear();
-  const Metrics values = means.values();
-  result_.loss = values.front().second;
-  window_.add(values, 1);
+  if (defers()) {
+    deferred_.close(step + 1, *control);
+  } else {
+    if (control) done.record = control->read();
+    conclude(done);
+  }
   ++result_.step;
   return true;
 }
 
-// Sums the gradients of the micro-batches: of this process's, then over all processes. False: some
+double Training::norm_of_sum(int64_t step) const {
+  try {
+    return sum_.norm(parameters_);
+  } catch (const Error& error) {
+    fail("training: step ", step, ": ", error.message());
+  }
+}
+
+// Takes what is known of a step into account.
+void Training::conclude(const DoneStep& done) {
+  check_finite(done);
+  Means means;
+  for (const MicroResult& micro : done.micro_batches) {
+    if (micro.weight == 0) continue;
+    means.add("loss", micro.loss, micro.weight);
+    means.add(micro.metrics, micro.weight);
+  }
+  const Metrics values = means.values();
+  result_.loss = values.front().second;
+  window_.add(values, 1);
+  gradient_norm_ = done.record.norm;
+  loss_scale_ = done.loss_scale;
+}
+
+// A halted device has left parameters and optimizer as they were before this step.
+void Training::check_finite(const DoneStep& done) const {
+  if (done.record.verdict != Verdict::halted) return;
+  optimizer_.control()->go_on();
+  if (done.record.culprit < 0) {
+    const MicroResult& micro = done.micro_batches[static_cast<size_t>(-1 - done.record.culprit)];
+    fail_loss(done.step, micro);
+  }
+  const auto parameter = std::next(parameters_.begin(), done.record.culprit);
+  fail("training: step ", done.step, ": ",
+       not_finite(parameter == parameters_.end() ? "all parameters" : parameter->name));
+}
+
+// Reads what the device has computed meanwhile.
+void Training::settle() {
+  if (unsettled_ == 0) return;
+  for (const DoneStep& done : deferred_.read()) conclude(done);
+  const double pace = seconds_since(unsettled_since_) / static_cast<double>(unsettled_);
+  smoothed_ = smoothed_ > 0 ? 0.95 * smoothed_ + 0.05 * pace : pace;
+  unsettled_ = 0;
+}
+
+bool Training::settles_now() const {
+  return !defers() || asked_to_stop() || is_due(options_.log_every) ||
+         is_due(options_.evaluate_every) || (saves() && is_due(options_.checkpoint_every));
+}
+
+// Sums the gradients of the micro-batches: of this process's, then over all processes. Nothing: some
 // process was asked to stop on the way.
-bool Training::accumulate(Means& means) {
+std::optional<std::vector<MicroResult>> Training::accumulate() {
   const int64_t step = result_.step;
   const Random random = Random(options_.seed).split("steps").split(static_cast<uint64_t>(step));
   sum_.clear();
+  deferred_.drop();
   std::vector<MicroResult> mine;
   double unit = 0;
   bool whole = true;
@@ -109,22 +176,19 @@ bool Training::accumulate(Means& means) {
     else
       mine.push_back(compute(i, random.split(static_cast<uint64_t>(i)), unit));
   }
-  const std::optional<std::vector<MicroResult>> all = share_results(processes_, mine, whole);
-  if (!all) return false;
+  std::optional<std::vector<MicroResult>> all = share_results(processes_, mine, whole);
+  if (!all) return std::nullopt;
 
   step_tokens_ = 0;
   double first_weight = 0;
   for (const MicroResult& micro : *all) {
     step_tokens_ += micro.tokens;
-    if (micro.weight == 0) continue;
     if (first_weight == 0) first_weight = micro.weight;
-    means.add("loss", micro.loss, micro.weight);
-    means.add(micro.metrics, micro.weight);
   }
   check(first_weight > 0, "training: nothing in step ", step + 1,
         " counts: the weights of all its micro-batches are 0");
   sum_.sum_over(processes_, parameters_, unit / first_weight);
-  return true;
+  return all;
 }
 
 // Weights are taken relative to the first, `unit`, so that equal ones multiply by exactly 1.
@@ -132,18 +196,25 @@ MicroResult Training::compute(int64_t number, const Random& random, double& unit
   const int64_t step = result_.step;
   Tape tape;
   tape.watch(parameters_);
-  const MicroLoss micro = hooks_.loss(step * options_.accumulate + number, random);
-  const double loss = micro.loss.item();
-  check(std::isfinite(loss), "training: the loss of step ", step + 1, " is ", loss,
-        " (micro-batch ", number, "); lower the learning rate or look at the data of this step");
+  MicroLoss micro = hooks_.loss(step * options_.accumulate + number, random);
+  MicroResult result{number, 0, micro.weight, micro.tokens, std::move(micro.metrics)};
+  if (defers()) {
+    deferred_.add(result, micro.loss, micro.measures);
+  } else {
+    result.loss = micro.loss.item();
+    for (const Measure& m : micro.measures)
+      result.metrics.emplace_back(m.name, m.factor * m.value.item());
+    if (!std::isfinite(result.loss)) fail_loss(step + 1, result);
+  }
   check(micro.weight >= 0 && std::isfinite(micro.weight), "training: expected a weight ≥ 0, got ",
         micro.weight, " in step ", step + 1);
   if (micro.weight > 0) {
     if (unit == 0) unit = micro.weight;
-    Gradients gradients = tape.backward(micro.loss);
+    const Tensor scale = optimizer_.loss_scale();
+    Gradients gradients = scale ? tape.backward(micro.loss, scale) : tape.backward(micro.loss);
     sum_.add(parameters_, gradients, micro.weight / unit);
   }
-  return {number, loss, micro.weight, micro.tokens, micro.metrics};
+  return result;
 }
 
 // ── what is said about it ───────────────────────────────────────────────────────────────────────
@@ -172,6 +243,7 @@ void Training::write_log_line() {
   for (const auto& [name, value] : window_.values()) line.set(name, finite_or_null(value));
   line.set("learning_rate", learning_rate_);
   line.set("gradient_norm", finite_or_null(gradient_norm_));
+  if (optimizer_.loss_scale()) line.set("loss_scale", loss_scale_);
   line.set("tokens", tokens_);
   line.set("seconds", now);
   line.set("tokens_per_second",

@@ -28,9 +28,16 @@
 // they hold the same settings, data and parameters at the start and before every checkpoint; they
 // stop at the same step when one of them is asked to. The folder must be one that all can read.
 //
+// On the CUDA device (parameters moved there by Optimizer::place) no step waits for the device:
+// losses and norms are read when a line of the log, an evaluation or a checkpoint needs them. Hooks
+// should not wait either: they hand metrics over as `measures`. Progress shows the values of the
+// last step that was read. f16 is trained with a loss scale, which the log shows; a step whose
+// gradients overflow it changes nothing, and counts. Several processes exchange gradients through
+// the host and do wait.
+//
 // Errors: a loss or gradient that is not finite raises Error naming the step (and the
-// parameter); parameters are those before the step, checkpoints are untouched. Exceptions of
-// hooks pass through.
+// parameter), on the CUDA device when it is read; parameters are those before the step, checkpoints
+// are untouched. Exceptions of hooks pass through.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -38,8 +45,10 @@
 #include <functional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "autograd/communicator.h"
+#include "autograd/deferred_steps.h"
 #include "autograd/metrics.h"
 #include "autograd/optimizer.h"
 #include "autograd/schedule.h"
@@ -72,10 +81,11 @@ struct TrainerOptions {
 // What the loss function returns for one micro-batch. With weight = rows that count in the mean
 // `loss`, k micro-batches give the gradient of one batch k times as large.
 struct MicroLoss {
-  Tensor loss = {};      // scalar, recorded on the tape that the trainer has opened
-  double weight = 1;     // ≥ 0, and positive for one micro-batch of a step at least
-  int64_t tokens = 0;    // for tokens per second
-  Metrics metrics = {};  // averaged by weight, logged under their names
+  Tensor loss = {};                    // scalar, recorded on the tape that the trainer has opened
+  double weight = 1;                   // ≥ 0, and positive for one micro-batch of a step at least
+  int64_t tokens = 0;                  // for tokens per second
+  Metrics metrics = {};                // averaged by weight, logged under their names
+  std::vector<Measure> measures = {};  // likewise, after them: those a device still computes
 };
 
 struct Evaluation {

@@ -38,11 +38,18 @@ class Training {
   void notice(const std::string& sentence) const {
     if (hooks_.notice && processes_.is_first()) hooks_.notice(sentence);
   }
+  // Whether the host reads losses and norms later than they are asked for.
+  bool defers() const { return optimizer_.control() && processes_.size() == 1; }
   double seconds() const;  // of training, those before a resume included
 
   // ── trainer.cpp ──
   bool take_step();
-  bool accumulate(Means& means);
+  double norm_of_sum(int64_t step) const;
+  void conclude(const DoneStep& done);
+  void check_finite(const DoneStep& done) const;
+  void settle();
+  bool settles_now() const;
+  std::optional<std::vector<MicroResult>> accumulate();
   MicroResult compute(int64_t number, const Random& random, double& unit);
   void report();
   void write_log_line();
@@ -73,9 +80,12 @@ class Training {
   TrainingResult result_;
   Json data_;  // where the data stood behind the last whole step, for a stop within one
   GradientSum sum_;
+  DeferredSteps deferred_;
   Means window_;  // of the steps since the last line of the log
   int64_t window_tokens_ = 0, tokens_ = 0, step_tokens_ = 0;
-  double gradient_norm_ = 0, learning_rate_ = 0;
+  double gradient_norm_ = 0, learning_rate_ = 0, loss_scale_ = 1;
+  int64_t unsettled_ = 0;  // steps begun since
+  Clock::time_point unsettled_since_;
   double earlier_seconds_ = 0, window_start_ = 0, smoothed_ = 0;  // seconds
   Clock::time_point start_ = Clock::now();
 };

@@ -31,10 +31,11 @@ std::string digest_of(const Parameters& parameters) {
   Digest digest;
   for (const Parameter& p : parameters) {
     digest.add(p.name);
-    const size_t size = size_of(p.value.dtype());
-    const auto* const bytes = static_cast<const char*>(p.value.storage()->data());
-    digest.add(std::string_view(bytes + static_cast<size_t>(p.value.offset()) * size,
-                                static_cast<size_t>(p.value.size()) * size));
+    const Tensor value = to(p.value, Device::cpu);
+    const size_t size = size_of(value.dtype());
+    const auto* const bytes = static_cast<const char*>(value.storage()->data());
+    digest.add(std::string_view(bytes + static_cast<size_t>(value.offset()) * size,
+                                static_cast<size_t>(value.size()) * size));
   }
   return digest.to_string();
 }
@@ -169,7 +170,7 @@ void Training::restore(const CheckpointFolder::Found& found) {
     const SafeTensors::Entry* entry = model.find(p.name);
     check(entry && entry->shape == p.value.shape() && entry->dtype == p.value.dtype(),
           "training: ", found.folder.string(), " is of another model: expected ", p.name, ' ',
-          p.value.shape());
+          p.value.shape(), " of ", name_of(p.value.dtype()));
   }
   check(model.entries().size() == parameters_.size(), "training: ", found.folder.string(),
         " is of another model: expected ", parameters_.size(), " parameters, found ",

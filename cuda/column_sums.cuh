@@ -21,7 +21,7 @@ struct Elements {
 
   INK_DEVICE void add(int64_t n, int64_t c, float (&sum)[P]) const {
     float v[P];
-    load_wide(x + n * ld + c, C - c, packed, v);
+    load_floats(v, x + n * ld, c, C, packed);
 #pragma unroll
     for (int j = 0; j < P; ++j) sum[j] += v[j];
   }

@@ -42,7 +42,7 @@ struct Row {
 #pragma unroll
     for (int k = 0; k < K; ++k) {
       const int first = (k * team.size() + team.rank()) * P;
-      load_wide(row + first, C - first, packed && first < C, at[k], beyond);
+      load_floats(at[k], row, first, C, packed && first < C, beyond);
     }
   }
 
@@ -51,7 +51,7 @@ struct Row {
 #pragma unroll
     for (int k = 0; k < K; ++k) {
       const int first = (k * team.size() + team.rank()) * P;
-      store_narrow(row + first, C - first, packed && first < C, at[k]);
+      store_floats(row, at[k], first, C, packed && first < C);
     }
   }
 

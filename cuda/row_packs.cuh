@@ -7,38 +7,6 @@
 
 namespace ink::cuda {
 
-// v = x[first], x[first + 1], … with `beyond` for what lies behind the row's C elements.
-template <class T>
-INK_DEVICE void load_floats(float (&v)[kPack<T>], const T* x, int64_t first, int64_t C, bool packed,
-                            float beyond) {
-  constexpr int P = kPack<T>;
-  if (packed) {
-    const auto pack = load_pack<T, P>(x + first);
-#pragma unroll
-    for (int j = 0; j < P; ++j) v[j] = widen(pack.at[j]);
-  } else {
-#pragma unroll
-    for (int j = 0; j < P; ++j) v[j] = first + j < C ? widen(x[first + j]) : beyond;
-  }
-}
-
-template <class T>
-INK_DEVICE void store_floats(T* x, const float (&v)[kPack<T>], int64_t first, int64_t C,
-                             bool packed) {
-  constexpr int P = kPack<T>;
-  if (packed) {
-    Pack<T, P> pack;
-#pragma unroll
-    for (int j = 0; j < P; ++j) pack.at[j] = narrow<T>(v[j]);
-    store_pack<T, P>(x + first, pack);
-  } else {
-#pragma unroll
-    for (int j = 0; j < P; ++j) {
-      if (first + j < C) x[first + j] = narrow<T>(v[j]);
-    }
-  }
-}
-
 // f(first) for the first column of each pack of this thread.
 template <class T, class Team, class F>
 INK_DEVICE void each_pack(Team team, int64_t C, const F& f) {

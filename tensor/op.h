@@ -25,6 +25,10 @@ namespace ink {
 struct Cpu {};
 struct Cuda {};
 
+[[noreturn]] inline void fail_without_kernels(const char* name) {
+  fail("", name, ": this build has no CUDA kernels; build with CUDA=1");
+}
+
 // Calls f(device, T{}) for the tensor's device and element type: f32 or f64 on the CPU; f32, f16 or
 // bf16 on the CUDA device, whose kernels are compiled where INK_CUDA is defined.
 template <class F>
@@ -39,7 +43,7 @@ void on(const char* name, const Tensor& x, F&& f) {
       default: fail("", name, ": expected f32, f16 or bf16 on cuda, got ", name_of(x.dtype()));
     }
 #else
-    fail("", name, ": this build has no CUDA kernels; build with CUDA=1");
+    fail_without_kernels(name);
 #endif
   }
   switch (x.dtype()) {
@@ -200,5 +204,7 @@ constexpr OpEntry describe() {
 Tensor randn(Shape shape, uint64_t seed, Dtype dtype = Dtype::f64);  // N(0, 1)
 Tensor rand_uniform(Shape shape, uint64_t seed, double low, double high, Dtype dtype = Dtype::f64);
 Tensor randint(Shape shape, uint64_t seed, int64_t low, int64_t high);  // i32 in [low, high)
+// x of f64 rounded to values that every floating-point type holds.
+Tensor coarse(const Tensor& x);
 
 }  // namespace ink

@@ -1,4 +1,5 @@
-// One pass over parameter, gradient and moments for each step; LAMB takes two.
+// One pass over parameter, gradient and moments for each step; LAMB takes two. Both devices share
+// the formulas of an element.
 #include "tensor/optimizer_steps.h"
 
 #include <cmath>
@@ -6,6 +7,10 @@
 #include "tensor/expect.h"
 #include "tensor/in_place.h"
 #include "tensor/op.h"
+
+#if INK_CUDA
+#include "cuda/pieces.cuh"
+#endif
 
 namespace ink {
 namespace {
@@ -29,16 +34,18 @@ struct AdamFactors {
         scale(static_cast<T>(s.gradient_scale)) {}
 
   // Updates the moments with one element of the gradient.
-  void accumulate(T gradient, T& m, T& v) const {
+  INK_BOTH void accumulate(T gradient, T& m, T& v) const {
     const T g = scale * gradient;
     m = beta1 * m + rest1 * g;
     v = beta2 * v + rest2 * (g * g);
   }
   // u, the direction that the learning rate multiplies.
-  T direction(T w, T m, T v) const {
+  INK_BOTH T direction(T w, T m, T v) const {
     return correct1 * m / (std::sqrt(correct2 * v) + epsilon) + decay * w;
   }
 };
+
+// ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
 
 void expect_adam(const char* name, const Tensor& w, const Tensor& g, const Tensor& m,
                  const Tensor& v, const AdamStep& step) {
@@ -56,7 +63,7 @@ void expect_adam(const char* name, const Tensor& w, const Tensor& g, const Tenso
 void adamw_update(Tensor& w, const Tensor& g, Tensor& m, Tensor& v, const AdamStep& step) {
   expect_adam("adamw", w, g, m, v, step);
   const Tensor gradient = contiguous(g);
-  on("adamw", w, [&](auto, auto t) {
+  on_cpu("adamw", w, [&](auto, auto t) {
     using T = decltype(t);
     const AdamFactors<T> factors(step);
     const T rate = static_cast<T>(step.learning_rate), *in = gradient.data<T>();
@@ -79,7 +86,7 @@ void lamb_update(Tensor& w, const Tensor& g, Tensor& m, Tensor& v, const AdamSte
   if (!trust_ratio) return adamw_update(w, g, m, v, step);
   expect_adam("lamb", w, g, m, v, step);
   const Tensor gradient = contiguous(g);
-  on("lamb", w, [&](auto, auto t) {
+  on_cpu("lamb", w, [&](auto, auto t) {
     using T = decltype(t);
     const AdamFactors<T> factors(step);
     const T* in = gradient.data<T>();
@@ -109,7 +116,7 @@ void sgd_update(Tensor& w, const Tensor& g, Tensor& m, const SgdStep& step) {
   expect("sgd", "the momentum", m, w.dtype(), w.shape());
   expect_writable("sgd", "the momentum", m);
   const Tensor gradient = contiguous(g);
-  on("sgd", w, [&](auto, auto t) {
+  on_cpu("sgd", w, [&](auto, auto t) {
     using T = decltype(t);
     const T rate = static_cast<T>(step.learning_rate), momentum = static_cast<T>(step.momentum),
             decay = static_cast<T>(step.weight_decay), factor = static_cast<T>(step.gradient_scale);
@@ -125,5 +132,188 @@ void sgd_update(Tensor& w, const Tensor& g, Tensor& m, const SgdStep& step) {
   });
   w.touch(), m.touch();
 }
+
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+
+#if INK_CUDA
+namespace {
+
+using cuda::Four;
+using View = StepControl::View;
+
+// What the parameters have in common; `of` adds what a part's own t and the step's decision say.
+struct AdamOnDevice {
+  AdamFactors<float> common;
+  float log_beta1, log_beta2;
+  bool bias_correction;
+
+  explicit AdamOnDevice(const AdamStep& s)
+      : common(s),
+        log_beta1(static_cast<float>(std::log(s.beta1))),
+        log_beta2(static_cast<float>(std::log(s.beta2))),
+        bias_correction(s.bias_correction) {}
+
+  INK_DEVICE AdamFactors<float> of(const PartEntry& part, const View& step) const {
+    AdamFactors<float> f = common;
+    const auto t = static_cast<float>(step.steps[part.number]);
+    f.correct1 = bias_correction ? -1 / expm1f(t * log_beta1) : 1.0f;  // 1/(1 − βᵗ)
+    f.correct2 = bias_correction ? -1 / expm1f(t * log_beta2) : 1.0f;
+    f.decay = part.decay ? f.decay : 0.0f;
+    f.scale = step.factor();
+    return f;
+  }
+};
+
+// A copy: stores could change an entry, for all that the compiler knows.
+INK_DEVICE PartEntry part_of(const View& step, int64_t piece) {
+  return step.parts[cuda::entry_of(step.parts, step.count, piece)];
+}
+
+// Elements i, …, i + n − 1 of an f32 array of the part, and of its gradient.
+INK_DEVICE Four load(const PartEntry& part, const float* x, int64_t i, int n) {
+  return cuda::load_four(x, Dtype::f32, i, n, part.packed);
+}
+INK_DEVICE void store(const PartEntry& part, float* x, int64_t i, int n, const Four& four) {
+  cuda::store_four(x, Dtype::f32, i, four, n, part.packed);
+}
+INK_DEVICE Four load_gradient(const PartEntry& part, int64_t i, int n) {
+  return cuda::load_four(part.g, part.gradient_type, i, n, part.packed);
+}
+// Of the parameter, and of its master where it has one.
+INK_DEVICE void store_weight(const PartEntry& part, int64_t i, int n, const Four& four) {
+  store(part, part.weight, i, n, four);
+  if (part.weight != part.w) cuda::store_four(part.w, part.type, i, four, n, part.packed);
+}
+
+__global__ void adamw_kernel(View step, AdamOnDevice adam) {
+  if (!step.good()) return;
+  const PartEntry part = part_of(step, blockIdx.x);
+  const AdamFactors<float> factors = adam.of(part, step);
+  const float rate = step.learning_rate();
+  cuda::each_four(part, blockIdx.x, [&](int64_t i, int n) {
+    const Four g = load_gradient(part, i, n);
+    Four m = load(part, part.m, i, n), v = load(part, part.v, i, n),
+         w = load(part, part.weight, i, n);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      factors.accumulate(g.at[j], m.at[j], v.at[j]);
+      w.at[j] -= rate * factors.direction(w.at[j], m.at[j], v.at[j]);
+    }
+    store(part, part.m, i, n, m);
+    store(part, part.v, i, n, v);
+    store_weight(part, i, n, w);
+  });
+}
+
+// Updates the moments; squares[2p] and squares[2p + 1] are Σ w² and Σ u² over piece p.
+__global__ void lamb_moments_kernel(View step, AdamOnDevice adam, float* squares) {
+  INK_SHARED(float, room, [cuda::kWarp]);
+  if (!step.good()) return;  // the whole grid
+  const int64_t piece = blockIdx.x;
+  const PartEntry part = part_of(step, piece);
+  const AdamFactors<float> factors = adam.of(part, step);
+  float of_w = 0, of_u = 0;
+  cuda::each_four(part, piece, [&](int64_t i, int n) {
+    const Four g = load_gradient(part, i, n), w = load(part, part.weight, i, n);
+    Four m = load(part, part.m, i, n), v = load(part, part.v, i, n);
+    for (int j = 0; j < n; ++j) {
+      factors.accumulate(g.at[j], m.at[j], v.at[j]);
+      const float u = factors.direction(w.at[j], m.at[j], v.at[j]);
+      of_w += w.at[j] * w.at[j];
+      of_u += u * u;
+    }
+    store(part, part.m, i, n, m);
+    store(part, part.v, i, n, v);
+  });
+  of_w = cuda::block_sum(of_w, room);
+  of_u = cuda::block_sum(of_u, room);
+  if (threadIdx.x == 0) squares[2 * piece] = of_w, squares[2 * piece + 1] = of_u;
+}
+
+// ratios[k] = ‖w‖/‖u‖ of part k, one block each; 1 where a norm is 0 or no trust ratio is wanted.
+__global__ void lamb_ratio_kernel(View step, const float* squares, float* ratios) {
+  INK_SHARED(float, room, [cuda::kWarp]);
+  if (!step.good()) return;
+  const PartEntry part = step.parts[blockIdx.x];
+  const int64_t pieces = cuda::pieces_of(part.size);
+  float of_w = 0, of_u = 0;
+  for (int64_t p = threadIdx.x; p < pieces; p += blockDim.x) {
+    of_w += squares[2 * (part.first_piece + p)];
+    of_u += squares[2 * (part.first_piece + p) + 1];
+  }
+  of_w = cuda::block_sum(of_w, room);
+  of_u = cuda::block_sum(of_u, room);
+  if (threadIdx.x == 0)
+    ratios[blockIdx.x] = part.decay && of_w > 0 && of_u > 0 ? sqrtf(of_w) / sqrtf(of_u) : 1.0f;
+}
+
+// w ← w − rate·ratio·u, with u from the moments once more.
+__global__ void lamb_kernel(View step, AdamOnDevice adam, const float* ratios) {
+  if (!step.good()) return;
+  const int k = cuda::entry_of(step.parts, step.count, blockIdx.x);
+  const PartEntry part = step.parts[k];
+  const AdamFactors<float> factors = adam.of(part, step);
+  const float rate = step.learning_rate() * ratios[k];
+  cuda::each_four(part, blockIdx.x, [&](int64_t i, int n) {
+    const Four m = load(part, part.m, i, n), v = load(part, part.v, i, n);
+    Four w = load(part, part.weight, i, n);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) w.at[j] -= rate * factors.direction(w.at[j], m.at[j], v.at[j]);
+    store_weight(part, i, n, w);
+  });
+}
+
+__global__ void sgd_kernel(View step, float momentum, float weight_decay) {
+  if (!step.good()) return;
+  const PartEntry part = part_of(step, blockIdx.x);
+  const float rate = step.learning_rate(), factor = step.factor(),
+              decay = part.decay ? weight_decay : 0.0f;
+  cuda::each_four(part, blockIdx.x, [&](int64_t i, int n) {
+    const Four g = load_gradient(part, i, n);
+    Four velocity = load(part, part.m, i, n), w = load(part, part.weight, i, n);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      velocity.at[j] = momentum * velocity.at[j] + (factor * g.at[j] + decay * w.at[j]);
+      w.at[j] -= rate * velocity.at[j];
+    }
+    store(part, part.m, i, n, velocity);
+    store_weight(part, i, n, w);
+  });
+}
+
+cuda::Grid grid_of(const View& step) { return {step.pieces, cuda::kPieceThreads}; }
+
+}  // namespace
+
+void adamw_update(const StepControl& control, const AdamStep& step) {
+  const View view = control.view();
+  cuda::launch("adamw", adamw_kernel, grid_of(view), view, AdamOnDevice(step));
+}
+
+void lamb_update(const StepControl& control, const AdamStep& step) {
+  const View view = control.view();
+  const AdamOnDevice adam(step);
+  Tensor squares({view.pieces, 2}, Dtype::f32, Device::cuda);
+  Tensor ratios({view.count}, Dtype::f32, Device::cuda);
+  cuda::launch("lamb_moments", lamb_moments_kernel, grid_of(view), view, adam,
+               squares.data<float>());
+  cuda::launch("lamb_ratio", lamb_ratio_kernel, {view.count, cuda::kPieceThreads}, view,
+               squares.data<float>(), ratios.data<float>());
+  cuda::launch("lamb", lamb_kernel, grid_of(view), view, adam, ratios.data<float>());
+}
+
+void sgd_update(const StepControl& control, const SgdStep& step) {
+  const View view = control.view();
+  cuda::launch("sgd", sgd_kernel, grid_of(view), view, static_cast<float>(step.momentum),
+               static_cast<float>(step.weight_decay));
+}
+
+#else
+
+void adamw_update(const StepControl&, const AdamStep&) { fail_without_kernels("adamw"); }
+void lamb_update(const StepControl&, const AdamStep&) { fail_without_kernels("lamb"); }
+void sgd_update(const StepControl&, const SgdStep&) { fail_without_kernels("sgd"); }
+
+#endif
 
 }  // namespace ink

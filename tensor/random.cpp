@@ -46,4 +46,9 @@ Tensor randint(Shape shape, uint64_t seed, int64_t low, int64_t high) {
   });
 }
 
+Tensor coarse(const Tensor& x) {
+  const Tensor f16 = converted(converted(x, Dtype::f32), Dtype::f16);
+  return converted(converted(converted(f16, Dtype::bf16), Dtype::f32), Dtype::f64);
+}
+
 }  // namespace ink

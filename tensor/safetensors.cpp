@@ -236,7 +236,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const NamedT
   out.write(std::as_bytes(std::span(&length, 1)));
   out.write(text);
   for (const NamedTensor* t : order) {
-    const Tensor x = contiguous(t->value);
+    const Tensor x = contiguous(to(t->value, Device::cpu));
     if (x.bytes() == 0) continue;
     const auto first = static_cast<size_t>(x.offset()) * size_of(x.dtype());
     out.write({static_cast<const std::byte*>(x.storage()->data()) + first, x.bytes()});

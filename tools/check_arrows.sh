@@ -4,10 +4,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # from: what it may include, folders (all of their headers) or single headers. Its own folder is always allowed.
-# tensor/ops is the op files; tensor is everything else in tensor/, which must not look up at the ops' files.
+# tensor/ops is the op files; tensor is everything else in tensor/, which must not look up at the ops' files, and at the
+# CUDA device only for the kernels of updates.
 arrows='
 tensor/ops:  tensor cuda
-tensor:
+tensor:      cuda/kernel.cuh cuda/launch.h cuda/pieces.cuh
 cuda:        tensor
 autograd:    tensor cuda
 nn:          tensor

@@ -109,13 +109,13 @@ struct BinaryCrossEntropy {
   static std::vector<Sample> samples() {
     std::vector<Sample> all;
     const auto sample = [&](const char* label, Shape shape) {
-      const Tensor t64 = rand_uniform(shape, 2, 0, 1), t32 = converted(t64, Dtype::f32);
+      const Tensor t = coarse(rand_uniform(shape, 2, 0, 1));
       all.push_back({.label = label,
                      .in = {randn(shape, 1)},
                      .call =
                          [=](auto in) {
-                           return binary_cross_entropy(in[0],
-                                                       in[0].dtype() == Dtype::f32 ? t32 : t64);
+                           return binary_cross_entropy(
+                               in[0], to(converted(t, in[0].dtype()), in[0].device()));
                          },
                      .forward = moves(2, shape.size()),
                      .backward = moves(3, shape.size())});

@@ -13,8 +13,8 @@
 #include "tensor/sums.h"
 
 #if INK_CUDA
-#include "cuda/row_packs.cuh"
 #include "cuda/mean.h"
+#include "cuda/row_packs.cuh"
 #endif
 
 namespace ink {
@@ -106,10 +106,11 @@ INK_DEVICE float unit_scale(float largest) {
   return std::bit_cast<float>(static_cast<uint32_t>(inverse) << 23);
 }
 
-// x → u = x·scale·inverse, where inverse is 1/|x·scale|; 0 for a row of zeros.
+// x → u = x·scale/length, where length is |x·scale|, or 1 for a row of zeros.
 struct Direction {
-  float scale, inverse;
-  INK_DEVICE float operator()(float x) const { return x * scale * inverse; }
+  float scale, length;
+  bool zero;
+  INK_DEVICE float operator()(float x) const { return x * scale / length; }
 };
 
 template <class T, class Team>
@@ -130,7 +131,7 @@ INK_DEVICE Direction direction(Team team, const T* x, int64_t C, bool packed, fl
     for (int j = 0; j < P; ++j) squares += (v[j] * scale) * (v[j] * scale);
   });
   squares = team.sum(squares, part);
-  return {scale, squares == 0 ? 0.0f : 1 / sqrtf(squares)};
+  return {scale, squares == 0 ? 1.0f : sqrtf(squares), squares == 0};
 }
 
 // f(u, v, first column) for the directions of each pack of x and y.
@@ -172,7 +173,7 @@ __global__ void cosine_kernel(Team team, const T* x, const T* y, float* loss, in
   const Direction of_x = direction(team, x, C, packed, part);
   const Direction of_y = direction(team, y, C, packed, part);
   const float l = distance(team, x, y, of_x, of_y, C, packed, part);
-  if (team.rank() == 0) loss[n] = of_x.inverse == 0 || of_y.inverse == 0 ? 1.0f : l;
+  if (team.rank() == 0) loss[n] = of_x.zero || of_y.zero ? 1.0f : l;
 }
 
 template <class T>
@@ -191,8 +192,7 @@ template <class T, class Team>
 INK_DEVICE void turn(Team team, const T* x, const T* y, Direction of_x, Direction of_y,
                      float distance, float factor, T* dx, int64_t C, bool packed) {
   constexpr int P = cuda::kPack<T>;
-  const bool zero = of_x.inverse == 0 || of_y.inverse == 0;
-  const float by = zero ? 0.0f : -factor * of_x.inverse;
+  const float by = of_x.zero || of_y.zero ? 0.0f : -factor / of_x.length;
   each_direction(team, x, y, of_x, of_y, C, packed,
                  [&](const float(&u)[P], const float(&v)[P], int64_t first) {
                    float g[P];

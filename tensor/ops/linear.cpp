@@ -88,13 +88,12 @@ struct GradientRows {
   bool packed;
 
   INK_DEVICE void add(int64_t m, int64_t n, float (&sum)[P]) const {
-    const int64_t at = m * N + n;
     float v[P], g[P];
-    cuda::load_wide(z + at, N - n, packed, v);
-    cuda::load_wide(dy + at, N - n, packed, g);
+    cuda::load_floats(v, z + m * N, n, N, packed);
+    cuda::load_floats(g, dy + m * N, n, N, packed);
 #pragma unroll
     for (int j = 0; j < P; ++j) sum[j] += g[j] *= F::derivative(v[j]);
-    cuda::store_narrow(dz + at, N - n, packed, g);
+    cuda::store_floats(dz + m * N, g, n, N, packed);
   }
 };
 

@@ -12,17 +12,33 @@
 #include "tensor/ops.h"
 #include "tensor/ops/cross_entropy.h"
 
+#if INK_CUDA
+#include "cuda/column_sums.cuh"
+#include "cuda/gemm.h"
+#include "cuda/log_sum_exp.cuh"
+#include "cuda/map.cuh"
+#endif
+
 namespace ink {
 namespace {
 
-constexpr int64_t kBlock = int64_t{1} << 23;  // elements of z at a time: 32 MiB in f32
+// M rows of C, V words. Gradients are null where they are not wanted.
+template <class T, class W>
+struct Problem {
+  const T *x, *weight, *bias;
+  W *loss, *dx, *dweight, *dbias;
+  int64_t M, C, V;
+  bool recorded;
+};
 
 // ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
+
+constexpr int64_t kBlock = int64_t{1} << 23;  // elements of z at a time: 32 MiB in f32
 
 // Rows of z to their losses and, unless factor is 0, in place to factor·(softmax(z) − onehot).
 // Rows that do not count become 0.
 template <class T>
-void rows_to_gradient(Cpu, T* z, const int32_t* label, T* loss, T factor, int64_t M, int64_t V) {
+void rows_to_gradient(T* z, const int32_t* label, T* loss, T factor, int64_t M, int64_t V) {
   for (int64_t m = 0; m < M; ++m, z += V) {
     loss[m] = 0;
     if (label[m] == kIgnore) {
@@ -35,72 +51,185 @@ void rows_to_gradient(Cpu, T* z, const int32_t* label, T* loss, T factor, int64_
   }
 }
 
+// What n rows dz, those of x from `first` on, give to the wanted gradients.
+template <class T>
+void add_block(Cpu, const Problem<T, T>& p, const T* dz, int64_t first, int64_t n) {
+  const int64_t C = p.C, V = p.V;
+  const T* x = p.x + first * C;
+  if (p.dx) gemm(false, false, n, C, V, dz, V, p.weight, C, p.dx + first * C, C);
+  if (p.dweight) {
+    gemm(true, false, V, C, n, dz, V, x, C, p.dweight, C, Epilogue<T>{.accumulate = true});
+  }
+  if (p.dbias) column_sums(dz, n, V, p.dbias, true);
+}
+
+// The gradients are those of the mean of the losses.
+template <class T>
+void losses_and_gradients(Cpu device, const Problem<T, T>& p, const Labels& labels) {
+  const int64_t M = p.M, C = p.C, V = p.V;
+  const int64_t rows = std::min(M, std::max<int64_t>(kBlock / std::max<int64_t>(V, 1), 16));
+  const T factor =
+      static_cast<T>(p.recorded && labels.count ? 1 / static_cast<double>(labels.count) : 0);
+  if (p.dweight) std::fill_n(p.dweight, V * C, T{0});
+  if (p.dbias) std::fill_n(p.dbias, V, T{0});
+  Tensor z({rows, V}, dtype_of<T>);
+  T* block = z.data<T>();
+  for (int64_t first = 0; first < M; first += rows) {
+    const int64_t n = std::min(rows, M - first);
+    const int32_t* label = labels.ids.data<int32_t>() + first;
+    gemm(false, true, n, V, C, p.x + first * C, C, p.weight, C, block, V,
+         Epilogue<T>{.bias = p.bias});
+    parallel_for(n, grain_for(V), [&](int64_t begin, int64_t end) {
+      simd::run([&] {
+        rows_to_gradient(block + begin * V, label + begin, p.loss + first + begin, factor,
+                         end - begin, V);
+      });
+    });
+    if (p.recorded) add_block(device, p, block, first, n);
+  }
+}
+
+template <class T>
+Tensor scaled(Cpu, const Tensor& g, const Tensor& dy, const Labels&) {
+  const double factor = dy.item();
+  return factor != 1 ? scale(g, factor) : g;
+}
+
+#if INK_CUDA
+// ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
+// dz is that of the sum of the losses: numbers in [−1, 1], which f16 holds. So are the gradients
+// that are kept, in f32; backward divides by the number of rows that count.
+
+// Elements of z at a time: 64 MiB in 16 bits, one or two blocks for the masks of a usual step.
+constexpr int64_t kDeviceBlock = int64_t{1} << 25;
+
+template <class T, class Team>
+__global__ void rows_to_gradient_kernel(Team team, T* z, const int32_t* label, float* loss,
+                                        bool gradient, int64_t M, int64_t V, bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  const int64_t m = team.first_row();
+  if (m >= M) return;  // a whole team, and one without company at barriers
+  T* row = z + m * V;
+  if (label[m] == kIgnore) {
+    if (team.rank() == 0) loss[m] = 0;
+    if (gradient) cuda::clear_row(team, row, V, packed);
+    return;
+  }
+  const float chosen = cuda::at_label(row, label[m], V);
+  cuda::ExpSum s = cuda::exp_sum(team, row, V, packed, part);  // after it no thread reads `chosen`
+  if (team.rank() == 0) loss[m] = cuda::label_loss(s, chosen);
+  if (chosen != chosen) s.total = chosen;
+  if (gradient) cuda::label_gradient(team, row, s, label[m], 1.0f, row, V, packed);
+}
+
+template <class T>
+void add_block(Cuda, const Problem<T, float>& p, const T* dz, int64_t first, int64_t n) {
+  const int64_t C = p.C, V = p.V;
+  const T *x = p.x + first * C, *weight = p.weight;
+  const float beta = first > 0 ? 1 : 0;
+  if (p.dx) cuda::gemm(n, C, V, {dz, V}, {weight, C}, cuda::Result(p.dx + first * C, C));
+  if (p.dweight) {
+    const cuda::Result dweight(p.dweight, C);
+    cuda::gemm(V, C, n, {dz, V, true}, {x, C}, dweight, {.beta = beta});
+  }
+  if (p.dbias) cuda::column_sums(dz, p.dbias, n, V, {.accumulate = first > 0});
+}
+
+template <class T>
+void losses_and_gradients(Cuda device, const Problem<T, float>& p, const Labels& labels) {
+  const int64_t M = p.M, C = p.C, V = p.V;
+  const int64_t most = std::max<int64_t>(kDeviceBlock / std::max<int64_t>(V, 1), 16);
+  const int64_t blocks = (M + most - 1) / most, rows = blocks ? (M + blocks - 1) / blocks : 0;
+  Tensor z({rows, V}, dtype_of<T>, Device::cuda);
+  T* block = z.data<T>();
+  int64_t first = 0;
+  do {  // without rows too: the gradients are 0 then
+    const int64_t n = std::min(rows, M - first);
+    const int32_t* label = labels.ids.data<int32_t>() + first;
+    const T *x = p.x + first * C, *weight = p.weight, *bias = p.bias;
+    cuda::gemm(n, V, C, {x, C}, {weight, C, true}, {block, V}, {.bias = bias});
+    cuda::with_long_row_team<T>(V, [&](auto team, int threads) {
+      cuda::launch("linear_cross_entropy", rows_to_gradient_kernel<T, decltype(team)>,
+                   {cuda::blocks_for_rows(team, n), threads}, team, block, label, p.loss + first,
+                   p.recorded, n, V, cuda::packs<T>(V, block));
+    });
+    if (p.recorded) add_block(device, p, block, first, n);
+    first += n;
+  } while (first < M);
+}
+
+// g·dy/rows, where neither factor is known to the host.
+struct TimesMean {
+  static constexpr const char* name = "linear_cross_entropy_backward";
+  const float *dy, *weight;
+  INK_DEVICE float operator()(float g) const { return g * (*dy * *weight); }
+};
+
+template <class T>
+Tensor scaled(Cuda, const Tensor& g, const Tensor& dy, const Labels& labels) {
+  const TimesMean times{dy.data<float>(), labels.weight.data<float>()};
+  Tensor y(g.shape(), dtype_of<T>, Device::cuda);
+  cuda::map_elements(cuda::InF32<TimesMean, T>{times}, g.size(), y.data<T>(), g.data<float>());
+  return y;
+}
+#endif
+
 // ── the op ──────────────────────────────────────────────────────────────────────────────────────
 
 struct LinearCrossEntropy {
   static constexpr const char* name = "linear_cross_entropy";
   struct Saved {
     Wanted wanted;
-    Tensor dx, dweight, dbias;  // of L itself
+    Tensor dx, dweight, dbias;  // of the mean of the losses; on the CUDA device of their sum
+    Tensor weight;
+    Labels labels;
   };
-
-  // What n rows dz, those of x from `first` on, give to the wanted gradients.
-  template <class T>
-  static void add_block(Saved& s, const T* dz, const Tensor& x, const Tensor& weight, int64_t first,
-                        int64_t n) {
-    const int64_t V = weight.dim(0), C = weight.dim(1);
-    if (s.dx) {
-      gemm(false, false, n, C, V, dz, V, weight.data<T>(), C, s.dx.data<T>() + first * C, C);
-    }
-    if (s.dweight) {
-      gemm(true, false, V, C, n, dz, V, x.data<T>() + first * C, C, s.dweight.data<T>(), C,
-           Epilogue<T>{.accumulate = true});
-    }
-    if (s.dbias) column_sums(dz, n, V, s.dbias.data<T>(), true);
-  }
 
   static Tensor forward(Saved* saved, const Tensor& x_, const Tensor& weight_, const Tensor& bias_,
                         const Tensor& labels_) {
     expect_rank(name, "x", x_, 2);
     expect_rank(name, "the weight", weight_, 2);
     const int64_t M = x_.dim(0), C = x_.dim(1), V = weight_.dim(0);
-    const Labels labels = labels_on(Cpu{}, name, labels_, M, V);
     expect(name, "the weight", weight_, x_.dtype(), Shape{V, C});
     expect(name, "the bias", bias_, x_.dtype(), Shape{V});
     const Tensor x = contiguous(x_), weight = contiguous(weight_), bias = contiguous(bias_);
-    const int64_t rows = std::min(M, std::max<int64_t>(kBlock / std::max<int64_t>(V, 1), 16));
-    Tensor losses({M}, x.dtype()), z({rows, V}, x.dtype());
-    if (saved && saved->wanted[0]) saved->dx = empty_like(x);
-    if (saved && saved->wanted[1]) saved->dweight = zeros(weight.shape(), x.dtype());
-    if (saved && saved->wanted[2]) saved->dbias = zeros(bias.shape(), x.dtype());
+    const Dtype sums = wide(x.dtype());
+    Tensor losses({M}, sums, x.device()), dx, dweight, dbias, loss;
+    if (saved && saved->wanted[0]) dx = Tensor(x.shape(), sums, x.device());
+    if (saved && saved->wanted[1]) dweight = Tensor(weight.shape(), sums, x.device());
+    if (saved && saved->wanted[2]) dbias = Tensor(bias.shape(), sums, x.device());
     on(name, x, [&](auto device, auto t) {
       using T = decltype(t);
-      const T factor =
-          static_cast<T>(saved && labels.count ? 1 / static_cast<double>(labels.count) : 0);
-      T *block = z.data<T>(), *loss = losses.data<T>();
-      for (int64_t first = 0; first < M; first += rows) {
-        const int64_t n = std::min(rows, M - first);
-        const T *in = x.data<T>() + first * C, *w = weight.data<T>();
-        const int32_t* label = labels.ids.data<int32_t>() + first;
-        gemm(false, true, n, V, C, in, C, w, C, block, V, Epilogue<T>{.bias = bias.data<T>()});
-        parallel_for(n, grain_for(V), [&](int64_t begin, int64_t end) {
-          simd::run([&] {
-            rows_to_gradient(device, block + begin * V, label + begin, loss + first + begin, factor,
-                             end - begin, V);
-          });
-        });
-        if (saved) add_block<T>(*saved, block, x, weight, first, n);
-      }
+      using W = Wide<T>;
+      const auto or_null = [](Tensor& g) { return g ? g.data<W>() : nullptr; };
+      const Labels labels = labels_on(device, name, labels_, M, V);
+      const Problem<T, W> problem{.x = x.data<T>(),
+                                  .weight = weight.data<T>(),
+                                  .bias = bias.data<T>(),
+                                  .loss = losses.data<W>(),
+                                  .dx = or_null(dx),
+                                  .dweight = or_null(dweight),
+                                  .dbias = or_null(dbias),
+                                  .M = M,
+                                  .C = C,
+                                  .V = V,
+                                  .recorded = saved != nullptr};
+      losses_and_gradients(device, problem, labels);
+      loss = mean_loss(device, losses, labels);
+      if (saved) *saved = {saved->wanted, dx, dweight, dbias, weight, labels};
     });
-    return mean_loss(Cpu{}, losses, labels);
+    return loss;
   }
 
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
-    const double factor = dy.item();
-    const auto scaled = [factor](const Tensor& g) {
-      return g && factor != 1 ? scale(g, factor) : g;
-    };
-    return {scaled(s.dx), scaled(s.dweight), scaled(s.dbias), Tensor()};
+    Grads grads(4);
+    on(name, s.weight, [&](auto device, auto t) {
+      const Tensor kept[] = {s.dx, s.dweight, s.dbias};
+      for (size_t i = 0; i < 3; ++i) {
+        if (kept[i]) grads[i] = scaled<decltype(t)>(device, kept[i], dy, s.labels);
+      }
+    });
+    return grads;
   }
 
   static Tensor reference(const Tensor& x, const Tensor& weight, const Tensor& bias,

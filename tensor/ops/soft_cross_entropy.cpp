@@ -261,12 +261,13 @@ struct KlDivergence {
 template <class Loss>
 std::vector<Sample> soft_samples(Loss loss) {
   std::vector<Sample> all;
-  const auto sample = [&](const char* label, Shape shape, Tensor p64) {
-    const Tensor p32 = converted(p64, Dtype::f32);
+  const auto sample = [&](const char* label, Shape shape, const Tensor& exact) {
+    const Tensor p = coarse(exact);
     all.push_back(
         {.label = label,
          .in = {randn(shape, 1)},
-         .call = [=](auto in) { return loss(in[0], in[0].dtype() == Dtype::f32 ? p32 : p64); },
+         .call =
+             [=](auto in) { return loss(in[0], to(converted(p, in[0].dtype()), in[0].device())); },
          .forward = moves(2, shape.size()),
          .backward = moves(3, shape.size())});
   };
