@@ -8,6 +8,7 @@
 //                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
 //
 // With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done.
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -64,7 +65,10 @@ Model base_model(const Heads& heads) {
 
 class Trainer {
  public:
-  Trainer() : model_(base_model({.masked_lm = true})), optimizer_(model_.parameters) {}
+  Trainer()
+      : model_(base_config(), {.masked_lm = true}, cheap_values()), optimizer_(model_.parameters) {
+    optimizer_.place(model_.parameters, working_place().device, working_place().dtype);
+  }
 
   // Forward, backward, clipping and AdamW; 15 % of the tokens are predicted.
   void step(const Packed& batch) {
@@ -78,10 +82,16 @@ class Trainer {
     const Encoded encoded = model_.body(batch, {.random = &random});
     const Tensor loss =
         model_.masked_lm->loss(encoded.hidden, from(rows), randint({M}, 3, 1, 21000));
-    Gradients gradients = tape.backward(loss);
+    const Tensor scale = optimizer_.loss_scale();
+    Gradients gradients = scale ? tape.backward(loss, scale) : tape.backward(loss);
     sum.add(model_.parameters, gradients);
-    const double norm = sum.norm(model_.parameters);
-    optimizer_.step(model_.parameters, sum.gradients(), 1e-5, clip_factor(norm, 1));
+    if (optimizer_.control()) {
+      optimizer_.step(model_.parameters, sum.gradients(), {.learning_rate = 1e-5, .longest = 1},
+                      std::array{loss});
+    } else {
+      const double norm = sum.norm(model_.parameters);
+      optimizer_.step(model_.parameters, sum.gradients(), 1e-5, clip_factor(norm, 1));
+    }
   }
 
  private:

@@ -14,7 +14,7 @@ if(INK_CUDA)
   list(JOIN ink_options "," host_options)
   string(REPLACE "-Wconversion," "" host_options "${host_options}")  # nvcc's generated code would not pass
   target_compile_options(ink_flags INTERFACE
-    "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;--diag-suppress=177,1675;-Xcompiler=${host_options}>")
+    "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr;--diag-suppress=177,1675;-Xcompiler=${host_options}>")
   target_compile_definitions(ink_flags INTERFACE INK_CUDA=1)
   target_include_directories(ink_flags SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(ink_flags INTERFACE ${ink_cuda_libraries})

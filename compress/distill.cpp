@@ -144,7 +144,6 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   const Labels labels = labels_of(teacher_config);
   Model student = make_student(options, session);
   student.parameters.own();
-  student.move(working_place());
   check_length(teacher_config, options.max_length);
   check_length(student.config, options.max_length);
   const DistillationConfig config = settled_config(options, teacher_config, student.config);

@@ -7,23 +7,37 @@
 namespace ink::cuda {
 namespace {
 
-template <int kHeadSize>
+// Chosen so that nothing spills: the mask of dropout needs registers of its own. Blocks need at
+// most 97 KiB of shared memory, as devices below sm_90 have no more.
+template <int kHeadSize, bool kDropout>
 struct QueryTilesFor;
 template <>
-struct QueryTilesFor<32> : BackwardTiles<32, 4, 2, 64, 32, true, 2> {};
+struct QueryTilesFor<32, false> : BackwardTiles<32, 4, 2, 64, 32, 2, 2, 3> {};
 template <>
-struct QueryTilesFor<64> : BackwardTiles<64, 4, 2, 64, 32, true, 2> {};
+struct QueryTilesFor<64, false> : BackwardTiles<64, 4, 2, 64, 32, 4, 4, 2> {};
 template <>
-struct QueryTilesFor<128> : BackwardTiles<128, 4, 2, 64, 32, false, 2> {};
+struct QueryTilesFor<128, false> : BackwardTiles<128, 4, 2, 32, 32, 0, 0, 2> {};
+template <>
+struct QueryTilesFor<32, true> : BackwardTiles<32, 4, 2, 64, 32, 2, 2, 2> {};
+template <>
+struct QueryTilesFor<64, true> : BackwardTiles<64, 4, 2, 64, 32, 3, 4, 2> {};
+template <>
+struct QueryTilesFor<128, true> : BackwardTiles<128, 4, 2, 32, 16, 1, 1, 2> {};
 
-template <int kHeadSize>
+template <int kHeadSize, bool kDropout>
 struct KeyTilesFor;
 template <>
-struct KeyTilesFor<32> : BackwardTiles<32, 4, 2, 64, 32, true, 2> {};
+struct KeyTilesFor<32, false> : BackwardTiles<32, 4, 2, 64, 32, 2, 2, 2> {};
 template <>
-struct KeyTilesFor<64> : BackwardTiles<64, 4, 2, 64, 32, false, 2> {};
+struct KeyTilesFor<64, false> : BackwardTiles<64, 4, 2, 64, 16, 3, 4, 2> {};
 template <>
-struct KeyTilesFor<128> : BackwardTiles<128, 8, 1, 64, 16, true, 1> {};
+struct KeyTilesFor<128, false> : BackwardTiles<128, 8, 1, 32, 16, 8, 8, 1> {};
+template <>
+struct KeyTilesFor<32, true> : BackwardTiles<32, 4, 2, 64, 32, 2, 2, 2> {};
+template <>
+struct KeyTilesFor<64, true> : BackwardTiles<64, 4, 2, 64, 16, 0, 0, 2> {};
+template <>
+struct KeyTilesFor<128, true> : BackwardTiles<128, 8, 1, 32, 16, 8, 8, 1> {};
 
 template <class T>
 struct Call {
@@ -34,21 +48,18 @@ struct Call {
   Rows<T> dq, dk, dv;
 };
 
-template <class T, class Tiles>
-void run_query_gradient(const Call<T>& c, RowStatistics* statistics) {
-  const auto kernel = c.in.threshold > 0 ? attention_query_gradient_kernel<T, Tiles, true>
-                                         : attention_query_gradient_kernel<T, Tiles, false>;
-  launch("attention_query_gradient", kernel,
-         grid_of<Tiles::kRows>(c.in, Tiles::kThreads, Tiles::kShared), c.in, c.out, c.log_sum,
+template <class T, int kHeadSize, bool kDropout>
+void run_fast(const Call<T>& c) {
+  using Queries = QueryTilesFor<kHeadSize, kDropout>;
+  using Keys = KeyTilesFor<kHeadSize, kDropout>;
+  Tensor room({c.in.heads, pairs_of(c.in.rows, c.in.sequences), 4}, Dtype::f32, Device::cuda);
+  auto* statistics = reinterpret_cast<PairStatistics*>(room.data<float>());
+  launch("attention_query_gradient", attention_query_gradient_kernel<T, Queries, kDropout>,
+         grid_of<Queries::kRows>(c.in, Queries::kThreads, Queries::kShared), c.in, c.out, c.log_sum,
          c.dout, statistics, c.dq);
-}
-
-template <class T, class Tiles>
-void run_key_gradient(const Call<T>& c, const RowStatistics* statistics) {
-  const auto kernel = c.in.threshold > 0 ? attention_key_gradient_kernel<T, Tiles, true>
-                                         : attention_key_gradient_kernel<T, Tiles, false>;
-  launch("attention_key_gradient", kernel,
-         grid_of<Tiles::kRows>(c.in, Tiles::kThreads, Tiles::kShared + Tiles::kStatistics), c.in,
+  if (!c.dk.data && !c.dv.data) return;
+  launch("attention_key_gradient", attention_key_gradient_kernel<T, Keys, kDropout>,
+         grid_of<Keys::kRows>(c.in, Keys::kThreads, Keys::kShared + Keys::kStatistics), c.in,
          c.dout, statistics, c.dk, c.dv);
 }
 
@@ -65,17 +76,6 @@ void run_plain(const Call<T>& c) {
          delta, c.dk, c.dv);
 }
 
-template <class T>
-void run_fast(const Call<T>& c, int64_t head_size) {
-  const int64_t size = statistics_size(c.in.rows, c.in.sequences);
-  Tensor room({c.in.heads, size, 2}, Dtype::f32, Device::cuda);
-  auto* statistics = reinterpret_cast<RowStatistics*>(room.data<float>());
-  with_head_size(head_size, FastHeadSizes{}, [&](auto d) {
-    run_query_gradient<T, QueryTilesFor<d()>>(c, statistics);
-    if (c.dk.data || c.dv.data) run_key_gradient<T, KeyTilesFor<d()>>(c, statistics);
-  });
-}
-
 }  // namespace
 
 template <class T>
@@ -84,10 +84,15 @@ void attention_backward(const AttentionInput<T>& in, int64_t rows, Rows<const T>
                         Rows<T> dv, AttentionKernels kernels) {
   const Call<T> call{packed(in, rows), out, log_sum, dout, dq, dk, dv};
   if constexpr (sizeof(T) == 2) {
-    if (fits_tensor_cores(in, kernels, out, dout, dq, dk, dv)) return run_fast(call, in.head_size);
+    if (fits_tensor_cores(in, kernels, out, dout, dq, dk, dv)) {
+      return with_head_size(in.head_size, FastHeadSizes{}, [&](auto size) {
+        if (call.in.threshold > 0) return run_fast<T, size(), true>(call);
+        run_fast<T, size(), false>(call);
+      });
+    }
   }
   with_head_size(in.head_size, PlainHeadSizes{},
-                 [&](auto d) { run_plain<T, PlainTilesFor<d()>>(call); });
+                 [&](auto size) { run_plain<T, PlainTilesFor<size()>>(call); });
 }
 
 #define INK_INSTANTIATE(T)                                                                         \

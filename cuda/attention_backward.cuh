@@ -9,40 +9,41 @@
 // of the warp that computes it: the first kernel has queries as rows of its fragments, the second
 // keys, so that dS is each time a left factor as it stands. No order of additions depends on chance.
 #pragma once
-#include "cuda/attention_tiles.cuh"
+#include "cuda/attention_dropout.cuh"
+#include "cuda/fragments.cuh"
 
 namespace ink::cuda {
 
-// Per head and query what the second kernel needs of a row.
-struct RowStatistics {
-  float log_sum;  // in units of log 2
-  float delta;
+// What the second kernel needs of two neighbouring queries and a head: 16 bytes.
+struct PairStatistics {
+  float log_sum[2];  // in units of log 2
+  float delta[2];
 };
 
-// Statistics of one head: those of a sequence stand together from an even place on, so that two of
-// them are 16 aligned bytes.
-INK_BOTH constexpr int64_t statistics_begin(int64_t row, int64_t sequence) {
-  return (row + sequence) / 2 * 2;
+// Statistics of one head: the pairs of a sequence stand together.
+INK_BOTH constexpr int64_t first_pair(int64_t row, int64_t sequence) {
+  return (row + sequence) / 2;
 }
-INK_BOTH constexpr int64_t statistics_size(int64_t rows, int64_t sequences) {
-  return (rows + sequences + 1) / 2 * 2;
+INK_BOTH constexpr int64_t pairs_of(int64_t rows, int64_t sequences) {
+  return (rows + sequences + 1) / 2;
 }
 
 // A block has kWarps · kRowTiles · 16 rows (of queries or keys) and meets kStep rows of the other
 // kind at a time, of which kInner at once in registers.
-template <int kHeadSize_, int kWarps_, int kRowTiles_, int kStep_, int kInner_, bool kHold_,
-          int kBlocks_>
+template <int kHeadSize_, int kWarps_, int kRowTiles_, int kStep_, int kInner_, int kHeld_,
+          int kHeldToo_, int kBlocks_>
 struct BackwardTiles {
   static constexpr int kHeadSize = kHeadSize_, kWarps = kWarps_, kRowTiles = kRowTiles_;
   static constexpr int kStep = kStep_, kInner = kInner_;
-  static constexpr bool kHold = kHold_;     // own rows in registers
-  static constexpr int kBlocks = kBlocks_;  // per multiprocessor
+  static constexpr int kHeld = kHeld_;        // of own k or q in registers, in 16 columns
+  static constexpr int kHeldToo = kHeldToo_;  // of own v or dout
+  static constexpr int kBlocks = kBlocks_;    // per multiprocessor
   static constexpr int kThreads = kWarps * kWarp, kWarpRows = 16 * kRowTiles;
   static constexpr int kRows = kWarps * kWarpRows;
   static constexpr int kStepTile = kStep * kHeadSize, kRowTile = kRows * kHeadSize;  // elements
   static constexpr int kStage = 2 * kStepTile;
   static constexpr size_t kShared = 2 * static_cast<size_t>(2 * kRowTile + 2 * kStage);
-  static constexpr size_t kStatistics = 2 * kStep * sizeof(RowStatistics);  // bytes, both stages
+  static constexpr size_t kStatistics = kStep * sizeof(PairStatistics);  // bytes, both stages
   static_assert(kStep % kInner == 0 && kInner % 16 == 0);
 };
 
@@ -51,33 +52,27 @@ INK_DEVICE float probability(float s, float scale, float log_sum) {
   return exp2_approx(fmaf(s, scale, -log_sum));
 }
 
-// δ of the rows that a warp holds in dout and reads from a tile of out.
-template <class T, int kRowTiles, int kColumns, bool kHold>
-INK_DEVICE void row_deltas(const LeftFactor<T, kRowTiles, kColumns, kHold>& dout, const T* out,
-                           int row, float (&delta)[kRowTiles][2]) {
-  LeftFactor<T, kRowTiles, kColumns, false> other;
-  other.load(out, row);
-#pragma unroll
-  for (int m = 0; m < kRowTiles; ++m) delta[m][0] = delta[m][1] = 0;
-#pragma unroll
-  for (int k = 0; k < kColumns / 16; ++k) {
-    uint32_t a[kRowTiles][4], b[kRowTiles][4];
-    dout.get(a, k);
-    other.get(b, k);
-#pragma unroll
-    for (int m = 0; m < kRowTiles; ++m) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const T x[2] = {{static_cast<uint16_t>(a[m][i])}, {static_cast<uint16_t>(a[m][i] >> 16)}};
-        const T y[2] = {{static_cast<uint16_t>(b[m][i])}, {static_cast<uint16_t>(b[m][i] >> 16)}};
-        delta[m][i % 2] += widen(x[0]) * widen(y[0]) + widen(x[1]) * widen(y[1]);
-      }
-    }
-  }
+// δ of a warp's rows: the four lanes that share a row of its fragments take every fourth chunk.
+template <int kRowTiles, int kColumns, class T>
+INK_DEVICE void row_deltas(Rows<const T> out, Rows<const T> dout, int64_t row, int64_t column,
+                           int rows, int columns, float (&delta)[kRowTiles][2]) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
 #pragma unroll
   for (int m = 0; m < kRowTiles; ++m) {
 #pragma unroll
-    for (int half = 0; half < 2; ++half) delta[m][half] = quad_sum(delta[m][half]);
+    for (int half = 0; half < 2; ++half) {
+      const int own = 16 * m + 8 * half + lane / 4;
+      float sum = 0;
+#pragma unroll
+      for (int c = lane % 4 * kChunk; c < kColumns; c += 4 * kChunk) {
+        if (own >= rows || c >= columns) continue;
+        const auto x = load_pack<T, kChunk>(at(out, row + own, column + c));
+        const auto y = load_pack<T, kChunk>(at(dout, row + own, column + c));
+#pragma unroll
+        for (int i = 0; i < kChunk; ++i) sum = fmaf(widen(x.at[i]), widen(y.at[i]), sum);
+      }
+      delta[m][half] = quad_sum(sum);
+    }
   }
 }
 
@@ -85,11 +80,10 @@ INK_DEVICE void row_deltas(const LeftFactor<T, kRowTiles, kColumns, kHold>& dout
 template <class T, class Tiles, bool kDropout>
 __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
     attention_query_gradient_kernel(PackedAttention<T> in, Rows<const T> out, const float* log_sum,
-                                    Rows<const T> dout, RowStatistics* statistics, Rows<T> dq) {
+                                    Rows<const T> dout, PairStatistics* statistics, Rows<T> dq) {
   constexpr int D = Tiles::kHeadSize, kRowTiles = Tiles::kRowTiles, kInner = Tiles::kInner;
-  static_assert(Tiles::kRowTile <= Tiles::kStage);  // out passes through the second stage
   INK_DYNAMIC_SHARED(T, shared);
-  T *queries = shared, *douts = queries + Tiles::kRowTile, *stages = douts + Tiles::kRowTile;
+  constexpr int kDouts = Tiles::kRowTile, kStages = 2 * Tiles::kRowTile;  // behind the queries
 
   const Part part = part_of_slot<Tiles::kRows>(in, static_cast<int>(blockIdx.x));
   if (part.rows <= 0) return;
@@ -98,61 +92,66 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   const int warp_row = warp * Tiles::kWarpRows, rows = part.rows - warp_row;
   const int64_t column = static_cast<int64_t>(head) * in.head_size;
   const int64_t first_query = part.begin + part.first;
-  const float scale = in.scale * kLog2E;
 
   const auto load_own = [&](T* tile, Rows<const T> x) {
-    TileCopy<T, Tiles::kRows, D, Tiles::kThreads>(at(x, first_query, column), x.ld, in.head_size)
-        .start(tile, part.rows);
+    copy_tile<Tiles::kRows, D, Tiles::kThreads>(tile, at(x, first_query, column), x.ld, part.rows,
+                                                in.head_size);
   };
-  TileCopy<T, Tiles::kStep, D, Tiles::kThreads> k_copy(at(in.k, part.begin, column), in.k.ld,
-                                                       in.head_size),
-      v_copy(at(in.v, part.begin, column), in.v.ld, in.head_size);
-  const auto load_keys = [&](int key, T* stage) {
-    k_copy.start(stage, part.length - key), k_copy.advance();
-    v_copy.start(stage + Tiles::kStepTile, part.length - key), v_copy.advance();
+  const auto load_keys = [&](int key, int stage) {
+    T* tile = shared + kStages + stage * Tiles::kStage;
+    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile, at(in.k, part.begin + key, column), in.k.ld,
+                                                part.length - key, in.head_size);
+    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile + Tiles::kStepTile,
+                                                at(in.v, part.begin + key, column), in.v.ld,
+                                                part.length - key, in.head_size);
     cp_async_commit();
   };
 
-  load_own(queries, in.q);
-  load_own(douts, dout);
-  load_own(stages + Tiles::kStage, out);
-  load_keys(0, stages);
-  cp_async_wait<0>();
-  __syncthreads();
-  LeftFactor<T, kRowTiles, D, Tiles::kHold> left, dout_left;
-  left.load(queries, warp_row);
-  dout_left.load(douts, warp_row);
+  load_own(shared, in.q);
+  load_own(shared + kDouts, dout);
+  load_keys(0, 0);
   float delta[kRowTiles][2], total[kRowTiles][2];
-  row_deltas<T, kRowTiles, D, Tiles::kHold>(dout_left, stages + Tiles::kStage, warp_row, delta);
-  const int64_t place = head * statistics_size(in.rows, in.sequences) +
-                        statistics_begin(part.begin, part.sequence) + part.first + warp_row;
+  row_deltas<kRowTiles, D>(out, dout, first_query + warp_row, column, rows, in.head_size, delta);
+  statistics += head * pairs_of(in.rows, in.sequences) + first_pair(part.begin, part.sequence) +
+                (part.first + warp_row) / 2;
 #pragma unroll
   for (int m = 0; m < kRowTiles; ++m) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = 16 * m + 8 * half + lane / 4;
-      total[m][half] = 0;
-      if (row >= rows) continue;
-      total[m][half] = log_sum[(first_query + warp_row + row) * in.heads + head] * kLog2E;
-      if (lane % 4 == 0) statistics[place + row] = {total[m][half], delta[m][half]};
+      const int64_t of = (first_query + warp_row + row) * in.heads + head;
+      total[m][half] = row < rows ? log_sum[of] * kLog2E : 0;
+      const bool paired = row < rows + (rows & 1);  // zeros behind an odd number of rows
+      if (paired && lane % 4 == 0) {
+        statistics[row / 2].log_sum[row % 2] = total[m][half];
+        statistics[row / 2].delta[row % 2] = delta[m][half];
+      }
     }
   }
   if (!dq.data) return;
 
+  cp_async_wait<0>();
+  __syncthreads();
+  LeftFactor<T, kRowTiles, D, Tiles::kHeld> left;
+  LeftFactor<T, kRowTiles, D, Tiles::kHeldToo> dout_left;
+  left.load({shared, warp_row * D});
+  dout_left.load({shared, kDouts + warp_row * D});
   Accumulators<kRowTiles, D / 8> gradient;
   clear<kRowTiles, D / 8>(gradient);
   int stage = 0;
   for (int key = 0; key < part.length; key += Tiles::kStep, stage ^= 1) {
-    if (key > 0) cp_async_wait<0>();
-    __syncthreads();
-    if (key + Tiles::kStep < part.length)
-      load_keys(key + Tiles::kStep, stages + (stage ^ 1) * Tiles::kStage);
-    const T *k = stages + stage * Tiles::kStage, *v = k + Tiles::kStepTile;
-#pragma unroll
+    if (key > 0) {
+      cp_async_wait<0>();
+      __syncthreads();
+    }
+    if (key + Tiles::kStep < part.length) load_keys(key + Tiles::kStep, stage ^ 1);
+#pragma unroll 1
     for (int inner = 0; inner < Tiles::kStep; inner += kInner) {
+      const int place = kStages + stage * Tiles::kStage + inner * D;
+      const Tile<T> k{shared, place}, v{shared, place + Tiles::kStepTile};
       Accumulators<kRowTiles, kInner / 8> s, ds;
-      multiply_transposed<T, kRowTiles, kInner / 8>(s, left, k, inner);
-      multiply_transposed<T, kRowTiles, kInner / 8>(ds, dout_left, v, inner);
+      multiply_transposed<T, kRowTiles, kInner / 8>(s, left, k);
+      multiply_transposed<T, kRowTiles, kInner / 8>(ds, dout_left, v);
       const int keys = part.length - key - inner;
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
@@ -162,7 +161,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
         for (int n = 0; n < kInner / 8; ++n) {
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
-            const float p = probability(s[m][n][i], scale, total[m][i / 2]);
+            const float p = probability(s[m][n][i], in.scale_log2, total[m][i / 2]);
             float dp = ds[m][n][i];
             if constexpr (kDropout) dp = kept(n, i) ? dp * in.kept : 0;
             ds[m][n][i] = p * (dp - delta[m][i / 2]);
@@ -170,13 +169,13 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
         }
       }
       if (keys < kInner) mask_columns<kRowTiles, kInner / 8>(ds, keys, 0);
-      multiply_add<T, kRowTiles, kInner / 8, D / 8>(gradient, ds, k, inner);
+      multiply_add<T, kRowTiles, kInner / 8, D / 8>(gradient, ds, k);
     }
   }
   float factor[kRowTiles][2];
 #pragma unroll
   for (int m = 0; m < kRowTiles; ++m) factor[m][0] = factor[m][1] = in.scale;
-  store_rows<T, kRowTiles, D / 8>(gradient, factor, queries + warp_row * D,
+  store_rows<T, kRowTiles, D / 8>(gradient, factor, shared + warp_row * D,
                                   at(dq, first_query + warp_row, column), dq.ld, rows,
                                   in.head_size);
 }
@@ -185,11 +184,12 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
 template <class T, class Tiles, bool kDropout>
 __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
     attention_key_gradient_kernel(PackedAttention<T> in, Rows<const T> dout,
-                                  const RowStatistics* statistics, Rows<T> dk, Rows<T> dv) {
+                                  const PairStatistics* statistics, Rows<T> dk, Rows<T> dv) {
   constexpr int D = Tiles::kHeadSize, kRowTiles = Tiles::kRowTiles, kInner = Tiles::kInner;
+  constexpr int kPairs = Tiles::kStep / 2;
   INK_DYNAMIC_SHARED(T, shared);
-  T *keys = shared, *values = keys + Tiles::kRowTile, *stages = values + Tiles::kRowTile;
-  auto* row_statistics = reinterpret_cast<RowStatistics*>(stages + 2 * Tiles::kStage);
+  constexpr int kValues = Tiles::kRowTile, kStages = 2 * Tiles::kRowTile;  // behind the keys
+  auto* pairs = reinterpret_cast<PairStatistics*>(shared + kStages + 2 * Tiles::kStage);
 
   INK_SHARED(Part, kept_part, [1]);  // for the end: registers are short in between
 
@@ -201,37 +201,35 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   const int warp_row = warp * Tiles::kWarpRows;
   const int64_t column = static_cast<int64_t>(head) * in.head_size;
   const int64_t first_key = part.begin + part.first;
-  const float scale = in.scale * kLog2E;
-  statistics +=
-      head * statistics_size(in.rows, in.sequences) + statistics_begin(part.begin, part.sequence);
+  statistics += head * pairs_of(in.rows, in.sequences) + first_pair(part.begin, part.sequence);
 
   const auto load_own = [&](T* tile, Rows<const T> x) {
-    TileCopy<T, Tiles::kRows, D, Tiles::kThreads>(at(x, first_key, column), x.ld, in.head_size)
-        .start(tile, part.rows);
+    copy_tile<Tiles::kRows, D, Tiles::kThreads>(tile, at(x, first_key, column), x.ld, part.rows,
+                                                in.head_size);
   };
-  TileCopy<T, Tiles::kStep, D, Tiles::kThreads> q_copy(at(in.q, part.begin, column), in.q.ld,
-                                                       in.head_size),
-      dout_copy(at(dout, part.begin, column), dout.ld, in.head_size);
   const auto load_queries = [&](int query, int stage) {
-    const int queries = part.length - query, pair = 2 * static_cast<int>(threadIdx.x);
-    T* tile = stages + stage * Tiles::kStage;
-    q_copy.start(tile, queries), q_copy.advance();
-    dout_copy.start(tile + Tiles::kStepTile, queries), dout_copy.advance();
-    if (pair < Tiles::kStep) {
-      cp_async_16(row_statistics + stage * Tiles::kStep + pair, statistics + query + pair,
-                  pair < queries);
+    const int queries = part.length - query, pair = static_cast<int>(threadIdx.x);
+    T* tile = shared + kStages + stage * Tiles::kStage;
+    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile, at(in.q, part.begin + query, column), in.q.ld,
+                                                queries, in.head_size);
+    copy_tile<Tiles::kStep, D, Tiles::kThreads>(tile + Tiles::kStepTile,
+                                                at(dout, part.begin + query, column), dout.ld,
+                                                queries, in.head_size);
+    if (pair < kPairs) {
+      cp_async_16(pairs + stage * kPairs + pair, statistics + query / 2 + pair, 2 * pair < queries);
     }
     cp_async_commit();
   };
 
-  load_own(keys, in.k);
-  load_own(values, in.v);
+  load_own(shared, in.k);
+  load_own(shared + kValues, in.v);
   load_queries(0, 0);
   cp_async_wait<0>();
   __syncthreads();
-  LeftFactor<T, kRowTiles, D, Tiles::kHold> key_left, value_left;
-  key_left.load(keys, warp_row);
-  value_left.load(values, warp_row);
+  LeftFactor<T, kRowTiles, D, Tiles::kHeld> key_left;
+  LeftFactor<T, kRowTiles, D, Tiles::kHeldToo> value_left;
+  key_left.load({shared, warp_row * D});
+  value_left.load({shared, kValues + warp_row * D});
 
   Accumulators<kRowTiles, D / 8> key_gradient, value_gradient;
   clear<kRowTiles, D / 8>(key_gradient);
@@ -243,25 +241,26 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       __syncthreads();
     }
     if (query + Tiles::kStep < part.length) load_queries(query + Tiles::kStep, stage ^ 1);
-    const T *q = stages + stage * Tiles::kStage, *dy = q + Tiles::kStepTile;
-#pragma unroll
+#pragma unroll 1
     for (int inner = 0; inner < Tiles::kStep; inner += kInner) {
       const int queries = part.length - query - inner;
+      const int place = kStages + stage * Tiles::kStage + inner * D;
+      const Tile<T> q{shared, place}, dy{shared, place + Tiles::kStepTile};
       Accumulators<kRowTiles, kInner / 8> p, ds;
-      multiply_transposed<T, kRowTiles, kInner / 8>(p, key_left, q, inner);
-      const RowStatistics* of = row_statistics + stage * Tiles::kStep + inner + lane % 4 * 2;
+      multiply_transposed<T, kRowTiles, kInner / 8>(p, key_left, q);
+      const PairStatistics* of = pairs + stage * kPairs + inner / 2 + lane % 4;
 #pragma unroll
       for (int n = 0; n < kInner / 8; ++n) {
-        const auto two = load_pack<RowStatistics, 2>(of + 8 * n);
+        const auto log_sum = load_pack<float, 2>(of[4 * n].log_sum);
 #pragma unroll
         for (int m = 0; m < kRowTiles; ++m) {
 #pragma unroll
           for (int i = 0; i < 4; ++i)
-            p[m][n][i] = probability(p[m][n][i], scale, two.at[i % 2].log_sum);
+            p[m][n][i] = probability(p[m][n][i], in.scale_log2, log_sum.at[i % 2]);
         }
       }
       if (queries < kInner) mask_columns<kRowTiles, kInner / 8>(p, queries, 0);
-      multiply_transposed<T, kRowTiles, kInner / 8>(ds, value_left, dy, inner);
+      multiply_transposed<T, kRowTiles, kInner / 8>(ds, value_left, dy);
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
         KeptOfKeys<kInner / 8> kept;
@@ -269,18 +268,18 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
           kept.draw(in, part.begin + query + inner, head, part.first + warp_row + 16 * m);
 #pragma unroll
         for (int n = 0; n < kInner / 8; ++n) {
-          const auto two = load_pack<RowStatistics, 2>(of + 8 * n);
+          const auto delta = load_pack<float, 2>(of[4 * n].delta);
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
             float dp = ds[m][n][i];
             if constexpr (kDropout) dp = kept(n, i) ? dp * in.kept : 0;
-            ds[m][n][i] = p[m][n][i] * (dp - two.at[i % 2].delta);
+            ds[m][n][i] = p[m][n][i] * (dp - delta.at[i % 2]);
             if constexpr (kDropout) p[m][n][i] = kept(n, i) ? p[m][n][i] : 0;
           }
         }
       }
-      multiply_add<T, kRowTiles, kInner / 8, D / 8>(value_gradient, p, dy, inner);
-      multiply_add<T, kRowTiles, kInner / 8, D / 8>(key_gradient, ds, q, inner);
+      multiply_add<T, kRowTiles, kInner / 8, D / 8>(value_gradient, p, dy);
+      multiply_add<T, kRowTiles, kInner / 8, D / 8>(key_gradient, ds, q);
     }
   }
   const Part own = kept_part[0];
@@ -290,13 +289,11 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
     float factor[kRowTiles][2];
 #pragma unroll
     for (int m = 0; m < kRowTiles; ++m) factor[m][0] = factor[m][1] = by;
-    store_rows<T, kRowTiles, D / 8>(x, factor, room + warp_row * D,
-                                    at(to, first_row, column), to.ld,
- own.rows - warp_row,
-                                    in.head_size);
+    store_rows<T, kRowTiles, D / 8>(x, factor, room + warp_row * D, at(to, first_row, column),
+                                    to.ld, own.rows - warp_row, in.head_size);
   };
-  store(key_gradient, in.scale, keys, dk);
-  store(value_gradient, in.kept, values, dv);
+  store(key_gradient, in.scale, shared, dk);
+  store(value_gradient, in.kept, shared + kValues, dv);
 }
 
 }  // namespace ink::cuda

@@ -6,21 +6,27 @@
 namespace ink::cuda {
 namespace {
 
-template <int kHeadSize>
+// Chosen so that nothing spills: the mask of dropout needs registers of its own.
+template <int kHeadSize, bool kDropout>
 struct ForwardTilesFor;
 template <>
-struct ForwardTilesFor<32> : ForwardTiles<32, 4, 2, 64, true, 3> {};
+struct ForwardTilesFor<32, false> : ForwardTiles<32, 4, 2, 64, 2, 3> {};
 template <>
-struct ForwardTilesFor<64> : ForwardTiles<64, 4, 2, 32, true, 3> {};
+struct ForwardTilesFor<64, false> : ForwardTiles<64, 4, 2, 32, 4, 3> {};
 template <>
-struct ForwardTilesFor<128> : ForwardTiles<128, 4, 2, 32, false, 2> {};
+struct ForwardTilesFor<128, false> : ForwardTiles<128, 4, 2, 32, 2, 2> {};
+template <>
+struct ForwardTilesFor<32, true> : ForwardTiles<32, 4, 2, 32, 2, 3> {};
+template <>
+struct ForwardTilesFor<64, true> : ForwardTiles<64, 4, 2, 32, 4, 2> {};
+template <>
+struct ForwardTilesFor<128, true> : ForwardTiles<128, 4, 2, 32, 1, 2> {};
 
-template <class T, class Tiles>
+template <class T, int kHeadSize, bool kDropout>
 void run_fast(const PackedAttention<T>& in, Rows<T> out, float* log_sum) {
-  const Grid grid = grid_of<Tiles::kQueries>(in, Tiles::kThreads, Tiles::kShared);
-  const auto kernel = in.threshold > 0 ? attention_forward_kernel<T, Tiles, true>
-                                       : attention_forward_kernel<T, Tiles, false>;
-  launch("attention_forward", kernel, grid, in, out, log_sum);
+  using Tiles = ForwardTilesFor<kHeadSize, kDropout>;
+  launch("attention_forward", attention_forward_kernel<T, Tiles, kDropout>,
+         grid_of<Tiles::kQueries>(in, Tiles::kThreads, Tiles::kShared), in, out, log_sum);
 }
 
 template <class T, class Tiles>
@@ -38,7 +44,8 @@ void attention_forward(const AttentionInput<T>& in, int64_t rows, Rows<T> out, f
   if constexpr (sizeof(T) == 2) {
     if (fits_tensor_cores(in, kernels, out)) {
       return with_head_size(in.head_size, FastHeadSizes{}, [&](auto size) {
-        run_fast<T, ForwardTilesFor<size()>>(on_device, out, log_sum);
+        if (on_device.threshold > 0) return run_fast<T, size(), true>(on_device, out, log_sum);
+        run_fast<T, size(), false>(on_device, out, log_sum);
       });
     }
   }

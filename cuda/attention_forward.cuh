@@ -7,18 +7,19 @@
 // The running maximum may lag behind by 2⁸: as long as no score exceeds it by more, p is at most
 // 256, nothing has to be scaled anew, and no lane asks another for its maximum.
 #pragma once
-#include "cuda/attention_tiles.cuh"
+#include "cuda/attention_dropout.cuh"
+#include "cuda/fragments.cuh"
 
 namespace ink::cuda {
 
 // How the work of a block is cut. D is the head size, or the next one that is instantiated.
-template <int kHeadSize_, int kWarps_, int kRowTiles_, int kKeys_, bool kHoldQueries_, int kBlocks_>
+template <int kHeadSize_, int kWarps_, int kRowTiles_, int kKeys_, int kHeld_, int kBlocks_>
 struct ForwardTiles {
   static constexpr int kHeadSize = kHeadSize_, kWarps = kWarps_;
-  static constexpr int kRowTiles = kRowTiles_;         // of 16 queries, per warp
-  static constexpr int kKeys = kKeys_;                 // per step
-  static constexpr bool kHoldQueries = kHoldQueries_;  // in registers
-  static constexpr int kBlocks = kBlocks_;             // per multiprocessor
+  static constexpr int kRowTiles = kRowTiles_;  // of 16 queries, per warp
+  static constexpr int kKeys = kKeys_;          // per step
+  static constexpr int kHeld = kHeld_;          // of queries in registers, in 16 columns
+  static constexpr int kBlocks = kBlocks_;      // per multiprocessor
   static constexpr int kThreads = kWarps * kWarp, kWarpRows = 16 * kRowTiles;
   static constexpr int kQueries = kWarps * kWarpRows;
   static constexpr int kKeyTile = kKeys * kHeadSize, kStage = 2 * kKeyTile;  // elements
@@ -120,32 +121,35 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
     attention_forward_kernel(PackedAttention<T> in, Rows<T> out, float* log_sum) {
   constexpr int D = Tiles::kHeadSize, kRowTiles = Tiles::kRowTiles, kKeys = Tiles::kKeys;
   INK_DYNAMIC_SHARED(T, shared);
-  T *queries = shared, *stages = shared + Tiles::kQueries * D;
+  constexpr int kStages = Tiles::kQueries * D;  // behind the queries
+
+  INK_SHARED(Part, kept_part, [1]);  // for the end: registers are short in between
 
   const Part part = part_of_slot<Tiles::kQueries>(in, static_cast<int>(blockIdx.x));
   if (part.rows <= 0) return;
+  if (threadIdx.x == 0) kept_part[0] = part;
   const int head = static_cast<int>(blockIdx.y), warp = static_cast<int>(threadIdx.x) / kWarp;
   const int warp_row = warp * Tiles::kWarpRows;
   const int64_t column = static_cast<int64_t>(head) * in.head_size;
   const int64_t first_query = part.begin + part.first;
-  const float scale = in.scale * kLog2E;
 
-  TileCopy<T, kKeys, D, Tiles::kThreads> k(at(in.k, part.begin, column), in.k.ld, in.head_size),
-      v(at(in.v, part.begin, column), in.v.ld, in.head_size);
-  const auto load_keys = [&](int key, T* stage) {
-    k.start(stage, part.length - key), k.advance();
-    v.start(stage + Tiles::kKeyTile, part.length - key), v.advance();
+  const auto load_keys = [&](int key, int stage) {
+    const int rows = part.length - key;
+    T* tile = shared + kStages + stage * Tiles::kStage;
+    copy_tile<kKeys, D, Tiles::kThreads>(tile, at(in.k, part.begin + key, column), in.k.ld, rows,
+                                         in.head_size);
+    copy_tile<kKeys, D, Tiles::kThreads>(tile + Tiles::kKeyTile, at(in.v, part.begin + key, column),
+                                         in.v.ld, rows, in.head_size);
     cp_async_commit();
   };
 
-  TileCopy<T, Tiles::kQueries, D, Tiles::kThreads>(at(in.q, first_query, column), in.q.ld,
-                                                   in.head_size)
-      .start(queries, part.rows);
-  load_keys(0, stages);
+  copy_tile<Tiles::kQueries, D, Tiles::kThreads>(shared, at(in.q, first_query, column), in.q.ld,
+                                                 part.rows, in.head_size);
+  load_keys(0, 0);
   cp_async_wait<0>();
   __syncthreads();
-  LeftFactor<T, kRowTiles, D, Tiles::kHoldQueries> left;
-  left.load(queries, warp_row);
+  LeftFactor<T, kRowTiles, D, Tiles::kHeld> left;
+  left.load({shared, warp_row * D});
 
   Accumulators<kRowTiles, D / 8> values;
   clear<kRowTiles, D / 8>(values);
@@ -156,19 +160,21 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       cp_async_wait<0>();
       __syncthreads();
     }
-    if (key + kKeys < part.length) load_keys(key + kKeys, stages + (stage ^ 1) * Tiles::kStage);
-    const T* tile = stages + stage * Tiles::kStage;
+    if (key + kKeys < part.length) load_keys(key + kKeys, stage ^ 1);
+    const int tile = kStages + stage * Tiles::kStage;
     Accumulators<kRowTiles, kKeys / 8> s;
-    multiply_transposed<T, kRowTiles, kKeys / 8>(s, left, tile, 0);
+    multiply_transposed<T, kRowTiles, kKeys / 8>(s, left, {shared, tile});
     if (key + kKeys > part.length)
       mask_columns<kRowTiles, kKeys / 8>(s, part.length - key, -__builtin_huge_valf());
-    softmax.template follow<kKeys / 8>(s, scale, values);
-    softmax.template exponentiate<kKeys / 8>(s, scale);
+    softmax.template follow<kKeys / 8>(s, in.scale_log2, values);
+    softmax.template exponentiate<kKeys / 8>(s, in.scale_log2);
     if constexpr (kDropout) drop<T, kRowTiles, kKeys / 8>(s, in, first_query + warp_row, head, key);
-    multiply_add<T, kRowTiles, kKeys / 8, D / 8>(values, s, tile + Tiles::kKeyTile, 0);
+    multiply_add<T, kRowTiles, kKeys / 8, D / 8>(values, s, {shared, tile + Tiles::kKeyTile});
   }
 
-  const int lane = static_cast<int>(threadIdx.x) % kWarp, rows = part.rows - warp_row;
+  const Part own = kept_part[0];
+  const int lane = static_cast<int>(threadIdx.x) % kWarp, rows = own.rows - warp_row;
+  const int64_t first_row = own.begin + own.first + warp_row;
   float factor[kRowTiles][2];
 #pragma unroll
   for (int m = 0; m < kRowTiles; ++m) {
@@ -178,14 +184,12 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       factor[m][half] = in.kept / sum;
       const int row = 16 * m + 8 * half + lane / 4;
       if (log_sum && row < rows && lane % 4 == 0) {
-        log_sum[(first_query + warp_row + row) * in.heads + head] =
-            softmax.maximum[m][half] * kLn2 + logf(sum);
+        log_sum[(first_row + row) * in.heads + head] = softmax.maximum[m][half] * kLn2 + logf(sum);
       }
     }
   }
-  store_rows<T, kRowTiles, D / 8>(values, factor, queries + warp_row * D,
-                                  at(out, first_query + warp_row, column), out.ld, rows,
-                                  in.head_size);
+  store_rows<T, kRowTiles, D / 8>(values, factor, shared + warp_row * D, at(out, first_row, column),
+                                  out.ld, rows, in.head_size);
 }
 
 }  // namespace ink::cuda

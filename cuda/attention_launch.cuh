@@ -1,5 +1,7 @@
 // What launching the attention kernels has in common.
 #pragma once
+#include <numbers>
+
 #include "cuda/attention.h"
 #include "cuda/attention_plain.cuh"
 #include "cuda/launch.h"
@@ -18,6 +20,7 @@ PackedAttention<T> packed(const AttentionInput<T>& in, int64_t rows) {
           .heads = static_cast<int>(in.heads),
           .head_size = static_cast<int>(in.head_size),
           .scale = static_cast<float>(in.scale),
+          .scale_log2 = static_cast<float>(in.scale * std::numbers::log2e),
           .threshold = static_cast<uint32_t>(in.dropout * 0x1p32),
           .kept = static_cast<float>(1 / (1 - in.dropout)),
           .key = in.random.key()};
@@ -32,13 +35,13 @@ Grid grid_of(const PackedAttention<T>& in, int threads, size_t shared) {
 // Whether every row of a head starts at 16 bytes.
 template <class T>
 bool is_aligned(Rows<T> x) {
-  return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.ld % kChunk == 0;
+  return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.ld % kPack<T> == 0;
 }
 
 template <class T, class... X>
 bool fits_tensor_cores(const AttentionInput<T>& in, AttentionKernels kernels, X... more) {
   if constexpr (sizeof(T) != 2) return false;
-  return kernels == AttentionKernels::fastest && in.head_size % kChunk == 0 &&
+  return kernels == AttentionKernels::fastest && in.head_size % kPack<T> == 0 &&
          in.head_size <= 128 && in.scale > 0 && is_aligned(in.q) && is_aligned(in.k) &&
          is_aligned(in.v) && (is_aligned(more) && ...);
 }

@@ -5,7 +5,7 @@
 // rows after another, all of them f32 in shared memory. Of a tile of scores a thread has the rows
 // y + 16·i and columns x + 16·j; of a tile of results the same rows and columns x + 16·c.
 #pragma once
-#include "cuda/attention_tiles.cuh"
+#include "cuda/attention_problem.cuh"
 
 namespace ink::cuda {
 
@@ -120,7 +120,7 @@ INK_DEVICE float dropout_factor(const PackedAttention<T>& in, int64_t query, int
 
 // log_sum (N, H) may be null.
 template <class T, class Tiles>
-__global__ void __launch_bounds__(Tiles::kThreads)
+__global__ void __launch_bounds__(Tiles::kThreads, 2)
     plain_attention_kernel(PackedAttention<T> in, Rows<T> out, float* log_sum) {
   constexpr int kRows = Tiles::kRows;
   INK_DYNAMIC_SHARED(float, shared);
@@ -184,7 +184,7 @@ __global__ void __launch_bounds__(Tiles::kThreads)
 
 // dq (null: not wanted), and δ (N, H).
 template <class T, class Tiles>
-__global__ void __launch_bounds__(Tiles::kThreads)
+__global__ void __launch_bounds__(Tiles::kThreads, 2)
     plain_query_gradient_kernel(PackedAttention<T> in, Rows<const T> out, const float* log_sum,
                                 Rows<const T> dout, float* delta, Rows<T> dq) {
   constexpr int kRows = Tiles::kRows;
@@ -246,7 +246,7 @@ __global__ void __launch_bounds__(Tiles::kThreads)
 
 // dk and dv (null: not wanted). Scores have queries as rows here too, and dk = scale·dSᵀ q.
 template <class T, class Tiles>
-__global__ void __launch_bounds__(Tiles::kThreads)
+__global__ void __launch_bounds__(Tiles::kThreads, 2)
     plain_key_gradient_kernel(PackedAttention<T> in, const float* log_sum, Rows<const T> dout,
                               const float* delta, Rows<T> dk, Rows<T> dv) {
   constexpr int kRows = Tiles::kRows;

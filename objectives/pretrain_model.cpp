@@ -86,7 +86,6 @@ PretrainModel make_pretrain_model(const ModelConfig& config, const Objective& ob
   check_supported(objective,
                   start_from.empty() ? config : ModelConfig::read(start_from / "config.json"));
   Model model = read_or_make(config, heads_of(objective), start_from, random);
-  model.move(working_place());
   if (model.position) {
     const auto C = static_cast<double>(model.config.hidden_size);
     model.position->factor = objective.scale > 0 ? objective.scale : 1 / std::sqrt(C);
@@ -98,7 +97,6 @@ PretrainModel make_pretrain_model(const ModelConfig& config, const Objective& ob
   const bool has_generator = !start_from.empty() && fs::exists(before / "config.json");
   Model generator = read_or_make(smaller, {.masked_lm = true}, has_generator ? before : fs::path(),
                                  random.split(1));
-  generator.move(working_place());
   return {std::move(model), std::move(generator), objective.replaced_weight};
 }
 

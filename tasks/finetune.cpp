@@ -95,7 +95,6 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   const auto [train, dev] = task.read_both(data, known ? &*known : nullptr, options.fit.seed,
                                            {tokenizer, options.max_length});
   Model model = load_for_training(options, config, train.labels);
-  model.move(working_place());
 
   FitHooks fit_hooks;
   fit_hooks.fingerprint = fingerprint_of("finetune", model.config, tokenizer, options.max_length);

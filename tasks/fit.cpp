@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "autograd/tape.h"
+#include "nn/place.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
 
@@ -95,6 +96,7 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
 
   const int64_t epoch = (steps + options.epochs - 1) / options.epochs;
   Optimizer optimizer(parameters, {.weight_decay = options.weight_decay});
+  optimizer.place(parameters, working_place().device, working_place().dtype);
   const auto warm_up = static_cast<int64_t>(options.warm_up * static_cast<double>(steps));
   return ink::train(parameters, optimizer,
                     {.peak = options.learning_rate, .warmup = warm_up, .steps = steps},

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "tensor/op.h"
 #include "tensor/ops.h"
 #include "tests/cuda/device.h"
 
@@ -27,9 +28,7 @@ struct Problem {
   int64_t rows() const { return offsets.back() + extra_rows; }
   int64_t ld() const { return 4 * (channels() + gap); }
   int64_t column(int which) const { return which * (channels() + gap); }
-  Tensor inputs(Dtype type) const {
-    return converted(randn({rows(), ld()}, 7, Dtype::f32), type);
-  }
+  Tensor inputs(Dtype type) const { return converted(randn({rows(), ld()}, 7, Dtype::f32), type); }
 };
 
 struct Results {
@@ -55,7 +54,7 @@ Results on_cpu(const Problem& p, Dtype type) {
   const auto a = input(p, in.data<float>(), p.offsets.data());
   float *to = r.matrices.data<float>(), *log_sum = r.log_sum.data<float>();
   const auto part = [&](int i) { return Rows<float>{to + p.column(i), p.ld()}; };
-  const Rows<const float> out{to, p.ld()}, dout{in.data<float>() + p.column(3), p.ld()};
+  const Rows<const float> dout{in.data<float>() + p.column(3), p.ld()};
   attention_forward(a, part(0), log_sum);
   // The device's backward reads an `out` that was rounded.
   const Tensor rounded = converted(converted(r.matrices, type), Dtype::f32);
@@ -86,7 +85,8 @@ void expect_guards(const Problem& p, const Results& r, Dtype type) {
     for (int64_t c = 0; c < p.ld(); ++c) {
       const bool written = i < p.offsets.back() && c % (p.channels() + p.gap) < p.channels();
       if (!written) {
-        ASSERT_EQ(r.matrices.data<float>()[i * p.ld() + c], guard) << "row " << i << ", column " << c;
+        ASSERT_EQ(r.matrices.data<float>()[i * p.ld() + c], guard)
+            << "row " << i << ", column " << c;
       }
     }
   }
@@ -174,9 +174,7 @@ TEST_F(AttentionOnDevice, LargeScores) {
   }
   const Results device = on_device<Bfloat16>(p, AttentionKernels::fastest);
   const Results cpu = on_cpu(p, Dtype::bf16);
-  const auto out = [&](const Tensor& x) {
-    return slice(slice(x, 0, 0, 130), 1, 0, p.channels());
-  };
+  const auto out = [&](const Tensor& x) { return slice(slice(x, 0, 0, 130), 1, 0, p.channels()); };
   EXPECT_LE(normalized_error(out(device.matrices), out(cpu.matrices)), 1e-4);
   EXPECT_LE(normalized_error(device.log_sum, cpu.log_sum), 1e-11);
 }
@@ -197,11 +195,10 @@ TEST_F(AttentionOnDevice, ASequenceGetsTheSameBitsWhateverStandsBesideIt) {
   alone.extra_rows = all.rows() - 30;
   const Results a = on_device<Bfloat16>(all, AttentionKernels::fastest);
   const Results b = on_device<Bfloat16>(alone, AttentionKernels::fastest);
-  EXPECT_TRUE(equal_bits(contiguous(slice(a.matrices, 0, 0, 30)),
-                         contiguous(slice(b.matrices, 0, 0, 30))));
+  EXPECT_TRUE(
+      equal_bits(contiguous(slice(a.matrices, 0, 0, 30)), contiguous(slice(b.matrices, 0, 0, 30))));
 }
 
-// As the op calls it: columns of one matrix (N, 3·C), offsets on the host, gradients on a tape.
 TEST_F(AttentionOnDevice, RejectsHeadsThatAreTooLarge) {
   const Tensor x = to(randn({4, 300}, 1, Dtype::f32), Device::cuda);
   try {

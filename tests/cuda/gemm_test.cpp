@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "tensor/op.h"
 #include "tensor/ops.h"
 #include "tests/cuda/device.h"
 #include "tests/expect_error.h"
@@ -78,7 +79,7 @@ void expect_sum(double got, const Sum& sum, int64_t terms, Dtype type, const Cas
   EXPECT_LE(std::abs(got - sum.value), rounding + stored) << c << ": " << where;
 }
 
-std::vector<double> on_host(const Tensor& x) {
+std::vector<double> host_numbers(const Tensor& x) {
   return to_vector<double>(converted(converted(to(x, Device::cpu), Dtype::f32), Dtype::f64));
 }
 
@@ -100,7 +101,7 @@ void expect_product(const Case& c) {
               .bias = c.bias ? address(bias.device) : nullptr,
               .row_sums = c.row_sums ? address(sums) : nullptr,
               .batch = c.batch});
-  const std::vector<double> got = on_host(y.device), got_sums = on_host(sums);
+  const std::vector<double> got = host_numbers(y.device), got_sums = host_numbers(sums);
   for (int64_t g = 0; g < c.batch; ++g) {
     const double *A = a.host.data() + g * size_a,
                  *B = b.host.data() + (c.shared_b ? 0 : g * size_b);
@@ -239,7 +240,7 @@ TEST_F(CudaGemm, StartsAtAnyElement) {
     const Tensor a2 = contiguous(clone(from_second(a.device))), b2 = clone(from_second(b.device));
     cuda::gemm(6, 8, 8, factor(a2, 8, false, 0), factor(b2, 8, false, 0), result(plain, 8, 0));
     EXPECT_LE(units_apart(inside, plain, t.result, 1e-6), 1) << name_of(t.factors);
-    EXPECT_EQ(on_host(apart)[0], 0);
+    EXPECT_EQ(host_numbers(apart)[0], 0);
   }
 }
 

@@ -43,7 +43,7 @@ inline std::vector<Tensor> gradients_of(const std::function<Tensor(std::span<con
     if (is_float(x.dtype())) tape.watch(x);
   }
   const Tensor y = call(in);
-  Gradients g = tape.backward(y, full(y.shape(), 1, y.dtype()));
+  Gradients g = tape.backward(y, full(y.shape(), 1, y.dtype(), y.device()));
   std::vector<Tensor> out;
   for (const Tensor& x : in) out.push_back(g.take(x));
   return out;

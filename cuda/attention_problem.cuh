@@ -1,0 +1,79 @@
+// What every attention kernel is given, which rows a block of it works on, and its stream of dropout.
+#pragma once
+#include "cuda/kernel.cuh"
+#include "tensor/attention_kernel.h"
+
+namespace ink::cuda {
+
+// AttentionInput as kernels see it: offsets lie on the device.
+template <class T>
+struct PackedAttention {
+  Rows<const T> q, k, v;
+  const int32_t* offsets;
+  int32_t sequences;
+  int64_t rows;
+  int heads, head_size;
+  float scale, scale_log2;  // scale_log2 = scale·log2 e
+  uint32_t threshold;       // a word of the stream below it drops its element
+  float kept;               // factor of the others, 1 / (1 − dropout)
+  PhiloxKey key;
+};
+
+inline constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
+
+// Some rows of one sequence.
+struct Part {
+  int64_t begin;  // first row of the sequence
+  int sequence, length;
+  int first, rows;  // within the sequence; rows ≤ 0: nothing to do
+};
+
+// The sequences cut into tiles of kTile rows need no more than rows / kTile + sequences slots: slots
+// [offsets[b] / kTile + b, offsets[b + 1] / kTile + b + 1) belong to sequence b, the last of them
+// perhaps to nothing.
+template <int kTile>
+int64_t slots_of(int64_t rows, int64_t sequences) {
+  return rows / kTile + sequences;
+}
+
+// Called by whole warps, which look at 32 sequences at a time. Whatever the offsets are, the part
+// lies inside the matrices.
+template <int kTile, class T>
+INK_DEVICE Part part_of_slot(const PackedAttention<T>& in, int slot) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  int low = 0, count = in.sequences;  // the slot's sequence is in [low, low + count)
+  while (count > 1) {
+    const int step = (count + kWarp - 1) / kWarp, candidate = low + lane * step;
+    const bool starts_before =
+        candidate < low + count && in.offsets[candidate] / kTile + candidate <= slot;
+    const int last = __popc(__ballot_sync(kAllLanes, starts_before)) - 1;
+    const int skipped = last > 0 ? last * step : 0;
+    low += skipped;
+    count = min(step, count - skipped);
+  }
+  const int64_t start = in.offsets[low], stop = in.offsets[low + 1];
+  const int64_t begin = min(max(start, int64_t{0}), in.rows);
+  const int length = static_cast<int>(max(min(stop, in.rows) - begin, int64_t{0}));
+  const int first = (slot - low - static_cast<int>(begin / kTile)) * kTile;
+  return {begin, low, length, first, first < 0 ? 0 : min(kTile, length - first)};
+}
+
+template <class T>
+INK_DEVICE T* at(Rows<T> x, int64_t row, int64_t column) {
+  return x.data + row * x.ld + column;
+}
+
+// Which of four neighbouring keys of a query are kept, as bits: words 4·block … 4·block + 3 of the
+// query's part of the stream, `row` = row of the batch · heads + head.
+template <class T>
+INK_DEVICE uint32_t kept_of_four(const PackedAttention<T>& in, uint64_t row, int block) {
+  const uint64_t i = (row << 24) + static_cast<uint64_t>(block);
+  const auto words =
+      philox({static_cast<uint32_t>(i), static_cast<uint32_t>(i >> 32), 0, 0}, in.key);
+  uint32_t bits = 0;
+#pragma unroll
+  for (int w = 0; w < 4; ++w) bits |= (words[w] >= in.threshold ? 1u : 0u) << w;
+  return bits;
+}
+
+}  // namespace ink::cuda
