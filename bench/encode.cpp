@@ -4,10 +4,13 @@
 //   encode --serve          answers lines "infer 128 128 …" and "train 128 …" (lengths) with
 //                           milliseconds; for comparisons that alternate between programs
 //                           (bench/peers.py)
+//   encode --host            on cuda: how long the host takes to ask for the same work, beside how
+//                           long the device takes to do it
 //   encode --peak-memory    resident megabytes with the model built, and at most during training
 //                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
 //
 // With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done.
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -149,6 +152,33 @@ void serve() {
   }
 }
 
+// Medians of the milliseconds until everything is asked for, and until it is done.
+void print_host_times() {
+  Trainer trainer;
+  Session session(base_model({}));
+  std::printf("%-8s %-8s %9s %9s\n", "", "shape", "host ms", "all ms");
+  const auto row = [&](const char* what, const char* shape, auto&& work) {
+    std::vector<double> host, all;
+    for (int i = 0; i < 12; ++i) {
+      double asked = 0;
+      all.push_back(milliseconds([&] {
+        asked = milliseconds(work);
+        finish();
+      }));
+      host.push_back(asked);
+    }
+    std::ranges::nth_element(host, host.begin() + 6);
+    std::ranges::nth_element(all, all.begin() + 6);
+    std::printf("%-8s %-8s %9.3f %9.3f\n", what, shape, host[6], all[6]);
+  };
+  for (const int64_t b : {1, 32}) {
+    const Packed batch = random_batch(std::vector<int64_t>(static_cast<size_t>(b), 128));
+    const std::string shape = std::to_string(b) + "x128";
+    row("encode", shape.c_str(), [&] { session.encode(batch); });
+    row("train", shape.c_str(), [&] { trainer.step(batch); });
+  }
+}
+
 // A line of /proc/self/status in megabytes. (getrusage would count what the parent process held
 // before it became this one.)
 double status_megabytes(const std::string& key) {
@@ -209,10 +239,12 @@ int run(const std::vector<std::string>& arguments) {
   set_working_place(place);
   if (mode == "--serve") {
     serve();
+  } else if (mode == "--host") {
+    print_host_times();
   } else if (mode == "--peak-memory") {
     print_peak_memory();
   } else {
-    check(mode.empty(), "expected --serve, --peak-memory or nothing, got ", mode);
+    check(mode.empty(), "expected --serve, --host, --peak-memory or nothing, got ", mode);
     print_table();
   }
   return 0;

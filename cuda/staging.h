@@ -15,7 +15,8 @@ class Staging {
   void upload(void* device, const void* host, size_t bytes);
 
  private:
-  static constexpr size_t kBytes = size_t{1} << 20, kBuffers = 16;
+  // More uploads than a training step makes, so that a step waits for none of its own.
+  static constexpr size_t kBytes = size_t{256} << 10, kBuffers = 128;
   struct Buffer {
     void* data = nullptr;
     cudaEvent_t read = nullptr;

@@ -180,18 +180,24 @@ std::string Arena::place_of(const void* p) const {
   return out.str();
 }
 
-std::string Arena::overrun() const {
+std::string Arena::find_overrun() {
   if (kPoisons) return "";  // AddressSanitizer has seen every access
   for (const auto& [p, block] : blocks_) {
-    const size_t used = block.used == kNobody ? 0 : block.used;
-    const size_t checked = std::min(kGuard, block.capacity + kGuard - used);
     if (block.capacity > kFilled && block.used == kNobody) continue;
-    if (const char* at = first_written(p + used, p + used + checked)) return place_of(at);
-    if (const char* at = first_written(p - kGuard / 2, p)) {
-      std::ostringstream out;
-      out << p - at << " bytes before a block of " << used << " bytes";
-      return out.str();
+    const size_t used = block.used == kNobody ? 0 : block.used;
+    char *const end = p + used, *const guard_end =
+                                    std::min(end + kGuard, p + block.capacity + kGuard);
+    std::ostringstream out;
+    if (const char* at = first_written(end, guard_end)) {
+      out << at - end << " bytes behind a block of " << used << " bytes";
+    } else if (const char* before = first_written(p - kGuard, p)) {
+      out << p - before << " bytes before a block of " << used << " bytes";
+    } else {
+      continue;
     }
+    std::memset(end, kNan, static_cast<size_t>(guard_end - end));
+    std::memset(p - kGuard, kNan, kGuard);
+    return out.str();
   }
   return "";
 }

@@ -29,8 +29,8 @@ class Arena {
   bool usable(const void* p, size_t bytes) const;
   // Where an address lies: "12 bytes behind a block of 400 bytes".
   std::string place_of(const void* p) const;
-  // The place of something written outside of all tensors; empty when there is none.
-  std::string overrun() const;
+  // The place of something written outside of all tensors, once; empty when there is none.
+  std::string find_overrun();
 
  private:
   friend class ArenaAccess;

@@ -73,7 +73,7 @@ void run(const char* name, int64_t blocks, int64_t rows, int threads, size_t sha
   std::string failure;
   try {
     run_blocks(threads, shared, *owned, stream_of(stream()).seen);
-    failure = arena().overrun();
+    failure = arena().find_overrun();
     if (!failure.empty()) failure = "wrote " + failure;
   } catch (const Error& error) {
     std::ostringstream out;

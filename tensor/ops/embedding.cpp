@@ -107,7 +107,7 @@ void gather(Cuda, const T* x, const int32_t* ids, T* y, int64_t N, int64_t V, in
 }
 
 // The sorted positions cut into pieces that one warp sums each, so that a frequent id (one of two
-// segments, say) is no bottleneck. All the numbers lie in one tensor, which is sent at once.
+// segments, say) is no bottleneck.
 struct Pieces {
   std::vector<int32_t> begin;  // piece t: the positions order[begin[t]] … order[begin[t + 1] − 1]
   std::vector<int32_t> to;     // its row of dx; −1 − k for row k of the partial sums
@@ -174,40 +174,47 @@ __global__ void sum_parts_kernel(const float* parts, const int32_t* split, const
   dx[split[row] * C + c] = cuda::narrow<T>(sum);
 }
 
-// All of these lists, one behind the other, on the device; `place` gets where each begins.
-template <size_t L>
-Tensor sent(const std::span<const int32_t> (&lists)[L], const int32_t* (&place)[L]) {
+// The sorted positions and their pieces on the device.
+struct SentPieces {
+  Tensor memory;  // all of them, one behind the other
+  const int32_t *order, *begin, *to, *split, *part;
+};
+
+SentPieces sent(std::span<const int32_t> order, const Pieces& p) {
+  const std::span<const int32_t> lists[] = {order, p.begin, p.to, p.split, p.part};
   size_t total = 0;
   for (const auto& list : lists) total += list.size();
   Tensor all({static_cast<int64_t>(total)}, Dtype::i32);
   int32_t* end = all.data<int32_t>();
   for (const auto& list : lists) end = std::copy(list.begin(), list.end(), end);
-  Tensor there = to(all, Device::cuda);
-  const int32_t* at = there.data<int32_t>();
-  for (size_t i = 0; i < L; at += lists[i++].size()) place[i] = at;
-  return there;
+  SentPieces s{.memory = to(all, Device::cuda)};
+  s.order = s.memory.data<int32_t>();
+  s.begin = s.order + order.size();
+  s.to = s.begin + p.begin.size();
+  s.split = s.to + p.to.size();
+  s.part = s.split + p.split.size();
+  return s;
 }
 
 template <class T>
 void scatter(Cuda, const T* dy, const int32_t* start, const int32_t* order, Tensor& dx, int64_t N,
              int64_t V, int64_t C) {
   constexpr int kThreads = 128;
-  cuda_backend().clear(dx.data<T>(), dx.bytes());
-  const Pieces p = cut(start, V, longest_piece(start, V));
-  const int64_t pieces = static_cast<int64_t>(p.to.size()),
-                split = static_cast<int64_t>(p.split.size());
-  const int32_t* place[5];
-  const Tensor lists =
-      sent({std::span(order, static_cast<size_t>(N)), p.begin, p.to, p.split, p.part}, place);
-  Tensor partial({p.part.back(), C}, Dtype::f32, Device::cuda);
-  constexpr int64_t kColumns = cuda::kWarp * cuda::kPack<T>;
-  const int64_t tiles = (C + kColumns - 1) / kColumns;
+  constexpr int64_t kColumns = cuda::kWarp * cuda::kPack<T>;  // of a warp
   const auto blocks = [](int64_t threads) { return (threads + kThreads - 1) / kThreads; };
+  T* out = dx.data<T>();
+  cuda_backend().clear(out, dx.bytes());
+  const Pieces p = cut(start, V, longest_piece(start, V));
+  const SentPieces s = sent({order, static_cast<size_t>(N)}, p);
+  Tensor partial({p.part.back(), C}, Dtype::f32, Device::cuda);
+  float* parts = partial.data<float>();
+  const int64_t pieces = std::ssize(p.to), split = std::ssize(p.split);
+  const int64_t tiles = (C + kColumns - 1) / kColumns;
   cuda::launch("sum_pieces", sum_pieces_kernel<T>, {blocks(pieces * tiles * cuda::kWarp), kThreads},
-               dy, place[0], place[1], place[2], dx.data<T>(), partial.data<float>(), pieces, tiles,
-               C, cuda::packs<T>(C, dy) && cuda::packs<T>(C, dx.data<T>()));
-  cuda::launch("sum_parts", sum_parts_kernel<T>, {blocks(split * C), kThreads},
-               partial.data<float>(), place[3], place[4], dx.data<T>(), split, C);
+               dy, s.order, s.begin, s.to, out, parts, pieces, tiles, C,
+               cuda::packs<T>(C, dy) && cuda::packs<T>(C, out));
+  cuda::launch("sum_parts", sum_parts_kernel<T>, {blocks(split * C), kThreads}, parts, s.split,
+               s.part, out, split, C);
 }
 #endif
 

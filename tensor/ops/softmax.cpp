@@ -19,56 +19,30 @@ namespace {
 
 // ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
 
-template <class T>
-void softmax_rows(const T* x, T* y, int64_t N, int64_t C) {
-  for (int64_t n = 0; n < N; ++n, x += C, y += C) {
-    const T m = row_maximum(C, x);
-#pragma omp simd
-    for (int64_t c = 0; c < C; ++c) y[c] = vmath::exp(x[c] - m);
-    const T sum = row_sum<T>(C, [y](int64_t c) { return y[c]; });
-#pragma omp simd
-    for (int64_t c = 0; c < C; ++c) y[c] /= sum;
-  }
-}
-
-template <class T>
-void softmax_rows_backward(const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
-  for (int64_t n = 0; n < N; ++n, dy += C, y += C, dx += C) {
-    const T dot = row_sum<T>(C, [=](int64_t c) { return dy[c] * y[c]; });
-#pragma omp simd
-    for (int64_t c = 0; c < C; ++c) dx[c] = y[c] * (dy[c] - dot);
-  }
-}
-
-template <class T>
-void log_softmax_rows(const T* x, T* y, int64_t N, int64_t C) {
-  for (int64_t n = 0; n < N; ++n, x += C, y += C) {
-    const T m = row_maximum(C, x);
-    const T log_sum = std::log(row_sum<T>(C, [=](int64_t c) { return vmath::exp(x[c] - m); }));
-#pragma omp simd
-    for (int64_t c = 0; c < C; ++c) y[c] = (x[c] - m) - log_sum;
-  }
-}
-
-template <class T>
-void log_softmax_rows_backward(const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
-  for (int64_t n = 0; n < N; ++n, dy += C, y += C, dx += C) {
-    const T sum = row_sum<T>(C, [=](int64_t c) { return dy[c]; });
-#pragma omp simd
-    for (int64_t c = 0; c < C; ++c) dx[c] = dy[c] - vmath::exp(y[c]) * sum;
-  }
-}
-
-// The CPU's kernels of softmax and log_softmax, and (under CUDA) what theirs are made of.
+// Each kind of result has its loops over rows here and, on the CUDA device, what the kernels below
+// do with an element.
 struct Probability {
-  template <class... A>
-  static void forward(A... a) {
-    softmax_rows(a...);
+  template <class T>
+  static void forward(const T* x, T* y, int64_t N, int64_t C) {
+    for (int64_t n = 0; n < N; ++n, x += C, y += C) {
+      const T m = row_maximum(C, x);
+#pragma omp simd
+      for (int64_t c = 0; c < C; ++c) y[c] = vmath::exp(x[c] - m);
+      const T sum = row_sum<T>(C, [y](int64_t c) { return y[c]; });
+#pragma omp simd
+      for (int64_t c = 0; c < C; ++c) y[c] /= sum;
+    }
   }
-  template <class... A>
-  static void backward(A... a) {
-    softmax_rows_backward(a...);
+
+  template <class T>
+  static void backward(const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
+    for (int64_t n = 0; n < N; ++n, dy += C, y += C, dx += C) {
+      const T dot = row_sum<T>(C, [=](int64_t c) { return dy[c] * y[c]; });
+#pragma omp simd
+      for (int64_t c = 0; c < C; ++c) dx[c] = y[c] * (dy[c] - dot);
+    }
   }
+
 #if INK_CUDA
   // y = result(x − peak, of(total))
   INK_DEVICE static float of(float total) { return 1 / total; }
@@ -80,14 +54,25 @@ struct Probability {
 };
 
 struct LogProbability {
-  template <class... A>
-  static void forward(A... a) {
-    log_softmax_rows(a...);
+  template <class T>
+  static void forward(const T* x, T* y, int64_t N, int64_t C) {
+    for (int64_t n = 0; n < N; ++n, x += C, y += C) {
+      const T m = row_maximum(C, x);
+      const T log_sum = std::log(row_sum<T>(C, [=](int64_t c) { return vmath::exp(x[c] - m); }));
+#pragma omp simd
+      for (int64_t c = 0; c < C; ++c) y[c] = (x[c] - m) - log_sum;
+    }
   }
-  template <class... A>
-  static void backward(A... a) {
-    log_softmax_rows_backward(a...);
+
+  template <class T>
+  static void backward(const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
+    for (int64_t n = 0; n < N; ++n, dy += C, y += C, dx += C) {
+      const T sum = row_sum<T>(C, [=](int64_t c) { return dy[c]; });
+#pragma omp simd
+      for (int64_t c = 0; c < C; ++c) dx[c] = dy[c] - vmath::exp(y[c]) * sum;
+    }
   }
+
 #if INK_CUDA
   INK_DEVICE static float of(float total) { return logf(total); }
   INK_DEVICE static float result(float centred, float log_total) { return centred - log_total; }

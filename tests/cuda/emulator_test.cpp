@@ -1,0 +1,251 @@
+// The emulated device finds what kernels do wrong with barriers, warps, shared memory and the
+// memory of tensors, and what the host does wrong with the device's memory.
+#include "tests/cuda/planted.h"
+
+#if INK_EMULATED
+#include "cuda/allocator.h"
+
+namespace ink::cuda {
+namespace {
+
+constexpr int kThreads = 64;
+
+// A kernel of 64 threads that writes to y.
+void run(void (*kernel)(float*), int64_t size = kThreads) {
+  Tensor y = device_floats(size);
+  launch("planted", kernel, {1, kThreads}, y.data<float>());
+}
+
+// ── barriers ────────────────────────────────────────────────────────────────────────────────────
+
+__global__ void barrier_in_branch_kernel(float* y) {
+  if (threadIdx.x < 40) __syncthreads();
+  y[threadIdx.x] = 1;
+}
+__global__ void two_barriers_kernel(float* y) {
+  if (threadIdx.x < 32) {
+    __syncthreads();
+  } else {
+    __syncthreads();
+  }
+  y[threadIdx.x] = 1;
+}
+
+TEST(Emulator, FindsABarrierThatSomeThreadsDoNotReach) {
+  EXPECT_ERROR(run(barrier_in_branch_kernel), "40 threads wait at the barrier at ");
+  EXPECT_ERROR(run(barrier_in_branch_kernel), "24 have left the kernel");
+  EXPECT_ERROR(run(barrier_in_branch_kernel), "emulator_test.cpp:");
+  EXPECT_ERROR(run(barrier_in_branch_kernel), "cuda: planted: ");
+}
+
+TEST(Emulator, FindsDifferentBarriers) {
+  EXPECT_ERROR(run(two_barriers_kernel), "threads 0 and 32 wait at different barriers");
+}
+
+TEST(Emulator, GoesOnAfterAnError) {
+  EXPECT_ERROR(run(barrier_in_branch_kernel), "barrier");
+  run([](float* y) { y[threadIdx.x] = 1; });
+}
+
+// ── warps ───────────────────────────────────────────────────────────────────────────────────────
+
+__global__ void outside_mask_kernel(float* y) {
+  const unsigned mask = 0xffff;
+  if (threadIdx.x % 32 < 16) y[threadIdx.x] = __shfl_sync(mask, 1.0f, 20);
+}
+__global__ void not_in_mask_kernel(float* y) {
+  y[threadIdx.x] = __shfl_xor_sync(0x7fffffff, 1.0f, 1);
+}
+__global__ void lanes_gone_kernel(float* y) {
+  if (threadIdx.x < 8) y[threadIdx.x] = warp_sum(1);
+}
+__global__ void lanes_apart_kernel(float* y) {
+  float sum = 0;
+  if (threadIdx.x % 2) {
+    sum = __shfl_xor_sync(kAllLanes, 1.0f, 1);
+  } else {
+    sum = __shfl_xor_sync(kAllLanes, 2.0f, 1);
+  }
+  y[threadIdx.x] = sum;
+}
+__global__ void lane_at_barrier_kernel(float* y) {
+  if (threadIdx.x == 5) __syncthreads();
+  y[threadIdx.x] = warp_sum(1);
+}
+
+TEST(Emulator, FindsAShuffleFromOutsideItsMask) {
+  EXPECT_ERROR(run(outside_mask_kernel), "a shuffle from a lane outside of its mask, at ");
+}
+TEST(Emulator, FindsALaneThatIsNotInItsMask) {
+  EXPECT_ERROR(run(not_in_mask_kernel), "leaves out the lane that gives it, thread 31");
+}
+TEST(Emulator, FindsAMaskWithLanesThatHaveLeft) {
+  EXPECT_ERROR(run(lanes_gone_kernel), "lane 8 of the mask at ");
+}
+TEST(Emulator, FindsLanesThatMeetAtDifferentPlaces) {
+  EXPECT_ERROR(run(lanes_apart_kernel), "meet at different places");
+}
+TEST(Emulator, FindsALaneThatWaitsAtABarrier) {
+  EXPECT_ERROR(run(lane_at_barrier_kernel), "waits at a barrier");
+}
+
+// ── shared memory ───────────────────────────────────────────────────────────────────────────────
+
+__global__ void reads_behind_shared_kernel(float* y) {
+  INK_SHARED(float, row, [kThreads]);
+  row[threadIdx.x] = 1;
+  const volatile float* p = row;
+  y[threadIdx.x] = p[threadIdx.x + 1];
+}
+__global__ void writes_before_shared_kernel(float* y) {
+  INK_SHARED(float, row, [kThreads]);
+  volatile float* p = row;
+  p[static_cast<int>(threadIdx.x) - 1] = 1;
+  y[threadIdx.x] = 1;
+}
+__global__ void unwritten_shared_kernel(float* y) {
+  INK_SHARED(float, row, [kThreads]);
+  y[threadIdx.x] = row[threadIdx.x];
+}
+__global__ void much_shared_kernel(float* y) {
+  INK_SHARED(float, rows, [200][kThreads]);
+  y[threadIdx.x] = rows[0][threadIdx.x];
+}
+__global__ void behind_dynamic_kernel(float* y) {
+  INK_DYNAMIC_SHARED(float, row);
+  row[threadIdx.x] = y[threadIdx.x];
+}
+
+TEST(Emulator, FindsReadsBehindASharedArray) {
+  EXPECT_OUTSIDE(run(reads_behind_shared_kernel), "memory outside of the shared array 'row'");
+}
+TEST(Emulator, FindsWritesBeforeASharedArray) {
+  EXPECT_OUTSIDE(run(writes_before_shared_kernel), "written outside of the shared array 'row'");
+}
+TEST(Emulator, FindsAccessesBehindDynamicSharedMemory) {
+  Tensor y = device_floats(kThreads);
+  const Grid grid{.blocks = 1, .threads = kThreads, .shared = 32 * sizeof(float)};
+  EXPECT_OUTSIDE(launch("planted", behind_dynamic_kernel, grid, y.data<float>()),
+                 "writes memory outside of the shared array 'dynamic'");
+}
+TEST(Emulator, FillsSharedMemoryWithNaN) {
+  Tensor y = device_floats(kThreads);
+  launch("planted", unwritten_shared_kernel, {1, kThreads}, y.data<float>());
+  for (const float v : values_of(y)) EXPECT_TRUE(std::isnan(v));
+}
+TEST(Emulator, HasNoMoreSharedMemoryThanTheDevice) {
+  EXPECT_ERROR(run(much_shared_kernel), "no room for the shared array 'rows'");
+  const Grid grid{.blocks = 1, .threads = kThreads, .shared = 300 * 1024};
+  Tensor y = device_floats(kThreads);
+  EXPECT_ERROR(launch("planted", behind_dynamic_kernel, grid, y.data<float>()),
+               "bytes of shared memory");
+}
+
+// ── the memory of tensors ───────────────────────────────────────────────────────────────────────
+
+__global__ void copy_kernel(const float* x, float* y, int n) {
+  for (int i = static_cast<int>(threadIdx.x); i < n; i += static_cast<int>(blockDim.x)) y[i] = x[i];
+}
+
+void copy(const float* x, float* y, int n) { launch("copy", copy_kernel, {1, kThreads}, x, y, n); }
+
+TEST(Emulator, FindsWritesBehindATensor) {
+  const Tensor x = on_device(counting(101));
+  Tensor y = device_floats(100);
+  EXPECT_OUTSIDE(copy(x.data<float>(), y.data<float>(), 101),
+                 "cuda: copy: wrote 0 bytes behind a block of 400 bytes");
+}
+
+TEST(Emulator, FindsReadsBehindATensor) {
+  const Tensor x = on_device(counting(100));
+  Tensor y = device_floats(101);
+#if INK_ADDRESS_SANITIZER
+  EXPECT_DEATH(copy(x.data<float>(), y.data<float>(), 101), "use-after-poison");
+#else
+  copy(x.data<float>(), y.data<float>(), 101);
+  EXPECT_TRUE(std::isnan(values_of(y)[100]));
+#endif
+}
+
+TEST(Emulator, FindsAccessesFarFromAllTensors) {
+  Tensor x = device_floats(100);
+  EXPECT_OUTSIDE(copy(x.data<float>() + (int64_t{1} << 31), x.data<float>(), 1),
+                 "argument 1 points to");
+  const auto far = [](float* p) { p[int64_t{1} << 31] = 1; };
+  EXPECT_OUTSIDE(launch("far", +far, {1, kWarp}, x.data<float>()), "cuda: far: writes memory that");
+  const auto null = [](float* p) { *p = 1; };
+  EXPECT_OUTSIDE(launch("null", +null, {1, kWarp}, nullptr), "writes a null pointer, thread 0");
+}
+
+TEST(Emulator, RefusesPointersThatKernelsCannotUse) {
+  const std::vector<float> host(100);
+  Tensor y = device_floats(100);
+  EXPECT_ERROR(copy(host.data(), y.data<float>(), 100), "cuda: copy: argument 1 points to");
+  EXPECT_ERROR(copy(host.data(), y.data<float>(), 100), "is not on the device");
+  const float* released = device_floats(3000).data<float>();
+  EXPECT_ERROR(copy(released, y.data<float>(), 100), "memory that was released");
+}
+
+TEST(Emulator, FillsFreshMemoryWithNaN) {
+  for (const float v : values_of(device_floats(100))) EXPECT_TRUE(std::isnan(v));
+}
+
+TEST(Emulator, KeepsTheHostFromTheMemoryOfTheDevice) {
+  const Tensor x = on_device({1, 2, 3});
+  const volatile float* p = x.data<float>();
+  EXPECT_DEATH(static_cast<void>(p[1]), "the host touches memory of the device");
+}
+
+__global__ void deep_kernel(float* y) {
+  volatile float large[64 * 1024];
+  for (int i = 64 * 1024; i-- > 0;) large[i] = 1;
+  y[threadIdx.x] = large[threadIdx.x];
+}
+
+TEST(Emulator, FindsKernelsWithTooManyLocalVariables) {
+  EXPECT_OUTSIDE(run(deep_kernel), "memory beyond its stack");
+}
+
+// ── the runtime ─────────────────────────────────────────────────────────────────────────────────
+
+TEST(Emulator, RefusesGridsThatTheDeviceRefuses) {
+  Tensor y = device_floats(kThreads);
+  for (const Grid grid :
+       {Grid{1, 48}, Grid{1, 2048}, Grid{1, 32, 70000}, Grid{int64_t{1} << 31, 32}})
+    EXPECT_ERROR(launch("planted", unwritten_shared_kernel, grid, y.data<float>()),
+                 "cuda: planted");
+}
+
+TEST(Emulator, CopiesOnlyInsideOfTensors) {
+  const std::vector<float> host(100);
+  Tensor x = device_floats(50);
+  EXPECT_EQ(cudaMemcpy(x.data<float>(), host.data(), 400, cudaMemcpyHostToDevice),
+            cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemcpy(x.data<float>(), host.data(), 100, cudaMemcpyDeviceToDevice),
+            cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemsetAsync(x.data<float>(), 0, 201, nullptr), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+}
+
+TEST(Emulator, FailsToAllocateWhenAsked) {
+  release_device_cache();
+  emulated::fail_allocation(1);
+  device_floats(1000);  // the allocator gives its cache back and asks again
+  release_device_cache();
+  EXPECT_ERROR(device_floats(int64_t{1} << 40), "cuda: out of memory");
+}
+
+TEST(Emulator, ReportsAFailureOfTheDeviceAtTheNextCall) {
+  Tensor y = device_floats(kThreads);
+  emulated::fail_device(cudaErrorLaunchFailure);
+  EXPECT_ERROR(values_of(y), "unspecified launch failure");
+  EXPECT_ERROR(launch("planted", unwritten_shared_kernel, {1, kThreads}, y.data<float>()),
+               "cuda: planted: unspecified launch failure");
+  emulated::fail_device(cudaSuccess);
+  values_of(y);
+}
+
+}  // namespace
+}  // namespace ink::cuda
+#endif
