@@ -41,7 +41,7 @@ class CudaBackend final : public Backend {
     expect_success(cudaMemsetAsync(device, 0, bytes, stream()), "clearing memory");
   }
   void synchronize() override {
-    const cudaError_t status = cudaStreamSynchronize(stream());
+    const cudaError_t status = wait_for_stream();
     check(status == cudaSuccess, "cuda: ", cudaGetErrorString(status), ", found after the kernel ",
           last_launched);
   }

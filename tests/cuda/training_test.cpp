@@ -244,12 +244,19 @@ TEST_F(TrainingOnDevice, SkipsStepsThatOverflowTheLossScale) {
   EXPECT_LT(log[7].real("loss_scale"), 65536);
 }
 
-TEST_F(TrainingOnDevice, ReadsNothingBetweenLinesOfTheLog) {
-  Problem problem(kCuda);
+TEST_F(TrainingOnDevice, WaitsForNothingBetweenLinesOfTheLog) {
+  Problem problem({Device::cuda, Dtype::f16});
   TrainingHooks h = problem.hooks();
   std::vector<double> shown;
-  h.progress = [&](const Progress& p) { shown.push_back(p.loss); };
-  const TrainingResult result = problem.train({.steps = 6, .log_every = 3}, h);
+  std::vector<uint64_t> waits;
+  h.progress = [&](const Progress& p) {
+    shown.push_back(p.loss);
+    waits.push_back(cuda::waits());
+  };
+  const TrainingResult result = problem.train({.steps = 6, .accumulate = 2, .log_every = 3}, h);
+  EXPECT_EQ(waits[1], waits[0]);
+  EXPECT_GT(waits[2], waits[1]);
+  EXPECT_EQ(waits[4], waits[2]);
   EXPECT_EQ(shown[0], 0);  // not known yet
   EXPECT_EQ(shown[1], 0);
   EXPECT_GT(shown[2], 0);
