@@ -43,7 +43,7 @@ class CudaBackend final : public Backend {
   }
   void tune(bool on) override { tune_products(on); }
   void synchronize() override {
-    const cudaError_t status = cudaStreamSynchronize(stream());
+    const cudaError_t status = wait_for_stream();
     check(status == cudaSuccess, "cuda: ", cudaGetErrorString(status), ", found after the kernel ",
           last_launched);
   }
