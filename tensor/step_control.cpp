@@ -27,10 +27,22 @@ __global__ void gradient_squares_kernel(const PartEntry* parts, int count, float
   const int64_t piece = blockIdx.x;
   const PartEntry part = parts[cuda::entry_of(parts, count, piece)];
   float sum = 0;
-  cuda::each_four(part, piece, [&](int64_t i, int n) {
-    const cuda::Four g = cuda::load_four(part.g, part.gradient_type, i, n, part.packed);
+  cuda::with_storage(part.gradient_type, [&](auto t) {
+    using G = decltype(t);
+    constexpr int U = 4;
+    const auto whole = [&](int64_t i, int64_t step) {
+      const cuda::Fours<U, G> g(static_cast<const G*>(part.g), i, step);
 #pragma unroll
-    for (float x : g.at) sum += x * x;
+      for (int j = 0; j < 4 * U; ++j) {
+        const float x = cuda::widen(g.at[j / 4].at[j % 4]);
+        sum += x * x;
+      }
+    };
+    cuda::each_fours<U>(part, piece, whole, [&](int64_t i, int n) {
+      const cuda::Four g = cuda::load_four(part.g, part.gradient_type, i, n, part.packed);
+#pragma unroll
+      for (float x : g.at) sum += x * x;
+    });
   });
   sum = cuda::block_sum(sum, room);
   if (threadIdx.x == 0) sums[piece] = sum;
