@@ -3,6 +3,7 @@
 #include "cuda/copy.h"
 #include "cuda/gemm.h"
 #include "cuda/graph.h"
+#include "cuda/kernel_times.h"
 #include "cuda/launch.h"
 #include "cuda/staging.h"
 #include "cuda/stream.h"
@@ -75,9 +76,11 @@ void detail::run(const char* name, const void* kernel, const Grid& grid, void** 
   }
   last_launched = name;
   const dim3 blocks(static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.rows));
-  expect_success(cudaLaunchKernel(kernel, blocks, dim3(static_cast<unsigned>(grid.threads)),
-                                  arguments, grid.shared, stream()),
-                 name);
+  KernelTimes::around(name, [&] {
+    expect_success(cudaLaunchKernel(kernel, blocks, dim3(static_cast<unsigned>(grid.threads)),
+                                    arguments, grid.shared, stream()),
+                   name);
+  });
 }
 #endif
 
