@@ -242,11 +242,13 @@ void StepControl::upload_table(std::span<const ParameterPart> parts,
              of_losses = std::as_bytes(std::span(addresses));
   std::vector<std::byte> bytes(of_entries.begin(), of_entries.end());
   bytes.insert(bytes.end(), of_losses.begin(), of_losses.end());
-  if (bytes == bytes_) return;
+  // What is recorded sends a table of its own with every replay.
+  const bool recording = cuda_backend().recording();
+  if (!recording && bytes == bytes_) return;
   const auto size = static_cast<int64_t>(bytes.size());
-  if (!table_ || table_.size() != size) table_ = Tensor({size}, Dtype::u8, Device::cuda);
+  if (recording || bytes.size() != bytes_.size()) table_ = Tensor({size}, Dtype::u8, Device::cuda);
   send(table_, bytes.data());
-  bytes_ = std::move(bytes);
+  bytes_ = recording ? std::vector<std::byte>() : std::move(bytes);
 }
 
 #else
