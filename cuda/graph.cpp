@@ -23,10 +23,10 @@ class Recording {
 
   // Pinned memory with these bytes.
   const void* keep(const void* host, size_t bytes) {
-    void* block = nullptr;
+    void*& block = pinned_.emplace_back(nullptr);
     expect_success(cudaMallocHost(&block, bytes), "allocating pinned memory");
-    pinned_.push_back(block);
-    return std::memcpy(block, host, bytes);
+    std::memcpy(block, host, bytes);
+    return block;
   }
 
   Reserve memory;
