@@ -85,6 +85,16 @@ class Capture {
   bool ended_ = false;
 };
 
+// Whether this thread is making a graph: its work runs once before it is recorded, and may not make
+// another then either.
+thread_local bool making = false;
+struct MakingScope {
+  MakingScope() { making = true; }
+  ~MakingScope() { making = false; }
+  MakingScope(const MakingScope&) = delete;
+  MakingScope& operator=(const MakingScope&) = delete;
+};
+
 std::mutex& one_at_a_time() {
   static std::mutex made;
   return made;
@@ -93,8 +103,9 @@ std::mutex& one_at_a_time() {
 }  // namespace
 
 Graph::Graph(const std::function<void()>& work) : recording_(std::make_unique<Recording>()) {
-  check(!is_recording(), "cuda: a graph cannot be recorded inside another");
+  check(!making, "cuda: a graph cannot be recorded inside another");
   const std::lock_guard lock(one_at_a_time());
+  const MakingScope scope;
   const ReserveScope reserve(recording_->memory);
   work();
   Capture capture(*recording_);

@@ -121,6 +121,18 @@ INK_DEVICE float block_reduce(float x, float* part, F f) {
   return x;
 }
 INK_DEVICE float block_sum(float x, float* part) { return block_reduce(x, part, Plus{}); }
+// Both sums at once; `part` is shared memory for 64 floats.
+INK_DEVICE void block_sums(float& a, float& b, float* part) {
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int warps = static_cast<int>(blockDim.x) / kWarp;
+  a = warp_sum(a), b = warp_sum(b);
+  if (lane == 0) part[warp] = a, part[kWarp + warp] = b;
+  __syncthreads();
+  a = warp_sum(lane < warps ? part[lane] : 0.0f);
+  b = warp_sum(lane < warps ? part[kWarp + lane] : 0.0f);
+  __syncthreads();
+}
 INK_DEVICE float block_max(float x, float* part) { return block_reduce(x, part, Larger{}); }
 
 // ── where a thread stands ───────────────────────────────────────────────────────────────────────

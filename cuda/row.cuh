@@ -2,6 +2,8 @@
 // (k·size + rank)·P + j of the row is at[k][j] of thread `rank`, so that a pack of P elements is
 // one 128-bit access.
 #pragma once
+#include <algorithm>
+
 #include "cuda/kernel.cuh"
 #include "cuda/launch.h"
 #include "cuda/packs.cuh"
@@ -119,6 +121,22 @@ void with_row_team(const char* name, int64_t C, const F& f) {
   check(packs <= 1024 * K, "", name, ": rows of at most ", 1024 * 16, " elements on cuda, got ", C);
   const int64_t warps = (packs + K * kWarp - 1) / (K * kWarp);
   f(BlockTeam{}, std::integral_constant<int, K>{}, static_cast<int>(warps * kWarp));
+}
+
+// The same with a block for each row and few elements a thread, for kernels that keep several rows
+// in registers: many small blocks hide the latency of memory better than few threads with much.
+template <class T, class F>
+void with_row_block(const char* name, int64_t C, const F& f) {
+  constexpr int64_t P = kPack<T>, kThreads = 256;
+  const int64_t packs = std::max<int64_t>((C + P - 1) / P, 1);
+  const auto with = [&](auto k) {
+    const int64_t threads = (packs + k - 1) / k;
+    f(BlockTeam{}, k, static_cast<int>((threads + kWarp - 1) / kWarp * kWarp));
+  };
+  if (packs <= kThreads) return with(std::integral_constant<int, 1>{});
+  if (packs <= 2 * kThreads) return with(std::integral_constant<int, 2>{});
+  check(packs <= 4096, "", name, ": rows of at most ", 4096 * P, " elements on cuda, got ", C);
+  with(std::integral_constant<int, 4>{});
 }
 
 // Blocks of a launch with a row for each team.

@@ -118,7 +118,7 @@ void layer_norm_backward(Cpu, const T* dy, const T* x, const T* residual, const 
 
 #if INK_CUDA
 // ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
-// A row stays in the registers of its team, so x is read once.
+// A row stays in the registers of its block, so x is read once.
 
 // x, or x + residual.
 template <class T, int K, class Team>
@@ -132,13 +132,14 @@ INK_DEVICE cuda::Row<T, K> sum_of(const cuda::FetchedRow<T, K>& x, Team team, co
   return s;
 }
 
-template <class T, class Team, int K>
-__global__ void layer_norm_kernel(Team team, const T* x, const T* residual, const T* gamma,
-                                  const T* beta, T* y, float* mean, float* rstd, int64_t N, int C,
-                                  float epsilon, bool packed) {
+// A block for each row.
+template <class T, int K>
+__global__ void layer_norm_kernel(const T* x, const T* residual, const T* gamma, const T* beta,
+                                  T* y, float* mean, float* rstd, int C, float epsilon,
+                                  bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
-  const int64_t n = team.first_row();
-  if (n >= N) return;  // a whole team, and one without company at barriers
+  const cuda::BlockTeam team;
+  const int64_t n = blockIdx.x;
   const cuda::FetchedRow<T, K> row(team, x + n * C, C, packed), scales(team, gamma, C, packed),
       shifts(team, beta, C, packed);
   cuda::Row<T, K> s = sum_of(row, team, residual ? residual + n * C : nullptr, C, packed);
@@ -162,50 +163,23 @@ void layer_norm_forward(Cuda, const T* x, const T* residual, const T* gamma, con
                         float* mean, float* rstd, int64_t N, int64_t C, double epsilon) {
   const bool packed = cuda::packs<T>(C, x) && cuda::packs<T>(C, residual) &&
                       cuda::packs<T>(C, gamma) && cuda::packs<T>(C, beta) && cuda::packs<T>(C, y);
-  cuda::with_row_team<T>("layer_norm", C, [&](auto team, auto k, int threads) {
-    using Team = decltype(team);
-    cuda::launch("layer_norm_forward", layer_norm_kernel<T, Team, decltype(k)::value>,
-                 {cuda::blocks_for_rows(team, N), threads}, team, x, residual, gamma, beta, y, mean,
-                 rstd, N, C, epsilon, packed);
+  cuda::with_row_block<T>("layer_norm", C, [&](auto, auto k, int threads) {
+    cuda::launch("layer_norm_forward", layer_norm_kernel<T, decltype(k)::value>, {N, threads}, x,
+                 residual, gamma, beta, y, mean, rstd, C, epsilon, packed);
   });
 }
 
-// dγ (C) and dβ (C) behind it, as sums over the rows of a team, to one row of `parts` a block: the
-// teams of a block add up in shared memory, one after the other.
-template <class T, int K, class Team>
-INK_DEVICE void add_up_teams(Team team, const float (&for_gamma)[K][cuda::kPack<T>],
-                             const float (&for_beta)[K][cuda::kPack<T>], float* sums, float* parts,
-                             int C) {
-  constexpr int P = cuda::kPack<T>;
-  const int own = Team::kRowsInBlock > 1 ? static_cast<int>(threadIdx.x) / cuda::kWarp : 0;
-  for (int turn = 0; turn < Team::kRowsInBlock; ++turn) {
-    if (turn == own) {
-#pragma unroll
-      for (int i = 0; i < K * P; ++i) {
-        const int c = (i / P * team.size() + team.rank()) * P + i % P;
-        if (c >= C) continue;
-        sums[c] = (turn ? sums[c] : 0) + for_gamma[i / P][i % P];
-        sums[C + c] = (turn ? sums[C + c] : 0) + for_beta[i / P][i % P];
-      }
-    }
-    __syncthreads();
-  }
-  for (int c = static_cast<int>(threadIdx.x); c < 2 * C; c += static_cast<int>(blockDim.x))
-    parts[blockIdx.x * int64_t{2} * C + c] = sums[c];
-}
-
-// Each team takes every (number of teams)-th row and adds up its part of dγ and dβ in registers.
-// parts (blocks, 2C) may be null.
-template <class T, class Team, int K>
-__global__ void layer_norm_backward_kernel(Team team, const T* dy, const T* x, const T* residual,
+// Each block takes every (number of blocks)-th row, adds up its part of dγ and dβ in registers, and
+// writes it as one row of parts (blocks, 2C), which may be null.
+template <class T, int K>
+__global__ void layer_norm_backward_kernel(const T* dy, const T* x, const T* residual,
                                            const T* gamma, const float* mean, const float* rstd,
                                            T* dx, float* parts, int64_t N, int C, bool packed) {
-  INK_SHARED(float, part, [cuda::kWarp]);
-  INK_DYNAMIC_SHARED(float, sums);
+  INK_SHARED(float, part, [2 * cuda::kWarp]);
+  const cuda::BlockTeam team;
   float for_gamma[K][cuda::kPack<T>] = {}, for_beta[K][cuda::kPack<T>] = {};
   const cuda::FetchedRow<T, K> scales(team, gamma, C, packed);
-  const int64_t teams = int64_t{gridDim.x} * Team::kRowsInBlock;
-  for (int64_t n = team.first_row(); n < N; n += teams) {
+  for (int64_t n = blockIdx.x; n < N; n += gridDim.x) {
     const cuda::FetchedRow<T, K> gradients(team, dy + n * C, C, packed),
         row(team, x + n * C, C, packed);
     cuda::Row<T, K> s = sum_of(row, team, residual ? residual + n * C : nullptr, C, packed);
@@ -224,8 +198,8 @@ __global__ void layer_norm_backward_kernel(Team team, const T* dy, const T* x, c
       dot += gradient * normal;
     }
     if (!dx) continue;
-    sum = team.sum(sum, part) / static_cast<float>(C);
-    dot = team.sum(dot, part) / static_cast<float>(C);
+    cuda::block_sums(sum, dot, part);
+    sum /= static_cast<float>(C), dot /= static_cast<float>(C);
 #pragma unroll
     for (int i = 0; i < K * s.P; ++i) {
       float& gradient = g.at[i / s.P][i % s.P];
@@ -233,7 +207,14 @@ __global__ void layer_norm_backward_kernel(Team team, const T* dy, const T* x, c
     }
     g.store(team, dx + n * C, C, packed);
   }
-  if (parts) add_up_teams<T, K>(team, for_gamma, for_beta, sums, parts, C);
+  if (!parts) return;
+  float* own = parts + int64_t{blockIdx.x} * 2 * C;
+#pragma unroll
+  for (int i = 0; i < K * cuda::kPack<T>; ++i) {
+    constexpr int P = cuda::kPack<T>;
+    const int c = (i / P * team.size() + team.rank()) * P + i % P;
+    if (c < C) own[c] = for_gamma[i / P][i % P], own[C + c] = for_beta[i / P][i % P];
+  }
 }
 
 // dgamma and dbeta, where both are wanted, follow one another in memory.
@@ -241,26 +222,23 @@ template <class T>
 void layer_norm_backward(Cuda, const T* dy, const T* x, const T* residual, const T* gamma,
                          const float* mean, const float* rstd, T* dx, T* dgamma, T* dbeta,
                          int64_t N, int64_t C) {
-  constexpr int64_t kBlocks = 528;  // the same on every device: bits do not depend on it
+  constexpr int64_t kBlocks = 1056;  // eight for each of 132 processors; the same on every device
   const bool packed = cuda::packs<T>(C, dy) && cuda::packs<T>(C, x) &&
                       cuda::packs<T>(C, residual) && cuda::packs<T>(C, gamma) &&
                       cuda::packs<T>(C, dx);
   const bool sums = dgamma || dbeta;
-  cuda::with_row_team<T>("layer_norm", C, [&](auto team, auto k, int threads) {
-    using Team = decltype(team);
-    const int64_t blocks = std::min(cuda::blocks_for_rows(team, N), kBlocks);
-    Tensor partial({sums ? blocks : 0, 2 * C}, Dtype::f32, Device::cuda);
-    float* parts = sums ? partial.data<float>() : nullptr;
-    const size_t shared = sums ? static_cast<size_t>(2 * C) * sizeof(float) : 0;
-    cuda::launch("layer_norm_backward", layer_norm_backward_kernel<T, Team, decltype(k)::value>,
-                 {.blocks = blocks, .threads = threads, .shared = shared}, team, dy, x, residual,
-                 gamma, mean, rstd, dx, parts, N, C, packed);
-    if (dgamma && dbeta) {
-      cuda::column_sums(parts, dgamma, blocks, 2 * C);
-    } else if (sums) {
-      cuda::column_sums(parts + (dgamma ? 0 : C), dgamma ? dgamma : dbeta, blocks, C, {}, 2 * C);
-    }
+  const int64_t blocks = std::min(N, kBlocks);
+  Tensor partial({sums ? blocks : 0, 2 * C}, Dtype::f32, Device::cuda);
+  float* parts = sums ? partial.data<float>() : nullptr;
+  cuda::with_row_block<T>("layer_norm", C, [&](auto, auto k, int threads) {
+    cuda::launch("layer_norm_backward", layer_norm_backward_kernel<T, decltype(k)::value>,
+                 {blocks, threads}, dy, x, residual, gamma, mean, rstd, dx, parts, N, C, packed);
   });
+  if (dgamma && dbeta) {
+    cuda::column_sums(parts, dgamma, blocks, 2 * C);
+  } else if (sums) {
+    cuda::column_sums(parts + (dgamma ? 0 : C), dgamma ? dgamma : dbeta, blocks, C, {}, 2 * C);
+  }
 }
 #endif
 
