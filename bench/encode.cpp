@@ -9,7 +9,8 @@
 //   encode --peak-memory    resident megabytes with the model built, and at most during training
 //                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
 //
-// With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done.
+// With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done. --tune
+// chooses the algorithms of products by timing them.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -225,6 +226,7 @@ void print_table() {
 int run(const std::vector<std::string>& arguments) {
   std::string mode;
   Place place;
+  bool tune = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--threads" && i + 1 < arguments.size()) {
       set_threads(std::stoi(arguments[++i]));
@@ -232,11 +234,14 @@ int run(const std::vector<std::string>& arguments) {
       place.device = device_from(arguments[++i]);
     } else if (arguments[i] == "--dtype" && i + 1 < arguments.size()) {
       place.dtype = dtype_from(arguments[++i]);
+    } else if (arguments[i] == "--tune") {
+      tune = true;
     } else {
       mode = arguments[i];
     }
   }
   set_working_place(place);
+  if (tune) cuda_backend().tune(true);
   if (mode == "--serve") {
     serve();
   } else if (mode == "--host") {

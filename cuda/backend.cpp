@@ -1,6 +1,7 @@
 // The CUDA device as tensors see it.
 #include "cuda/allocator.h"
 #include "cuda/copy.h"
+#include "cuda/gemm.h"
 #include "cuda/launch.h"
 #include "cuda/staging.h"
 #include "cuda/stream.h"
@@ -40,8 +41,9 @@ class CudaBackend final : public Backend {
   void clear(void* device, size_t bytes) override {
     expect_success(cudaMemsetAsync(device, 0, bytes, stream()), "clearing memory");
   }
+  void tune(bool on) override { tune_products(on); }
   void synchronize() override {
-    const cudaError_t status = cudaStreamSynchronize(stream());
+    const cudaError_t status = wait_for_stream();
     check(status == cudaSuccess, "cuda: ", cudaGetErrorString(status), ", found after the kernel ",
           last_launched);
   }

@@ -25,7 +25,7 @@ void Staging::upload(void* device, const void* host, size_t bytes) {
   if (bytes > kBytes) {
     expect_success(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream()),
                    "copying to the device");
-    expect_success(cudaStreamSynchronize(stream()), "copying to the device");
+    expect_success(wait_for_stream(), "copying to the device");
     return;
   }
   Buffer& buffer = next();
