@@ -146,6 +146,7 @@ struct Linear {
           ", got ", x_.shape());
     expect(name, "the weight", weight_, x_.dtype(), Shape{N, K});
     if (bias_) expect(name, "the bias", bias_, x_.dtype(), Shape{N});
+    expect_one_device(name, x_, weight_, bias_);
     const Tensor x = contiguous(x_), weight = contiguous(weight_);
     const Tensor bias = bias_ ? contiguous(bias_) : bias_;
     Shape shape = x.shape();

@@ -191,6 +191,7 @@ struct LinearCrossEntropy {
     const int64_t M = x_.dim(0), C = x_.dim(1), V = weight_.dim(0);
     expect(name, "the weight", weight_, x_.dtype(), Shape{V, C});
     expect(name, "the bias", bias_, x_.dtype(), Shape{V});
+    expect_one_device(name, x_, weight_, bias_);
     const Tensor x = contiguous(x_), weight = contiguous(weight_), bias = contiguous(bias_);
     const Dtype sums = wide(x.dtype());
     Tensor losses({M}, sums, x.device()), dx, dweight, dbias, loss;

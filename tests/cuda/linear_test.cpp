@@ -8,6 +8,7 @@
 #include "tensor/ops.h"
 #include "tensor/ops/linear_cross_entropy.h"
 #include "tests/cuda/device.h"
+#include "tests/expect_error.h"
 
 namespace ink {
 namespace {
@@ -175,6 +176,15 @@ TEST_F(ProductsOnDevice, LabelsMayLieOnTheDevice) {
   };
   EXPECT_EQ(loss({0, 8, kIgnore, 3, 3}, true), loss({0, 8, kIgnore, 3, 3}, false));
   EXPECT_TRUE(std::isnan(loss({0, 9, kIgnore, 3, 3}, true)));
+}
+
+TEST_F(ProductsOnDevice, RefuseTensorsOfTwoDevices) {
+  const Tensor here = randn({3, 3}, 1, Dtype::f32), there = to(here, Device::cuda);
+  const Tensor bias = zeros({3}), labels = from(std::vector<int32_t>{0, 1, 2});
+  EXPECT_ERROR(linear(there, here, Tensor()), "linear: expected tensors on one device");
+  EXPECT_ERROR(linear(there, there, bias), "linear: expected tensors on one device");
+  EXPECT_ERROR(matmul(here, there), "matmul: expected tensors on one device");
+  EXPECT_ERROR(linear_cross_entropy(there, there, bias, labels), "expected tensors on one device");
 }
 
 TEST_F(ProductsOnDevice, ASteadyStepMakesNoPlan) {
