@@ -11,19 +11,22 @@
 
 namespace ink::cuda {
 
-// Rows for column_sums_of: add() adds the P elements of row n from column c on to sum.
+// Rows for column_sums_of: load() reads the P elements of row n from column c on, add() adds them to
+// sum. Several rows are in flight at a time.
 template <class T, int Width = kPack<T>>
 struct Elements {
-  static constexpr int P = Width;
+  static constexpr int P = Width, kInFlight = 4;
+  using Loaded = Pack<T, P>;
   const T* x;
   int64_t C, ld;
   bool packed;
 
-  INK_DEVICE void add(int64_t n, int64_t c, float (&sum)[P]) const {
-    float v[P];
-    load_floats(v, x + n * ld, c, C, packed);
+  INK_DEVICE Loaded load(int64_t n, int64_t c) const {
+    return load_row_pack<P>(x + n * ld, c, C, packed);
+  }
+  INK_DEVICE void add(const Loaded& v, int64_t, int64_t, float (&sum)[P]) const {
 #pragma unroll
-    for (int j = 0; j < P; ++j) sum[j] += v[j];
+    for (int j = 0; j < P; ++j) sum[j] += widen(v.at[j]);
   }
 };
 
@@ -37,7 +40,7 @@ struct SumOptions {
 template <int kWarps, class Y, class Rows>
 __global__ void column_sums_kernel(Rows rows, Y* out, int64_t N, int64_t C, int64_t share,
                                    SumOptions options) {
-  constexpr int P = Rows::P;
+  constexpr int P = Rows::P, U = Rows::kInFlight;
   INK_SHARED(float, part, [kWarps][P][kWarp + 1]);
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
@@ -46,8 +49,15 @@ __global__ void column_sums_kernel(Rows rows, Y* out, int64_t N, int64_t C, int6
   const int64_t first = share * blockIdx.y, end = first + share < N ? first + share : N;
   float sum[P] = {};
   if (c < C) {
-#pragma unroll 4
-    for (int64_t n = first + warp; n < end; n += warps) rows.add(n, c, sum);
+    for (int64_t n = first + warp; n < end; n += U * warps) {
+      typename Rows::Loaded at[U];
+#pragma unroll
+      for (int u = 0; u < U; ++u) at[u] = rows.load(n + u * warps < end ? n + u * warps : n, c);
+#pragma unroll
+      for (int u = 0; u < U; ++u) {
+        if (n + u * warps < end) rows.add(at[u], n + u * warps, c, sum);
+      }
+    }
   }
 #pragma unroll
   for (int j = 0; j < P; ++j) part[warp][j][lane] = sum[j];

@@ -11,6 +11,16 @@ bool packs(int64_t C, const void* p) {
   return C % kPack<T> == 0 && reinterpret_cast<uintptr_t>(p) % 16 == 0;
 }
 
+// x[first], x[first + 1], … as they are stored, with 0 for what lies behind the row.
+template <int P, class T>
+INK_DEVICE Pack<T, P> load_row_pack(const T* x, int64_t first, int64_t C, bool packed) {
+  if (packed) return load_pack<T, P>(x + first);
+  Pack<T, P> pack;
+#pragma unroll
+  for (int j = 0; j < P; ++j) pack.at[j] = first + j < C ? x[first + j] : T{};
+  return pack;
+}
+
 // v = x[first], x[first + 1], … with `beyond` for what lies behind the row.
 template <class T, int P>
 INK_DEVICE void load_floats(float (&v)[P], const T* x, int64_t first, int64_t C, bool packed,

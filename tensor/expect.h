@@ -9,6 +9,14 @@ void expect(const char* op, const char* argument, const Tensor& t, Dtype dtype, 
 // The same for the shape's rank alone.
 void expect_rank(const char* op, const char* argument, const Tensor& t, int rank);
 
+// The tensors that are defined should lie on one device.
+template <class... Tensors>
+void expect_one_device(const char* op, const Tensor& first, const Tensors&... others) {
+  check(((!others || others.device() == first.device()) && ...), "", op,
+        ": expected tensors on one device, got some on the cpu and some on cuda; move them with "
+        "to(tensor, device)");
+}
+
 // How many rows x (…, C) has: the product of all extents but the last. A scalar raises Error.
 int64_t rows_of(const char* op, const Tensor& x);
 

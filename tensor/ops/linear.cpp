@@ -81,18 +81,24 @@ void linear_forward(Cuda device, const T* x, const T* weight, const T* bias, T* 
 // Rows of dz for column_sums_of, which are written on the way.
 template <class T, class F>
 struct GradientRows {
-  static constexpr int P = cuda::kPack<T>;
+  static constexpr int P = cuda::kPack<T>, kInFlight = 2;
+  struct Loaded {
+    cuda::Pack<T, P> z, dy;
+  };
   const T *z, *dy;
   T* dz;
   int64_t N;
   bool packed;
 
-  INK_DEVICE void add(int64_t m, int64_t n, float (&sum)[P]) const {
-    float v[P], g[P];
-    cuda::load_floats(v, z + m * N, n, N, packed);
-    cuda::load_floats(g, dy + m * N, n, N, packed);
+  INK_DEVICE Loaded load(int64_t m, int64_t n) const {
+    return {cuda::load_row_pack<P>(z + m * N, n, N, packed),
+            cuda::load_row_pack<P>(dy + m * N, n, N, packed)};
+  }
+  INK_DEVICE void add(const Loaded& v, int64_t m, int64_t n, float (&sum)[P]) const {
+    float g[P];
 #pragma unroll
-    for (int j = 0; j < P; ++j) sum[j] += g[j] *= F::derivative(v[j]);
+    for (int j = 0; j < P; ++j)
+      sum[j] += g[j] = cuda::widen(v.dy.at[j]) * F::derivative(cuda::widen(v.z.at[j]));
     cuda::store_floats(dz + m * N, g, n, N, packed);
   }
 };
@@ -146,6 +152,7 @@ struct Linear {
           ", got ", x_.shape());
     expect(name, "the weight", weight_, x_.dtype(), Shape{N, K});
     if (bias_) expect(name, "the bias", bias_, x_.dtype(), Shape{N});
+    expect_one_device(name, x_, weight_, bias_);
     const Tensor x = contiguous(x_), weight = contiguous(weight_);
     const Tensor bias = bias_ ? contiguous(bias_) : bias_;
     Shape shape = x.shape();

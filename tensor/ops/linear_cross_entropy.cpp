@@ -6,6 +6,8 @@
 // rows that fit a fixed buffer. When the op is recorded, each block is turned into dz in place and
 // used up at once, so that z is computed only once and never kept: what backward needs is the
 // wanted gradients themselves, ready but for the factor dy.
+#include "tensor/ops/linear_cross_entropy.h"
+
 #include "tensor/expect.h"
 #include "tensor/gemm.h"
 #include "tensor/op.h"
@@ -100,9 +102,6 @@ Tensor scaled(Cpu, const Tensor& g, const Tensor& dy, const Labels&) {
 // dz is that of the sum of the losses: numbers in [−1, 1], which f16 holds. So are the gradients
 // that are kept, in f32; backward divides by the number of rows that count.
 
-// Elements of z at a time: 64 MiB in 16 bits, one or two blocks for the masks of a usual step.
-constexpr int64_t kDeviceBlock = int64_t{1} << 25;
-
 template <class T, class Team>
 __global__ void rows_to_gradient_kernel(Team team, T* z, const int32_t* label, float* loss,
                                         bool gradient, int64_t M, int64_t V, bool packed) {
@@ -138,7 +137,7 @@ void add_block(Cuda, const Problem<T, float>& p, const T* dz, int64_t first, int
 template <class T>
 void losses_and_gradients(Cuda device, const Problem<T, float>& p, const Labels& labels) {
   const int64_t M = p.M, C = p.C, V = p.V;
-  const int64_t most = std::max<int64_t>(kDeviceBlock / std::max<int64_t>(V, 1), 16);
+  const int64_t most = std::max<int64_t>(logits_block / std::max<int64_t>(V, 1), 16);
   const int64_t blocks = (M + most - 1) / most, rows = blocks ? (M + blocks - 1) / blocks : 0;
   Tensor z({rows, V}, dtype_of<T>, Device::cuda);
   T* block = z.data<T>();
@@ -192,6 +191,7 @@ struct LinearCrossEntropy {
     const int64_t M = x_.dim(0), C = x_.dim(1), V = weight_.dim(0);
     expect(name, "the weight", weight_, x_.dtype(), Shape{V, C});
     expect(name, "the bias", bias_, x_.dtype(), Shape{V});
+    expect_one_device(name, x_, weight_, bias_);
     const Tensor x = contiguous(x_), weight = contiguous(weight_), bias = contiguous(bias_);
     const Dtype sums = wide(x.dtype());
     Tensor losses({M}, sums, x.device()), dx, dweight, dbias, loss;

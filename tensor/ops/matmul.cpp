@@ -1,6 +1,7 @@
 // C = op(A)·op(B) for every matrix of a batch, op the identity or the transpose.
 //   dA = dC·op(B)ᵀ (or its transpose), dB = op(A)ᵀ·dC (or its transpose), by the same kernels: no
 //   transpose is ever written out.
+#include "tensor/expect.h"
 #include "tensor/gemm.h"
 #include "tensor/ops.h"
 #include "tensor/ops/map.h"
@@ -172,6 +173,7 @@ struct Matmul {
           " and ", b.shape());
     check(a.dtype() == b.dtype(), "matmul: expected operands of one type, got ", name_of(a.dtype()),
           " and ", name_of(b.dtype()));
+    expect_one_device("matmul", a, b);
     const auto flag = [](bool transposed) { return transposed ? " transposed" : ""; };
     check(a.dim(transpose_a ? -2 : -1) == b.dim(transpose_b ? -1 : -2), "matmul: ", a.shape(),
           flag(transpose_a), " times ", b.shape(), flag(transpose_b),
