@@ -20,6 +20,7 @@ parser.add_argument("--program", default="build-cuda/bench/encode")
 parser.add_argument("--rounds", type=int, default=20)
 parser.add_argument("--dtype", default="bf16", choices=["bf16", "f16", "f32"])
 parser.add_argument("--no-compile", action="store_true", help="leave compiled PyTorch out: compiling takes minutes")
+parser.add_argument("--tune", action="store_true", help="inkstone chooses the algorithms of products by timing them")
 parser.add_argument("--what", default="infer,train,memory,attention")
 parser.add_argument("--shapes", default="1x128,32x128,32x512,ragged")
 parser.add_argument("--train-shapes", default="32x128,16x512,ragged")
@@ -59,7 +60,8 @@ class Inkstone:
     name = "inkstone"
 
     def __init__(self):
-        self.process = subprocess.Popen([args.program, "--serve", "--device", "cuda", "--dtype", args.dtype],
+        self.process = subprocess.Popen([args.program, "--serve", "--device", "cuda", "--dtype", args.dtype]
+                                        + ["--tune"] * args.tune,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, verb, lengths):

@@ -4,10 +4,15 @@
 //   encode --serve          answers lines "infer 128 128 …" and "train 128 …" (lengths) with
 //                           milliseconds; for comparisons that alternate between programs
 //                           (bench/peers.py)
+//   encode --host            on cuda: how long the host takes to ask for the same work, beside how
+//                           long the device takes to do it
+//   encode --kernels        in a CUDA build: where the device's time goes in a step of 32 × 128 tokens
 //   encode --peak-memory    resident megabytes with the model built, and at most during training
 //                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
 //
-// With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done.
+// With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done. --tune
+// chooses the algorithms of products by timing them.
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -20,6 +25,10 @@
 #include "autograd/optimizer.h"
 #include "nn/session.h"
 #include "tensor/parallel.h"
+
+#if INK_CUDA
+#include "cuda/kernel_times.h"
+#endif
 
 namespace ink {
 namespace {
@@ -149,6 +158,55 @@ void serve() {
   }
 }
 
+// Medians of the milliseconds until everything is asked for, and until it is done.
+void print_host_times() {
+  Trainer trainer;
+  Session session(base_model({}));
+  std::printf("%-8s %-8s %9s %9s\n", "", "shape", "host ms", "all ms");
+  const auto row = [&](const char* what, const char* shape, auto&& work) {
+    std::vector<double> host, all;
+    for (int i = 0; i < 12; ++i) {
+      double asked = 0;
+      all.push_back(milliseconds([&] {
+        asked = milliseconds(work);
+        finish();
+      }));
+      host.push_back(asked);
+    }
+    std::ranges::nth_element(host, host.begin() + 6);
+    std::ranges::nth_element(all, all.begin() + 6);
+    std::printf("%-8s %-8s %9.3f %9.3f\n", what, shape, host[6], all[6]);
+  };
+  for (const int64_t b : {1, 32}) {
+    const Packed batch = random_batch(std::vector<int64_t>(static_cast<size_t>(b), 128));
+    const std::string shape = std::to_string(b) + "x128";
+    row("encode", shape.c_str(), [&] { session.encode(batch); });
+    row("train", shape.c_str(), [&] { trainer.step(batch); });
+  }
+}
+
+#if INK_CUDA
+void print_kernels() {
+  Trainer trainer;
+  const Session session(base_model({}));
+  const Packed batch = random_batch(std::vector<int64_t>(32, 128));
+  const auto table = [&](const char* what, auto&& work) {
+    for (int i = 0; i < 4; ++i) work();
+    cuda::KernelTimes times;
+    work();
+    std::printf("%s\n%10s %6s\n", what, "µs", "calls");
+    double sum = 0;
+    for (const auto& line : times.lines()) {
+      sum += line.microseconds;
+      std::printf("%9.1f %6ld  %s\n", line.microseconds, line.count, line.name.c_str());
+    }
+    std::printf("%9.1f         together\n\n", sum);
+  };
+  table("encode 32x128", [&] { session.encode(batch); });
+  table("train 32x128", [&] { trainer.step(batch); });
+}
+#endif
+
 // A line of /proc/self/status in megabytes. (getrusage would count what the parent process held
 // before it became this one.)
 double status_megabytes(const std::string& key) {
@@ -195,6 +253,7 @@ void print_table() {
 int run(const std::vector<std::string>& arguments) {
   std::string mode;
   Place place;
+  bool tune = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--threads" && i + 1 < arguments.size()) {
       set_threads(std::stoi(arguments[++i]));
@@ -202,17 +261,26 @@ int run(const std::vector<std::string>& arguments) {
       place.device = device_from(arguments[++i]);
     } else if (arguments[i] == "--dtype" && i + 1 < arguments.size()) {
       place.dtype = dtype_from(arguments[++i]);
+    } else if (arguments[i] == "--tune") {
+      tune = true;
     } else {
       mode = arguments[i];
     }
   }
   set_working_place(place);
+  if (tune) cuda_backend().tune(true);
   if (mode == "--serve") {
     serve();
+  } else if (mode == "--host") {
+    print_host_times();
+#if INK_CUDA
+  } else if (mode == "--kernels") {
+    print_kernels();
+#endif
   } else if (mode == "--peak-memory") {
     print_peak_memory();
   } else {
-    check(mode.empty(), "expected --serve, --peak-memory or nothing, got ", mode);
+    check(mode.empty(), "expected --serve, --host, --peak-memory or nothing, got ", mode);
     print_table();
   }
   return 0;

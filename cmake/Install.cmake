@@ -11,7 +11,7 @@ endif()
 install(FILES "${PROJECT_SOURCE_DIR}/inkstone.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/inkstone")
 foreach(folder IN LISTS inference_folders training_folders)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/${folder}" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/inkstone"
-    FILES_MATCHING PATTERN "*.h")
+    FILES_MATCHING PATTERN "*.h" PATTERN "emulated" EXCLUDE)
 endforeach()
 
 install(EXPORT inkstone NAMESPACE inkstone:: FILE inkstoneTargets.cmake DESTINATION "${config_dir}")

@@ -1,6 +1,8 @@
 // The CUDA device as tensors see it.
 #include "cuda/allocator.h"
 #include "cuda/copy.h"
+#include "cuda/gemm.h"
+#include "cuda/kernel_times.h"
 #include "cuda/launch.h"
 #include "cuda/staging.h"
 #include "cuda/stream.h"
@@ -40,8 +42,9 @@ class CudaBackend final : public Backend {
   void clear(void* device, size_t bytes) override {
     expect_success(cudaMemsetAsync(device, 0, bytes, stream()), "clearing memory");
   }
+  void tune(bool on) override { tune_products(on); }
   void synchronize() override {
-    const cudaError_t status = cudaStreamSynchronize(stream());
+    const cudaError_t status = wait_for_stream();
     check(status == cudaSuccess, "cuda: ", cudaGetErrorString(status), ", found after the kernel ",
           last_launched);
   }
@@ -61,9 +64,11 @@ void detail::run(const char* name, const void* kernel, const Grid& grid, void** 
   }
   last_launched = name;
   const dim3 blocks(static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.rows));
-  expect_success(cudaLaunchKernel(kernel, blocks, dim3(static_cast<unsigned>(grid.threads)),
-                                  arguments, grid.shared, stream()),
-                 name);
+  KernelTimes::around(name, [&] {
+    expect_success(cudaLaunchKernel(kernel, blocks, dim3(static_cast<unsigned>(grid.threads)),
+                                    arguments, grid.shared, stream()),
+                   name);
+  });
 }
 #endif
 

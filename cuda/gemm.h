@@ -1,7 +1,8 @@
 // Matrix products on the CUDA device through cuBLASLt: C = alpha·op(A)·op(B) + beta·C + bias,
 // row-major.
 //
-// Elements of A and B are f32, f16 or bf16; sums are f32 and are rounded once, when C is written.
+// Elements of A and B are f32, f16 or bf16; sums are f32 and are rounded once, when C is written
+// (with beta, some algorithms round the product of 16-bit numbers before they add C too).
 // f32 is exact unless allow_tf32. Every product of one shape runs by the same algorithm, and the
 // same product twice gives the same bits; another number of rows may add in another order.
 //

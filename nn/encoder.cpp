@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "tensor/op.h"
+
 namespace ink {
 SelfAttention::SelfAttention(const Scope& layer, const LayerNames& names, const ModelConfig& c,
                              int64_t heads_)
@@ -16,9 +18,26 @@ SelfAttention::SelfAttention(const Scope& layer, const LayerNames& names, const 
              c.initializer_range),
       norm(layer / names.attention_norm, c.hidden_size, c.layer_norm_eps) {}
 
+AttentionInputs SelfAttention::project(const Tensor& x) const {
+  if (!joined || Recorder::current) return {query(x), key(x), value(x)};
+  const Tensor all = joined(x);  // (N, 3·H·D)
+  const int64_t C = all.dim(1) / 3;
+  return {slice(all, 1, 0, C), slice(all, 1, C, 2 * C), slice(all, 1, 2 * C, 3 * C)};
+}
+
+void SelfAttention::pack() {
+  for (Linear* linear : {&query, &key, &value, &output}) linear->pack();
+  joined.join({&query, &key, &value});
+}
+
+void SelfAttention::unpack() {
+  for (Linear* linear : {&query, &key, &value, &output}) linear->unpack();
+  joined.clear();
+}
+
 Tensor SelfAttention::operator()(const Tensor& x, const Tensor& offsets, const Random* random,
                                  AttentionInputs* inputs) const {
-  const Tensor q = query(x), k = key(x), v = value(x);  // (N, H·D)
+  const auto [q, k, v] = project(x);  // (N, H·D)
   if (inputs) *inputs = {q, k, v};
   Tensor mixed = v;  // without heads it is (N, 0), and the output is its bias
   if (heads > 0) {
@@ -110,26 +129,20 @@ Encoded Encoder::operator()(const Tensor& embedded, const Tensor& offsets,
       });
 }
 
-namespace {
-
-template <class F>
-void for_each_linear(Encoder& encoder, const F& f) {
-  for (EncoderLayer& layer : encoder.layers) {
-    for (Linear* linear : {&layer.attention.query, &layer.attention.key, &layer.attention.value,
-                           &layer.attention.output, &layer.intermediate, &layer.output}) {
-      f(*linear);
-    }
+void Encoder::pack() {
+  for (EncoderLayer& layer : layers) {
+    layer.attention.pack();
+    layer.intermediate.pack();
+    layer.output.pack();
   }
 }
 
-}  // namespace
-
-void Encoder::pack() {
-  for_each_linear(*this, [](Linear& linear) { linear.pack(); });
-}
-
 void Encoder::unpack() {
-  for_each_linear(*this, [](Linear& linear) { linear.unpack(); });
+  for (EncoderLayer& layer : layers) {
+    layer.attention.unpack();
+    layer.intermediate.unpack();
+    layer.output.unpack();
+  }
 }
 
 }  // namespace ink

@@ -48,12 +48,18 @@ struct SelfAttention {
   Linear query, key, value;  // (N, C) → (N, H·D)
   Linear output;             // (N, H·D) → (N, C)
   LayerNorm norm;
+  JoinedLinears joined;  // query, key and value
 
   SelfAttention(const Scope& layer, const LayerNames& names, const ModelConfig& config,
                 int64_t heads);
   // LN(x + output(attention(query x, key x, value x)))
   Tensor operator()(const Tensor& x, const Tensor& offsets, const Random* random,
                     AttentionInputs* inputs = nullptr) const;
+  void pack();
+  void unpack();
+
+ private:
+  AttentionInputs project(const Tensor& x) const;
 };
 
 struct EncoderLayer {

@@ -25,6 +25,28 @@ Tensor Linear::operator()(const Tensor& x, Activation f) const {
   return linear(x, weight.value, bias.value, f, packed.get(weight));
 }
 
+void JoinedLinears::join(std::initializer_list<const Linear*> parts) {
+  clear();
+  std::vector<Tensor> weights, biases;
+  for (const Linear* part : parts) {
+    if (part->weight.value.device() != Device::cuda) return clear();
+    weights.push_back(part->weight.value);
+    biases.push_back(part->bias.value);
+    for (const Parameter* p : {&part->weight, &part->bias})
+      sources_.emplace_back(p, p->value.storage()->version());
+  }
+  weight_ = concat(weights, 0);
+  bias_ = concat(biases, 0);
+}
+
+Tensor JoinedLinears::operator()(const Tensor& x) const {
+  for (const auto& [parameter, version] : sources_) {
+    check(parameter->value.storage()->version() == version, "linear: ", parameter->name,
+          " has changed since it was joined with others; call pack() again");
+  }
+  return linear(x, weight_, bias_);
+}
+
 LayerNorm::LayerNorm(const Scope& scope, int64_t channels, double epsilon_)
     : gamma(scope.param("weight", {channels}, Initial::ones())),
       beta(scope.param("bias", {channels}, Initial::zeros())),

@@ -1,8 +1,11 @@
 // The layers that everything is made of: Linear, LayerNorm, Embedding. Each holds its parameters
 // and nothing else.
 #pragma once
+#include <initializer_list>
 #include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "nn/scope.h"
 #include "tensor/gemm.h"
@@ -33,6 +36,22 @@ struct Linear {
   Tensor operator()(const Tensor& x, Activation f = Activation::none) const;
   void pack() { packed.pack(weight); }  // for inference
   void unpack() { packed.clear(); }     // before training
+};
+
+// Linears of one input as a single product, for inference on the CUDA device: a launch instead of
+// several, and a larger product is a faster one. Like a packed weight, it must be made again when
+// a weight changes.
+class JoinedLinears {
+ public:
+  void join(std::initializer_list<const Linear*> parts);  // weights elsewhere: joins nothing
+  void clear() { *this = {}; }
+  explicit operator bool() const { return static_cast<bool>(weight_); }
+  // x (…, in) → (…, Σ out), the results side by side
+  Tensor operator()(const Tensor& x) const;
+
+ private:
+  Tensor weight_, bias_;
+  std::vector<std::pair<const Parameter*, uint64_t>> sources_;  // with their versions
 };
 
 // (x − mean) / √(variance + ε) · γ + β over the last axis (Ba et al. 2016)

@@ -39,6 +39,9 @@ class Backend {
                             size_t element_bytes) = 0;
   virtual void convert(void* to, Dtype to_type, const void* from, Dtype from_type, int64_t n) = 0;
   virtual void clear(void* device, size_t bytes) = 0;  // all bytes 0
+  // On: algorithms of products are chosen by timing them where a shape is first seen, so that the
+  // last bits may differ between processes (cuda/gemm.h). Off at first.
+  virtual void tune(bool on) = 0;
   // Waits for everything asked for so far; an Error of a kernel shows here at the latest.
   virtual void synchronize() = 0;
 };

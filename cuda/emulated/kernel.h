@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <cstring>
 
+#include <vector_types.h>
 #include "cuda/emulated/block.h"
 #include "cuda/emulated/intrinsics.h"
-#include "cuda/emulated/toolkit/vector_types.h"
 
 // NOLINTBEGIN(readability-identifier-naming): CUDA's names
 

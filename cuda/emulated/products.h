@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "cublasLt.h"
+#include <cublasLt.h>
 #include "tensor/dtype.h"
 
 struct EmulatedLayout {

@@ -22,7 +22,7 @@ struct Registers {
   const uint32_t *a, *b;
 };
 
-// mma.m16n8k16: lane 4r + c has of d the rows r and r + 8, columns 2c and 2c + 1; of a the same, and
+// mma.m16n8k16: lane 4r + c has of d the rows r and r + 8, columns 2c and 2c + 1; of a the same and
 // again 8 columns further; of b the rows 2c, 2c + 1 and again 8 further, column r.
 void multiply(void* const* brought, unsigned) {
   float a[16][16], b[16][8];
@@ -54,7 +54,7 @@ struct Tiles {
   bool transposed;
 };
 
-// ldmatrix: lane l brings row l % 8 of matrix l / 8, and gets elements 2·(l % 4) and + 1 of row l / 4
+// ldmatrix: lane l brings row l % 8 of matrix l / 8, and gets elements 2·(l % 4) and + 1 of row l/4
 // of each matrix, or of its transpose.
 void share(void* const* brought, unsigned) {
   const auto at = [&](int matrix, int row, int column) {

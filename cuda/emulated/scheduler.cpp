@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "cuda/emulated/toolkit/vector_types.h"
+#include <vector_types.h>
 #include "tensor/error.h"
 
 uint3 threadIdx, blockIdx;

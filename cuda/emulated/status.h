@@ -1,6 +1,6 @@
 // What the runtime's calls report.
 #pragma once
-#include "cuda_runtime.h"
+#include <cuda_runtime.h>
 
 namespace ink::cuda::emulated {
 

@@ -9,8 +9,8 @@
 #include <chrono>
 #include <memory>
 
+#include <cuda_runtime.h>
 #include "cuda/emulated/sanitizers.h"
-#include "cuda_runtime.h"
 
 struct EmulatedStream {
   ink::cuda::emulated::SeenThread seen = ink::cuda::emulated::new_seen_thread();

@@ -53,7 +53,7 @@ struct GeluTanh {
 
 struct Tanh {
   static constexpr const char* name = "tanh";
-  static constexpr Reads reads = Reads::output;
+  static constexpr Reads reads = Reads::exact_output;
   static constexpr double low = -3, high = 3;
   template <class T>
   INK_BOTH static T f(T x) {
@@ -67,7 +67,7 @@ struct Tanh {
 
 struct Sigmoid {
   static constexpr const char* name = "sigmoid";
-  static constexpr Reads reads = Reads::output;
+  static constexpr Reads reads = Reads::exact_output;
   static constexpr double low = -6, high = 6;
   template <class T>
   INK_BOTH static T f(T x) {

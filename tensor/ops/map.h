@@ -73,7 +73,9 @@ struct Times {
   }
 };
 
-enum class Reads { input, output };
+// exact_output: the derivative cancels (1 − y²), so that it needs y as it was before a 16-bit type
+// rounded it; there y is computed anew from x.
+enum class Reads { input, output, exact_output };
 
 // x → f(x), and (dy, v) → dy·f'(v)
 template <class F>
@@ -93,21 +95,38 @@ struct ChainRule {
   }
 };
 
+// (dy, x) → dy·f'(f(x)), where f' reads the result
+template <class F>
+struct ChainRuleAnew {
+  static constexpr const char* name = F::name;
+  template <class T>
+  INK_BOTH T operator()(T dy, T x) const {
+    return dy * F::df(F::f(x));
+  }
+};
+
 // Turns a functor into an op.
 template <class F>
 struct Unary {
   static constexpr const char* name = F::name;
   struct Saved {
-    Tensor v;  // x or y, whichever df reads
+    Tensor v;  // x or y, whichever backward reads
   };
+  // Whether y is computed anew from x.
+  static bool anew(const Tensor& x) {
+    return F::reads == Reads::exact_output && wide(x.dtype()) != x.dtype();
+  }
 
   static Tensor forward(Saved* saved, const Tensor& x) {
     Tensor y = map(name, Value<F>{}, x);
-    if (saved) saved->v = F::reads == Reads::input ? x : y;
+    if (saved) saved->v = F::reads == Reads::input || anew(x) ? x : y;
     return y;
   }
 
   static Grads backward(const Saved& saved, const Tensor& dy, Wanted) {
+    if constexpr (F::reads == Reads::exact_output) {
+      if (anew(dy)) return {map(name, ChainRuleAnew<F>{}, dy, saved.v)};
+    }
     return {map(name, ChainRule<F>{}, dy, saved.v)};
   }
 

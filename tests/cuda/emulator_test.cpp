@@ -1,9 +1,8 @@
 // The emulated device finds what kernels do wrong with barriers, warps, shared memory and the
 // memory of tensors, and what the host does wrong with the device's memory.
-#include "tests/cuda/planted.h"
-
 #if INK_EMULATED
 #include "cuda/allocator.h"
+#include "tests/cuda/planted.h"
 
 namespace ink::cuda {
 namespace {

@@ -64,16 +64,30 @@ TEST_P(OpOnDevice, AgreesWithTheCpuInF32) {
   }
 }
 
-// Within 2 units of the storage type. A gradient may read results that were rounded to it, so it
-// has another unit of the largest element free.
+// What beside 2 units of each element is free, in units of the largest: ops that round on the way
+// carry that rounding into small results.
+struct Slack {
+  double result, gradient;
+};
+Slack slack_of(const std::string& op) {
+  if (op == "attention") return {1, 4};  // probabilities and their gradients are factors in 16 bits
+  if (op == "linear") return {1, 1};     // what the activation reads was stored in 16 bits
+  return {0, 1};                         // a gradient may read results, which are rounded
+}
+
+// Within 2 units of the storage type.
 TEST_P(OpOnDevice, AgreesWithTheCpuIn16Bits) {
+  const Slack slack = slack_of(GetParam().op->name);
   for (const Dtype type : {Dtype::f16, Dtype::bf16}) {
     const Both both = run_both(s, type);
-    EXPECT_LE(units_apart(both.device.y, both.cpu.y, type, 1e-5), 2) << name_of(type);
+    EXPECT_LE(units_apart(both.device.y, both.cpu.y, type, 1e-5 + slack.result * unit(type)), 2)
+        << name_of(type);
     for (size_t k = 0; k < both.cpu.gradients.size(); ++k) {
       if (!both.cpu.gradients[k]) continue;
       ASSERT_TRUE(both.device.gradients[k]) << name_of(type) << ": gradient " << k << " is missing";
-      EXPECT_LE(units_apart(both.device.gradients[k], both.cpu.gradients[k], type, unit(type)), 2)
+      EXPECT_LE(units_apart(both.device.gradients[k], both.cpu.gradients[k], type,
+                            slack.gradient * unit(type)),
+                2)
           << name_of(type) << ", gradient " << k;
     }
   }

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "cuda_runtime.h"
+#include <cuda_runtime.h>
 
 // NOLINTBEGIN(readability-identifier-naming): CUDA's names
 

@@ -3,7 +3,7 @@
 #pragma once
 #include <cstddef>
 
-#include "vector_types.h"
+#include <vector_types.h>
 
 // NOLINTBEGIN(readability-identifier-naming): CUDA's names
 
