@@ -3,7 +3,8 @@
     python bench/cuda_peers.py [--program build-cuda/bench/encode] [--rounds 20] [--no-compile] [--what infer,train,…]
 
 Needs torch and transformers. Weights are random, as time does not depend on them. PyTorch runs with its scaled dot-product
-attention in the same type. Every round runs each engine once on each shape, and waits for the device; times are medians
+attention in the same type. In training inkstone keeps f32 masters of 16-bit weights, so PyTorch trains f32 weights under
+autocast; --pure-16-bit gives it 16-bit weights and moments alone, which is less work and less exact. Every round runs each engine once on each shape, and waits for the device; times are medians
 of rounds, and the ratio is that of the faster of eager and compiled PyTorch to inkstone.
 """
 import argparse
@@ -19,8 +20,10 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--program", default="build-cuda/bench/encode")
 parser.add_argument("--rounds", type=int, default=20)
 parser.add_argument("--dtype", default="bf16", choices=["bf16", "f16", "f32"])
+parser.add_argument("--pure-16-bit", action="store_true", help="PyTorch trains without f32 masters")
 parser.add_argument("--no-compile", action="store_true", help="leave compiled PyTorch out: compiling takes minutes")
 parser.add_argument("--tune", action="store_true", help="inkstone chooses the algorithms of products by timing them")
+parser.add_argument("--compile-mode", default="default", help="of the encoder; reduce-overhead: CUDA graphs")
 parser.add_argument("--what", default="infer,train,memory,attention")
 parser.add_argument("--shapes", default="1x128,32x128,32x512,ragged")
 parser.add_argument("--train-shapes", default="32x128,16x512,ragged")
@@ -85,7 +88,7 @@ class Torch:
     def __init__(self):
         config = BertConfig(vocab_size=VOCABULARY)
         self.encoder = BertModel(config).to(DTYPE).cuda().eval()
-        self.trained = BertForMaskedLM(config).to(DTYPE).cuda().train()
+        self.trained = BertForMaskedLM(config).to(DTYPE if args.pure_16_bit else torch.float32).cuda().train()
         self.optimizer = torch.optim.AdamW(self.trained.parameters(), lr=1e-5, fused=True)
         self.batches = {}
 
@@ -113,7 +116,8 @@ class Torch:
 
     def step(self, lengths):
         ids, mask, labels = self.batch(lengths)
-        loss = self.trained(input_ids=ids, attention_mask=mask, labels=labels).loss
+        with torch.autocast("cuda", DTYPE, enabled=DTYPE != torch.float32 and not args.pure_16_bit):
+            loss = self.trained(input_ids=ids, attention_mask=mask, labels=labels).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.trained.parameters(), 1.0)
         self.optimizer.step()
@@ -130,7 +134,7 @@ class Compiled(Torch):
     def __init__(self):
         super().__init__()
         torch._dynamo.config.recompile_limit = 64
-        self.encoder = torch.compile(self.encoder, dynamic=False, mode="reduce-overhead")
+        self.encoder = torch.compile(self.encoder, dynamic=False, mode=args.compile_mode)
         self.trained = torch.compile(self.trained, dynamic=False)
 
 
