@@ -11,6 +11,12 @@ void expect(const char* op, const char* argument, const Tensor& t, Dtype dtype,
         name_of(dtype), ' ', shape, ", got ", name_of(t.dtype()), ' ', t.shape());
 }
 
+void expect_like(const char* op, const char* argument, const Tensor& t, const Tensor& x) {
+  expect(op, argument, t, x.dtype(), x.shape());
+  check(t.device() == x.device(), "", op, ": ", argument, " should be on ", name_of(x.device()),
+        ", got a tensor on ", name_of(t.device()));
+}
+
 void expect_rank(const char* op, const char* argument, const Tensor& t, int rank) {
   check(static_cast<bool>(t), "", op, ": ", argument, " is an undefined tensor");
   check(t.rank() == rank, "", op, ": ", argument, " should have ", rank,

@@ -6,7 +6,9 @@ namespace ink {
 
 // `t`, the argument called `argument`, should have this element type and shape.
 void expect(const char* op, const char* argument, const Tensor& t, Dtype dtype, const Shape& shape);
-// The same for the shape's rank alone.
+// It should be like x: of its type and shape, on its device.
+void expect_like(const char* op, const char* argument, const Tensor& t, const Tensor& x);
+// `t` should have so many axes.
 void expect_rank(const char* op, const char* argument, const Tensor& t, int rank);
 
 // The tensors that are defined should lie on one device.

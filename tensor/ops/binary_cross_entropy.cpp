@@ -72,7 +72,7 @@ struct BinaryCrossEntropy {
 
   static Tensor forward(Saved* saved, const Tensor& x_, const Tensor& targets_) {
     check(static_cast<bool>(x_), "binary_cross_entropy: the logits are an undefined tensor");
-    expect(name, "targets", targets_, x_.dtype(), x_.shape());
+    expect_like(name, "targets", targets_, x_);
     const Tensor x = contiguous(x_), targets = contiguous(targets_);
     Tensor loss;
     on(name, x, [&](auto device, auto t) {

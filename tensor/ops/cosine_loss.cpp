@@ -240,7 +240,7 @@ struct CosineLoss {
 
   static Tensor forward(Saved* saved, const Tensor& x_, const Tensor& y_) {
     const int64_t N = rows_of(name, x_), C = x_.dim(-1);
-    expect(name, "y", y_, x_.dtype(), x_.shape());
+    expect_like(name, "y", y_, x_);
     const Tensor x = contiguous(x_), y = contiguous(y_);
     Tensor loss;
     on(name, x, [&](auto device, auto t) {

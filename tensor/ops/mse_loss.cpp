@@ -35,7 +35,7 @@ struct MseLoss {
   };
 
   static Tensor forward(Saved* saved, const Tensor& x_, const Tensor& y_) {
-    expect(name, "y", y_, x_.dtype(), x_.shape());
+    expect_like(name, "y", y_, x_);
     const Tensor x = contiguous(x_), y = contiguous(y_);
     Tensor loss;
     on(name, x, [&](auto device, auto t) {

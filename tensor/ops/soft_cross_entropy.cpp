@@ -179,7 +179,7 @@ struct SoftSaved {
 Tensor soft_loss(const char* name, SoftSaved* saved, const Tensor& logits_, const Tensor& p_,
                  bool entropy) {
   expect_rank(name, "logits", logits_, 2);
-  expect(name, "probabilities", p_, logits_.dtype(), logits_.shape());
+  expect_like(name, "probabilities", p_, logits_);
   const int64_t N = logits_.dim(0), V = logits_.dim(1);
   const Tensor logits = contiguous(logits_), p = contiguous(p_);
   Tensor losses({N}, wide(logits.dtype()), logits.device()), peak, total, mass, loss;

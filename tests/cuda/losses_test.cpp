@@ -167,6 +167,14 @@ TEST_F(LossOnDevice, GivesNaNForProbabilitiesAndTargetsThatAreNone) {
   EXPECT_NEAR(values_of(soft_cross_entropy(far, on_device({1, 0, 0}, {1, 3})))[0], 0, 1e-6);
 }
 
+TEST_F(LossOnDevice, WantsBothTensorsOnOneDevice) {
+  const Tensor here = randn({2, 3}, 1, Dtype::f32), there = to(here, Device::cuda);
+  for (const auto loss : {&mse_loss, &cosine_loss, &soft_cross_entropy, &binary_cross_entropy}) {
+    EXPECT_THROW(loss(there, here), Error);
+    EXPECT_THROW(loss(here, there), Error);
+  }
+}
+
 TEST_F(LossOnDevice, GivesScalarsInF32) {
   const Tensor x = on_device({0.5f, -1, 2}, {1, 3}, Dtype::bf16);
   EXPECT_EQ(cross_entropy(x, from(std::vector<int32_t>{1})).dtype(), Dtype::f32);
