@@ -17,9 +17,6 @@ endforeach()
 target_include_directories(ink_emulated_tensor SYSTEM PRIVATE
   $<TARGET_PROPERTY:nlohmann_json::nlohmann_json,INTERFACE_INCLUDE_DIRECTORIES>)
 
-# What has no kernels yet stays on the CPU.
-set_source_files_properties(tensor/ops/linear_cross_entropy.cpp tensor/optimizer_steps.cpp tensor/update.cpp PROPERTIES COMPILE_OPTIONS -UINK_CUDA)
-
 # ThreadSanitizer is to see the kernels' threads, not how they are scheduled.
 if(INK_SANITIZE MATCHES thread)
   file(GLOB scheduling CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/cuda/emulated/*.cpp")

@@ -1,9 +1,9 @@
 // The emulated device finds what kernels do wrong with barriers, warps, shared memory and the
 // memory of tensors, and what the host does wrong with the device's memory.
-#include "tests/cuda/planted.h"
-
 #if INK_EMULATED
 #include "cuda/allocator.h"
+#include "tensor/device.h"
+#include "tests/cuda/planted.h"
 
 namespace ink::cuda {
 namespace {
@@ -238,8 +238,10 @@ TEST(Emulator, FailsToAllocateWhenAsked) {
 
 TEST(Emulator, ReportsAFailureOfTheDeviceAtTheNextCall) {
   Tensor y = device_floats(kThreads);
+  launch("planted", unwritten_shared_kernel, {1, kThreads}, y.data<float>());
   emulated::fail_device(cudaErrorLaunchFailure);
-  EXPECT_ERROR(values_of(y), "unspecified launch failure");
+  EXPECT_ERROR(cuda_backend().synchronize(),
+               "cuda: unspecified launch failure, found after the kernel planted");
   EXPECT_ERROR(launch("planted", unwritten_shared_kernel, {1, kThreads}, y.data<float>()),
                "cuda: planted: unspecified launch failure");
   emulated::fail_device(cudaSuccess);
