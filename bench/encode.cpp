@@ -6,6 +6,7 @@
 //                           (bench/peers.py)
 //   encode --host            on cuda: how long the host takes to ask for the same work, beside how
 //                           long the device takes to do it
+//   encode --kernels        in a CUDA build: where the device's time goes in a step of 32 × 128 tokens
 //   encode --peak-memory    resident megabytes with the model built, and at most during training
 //                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
 //
@@ -24,6 +25,10 @@
 #include "autograd/optimizer.h"
 #include "nn/session.h"
 #include "tensor/parallel.h"
+
+#if INK_CUDA
+#include "cuda/kernel_times.h"
+#endif
 
 namespace ink {
 namespace {
@@ -180,6 +185,28 @@ void print_host_times() {
   }
 }
 
+#if INK_CUDA
+void print_kernels() {
+  Trainer trainer;
+  const Session session(base_model({}));
+  const Packed batch = random_batch(std::vector<int64_t>(32, 128));
+  const auto table = [&](const char* what, auto&& work) {
+    for (int i = 0; i < 4; ++i) work();
+    cuda::KernelTimes times;
+    work();
+    std::printf("%s\n%10s %6s\n", what, "µs", "calls");
+    double sum = 0;
+    for (const auto& line : times.lines()) {
+      sum += line.microseconds;
+      std::printf("%9.1f %6ld  %s\n", line.microseconds, line.count, line.name.c_str());
+    }
+    std::printf("%9.1f         together\n\n", sum);
+  };
+  table("encode 32x128", [&] { session.encode(batch); });
+  table("train 32x128", [&] { trainer.step(batch); });
+}
+#endif
+
 // A line of /proc/self/status in megabytes. (getrusage would count what the parent process held
 // before it became this one.)
 double status_megabytes(const std::string& key) {
@@ -246,6 +273,10 @@ int run(const std::vector<std::string>& arguments) {
     serve();
   } else if (mode == "--host") {
     print_host_times();
+#if INK_CUDA
+  } else if (mode == "--kernels") {
+    print_kernels();
+#endif
   } else if (mode == "--peak-memory") {
     print_peak_memory();
   } else {

@@ -176,7 +176,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
     return {.loss = result.total,
             .weight = static_cast<double>(batch.rows.size()),
             .tokens = batch.inputs.tokens(),
-            .metrics = std::move(result.parts)};
+            .measures = std::move(result.parts)};
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     const Model without_projections(student.config, student.heads, values_of(student.parameters));

@@ -62,7 +62,7 @@ DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& studen
 
   const Tensor kd =
       kd_loss(student.logits, teacher.logits, config_.kd_loss_type, config_.temperature);
-  result.parts.emplace_back("kd_loss", kd.item());
+  result.parts.push_back({"kd_loss", kd});
   add_term(result.total, kd, kd_weight * (squared ? config_.temperature * config_.temperature : 1));
 
   for (size_t i = 0; i < projections_.size(); ++i) {
@@ -73,12 +73,12 @@ DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& studen
       states = linear(states, projection.weight->value, projection.bias->value, match.projection);
     const Tensor part =
         match_loss(states, layer_of(teacher, match.layer_teacher, "teacher"), match.loss);
-    result.parts.emplace_back(match.name(), part.item());
+    result.parts.push_back({match.name(), part});
     add_term(result.total, part, match.weight);
   }
 
   const Tensor hard = cross_entropy(student.logits, labels);
-  result.parts.emplace_back("hard_label_loss", hard.item());
+  result.parts.push_back({"hard_label_loss", hard});
   add_term(result.total, hard, hard_weight);
   check(static_cast<bool>(result.total), "distill: all losses have weight 0 at step ", step,
         "; nothing is left to learn");

@@ -36,7 +36,8 @@ class DistillationLoss {
 
   struct Result {
     Tensor total;
-    Metrics parts;  // each without its weight: kd_loss, hidden_hidden_mse_0_0, …, hard_label_loss
+    // each without its weight: kd_loss, hidden_hidden_mse_0_0, …, hard_label_loss
+    std::vector<Measure> parts;
   };
   // The loss at step `step` of `steps`. labels i32 (B).
   Result operator()(const ModelOutputs& student, const ModelOutputs& teacher, const Tensor& labels,

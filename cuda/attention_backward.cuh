@@ -83,15 +83,17 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
                                     Rows<const T> dout, PairStatistics* statistics, Rows<T> dq) {
   constexpr int D = Tiles::kHeadSize, kRowTiles = Tiles::kRowTiles, kInner = Tiles::kInner;
   INK_DYNAMIC_SHARED(T, shared);
+  INK_SHARED(Part, kept_part, [1]);  // for the end: registers are short in between
   constexpr int kDouts = Tiles::kRowTile, kStages = 2 * Tiles::kRowTile;  // behind the queries
 
   const Part part = part_of_slot<Tiles::kRows>(in, static_cast<int>(blockIdx.x));
   if (part.rows <= 0) return;
+  if (threadIdx.x == 0) kept_part[0] = part;
   const int head = static_cast<int>(blockIdx.y), warp = static_cast<int>(threadIdx.x) / kWarp;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp_row = warp * Tiles::kWarpRows, rows = part.rows - warp_row;
   const int64_t column = static_cast<int64_t>(head) * in.head_size;
-  const int64_t first_query = part.begin + part.first;
+  const int first_query = part.begin + part.first;
 
   const auto load_own = [&](T* tile, Rows<const T> x) {
     copy_tile<Tiles::kRows, D, Tiles::kThreads>(tile, at(x, first_query, column), x.ld, part.rows,
@@ -119,7 +121,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = 16 * m + 8 * half + lane / 4;
-      const int64_t of = (first_query + warp_row + row) * in.heads + head;
+      const int64_t of = int64_t{first_query + warp_row + row} * in.heads + head;
       total[m][half] = row < rows ? log_sum[of] * kLog2E : 0;
       const bool paired = row < rows + (rows & 1);  // zeros behind an odd number of rows
       if (paired && lane % 4 == 0) {
@@ -172,12 +174,13 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       multiply_add<T, kRowTiles, kInner / 8, D / 8>(gradient, ds, k);
     }
   }
+  const Part own = kept_part[0];
   float factor[kRowTiles][2];
 #pragma unroll
   for (int m = 0; m < kRowTiles; ++m) factor[m][0] = factor[m][1] = in.scale;
   store_rows<T, kRowTiles, D / 8>(gradient, factor, shared + warp_row * D,
-                                  at(dq, first_query + warp_row, column), dq.ld, rows,
-                                  in.head_size);
+                                  at(dq, own.begin + own.first + warp_row, column), dq.ld,
+                                  own.rows - warp_row, in.head_size);
 }
 
 // dk and dv (null: not wanted).
@@ -200,7 +203,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp_row = warp * Tiles::kWarpRows;
   const int64_t column = static_cast<int64_t>(head) * in.head_size;
-  const int64_t first_key = part.begin + part.first;
+  const int first_key = part.begin + part.first;
   statistics += head * pairs_of(in.rows, in.sequences) + first_pair(part.begin, part.sequence);
 
   const auto load_own = [&](T* tile, Rows<const T> x) {
@@ -283,7 +286,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
     }
   }
   const Part own = kept_part[0];
-  const int64_t first_row = own.begin + own.first + warp_row;
+  const int first_row = own.begin + own.first + warp_row;
   const auto store = [&](const Accumulators<kRowTiles, D / 8>& x, float by, T* room, Rows<T> to) {
     if (!to.data) return;
     float factor[kRowTiles][2];

@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   const int head = static_cast<int>(blockIdx.y), warp = static_cast<int>(threadIdx.x) / kWarp;
   const int warp_row = warp * Tiles::kWarpRows;
   const int64_t column = static_cast<int64_t>(head) * in.head_size;
-  const int64_t first_query = part.begin + part.first;
+  const int first_query = part.begin + part.first;
 
   const auto load_keys = [&](int key, int stage) {
     const int rows = part.length - key;
@@ -174,7 +174,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
 
   const Part own = kept_part[0];
   const int lane = static_cast<int>(threadIdx.x) % kWarp, rows = own.rows - warp_row;
-  const int64_t first_row = own.begin + own.first + warp_row;
+  const int first_row = own.begin + own.first + warp_row;
   float factor[kRowTiles][2];
 #pragma unroll
   for (int m = 0; m < kRowTiles; ++m) {
@@ -184,7 +184,8 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       factor[m][half] = in.kept / sum;
       const int row = 16 * m + 8 * half + lane / 4;
       if (log_sum && row < rows && lane % 4 == 0) {
-        log_sum[(first_row + row) * in.heads + head] = softmax.maximum[m][half] * kLn2 + logf(sum);
+        log_sum[int64_t{first_row + row} * in.heads + head] =
+            softmax.maximum[m][half] * kLn2 + logf(sum);
       }
     }
   }

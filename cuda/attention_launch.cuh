@@ -16,7 +16,7 @@ PackedAttention<T> packed(const AttentionInput<T>& in, int64_t rows) {
           .v = in.v,
           .offsets = in.offsets.data(),
           .sequences = static_cast<int32_t>(in.offsets.size()) - 1,
-          .rows = rows,
+          .rows = static_cast<int32_t>(rows),  // offsets are 32-bit too
           .heads = static_cast<int>(in.heads),
           .head_size = static_cast<int>(in.head_size),
           .scale = static_cast<float>(in.scale),

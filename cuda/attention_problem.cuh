@@ -11,7 +11,7 @@ struct PackedAttention {
   Rows<const T> q, k, v;
   const int32_t* offsets;
   int32_t sequences;
-  int64_t rows;
+  int32_t rows;
   int heads, head_size;
   float scale, scale_log2;  // scale_log2 = scale·log2 e
   uint32_t threshold;       // a word of the stream below it drops its element
@@ -23,7 +23,7 @@ inline constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
 
 // Some rows of one sequence.
 struct Part {
-  int64_t begin;  // first row of the sequence
+  int begin;  // first row of the sequence
   int sequence, length;
   int first, rows;  // within the sequence; rows ≤ 0: nothing to do
 };
@@ -51,10 +51,9 @@ INK_DEVICE Part part_of_slot(const PackedAttention<T>& in, int slot) {
     low += skipped;
     count = min(step, count - skipped);
   }
-  const int64_t start = in.offsets[low], stop = in.offsets[low + 1];
-  const int64_t begin = min(max(start, int64_t{0}), in.rows);
-  const int length = static_cast<int>(max(min(stop, in.rows) - begin, int64_t{0}));
-  const int first = (slot - low - static_cast<int>(begin / kTile)) * kTile;
+  const int begin = min(max(in.offsets[low], 0), in.rows);
+  const int length = max(min(in.offsets[low + 1], in.rows) - begin, 0);
+  const int first = (slot - low - begin / kTile) * kTile;
   return {begin, low, length, first, first < 0 ? 0 : min(kTile, length - first)};
 }
 

@@ -2,6 +2,7 @@
 #include "cuda/allocator.h"
 #include "cuda/copy.h"
 #include "cuda/gemm.h"
+#include "cuda/kernel_times.h"
 #include "cuda/launch.h"
 #include "cuda/staging.h"
 #include "cuda/stream.h"
@@ -40,7 +41,7 @@ class CudaBackend final : public Backend {
   }
   void tune(bool on) override { tune_products(on); }
   void synchronize() override {
-    const cudaError_t status = cudaStreamSynchronize(stream());
+    const cudaError_t status = wait_for_stream();
     check(status == cudaSuccess, "cuda: ", cudaGetErrorString(status), ", found after the kernel ",
           detail::last_launched.load());
   }
@@ -61,9 +62,11 @@ void detail::run(const char* name, const void* kernel, const Grid& grid, void** 
                    name);
   }
   const dim3 blocks(static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.rows));
-  expect_success(cudaLaunchKernel(kernel, blocks, dim3(static_cast<unsigned>(grid.threads)),
-                                  arguments, grid.shared, stream()),
-                 name);
+  KernelTimes::around(name, [&] {
+    expect_success(cudaLaunchKernel(kernel, blocks, dim3(static_cast<unsigned>(grid.threads)),
+                                    arguments, grid.shared, stream()),
+                   name);
+  });
 }
 #endif
 

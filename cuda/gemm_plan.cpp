@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "cuda/allocator.h"
+#include "cuda/kernel_times.h"
 #include "cuda/stream.h"
 
 namespace ink::cuda {
@@ -193,7 +194,8 @@ cublasStatus_t Plan::run(int algorithm, const Operands& o, void* workspace) {
 
 void Plan::run(const Operands& o, void* workspace) {
   if (o.vector) set(product_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, o.vector, key_);
-  expect_made(run(chosen_, o, workspace), key_);
+  KernelTimes::around([this] { return "product " + description(key_); },
+                      [&] { expect_made(run(chosen_, o, workspace), key_); });
 }
 
 void Plan::tune(const Operands& operands, void* workspace) {

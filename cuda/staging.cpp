@@ -1,38 +1,50 @@
 // Uploads through pinned memory.
 #include "cuda/staging.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cuda/stream.h"
 
 namespace ink::cuda {
 
-Staging::Buffer& Staging::next() {
-  if (ring_.size() < kBuffers) {
-    Buffer made;
-    expect_success(cudaMallocHost(&made.data, kBytes), "allocating pinned memory");
-    expect_success(cudaEventCreateWithFlags(&made.read, cudaEventDisableTiming), "making an event");
-    ring_.push_back(made);
-    return ring_.back();
+// One allocation: each takes the driver tens of microseconds.
+void Staging::make_ring() {
+  void* all = nullptr;
+  expect_success(cudaMallocHost(&all, kBytes * kBuffers), "allocating pinned memory");
+  auto* next = static_cast<std::byte*>(all);
+  for (Buffer& buffer : ring_) {
+    buffer.data = next;
+    next += kBytes;
+    expect_success(cudaEventCreateWithFlags(&buffer.read, cudaEventDisableTiming),
+                   "making an event");
   }
-  Buffer& buffer = ring_[at_];
-  at_ = (at_ + 1) % kBuffers;
-  expect_success(cudaEventSynchronize(buffer.read), "waiting for an upload");
-  return buffer;
+  made_ = true;
 }
 
-void Staging::upload(void* device, const void* host, size_t bytes) {
-  if (bytes > kBytes) {
-    expect_success(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream()),
-                   "copying to the device");
-    expect_success(cudaStreamSynchronize(stream()), "copying to the device");
-    return;
-  }
-  Buffer& buffer = next();
+// An event that was never recorded counts as done.
+void Staging::upload_piece(std::byte* device, const std::byte* host, size_t bytes) {
+  const Buffer& buffer = ring_[at_];
+  at_ = (at_ + 1) % kBuffers;
+  expect_success(cudaEventSynchronize(buffer.read), "waiting for an upload");
   std::memcpy(buffer.data, host, bytes);
   expect_success(cudaMemcpyAsync(device, buffer.data, bytes, cudaMemcpyHostToDevice, stream()),
                  "copying to the device");
   expect_success(cudaEventRecord(buffer.read, stream()), "marking an upload");
+}
+
+void Staging::upload(void* device, const void* host, size_t bytes) {
+  if (bytes > kLargest) {
+    expect_success(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream()),
+                   "copying to the device");
+    expect_success(wait_for_stream(), "copying to the device");
+    return;
+  }
+  if (!made_) make_ring();
+  auto* to = static_cast<std::byte*>(device);
+  const auto* from = static_cast<const std::byte*>(host);
+  for (size_t done = 0; done < bytes; done += kBytes)
+    upload_piece(to + done, from + done, std::min(kBytes, bytes - done));
 }
 
 }  // namespace ink::cuda

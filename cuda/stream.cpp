@@ -1,12 +1,14 @@
 // The stream of each thread, and the device it belongs to.
 #include "cuda/stream.h"
 
+#include <atomic>
 #include <cstdio>
 
 namespace ink::cuda {
 namespace {
 
 thread_local cudaStream_t current = nullptr;
+std::atomic<uint64_t> waited{0};
 
 Properties read_properties() {
   int count = 0;
@@ -43,6 +45,12 @@ void expect_success(cudaError_t status, const char* doing) {
   cudaGetLastError();
   fail("cuda: ", doing, ": ", cudaGetErrorString(status));
 }
+
+cudaError_t wait_for_stream() {
+  waited.fetch_add(1, std::memory_order_relaxed);
+  return cudaStreamSynchronize(stream());
+}
+uint64_t waits() { return waited.load(std::memory_order_relaxed); }
 
 cudaStream_t stream() { return current ? current : own_stream(); }
 

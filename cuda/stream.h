@@ -1,5 +1,6 @@
 // The stream of the calling thread: the queue in which its copies and kernels run, in order.
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "cuda/runtime.h"
@@ -8,6 +9,10 @@ namespace ink::cuda {
 
 // At first a stream of this process's own; all threads that set no other share it.
 cudaStream_t stream();
+
+// Waits until everything asked for so far is done. waits() counts how often the host did so.
+cudaError_t wait_for_stream();
+uint64_t waits();
 
 // Work of this thread goes to another stream while this lives.
 class StreamScope {

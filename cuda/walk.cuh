@@ -2,8 +2,8 @@
 //
 // The merged axes are seen as rows of columns. A warp works along a row, the other warps of its
 // block on the next ones; where rows are short or few, the block is divided otherwise. A thread has
-// a pack of columns of two rows in flight. Operands that step by 1 and are aligned travel in packs;
-// of those that step by 0 one element serves a whole pack.
+// P columns of two rows in flight: a 128-bit pack where the result and every operand step by 1 and
+// are aligned (an operand that steps by 0 gives one element for all P), else P = 1.
 #pragma once
 #include <utility>
 
@@ -20,8 +20,7 @@ struct Operands {
   int outer;                      // axes that make up the rows
   int64_t extent[kMaxRank] = {};  // of these axes
   int64_t stride[kMaxRank][K] = {};
-  int64_t step[K];      // from column to column
-  bool packed[K] = {};  // columns may be accessed in packs
+  int64_t step[K];  // from column to column
 
   explicit Operands(const Walk<K>& walk)
       : columns(walk.extent(walk.rank() - 1)), outer(walk.rank() - 1) {
@@ -32,11 +31,13 @@ struct Operands {
     std::copy_n(walk.steps().begin(), K, step);
   }
 
-  // Decides whether operand k, which begins at p, is accessed in packs of P.
+  // Whether operand k, which begins at p, may be accessed in packs of P.
   template <int P, class T>
-  void look_at(int k, const T* p) {
-    packed[k] = step[k] == 1 && columns % P == 0 && is_aligned<P>(p);
-    for (int axis = 0; axis < outer; ++axis) packed[k] &= stride[axis][k] % P == 0;
+  bool is_packed(int k, const T* p) const {
+    if (k > 0 && step[k] == 0) return true;
+    bool packed = step[k] == 1 && columns % P == 0 && is_aligned<P>(p);
+    for (int axis = 0; axis < outer; ++axis) packed &= stride[axis][k] % P == 0;
+    return packed;
   }
 
   // Where row n begins in each operand.
@@ -54,27 +55,15 @@ struct Operands {
   }
 };
 
-// Columns [c, c + P) of a row, as far as it reaches.
+// Columns [c, c + P) of a row.
 template <int P, class T>
-INK_DEVICE Pack<T, P> load_columns(const T* row, int64_t c, int64_t columns, int64_t step,
-                                   bool packed) {
-  if (packed) return load_pack<T, P>(row + c);
+INK_DEVICE Pack<T, P> load_columns(const T* row, int64_t c, int64_t step) {
+  if (P > 1 && step == 1) return load_pack<T, P>(row + c);
   Pack<T, P> pack;
-  const T first = row[c * step];
+  const T one = row[c * step];
 #pragma unroll
-  for (int j = 0; j < P; ++j)
-    pack.at[j] = step != 0 && j > 0 && c + j < columns ? row[(c + j) * step] : first;
+  for (int j = 0; j < P; ++j) pack.at[j] = one;
   return pack;
-}
-
-template <int P, class T>
-INK_DEVICE void store_columns(T* row, int64_t c, int64_t columns, int64_t step, bool packed,
-                              const Pack<T, P>& pack) {
-  if (packed) return store_pack(row + c, pack);
-#pragma unroll
-  for (int j = 0; j < P; ++j) {
-    if (c + j < columns) row[(c + j) * step] = pack.at[j];
-  }
 }
 
 inline constexpr int kRowsInFlight = 2;
@@ -87,8 +76,7 @@ struct ColumnsInFlight {
   INK_DEVICE ColumnsInFlight(const Operands<K>& o, int k, const X* x,
                              const int64_t (&begin)[kRowsInFlight][K], int64_t c) {
 #pragma unroll
-    for (int u = 0; u < kRowsInFlight; ++u)
-      at[u] = load_columns<P>(x + begin[u][k], c, o.columns, o.step[k], o.packed[k]);
+    for (int u = 0; u < kRowsInFlight; ++u) at[u] = load_columns<P>(x + begin[u][k], c, o.step[k]);
   }
 };
 
@@ -103,7 +91,7 @@ INK_DEVICE void store_rows(const F& f, const Operands<K>& o, T* y,
     Pack<T, P> result;
 #pragma unroll
     for (int j = 0; j < P; ++j) result.at[j] = f(x.at[u].at[j]...);
-    store_columns(y + begin[u][0], c, o.columns, o.step[0], o.packed[0], result);
+    store_pack(y + begin[u][0] + c * o.step[0], result);
   }
 }
 
@@ -122,9 +110,8 @@ INK_DEVICE void walk_rows(std::index_sequence<I...>, const F& f, const Operands<
 }
 
 // `across` threads of a block stand along the columns, the rest along the rows.
-template <class F, class T, class... X>
+template <int P, class F, class T, class... X>
 __global__ void walk_kernel(F f, Operands<1 + sizeof...(X)> o, int across, T* y, const X*... x) {
-  constexpr int P = kCommonPack<T, X...>;
   const int thread = static_cast<int>(threadIdx.x), down = static_cast<int>(blockDim.x) / across;
   const int64_t c = (static_cast<int64_t>(blockIdx.x) * across + thread % across) * P;
   if (c >= o.columns || thread / across >= down) return;
@@ -133,23 +120,26 @@ __global__ void walk_kernel(F f, Operands<1 + sizeof...(X)> o, int across, T* y,
                static_cast<int64_t>(gridDim.y) * down * kRowsInFlight, y, x...);
 }
 
-// f has a name, and takes and returns elements as they are stored: InF32, Same. y may be one of x.
-template <class F, class T, class... X>
-void walk_elements(const F& f, const Walk<1 + sizeof...(X)>& walk, T* y, const X*... x) {
-  constexpr int P = kCommonPack<T, X...>;
-  Operands<1 + sizeof...(X)> o(walk);
-  if (o.rows == 0 || o.columns == 0) return;
-  int k = 0;
-  o.template look_at<P>(k++, y);
-  (o.template look_at<P>(k++, x), ...);
-  const int64_t packs = (o.columns + P - 1) / P;
-  const int64_t groups = (o.rows + kRowsInFlight - 1) / kRowsInFlight;
+template <int P, class F, int K, class T, class... X>
+void launch_walk(const F& f, const Operands<K>& o, T* y, const X*... x) {
+  const int64_t packs = o.columns / P, groups = (o.rows + kRowsInFlight - 1) / kRowsInFlight;
   const int across = threads_across(packs, groups), down = kBlock / across;
-  launch(F::name, walk_kernel<F, T, X...>,
+  launch(F::name, walk_kernel<P, F, T, X...>,
          {.blocks = (packs + across - 1) / across,
           .threads = kBlock,
           .rows = std::min<int64_t>((groups + down - 1) / down, 65535)},
          f, o, across, y, x...);
+}
+
+// f has a name, and takes and returns elements as they are stored: InF32, Same. y may be one of x.
+template <class F, class T, class... X>
+void walk_elements(const F& f, const Walk<1 + sizeof...(X)>& walk, T* y, const X*... x) {
+  constexpr int P = kCommonPack<T, X...>;
+  const Operands<1 + sizeof...(X)> o(walk);
+  if (o.rows == 0 || o.columns == 0) return;
+  int k = 1;
+  const bool packed = o.template is_packed<P>(0, y) && (o.template is_packed<P>(k++, x) && ...);
+  return packed ? launch_walk<P>(f, o, y, x...) : launch_walk<1>(f, o, y, x...);
 }
 
 }  // namespace ink::cuda

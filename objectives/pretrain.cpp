@@ -147,7 +147,7 @@ MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
                          static_cast<double>(counts_.*term.count);
     const Tensor part = scale(term.mean, share * term.weight);
     out.loss = out.loss ? add(out.loss, part) : part;
-    out.metrics.emplace_back(term.name, share * term.mean.item());
+    out.measures.push_back({term.name, term.mean, share});
   }
   return out;
 }

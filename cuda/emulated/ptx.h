@@ -24,7 +24,8 @@ inline bool on_16_bytes(const void* p) { return reinterpret_cast<uintptr_t>(p) %
 
 inline void load_tiles(Site site, uint32_t* r, const void* row, bool transposed) {
   if (!on_16_bytes(row)) give_up(site, "ldmatrix from an address that is not a multiple of 16");
-  share_tiles(site, r, *static_cast<const TileRow*>(row), transposed);
+  const TileRow own = *static_cast<const TileRow*>(row);  // here, where sanitizers see it
+  share_tiles(site, r, own, transposed);
 }
 
 }  // namespace emulated

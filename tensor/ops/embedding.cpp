@@ -187,13 +187,12 @@ SentPieces sent(std::span<const int32_t> order, const Pieces& p) {
   Tensor all({static_cast<int64_t>(total)}, Dtype::i32);
   int32_t* end = all.data<int32_t>();
   for (const auto& list : lists) end = std::copy(list.begin(), list.end(), end);
-  SentPieces s{.memory = to(all, Device::cuda)};
-  s.order = s.memory.data<int32_t>();
-  s.begin = s.order + order.size();
-  s.to = s.begin + p.begin.size();
-  s.split = s.to + p.to.size();
-  s.part = s.split + p.split.size();
-  return s;
+  const Tensor memory = to(all, Device::cuda);
+  const int32_t* first = memory.data<int32_t>();
+  const int32_t* begin = first + order.size();
+  const int32_t* row = begin + p.begin.size();
+  const int32_t* split = row + p.to.size();
+  return {memory, first, begin, row, split, split + p.split.size()};
 }
 
 template <class T>

@@ -67,7 +67,7 @@ void sum_middle(Cpu device, const T* x, T* y, Folded f, double factor) {
 #if INK_CUDA
 // ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
 // Sums are f32. Where R is long and there is little else to share out, it is cut into B parts whose
-// sums are added in a second launch. B is a function of the shape alone.
+// sums are added in a second launch. Shape and alignment decide about the order, nothing else.
 
 constexpr int64_t kWantedBlocks = 528;  // four for each processor of a large device
 
@@ -76,9 +76,9 @@ struct Parts {
   int64_t B, length;
 };
 Parts parts_of(int64_t R, int64_t unit, int64_t wanted) {
-  const int64_t units = (R + unit - 1) / unit;
-  const int64_t in_part = std::max<int64_t>(1, (units + wanted - 1) / std::max<int64_t>(1, wanted));
-  return {std::max<int64_t>(1, (units + in_part - 1) / in_part), in_part * unit};
+  const int64_t units = std::max<int64_t>(1, (R + unit - 1) / unit);
+  const int64_t most = std::max<int64_t>(1, wanted), in_part = (units + most - 1) / most;
+  return {(units + in_part - 1) / in_part, in_part * unit};
 }
 
 // x (O, R) → y (O, B): each team sums one part of a row.
@@ -101,7 +101,7 @@ __global__ void row_sums_kernel(Team team, const T* x, Y* y, int64_t O, int64_t 
 }
 
 template <class Y, class T>
-void sum_rows(const T* x, Y* y, int64_t O, int64_t R, Parts parts, float factor) {
+void sum_parts_of_rows(const T* x, Y* y, int64_t O, int64_t R, Parts parts, float factor) {
   const bool packed = cuda::rows_are_packed(x, O, R);
   cuda::with_team_for(std::min(R, parts.length), [&](auto team, int threads) {
     cuda::launch("sum", row_sums_kernel<Y, T, decltype(team)>,
@@ -110,12 +110,12 @@ void sum_rows(const T* x, Y* y, int64_t O, int64_t R, Parts parts, float factor)
   });
 }
 
-// x (O, R, I) → y (O, B, I). Block (s, b) of the grid takes part b of a strip of columns; its
-// threads stand `across` the strip, in packs, and along R. Their sums are added in order.
-template <class Y, class T>
+// x (O, R, I) → y (O, B, I). Each block takes one part of a strip of columns: its threads stand
+// `across` the strip, with P columns each, and along R. Their sums are added in order.
+template <int P, class Y, class T>
 __global__ void column_sums_kernel(const T* x, Y* y, Folded f, Parts parts, int across,
-                                   int64_t strips, float factor, bool packed) {
-  constexpr int P = cuda::kPack<T>, U = 4;
+                                   int64_t strips, float factor) {
+  constexpr int U = 4;  // rows in flight
   INK_SHARED(float, shared, [cuda::kBlock * P]);
   const int thread = static_cast<int>(threadIdx.x), down = static_cast<int>(blockDim.x) / across;
   const int64_t o = blockIdx.x / strips, width = static_cast<int64_t>(across) * P;
@@ -127,15 +127,8 @@ __global__ void column_sums_kernel(const T* x, Y* y, Folded f, Parts parts, int 
     for (int64_t r = first + thread / across; r < end; r += U * down) {
       cuda::Pack<T, P> at[U];
 #pragma unroll
-      for (int u = 0; u < U; ++u) {
-        const T* from = column + std::min(r + u * down, end - 1) * f.I;
-        if (packed) {
-          at[u] = cuda::load_pack<T, P>(from);
-        } else {
-#pragma unroll
-          for (int j = 0; j < P; ++j) at[u].at[j] = from[c + j < f.I ? j : 0];
-        }
-      }
+      for (int u = 0; u < U; ++u)
+        at[u] = cuda::load_pack<T, P>(column + std::min(r + u * down, end - 1) * f.I);
 #pragma unroll
       for (int u = 0; u < U; ++u) {
         if (r + u * down >= end) break;
@@ -154,41 +147,54 @@ __global__ void column_sums_kernel(const T* x, Y* y, Folded f, Parts parts, int 
   }
 }
 
-template <class Y, class T>
-void sum_columns(const T* x, Y* y, Folded f, Parts parts, int across, float factor) {
-  constexpr int P = cuda::kPack<T>;
-  const int64_t width = static_cast<int64_t>(across) * P, strips = (f.I + width - 1) / width;
-  const bool packed = f.I % P == 0 && cuda::is_aligned<P>(x);
-  cuda::launch("sum", column_sums_kernel<Y, T>,
-               {.blocks = f.O * strips, .threads = cuda::kBlock, .rows = parts.B}, x, y, f, parts,
-               across, strips, factor, packed);
+// How blocks lie on the columns of x (O, R, I).
+template <int P>
+struct Strips {
+  int across;
+  int64_t count;
+  explicit Strips(Folded f) : across(cuda::threads_across((f.I + P - 1) / P, f.R)) {
+    count = (f.I + across * P - 1) / (across * P);
+  }
+};
+
+template <int P, class Y, class T>
+void sum_strips(const T* x, Y* y, Folded f, Parts parts, float factor) {
+  const Strips<P> strips(f);
+  cuda::launch("sum", column_sums_kernel<P, Y, T>,
+               {.blocks = f.O * strips.count, .threads = cuda::kBlock, .rows = parts.B}, x, y, f,
+               parts, strips.across, strips.count, factor);
+}
+
+template <int P, class T>
+void sum_columns(const T* x, T* y, Folded f, float factor) {
+  const Strips<P> strips(f);
+  const int64_t unit = 8 * (cuda::kBlock / strips.across);  // eight rows for each thread
+  const Parts parts = parts_of(f.R, unit, kWantedBlocks / std::max<int64_t>(1, f.O * strips.count));
+  if (parts.B == 1) return sum_strips<P>(x, y, f, parts, factor);
+  Tensor partial({f.O, parts.B, f.I}, Dtype::f32, Device::cuda);
+  float* sums = partial.data<float>();
+  sum_strips<P>(x, sums, f, parts, 1);
+  sum_strips<1>(sums, y, {f.O, parts.B, f.I}, {1, parts.B}, factor);
+}
+
+template <class T>
+void sum_rows(const T* x, T* y, int64_t O, int64_t R, float factor) {
+  const Parts parts = parts_of(R, 4096, kWantedBlocks / std::max<int64_t>(1, O));
+  if (parts.B == 1) return sum_parts_of_rows(x, y, O, R, parts, factor);
+  Tensor partial({O, parts.B}, Dtype::f32, Device::cuda);
+  float* sums = partial.data<float>();
+  sum_parts_of_rows(x, sums, O, R, parts, 1);
+  sum_parts_of_rows(sums, y, O, parts.B, {1, parts.B}, factor);
 }
 
 // x (O, R, I) → y (O, I)
 template <class T>
-void sum_middle(Cuda, const T* x, T* y, Folded f, double factor_) {
-  const auto factor = static_cast<float>(factor_);
-  if (f.I == 1) {
-    const Parts parts = parts_of(f.R, 4096, kWantedBlocks / std::max<int64_t>(1, f.O));
-    if (parts.B == 1) return sum_rows(x, y, f.O, f.R, parts, factor);
-    Tensor partial({f.O, parts.B}, Dtype::f32, Device::cuda);
-    float* sums = partial.data<float>();
-    sum_rows(x, sums, f.O, f.R, parts, 1);
-    return sum_rows(sums, y, f.O, parts.B, {1, parts.B}, factor);
-  }
-  const auto across_for = [&](int pack, int64_t rows) {
-    return cuda::threads_across((f.I + pack - 1) / pack, rows);
-  };
+void sum_middle(Cuda, const T* x, T* y, Folded f, double factor) {
   constexpr int P = cuda::kPack<T>;
-  const int across = across_for(P, f.R), down = cuda::kBlock / across;
-  const int64_t blocks = f.O * ((f.I + across * P - 1) / (across * P));
-  const Parts parts = parts_of(f.R, 8 * down, kWantedBlocks / std::max<int64_t>(1, blocks));
-  if (parts.B == 1) return sum_columns(x, y, f, parts, across, factor);
-  Tensor partial({f.O, parts.B, f.I}, Dtype::f32, Device::cuda);
-  float* sums = partial.data<float>();
-  sum_columns(x, sums, f, parts, across, 1);
-  sum_columns(sums, y, {f.O, parts.B, f.I}, {1, parts.B}, across_for(cuda::kPack<float>, parts.B),
-              factor);
+  const auto times = static_cast<float>(factor);
+  if (f.I == 1) return sum_rows(x, y, f.O, f.R, times);
+  const bool packed = f.I % P == 0 && cuda::is_aligned<P>(x);
+  return packed ? sum_columns<P>(x, y, f, times) : sum_columns<1>(x, y, f, times);
 }
 #endif
 

@@ -309,7 +309,10 @@ __global__ void maximum_backward_kernel(const T* dy, const int32_t* index, T* dx
     if (r == f.R) r = 0, at += f.I;
   }
   if (first + P <= n) return cuda::store_pack(dx + first, pack);
-  for (int j = 0; first + j < n; ++j) dx[first + j] = pack.at[j];
+#pragma unroll
+  for (int j = 0; j < P; ++j) {
+    if (first + j < n) dx[first + j] = pack.at[j];
+  }
 }
 
 // dx is fresh memory, and so aligned.

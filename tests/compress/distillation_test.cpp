@@ -197,9 +197,10 @@ TEST(DistillationLoss, OneStepEqualsTorch) {
       loss(outputs(student), wanted, golden.tensor("batch.labels"), 0, 1);
   EXPECT_NEAR(result.total.item(), golden.tensor("total").item(),
               2e-6 * golden.tensor("total").item());
-  for (const auto& [name, value] : result.parts)
-    EXPECT_NEAR(value, golden.tensor(name).item(), 2e-6 * std::max(1.0, golden.tensor(name).item()))
-        << name;
+  for (const Measure& part : result.parts) {
+    const double expected = golden.tensor(part.name).item();
+    EXPECT_NEAR(part.value.item(), expected, 2e-6 * std::max(1.0, expected)) << part.name;
+  }
   const Gradients gradients = tape.backward(result.total);
   size_t compared = 0;
   for (const Parameter& p : student.parameters) {

@@ -1,0 +1,268 @@
+// The training loop on the CUDA device: the CPU's curve, 16-bit training near it, exact resume,
+// errors that name the step, and no wait between lines of the log.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "autograd/trainer.h"
+#include "autograd/training_log.h"
+#include "tensor/file.h"
+#include "tensor/op.h"
+#include "tensor/ops.h"
+#include "tests/cuda/device.h"
+#include "tests/temporary_folder.h"
+
+namespace ink {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kIn = 12, kHidden = 16, kClasses = 5;
+
+struct Where {
+  Device device = Device::cpu;
+  Dtype dtype = Dtype::f32;
+};
+
+// A small classifier: linear, layer norm and dropout, whose labels follow from the inputs.
+struct Problem {
+  Parameters parameters;
+  Where place;
+
+  explicit Problem(Where p = {}) : place(p) {
+    const auto random = [](Shape shape, uint64_t seed) {
+      Tensor w = randn(shape, seed, Dtype::f32);
+      for (int64_t i = 0; i < w.size(); ++i) w.data<float>()[i] *= 0.3f;
+      return w;
+    };
+    parameters.add("in.weight", random({kHidden, kIn}, 1));
+    parameters.add("in.bias", zeros({kHidden}));
+    parameters.add("norm.gamma", full({kHidden}, 1));
+    parameters.add("norm.beta", zeros({kHidden}));
+    parameters.add("out.weight", random({kClasses, kHidden}, 2));
+    parameters.add("out.bias", zeros({kClasses}));
+  }
+
+  const Tensor& value(const char* name) const { return parameters.at(name).value; }
+
+  MicroLoss loss(int64_t micro_batch, const Random& random) const {
+    const int64_t rows = 16 + micro_batch % 3;
+    const Tensor host = randn({rows, kIn}, 100 + static_cast<uint64_t>(micro_batch), Dtype::f32);
+    std::vector<int32_t> labels;
+    for (int64_t n = 0; n < rows; ++n) {
+      const float* row = host.data<float>() + n * kIn;
+      labels.push_back(static_cast<int32_t>(std::max_element(row, row + kClasses) - row));
+    }
+    const Tensor x = like(value("in.weight"), host);
+    const Tensor hidden =
+        layer_norm(linear(x, value("in.weight"), value("in.bias"), Activation::gelu),
+                   value("norm.gamma"), value("norm.beta"), 1e-5);
+    const Tensor logits =
+        linear(dropout(hidden, 0.1, random), value("out.weight"), value("out.bias"));
+    const Tensor mean = cross_entropy(logits, from(labels));
+    return {.loss = mean,
+            .weight = static_cast<double>(rows),
+            .tokens = rows,
+            .metrics = {{"rows", static_cast<double>(rows)}},
+            .measures = {{.name = "half", .value = mean, .factor = 0.5}}};
+  }
+  TrainingHooks hooks() {
+    TrainingHooks h;
+    h.loss = [this](int64_t i, const Random& random) { return loss(i, random); };
+    return h;
+  }
+  TrainingResult train(const TrainerOptions& options, const TrainingHooks& h) {
+    Optimizer optimizer(parameters);
+    optimizer.place(parameters, place.device, place.dtype);
+    return ink::train(parameters, optimizer, {.peak = 0.02, .warmup = 3, .steps = 60}, options, h);
+  }
+  std::vector<Tensor> values() const {
+    std::vector<Tensor> all;
+    for (const Parameter& p : parameters) all.push_back(clone(to(p.value, Device::cpu)));
+    return all;
+  }
+};
+
+constexpr Where kCuda{Device::cuda, Dtype::f32};
+
+class TrainingOnDevice : public ::testing::Test {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_DEVICE(); }
+
+  std::vector<Json> log_of(const char* name) const {
+    return read_training_log(folder_ / name / "log.jsonl");
+  }
+  std::vector<Json> train_with_log(Where place, const char* name, TrainerOptions options) {
+    Problem problem(place);
+    options.folder = folder_ / name;
+    problem.train(options, problem.hooks());
+    return log_of(name);
+  }
+  static std::string message_of(const std::function<void()>& f) {
+    try {
+      f();
+    } catch (const Error& error) {
+      return error.message();
+    }
+    return "no error";
+  }
+
+  const testing::TemporaryFolder folder_;
+};
+
+void expect_same_bits(const std::vector<Tensor>& got, const std::vector<Tensor>& expected) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_TRUE(equal_bits(got[i], expected[i])) << i;
+}
+
+TEST_F(TrainingOnDevice, FollowsTheCurveOfTheCpu) {
+  const TrainerOptions options{.steps = 40, .accumulate = 2};
+  const auto cpu = train_with_log({}, "cpu", options),
+             cuda = train_with_log(kCuda, "cuda", options);
+  ASSERT_EQ(cpu.size(), 40u);
+  ASSERT_EQ(cuda.size(), 40u);
+  for (size_t i = 0; i < cpu.size(); ++i) {
+    const double loss = cpu[i].real("loss");
+    EXPECT_NEAR(cuda[i].real("loss"), loss, 1e-4 * loss) << "step " << i + 1;
+    EXPECT_NEAR(cuda[i].real("half"), loss / 2, 1e-4 * loss);
+    EXPECT_NEAR(cuda[i].real("gradient_norm"), cpu[i].real("gradient_norm"), 1e-3);
+    EXPECT_EQ(cuda[i].real("rows"), cpu[i].real("rows"));
+    EXPECT_EQ(cuda[i].integer("tokens"), cpu[i].integer("tokens"));
+  }
+  EXPECT_LT(cpu.back().real("loss"), 0.8 * cpu.front().real("loss"));
+}
+
+TEST_F(TrainingOnDevice, StaysNearItIn16Bits) {
+  const TrainerOptions options{.steps = 40, .log_every = 10};
+  const auto cpu = train_with_log({}, "cpu", options);
+  for (const Dtype type : {Dtype::bf16, Dtype::f16}) {
+    const auto log = train_with_log({Device::cuda, type}, name_of(type), options);
+    ASSERT_EQ(log.size(), cpu.size());
+    for (size_t i = 0; i < cpu.size(); ++i)
+      EXPECT_NEAR(log[i].real("loss"), cpu[i].real("loss"), 0.03) << name_of(type) << ' ' << i;
+    EXPECT_EQ(log.back().has("loss_scale"), type == Dtype::f16);
+  }
+}
+
+// Whatever the host reads and when.
+TEST_F(TrainingOnDevice, LogsTheSameMeansHoweverRarely) {
+  const auto often = train_with_log(kCuda, "often", {.steps = 12});
+  const auto rarely = train_with_log(kCuda, "rarely", {.steps = 12, .log_every = 6});
+  ASSERT_EQ(rarely.size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    double sum = 0;
+    for (size_t k = 6 * i; k < 6 * i + 6; ++k) sum += often[k].real("loss");
+    EXPECT_NEAR(rarely[i].real("loss"), sum / 6, 1e-12);
+    EXPECT_EQ(rarely[i].real("gradient_norm"), often[6 * i + 5].real("gradient_norm"));
+  }
+}
+
+TEST_F(TrainingOnDevice, ResumingEndsWithTheSameBits) {
+  for (const Dtype type : {Dtype::f32, Dtype::bf16, Dtype::f16}) {
+    const Where place{Device::cuda, type};
+    const std::string name = name_of(type);
+    TrainerOptions options{
+        .steps = 8, .accumulate = 2, .log_every = 3, .folder = folder_ / ("straight-" + name)};
+    Problem straight(place);
+    straight.train(options, straight.hooks());
+
+    std::atomic<bool> stop = false;
+    options.folder = folder_ / ("cut-" + name);
+    options.stop = &stop;
+    Problem first(place);
+    TrainingHooks h = first.hooks();
+    h.progress = [&](const Progress& p) { stop = p.step == 4; };
+    EXPECT_EQ(first.train(options, h).step, 4);
+
+    options.stop = nullptr;
+    options.resume = true;
+    Problem second(place);
+    second.train(options, second.hooks());
+    expect_same_bits(second.values(), straight.values());
+    for (const char* file : {"model.safetensors", "optimizer.safetensors"}) {
+      const auto bytes = [&](const std::string& run) {
+        return read_file(folder_ / (run + name) / "checkpoint-00000008" / file, 1 << 20);
+      };
+      EXPECT_EQ(bytes("cut-"), bytes("straight-")) << file;
+    }
+    const auto log = log_of(("cut-" + name).c_str()), whole = log_of(("straight-" + name).c_str());
+    ASSERT_EQ(log.size(), whole.size());
+    for (size_t i = 0; i < log.size(); ++i) EXPECT_EQ(log[i].real("loss"), whole[i].real("loss"));
+  }
+}
+
+TEST_F(TrainingOnDevice, ErrorsNameTheStepAndLeaveTheParametersBeforeIt) {
+  const auto train = [](int64_t steps, int64_t log_every, const TrainingHooks& h,
+                        Problem& problem) {
+    problem.train({.steps = steps, .accumulate = 2, .log_every = log_every}, h);
+  };
+  Problem good(kCuda);
+  train(3, 1, good.hooks(), good);
+
+  Problem bad_loss(kCuda), bad_gradient(kCuda);
+  TrainingHooks h = bad_loss.hooks();
+  h.loss = [&](int64_t i, const Random& random) {
+    MicroLoss micro = bad_loss.loss(i, random);
+    if (i == 7) micro.loss = scale(micro.loss, std::numeric_limits<double>::infinity());
+    return micro;
+  };
+  EXPECT_EQ(message_of([&] { train(9, 9, h, bad_loss); }),
+            "training: the loss of step 4 is inf (micro-batch 1); lower the learning rate or look "
+            "at the data of this step");
+  expect_same_bits(bad_loss.values(), good.values());
+
+  h.loss = [&](int64_t i, const Random& random) {
+    MicroLoss micro = bad_gradient.loss(i, random);
+    if (i == 6) {  // a loss of 0 whose derivative is infinite
+      const Tensor w = sum(slice(bad_gradient.value("out.bias"), 0, 0, 1));
+      micro.loss = add(micro.loss, sqrt(scale(w, 0)));
+    }
+    return micro;
+  };
+  EXPECT_EQ(message_of([&] { train(9, 9, h, bad_gradient); }),
+            "training: step 4: the gradient of 'out.bias' is not finite; lower the learning rate, "
+            "or look at the inputs of this step");
+  expect_same_bits(bad_gradient.values(), good.values());
+}
+
+// Gradients that overflow f16 cost a step and half of the loss scale.
+TEST_F(TrainingOnDevice, SkipsStepsThatOverflowTheLossScale) {
+  Problem problem({Device::cuda, Dtype::f16});
+  TrainingHooks h = problem.hooks();
+  h.loss = [&](int64_t i, const Random& random) {
+    MicroLoss micro = problem.loss(i, random);
+    if (i == 2 || i == 3) micro.loss = scale(micro.loss, 1000);
+    return micro;
+  };
+  problem.train({.steps = 8, .folder = folder_ / "f16"}, h);
+  const auto log = log_of("f16");
+  EXPECT_EQ(log[1].real("loss_scale"), 65536);
+  EXPECT_LT(log[7].real("loss_scale"), 65536);
+}
+
+TEST_F(TrainingOnDevice, WaitsForNothingBetweenLinesOfTheLog) {
+  Problem problem({Device::cuda, Dtype::f16});
+  TrainingHooks h = problem.hooks();
+  std::vector<double> shown;
+  std::vector<uint64_t> waits;
+  h.progress = [&](const Progress& p) {
+    shown.push_back(p.loss);
+    waits.push_back(cuda::waits());
+  };
+  const TrainingResult result = problem.train({.steps = 6, .accumulate = 2, .log_every = 3}, h);
+  EXPECT_EQ(waits[1], waits[0]);
+  EXPECT_GT(waits[2], waits[1]);
+  EXPECT_EQ(waits[4], waits[2]);
+  EXPECT_EQ(shown[0], 0);  // not known yet
+  EXPECT_EQ(shown[1], 0);
+  EXPECT_GT(shown[2], 0);
+  EXPECT_EQ(shown[3], shown[2]);
+  EXPECT_EQ(shown[5], result.loss);
+}
+
+}  // namespace
+}  // namespace ink
