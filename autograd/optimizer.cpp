@@ -124,15 +124,17 @@ std::vector<NamedTensor> Optimizer::exact(const Parameters& parameters) const {
 
 // ── a step ──────────────────────────────────────────────────────────────────────────────────────
 
-void Optimizer::check_step(const Parameters& parameters, std::span<const Tensor> gradients,
-                           double learning_rate, double gradient_scale) const {
+void Optimizer::check_factors(double learning_rate, double gradient_scale) {
+  check(std::isfinite(learning_rate) && learning_rate >= 0,
+        "optimizer: the learning rate should be a number from 0 on, got ", learning_rate);
+  check(std::isfinite(gradient_scale), "optimizer: the gradient scale is ", gradient_scale);
+}
+
+void Optimizer::check_step(const Parameters& parameters, std::span<const Tensor> gradients) const {
   check(parameters.size() == slots_.size(), "optimizer: made for ", slots_.size(),
         " parameters, got ", parameters.size());
   check(gradients.size() == slots_.size(), "optimizer: expected one gradient for each of ",
         slots_.size(), " parameters, got ", gradients.size());
-  check(std::isfinite(learning_rate) && learning_rate >= 0,
-        "optimizer: the learning rate should be a number from 0 on, got ", learning_rate);
-  check(std::isfinite(gradient_scale), "optimizer: the gradient scale is ", gradient_scale);
   size_t i = 0;
   for (const Parameter& p : parameters) {
     const Slot& slot = slots_[i];
@@ -163,7 +165,8 @@ void Optimizer::step(Parameters& parameters, std::span<const Tensor> gradients,
     return step(parameters, gradients,
                 StepSettings{.learning_rate = learning_rate, .share = gradient_scale});
   }
-  check_step(parameters, gradients, learning_rate, gradient_scale);
+  check_step(parameters, gradients);
+  check_factors(learning_rate, gradient_scale);
   size_t i = 0;
   for (Parameter& p : parameters) {
     if (p.trainable && gradients[i])
@@ -209,13 +212,15 @@ void Optimizer::update(Slot& slot, Parameter& p, const Tensor& gradient, double 
 void Optimizer::step(Parameters& parameters, std::span<const Tensor> gradients,
                      const StepSettings& settings, std::span<const Tensor> losses) {
   check(control_ != nullptr, "optimizer: a step that clips is one of parameters on cuda");
-  check_step(parameters, gradients, settings.learning_rate, settings.share);
+  check_factors(settings.learning_rate, settings.share);
   control_->set(settings);
-  decided_step(parameters, gradients, losses);
+  step_as_set(parameters, gradients, losses);
 }
 
-void Optimizer::decided_step(Parameters& parameters, std::span<const Tensor> gradients,
-                             std::span<const Tensor> losses) {
+void Optimizer::step_as_set(Parameters& parameters, std::span<const Tensor> gradients,
+                            std::span<const Tensor> losses) {
+  check(control_ != nullptr, "optimizer: settings are set for parameters on cuda");
+  check_step(parameters, gradients);
   std::vector<ParameterPart> parts;
   size_t i = 0;
   for (Parameter& p : parameters) {

@@ -68,6 +68,10 @@ class Optimizer {
   // The same on the CUDA device alone, with clipping; losses that are not finite halt it too.
   void step(Parameters& parameters, std::span<const Tensor> gradients, const StepSettings& settings,
             std::span<const Tensor> losses = {});
+  // The same with the settings that control()->set() was given last: all that a recorded graph
+  // (cuda/graph.h) can repeat.
+  void step_as_set(Parameters& parameters, std::span<const Tensor> gradients,
+                   std::span<const Tensor> losses = {});
 
   int64_t steps() const { return control_ ? control_->steps_in_all() : steps_; }
   const OptimizerOptions& options() const { return options_; }
@@ -103,15 +107,13 @@ class Optimizer {
     int64_t steps = 0;      // that changed it, where the CPU counts
   };
   static Slot slot_of(const Parameter& parameter);
-  void check_step(const Parameters& parameters, std::span<const Tensor> gradients,
-                  double learning_rate, double gradient_scale) const;
+  void check_step(const Parameters& parameters, std::span<const Tensor> gradients) const;
+  static void check_factors(double learning_rate, double gradient_scale);
   void check_gradient(const Parameter& parameter, const Slot& slot, const Tensor& gradient) const;
   void make_control();
   void make_state(Slot& slot, const Parameter& parameter) const;
   void update(Slot& slot, Parameter& parameter, const Tensor& gradient, double learning_rate,
               double gradient_scale) const;
-  void decided_step(Parameters& parameters, std::span<const Tensor> gradients,
-                    std::span<const Tensor> losses);
   std::vector<int64_t> counts() const;
 
   OptimizerOptions options_;

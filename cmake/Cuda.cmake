@@ -1,7 +1,7 @@
 # The CUDA device (INK_CUDA): which files nvcc compiles, how, and with which libraries.
 #
-# A file holds kernels when it includes a .cuh header or tensor/ops/map.h: nvcc compiles it, g++ everything else. Without INK_CUDA g++
-# compiles the same files without their kernels, and cuda/none.cpp stands for the device.
+# A file holds kernels when it includes a .cuh header or tensor/ops/map.h: nvcc compiles it, g++ everything else. Without
+# INK_CUDA g++ compiles the same files without their kernels, and cuda/none.cpp stands for the device.
 set(ink_cuda_libraries "")
 if(INK_CUDA)
   set(CMAKE_CUDA_ARCHITECTURES "${INK_CUDA_ARCHITECTURES}")

@@ -31,6 +31,8 @@ void begin_use(void*, size_t) {}
 void end_use(void*) {}
 #endif
 
+thread_local Reserve* current_reserve = nullptr;
+
 double in_mib(size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 class DeviceMemory final : public Allocator {
@@ -39,10 +41,11 @@ class DeviceMemory final : public Allocator {
     check(bytes < size_t{1} << 56, "cuda: cannot allocate ", bytes, " bytes");
     const size_t wanted = rounded(bytes);
     const std::lock_guard lock(mutex_);
-    Block block = take(wanted);
+    Reserve* const owner = current_reserve;
+    Block block = take(free_[owner], wanted);
     if (!block.data) block = {ask_driver(wanted), wanted};
-    used_.emplace(block.data, block.bytes);
-    begin_use(block.data, bytes);
+    used_.emplace(block.data, Used{block.bytes, owner});
+    begin_use(block.data, owner ? block.bytes : bytes);
     statistics_.in_use += block.bytes;
     statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
     if (fill_)
@@ -54,10 +57,10 @@ class DeviceMemory final : public Allocator {
     if (!data) return;
     const std::lock_guard lock(mutex_);
     const auto found = used_.find(data);
-    const size_t bytes = found->second;
+    const auto [bytes, owner] = found->second;
     used_.erase(found);
-    end_use(data);
-    free_.emplace(bytes, data);
+    if (!owner) end_use(data);  // replays go on using the others
+    free_[owner].emplace(bytes, data);
     statistics_.in_use -= bytes;
     statistics_.cached += bytes;
   }
@@ -82,20 +85,37 @@ class DeviceMemory final : public Allocator {
     const std::lock_guard lock(mutex_);
     fill_ = with_nan;
   }
+  // Its blocks become everybody's, those in use when they are released.
+  void dissolve(Reserve* reserve) {
+    const std::lock_guard lock(mutex_);
+    for (auto& [data, used] : used_) {
+      if (used.owner == reserve) used.owner = nullptr;
+    }
+    for (const auto& [bytes, data] : free_[reserve]) {
+      end_use(data);
+      free_[nullptr].emplace(bytes, data);
+    }
+    free_.erase(reserve);
+  }
 
  private:
   struct Block {
     void* data;
     size_t bytes;
   };
+  struct Used {
+    size_t bytes;
+    Reserve* owner;  // null: everybody
+  };
+  using Free = std::multimap<size_t, void*>;
 
   // The smallest free block that holds `wanted` and wastes at most an eighth of it; null data when
   // there is none.
-  Block take(size_t wanted) {
-    const auto found = free_.lower_bound(wanted);
-    if (found == free_.end() || found->first > wanted + wanted / 8) return {nullptr, 0};
+  Block take(Free& free, size_t wanted) {
+    const auto found = free.lower_bound(wanted);
+    if (found == free.end() || found->first > wanted + wanted / 8) return {nullptr, 0};
     const Block block{found->second, found->first};
-    free_.erase(found);
+    free.erase(found);
     statistics_.cached -= block.bytes;
     return block;
   }
@@ -126,16 +146,19 @@ class DeviceMemory final : public Allocator {
   }
 
   void give_back() {
-    if (free_.empty()) return;
+    Free& free = free_[nullptr];
+    if (free.empty() || current_reserve) return;  // a graph that is captured cannot wait
     cudaDeviceSynchronize();
-    for (const auto& [bytes, data] : free_) cudaFree(data);
-    free_.clear();
-    statistics_.cached = 0;
+    for (const auto& [bytes, data] : free) {
+      cudaFree(data);
+      statistics_.cached -= bytes;
+    }
+    free.clear();
   }
 
   std::mutex mutex_;
-  std::multimap<size_t, void*> free_;
-  std::unordered_map<void*, size_t> used_;
+  std::map<Reserve*, Free> free_;
+  std::unordered_map<void*, Used> used_;
   AllocatorStatistics statistics_;
   size_t limit_ = 0;
   bool fill_ = false;
@@ -155,5 +178,12 @@ void reset_device_peak() { memory().reset_peak(); }
 void release_device_cache() { memory().release_cached(); }
 void limit_device_memory(size_t bytes) { memory().limit(bytes); }
 void fill_device_blocks(bool with_nan) { memory().fill(with_nan); }
+
+Reserve::~Reserve() { memory().dissolve(this); }
+
+ReserveScope::ReserveScope(Reserve& reserve) : before_(current_reserve) {
+  current_reserve = &reserve;
+}
+ReserveScope::~ReserveScope() { current_reserve = before_; }
 
 }  // namespace ink::cuda

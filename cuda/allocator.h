@@ -17,4 +17,26 @@ void limit_device_memory(size_t bytes);  // allocations beyond it raise Error; 0
 // Test aid: hands out blocks full of NaN.
 void fill_device_blocks(bool with_nan);
 
+// Blocks that go from hand to hand among those who allocate here, and to nobody else while this
+// lives: a graph writes to them whenever it is replayed.
+class Reserve {
+ public:
+  Reserve() = default;
+  ~Reserve();
+  Reserve(const Reserve&) = delete;
+  Reserve& operator=(const Reserve&) = delete;
+};
+
+// This thread allocates from a reserve while it lives.
+class ReserveScope {
+ public:
+  explicit ReserveScope(Reserve& reserve);
+  ~ReserveScope();
+  ReserveScope(const ReserveScope&) = delete;
+  ReserveScope& operator=(const ReserveScope&) = delete;
+
+ private:
+  Reserve* before_;
+};
+
 }  // namespace ink::cuda

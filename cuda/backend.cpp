@@ -2,6 +2,7 @@
 #include "cuda/allocator.h"
 #include "cuda/copy.h"
 #include "cuda/gemm.h"
+#include "cuda/graph.h"
 #include "cuda/kernel_times.h"
 #include "cuda/launch.h"
 #include "cuda/staging.h"
@@ -18,9 +19,11 @@ class CudaBackend final : public Backend {
   Allocator& allocator() override { return device_memory(); }
   AllocatorStatistics statistics() override { return device_statistics(); }
   void upload(void* device, const void* host, size_t bytes) override {
+    if (is_recording()) return record_upload(device, host, bytes);
     staging_.upload(device, host, bytes);
   }
   void download(void* host, const void* device, size_t bytes) override {
+    expect_not_recording();
     expect_success(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream()),
                    "copying from the device");
     synchronize();
@@ -40,13 +43,22 @@ class CudaBackend final : public Backend {
     expect_success(cudaMemsetAsync(device, 0, bytes, stream()), "clearing memory");
   }
   void tune(bool on) override { tune_products(on); }
+  std::unique_ptr<Recorded> record(const std::function<void()>& work) override {
+    return std::make_unique<Graph>(work);
+  }
+  bool recording() override { return is_recording(); }
   void synchronize() override {
+    expect_not_recording();
     const cudaError_t status = wait_for_stream();
     check(status == cudaSuccess, "cuda: ", cudaGetErrorString(status), ", found after the kernel ",
           detail::last_launched.load());
   }
 
  private:
+  static void expect_not_recording() {
+    check(!is_recording(), "cuda: work that is recorded as a graph cannot wait for the device; ",
+          "read results after the replay, and keep index tensors on the host");
+  }
   Staging staging_;
 };
 

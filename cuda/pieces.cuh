@@ -38,9 +38,48 @@ INK_DEVICE void each_four(const Entry& entry, int64_t piece, F f) {
     f(i, static_cast<int>(end - i < 4 ? end - i : 4));
 }
 
+// The same U fours at a time where whole fours may be accessed: whole(i, step) is of the elements
+// i, i + step, …, U times four of them, and rest(i, n) of what is left. whole() should read all it
+// needs before it writes, so that its reads are under way together.
+template <int U, class Entry, class Whole, class Rest>
+INK_DEVICE void each_fours(const Entry& entry, int64_t piece, Whole whole, Rest rest) {
+  const int64_t first = (piece - entry.first_piece) * kPiece;
+  const int64_t end = first + kPiece < entry.size ? first + kPiece : entry.size;
+  const int64_t step = 4 * static_cast<int64_t>(blockDim.x);
+  int64_t i = first + 4 * static_cast<int64_t>(threadIdx.x);
+  if (entry.packed) {
+    for (; i + (U - 1) * step + 4 <= end; i += U * step) whole(i, step);
+  }
+  for (; i < end; i += step) rest(i, static_cast<int>(end - i < 4 ? end - i : 4));
+}
+
 struct Four {
   float at[4];
 };
+
+// U fours of an array of T from i on, `step` apart.
+template <int U, class T>
+struct Fours {
+  Pack<T, 4> at[U];
+  INK_DEVICE Fours(const T* x, int64_t i, int64_t step) {
+#pragma unroll
+    for (int u = 0; u < U; ++u) at[u] = load_pack<T, 4>(x + i + u * step);
+  }
+  INK_DEVICE void store(T* x, int64_t i, int64_t step) const {
+#pragma unroll
+    for (int u = 0; u < U; ++u) store_pack(x + i + u * step, at[u]);
+  }
+};
+
+// Calls f(T{}) for the element type of an array; the same for all threads of a block.
+template <class F>
+INK_DEVICE void with_storage(Dtype type, F f) {
+  switch (type) {
+    case Dtype::f16: return f(Float16{});
+    case Dtype::bf16: return f(Bfloat16{});
+    default: return f(float{});
+  }
+}
 
 template <class T>
 INK_DEVICE Four load_four_of(const T* x, int n, bool packed) {
@@ -50,7 +89,8 @@ INK_DEVICE Four load_four_of(const T* x, int n, bool packed) {
 #pragma unroll
     for (int j = 0; j < 4; ++j) four.at[j] = widen(pack.at[j]);
   } else {
-    for (int j = 0; j < n; ++j) four.at[j] = widen(x[j]);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) four.at[j] = j < n ? widen(x[j]) : 0.0f;
   }
   return four;
 }
@@ -63,7 +103,10 @@ INK_DEVICE void store_four_of(T* x, const Four& four, int n, bool packed) {
     for (int j = 0; j < 4; ++j) pack.at[j] = narrow<T>(four.at[j]);
     store_pack(x, pack);
   } else {
-    for (int j = 0; j < n; ++j) x[j] = narrow<T>(four.at[j]);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      if (j < n) x[j] = narrow<T>(four.at[j]);
+    }
   }
 }
 

@@ -31,19 +31,49 @@ struct BlockTeam {
   INK_DEVICE float largest(float x, float* part) const { return block_max(x, part); }
 };
 
+// A row as it lies in memory. Kernels fetch all rows they need before they use the first: then the
+// reads are under way together, and memory's latency is waited for once.
+template <class T, int K>
+struct FetchedRow {
+  static constexpr int P = kPack<T>;
+  Pack<T, P> at[K];
+
+  // Elements beyond the row are 0. `packed`: the row may be read in packs.
+  template <class Team>
+  INK_DEVICE FetchedRow(Team team, const T* row, int C, bool packed) {
+    if (packed) {
+#pragma unroll
+      for (int k = 0; k < K; ++k) {
+        const int first = (k * team.size() + team.rank()) * P;
+        at[k] = first < C ? load_pack<T, P>(row + first) : Pack<T, P>{};
+      }
+    } else {
+#pragma unroll
+      for (int i = 0; i < K * P; ++i) {
+        const int c = (i / P * team.size() + team.rank()) * P + i % P;
+        at[i / P].at[i % P] = c < C ? row[c] : T{};
+      }
+    }
+  }
+};
+
 template <class T, int K>
 struct Row {
   static constexpr int P = kPack<T>;
   float at[K][P];
 
-  // Elements beyond the row are `beyond`. `packed`: the row may be read in packs.
+  Row() = default;
+  INK_DEVICE explicit Row(const FetchedRow<T, K>& row) {
+#pragma unroll
+    for (int i = 0; i < K * P; ++i) at[i / P][i % P] = widen(row.at[i / P].at[i % P]);
+  }
+
+  // Elements beyond the row are `beyond`.
   template <class Team>
   INK_DEVICE void load(Team team, const T* row, int C, bool packed, float beyond = 0) {
-#pragma unroll
-    for (int k = 0; k < K; ++k) {
-      const int first = (k * team.size() + team.rank()) * P;
-      load_floats(at[k], row, first, C, packed && first < C, beyond);
-    }
+    *this = Row(FetchedRow<T, K>(team, row, C, packed));
+    if (beyond == 0) return;
+    each(team, [&](float& v, int c) { v = c < C ? v : beyond; });
   }
 
   template <class Team>

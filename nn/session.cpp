@@ -1,6 +1,8 @@
 // Inference on a packed model.
 #include "nn/session.h"
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "tensor/op.h"
@@ -32,6 +34,12 @@ Tensor mean_rows(const Tensor& hidden, const Tensor& offsets) {
                        : concat(means, 0);
 }
 
+bool all_below(const Tensor& x, int64_t end) {
+  if (x.device() != Device::cpu) return false;
+  const std::span all(x.data<int32_t>(), static_cast<size_t>(x.size()));
+  return std::ranges::all_of(all, [end](int32_t i) { return i >= 0 && i < end; });
+}
+
 }  // namespace
 
 Pooling pooling_from(const std::string& name) {
@@ -48,48 +56,65 @@ Session::Session(const std::filesystem::path& folder, const LoadOptions& options
 Session::Session(Model model) : model_(std::move(model)) {
   model_.move(working_place());
   model_.pack();
+  // XLNet reads segments on the host, and a body that counts padding reads ids there.
+  const bool reads_on_host =
+      std::holds_alternative<XlnetBody>(model_.body.kind) || model_.config.positions_after_padding;
+  if (working_place().device == Device::cuda && !reads_on_host)
+    graphs_ = std::make_unique<EncodeGraphs>();
+}
+
+// Ids that no table has are left to the ops, which name the first.
+Tensor Session::hidden(const Packed& batch) const {
+  const auto encode = [this](const Packed& b) { return model_.body(b).hidden; };
+  if (!graphs_ || Recorder::current) return encode(batch);
+  check_packed("session", batch, model_.config.longest());
+  const bool known = all_below(batch.ids, model_.config.vocab_size) &&
+                     all_below(batch.segments, model_.config.type_vocab_size) &&
+                     all_below(batch.positions, model_.config.longest());
+  return known && batch.tokens() > 0 ? (*graphs_)(batch, encode) : encode(batch);
 }
 
 Encoded Session::encode(const Packed& batch, bool all_hidden) const {
   const Unrecorded guard;
-  return model_.body(batch, {.all_hidden = all_hidden});
+  if (all_hidden || !graphs_) return model_.body(batch, {.all_hidden = all_hidden});
+  return {.hidden = hidden(batch), .all_hidden = {}, .attention = {}};
 }
 
 Tensor Session::embed(const Packed& batch, Pooling pooling) const {
   const Unrecorded guard;
-  Tensor hidden = model_.body(batch).hidden;
+  const Tensor states = hidden(batch);
   switch (pooling) {
-    case Pooling::mean: return mean_rows(hidden, batch.offsets);
-    case Pooling::first: return gather_rows(hidden, first_rows(batch.offsets));
-    case Pooling::pooler: return model_.body.pool(hidden, batch.offsets);
-    case Pooling::tokens: return hidden;
+    case Pooling::mean: return mean_rows(states, batch.offsets);
+    case Pooling::first: return gather_rows(states, first_rows(batch.offsets));
+    case Pooling::pooler: return model_.body.pool(states, batch.offsets);
+    case Pooling::tokens: return states;
   }
   fail("session: unknown pooling ", static_cast<int>(pooling));
 }
 
 Tensor Session::logits(const Packed& batch) const {
   const Unrecorded guard;
-  const Tensor hidden = model_.body(batch).hidden;
+  const Tensor states = hidden(batch);
   if (model_.classification)
-    return model_.classification->logits(model_.summary(hidden, batch.offsets));
-  if (model_.tagging) return model_.tagging->logits(hidden);
-  if (model_.span) return model_.span->logits(hidden);
-  if (model_.replaced) return model_.replaced->logits(hidden);
+    return model_.classification->logits(model_.summary(states, batch.offsets));
+  if (model_.tagging) return model_.tagging->logits(states);
+  if (model_.span) return model_.span->logits(states);
+  if (model_.replaced) return model_.replaced->logits(states);
   check(model_.pair.has_value(),
         "session: this model has no head for classes, tokens, spans, replaced tokens or pairs");
-  return model_.pair->logits(model_.body.pool(hidden, batch.offsets));
+  return model_.pair->logits(model_.body.pool(states, batch.offsets));
 }
 
 Tensor Session::choices(const Packed& batch, int64_t count) const {
   check(model_.choice.has_value(), "session: this model has no head for multiple choice");
   const Unrecorded guard;
-  return model_.choice->logits(model_.summary(model_.body(batch).hidden, batch.offsets), count);
+  return model_.choice->logits(model_.summary(hidden(batch), batch.offsets), count);
 }
 
 Tensor Session::masked_lm(const Packed& batch, const Tensor& rows) const {
   check(model_.masked_lm.has_value(), "session: this model has no masked-LM head");
   const Unrecorded guard;
-  return model_.masked_lm->logits(gather_rows(model_.body(batch).hidden, rows));
+  return model_.masked_lm->logits(gather_rows(hidden(batch), rows));
 }
 
 }  // namespace ink

@@ -9,6 +9,7 @@
 // members may be called from several threads at once. A sequence's result is the same bits in
 // whatever batch it stands.
 #pragma once
+#include "nn/encode_graphs.h"
 #include "nn/model_folder.h"
 
 namespace ink {
@@ -42,7 +43,10 @@ class Session {
   const Model& model() const { return model_; }
 
  private:
+  Tensor hidden(const Packed& batch) const;
+
   Model model_;
+  std::unique_ptr<EncodeGraphs> graphs_;  // on the CUDA device
 };
 
 }  // namespace ink

@@ -3,6 +3,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "tensor/allocator.h"
@@ -23,6 +25,13 @@ enum class Device : uint8_t { cpu, cuda };
 const char* name_of(Device d);                // "cpu", "cuda"
 Device device_from(const std::string& name);  // anything else is an Error
 
+// Work that was recorded once and is done again by each replay() (cuda/graph.h).
+class Recorded {
+ public:
+  virtual ~Recorded() = default;
+  virtual void replay() = 0;
+};
+
 // Memory of a device, and the order of what happens there: everything, kernels included, happens
 // in the order in which it was asked for, without the host waiting for it.
 class Backend {
@@ -42,6 +51,9 @@ class Backend {
   // On: algorithms of products are chosen by timing them where a shape is first seen, so that the
   // last bits may differ between processes (cuda/gemm.h). Off at first.
   virtual void tune(bool on) = 0;
+  // Does the work, and records it: what it may do, and what a replay does, is in cuda/graph.h.
+  virtual std::unique_ptr<Recorded> record(const std::function<void()>& work) = 0;
+  virtual bool recording() = 0;  // whether this thread's work is recorded now rather than done
   // Waits for everything asked for so far; an Error of a kernel shows here at the latest.
   virtual void synchronize() = 0;
 };

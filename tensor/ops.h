@@ -49,7 +49,7 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step
 Tensor expand(const Tensor& x, Shape shape);  // stretches extents of 1, a view
 Tensor concat(const std::vector<Tensor>& parts, int axis);
 Tensor gather_rows(const Tensor& x, const Tensor& rows);  // (R…, …) of x (N, …), rows i32 (R…)
-Tensor cast(const Tensor& x, Dtype dtype);                // between f32 and f64, differentiable
+Tensor cast(const Tensor& x, Dtype dtype);  // f32 ↔ f64; on cuda f32, f16, bf16; differentiable
 
 // ── products (ops/matmul.cpp, ops/linear.cpp) ───────────────────────────────────────────────────
 // (…, M, K) × (…, K, N) → (…, M, N); leading axes broadcast; transposed operands are read in place.

@@ -179,29 +179,59 @@ INK_DEVICE void store(const PartEntry& part, float* x, int64_t i, int n, const F
 INK_DEVICE Four load_gradient(const PartEntry& part, int64_t i, int n) {
   return cuda::load_four(part.g, part.gradient_type, i, n, part.packed);
 }
+INK_DEVICE Four four_of(const cuda::Pack<float, 4>& pack) {
+  return {{pack.at[0], pack.at[1], pack.at[2], pack.at[3]}};
+}
 // Of the parameter, and of its master where it has one.
 INK_DEVICE void store_weight(const PartEntry& part, int64_t i, int n, const Four& four) {
   store(part, part.weight, i, n, four);
   if (part.weight != part.w) cuda::store_four(part.w, part.type, i, four, n, part.packed);
 }
 
-__global__ void adamw_kernel(View step, AdamOnDevice adam) {
-  if (!step.good()) return;
-  const PartEntry part = part_of(step, blockIdx.x);
-  const AdamFactors<float> factors = adam.of(part, step);
-  const float rate = step.learning_rate();
-  cuda::each_four(part, blockIdx.x, [&](int64_t i, int n) {
+// A piece of a part whose gradient is of type G, several fours at a time.
+template <class G>
+INK_DEVICE void adamw_piece(const PartEntry part, int64_t piece, const AdamFactors<float> factors,
+                            float rate) {
+  constexpr int U = 2;
+  const auto change = [&](float g, float& m, float& v, float& w) {
+    factors.accumulate(g, m, v);
+    w -= rate * factors.direction(w, m, v);
+  };
+  const auto whole = [&](int64_t i, int64_t step) {
+    const cuda::Fours<U, G> g(static_cast<const G*>(part.g), i, step);
+    cuda::Fours<U, float> m(part.m, i, step), v(part.v, i, step), w(part.weight, i, step);
+#pragma unroll
+    for (int j = 0; j < 4 * U; ++j) {
+      change(cuda::widen(g.at[j / 4].at[j % 4]), m.at[j / 4].at[j % 4], v.at[j / 4].at[j % 4],
+             w.at[j / 4].at[j % 4]);
+    }
+    m.store(part.m, i, step);
+    v.store(part.v, i, step);
+    w.store(part.weight, i, step);
+    if (part.weight == part.w) return;
+#pragma unroll
+    for (int u = 0; u < U; ++u)
+      cuda::store_four(part.w, part.type, i + u * step, four_of(w.at[u]), 4, true);
+  };
+  const auto rest = [&](int64_t i, int n) {
     const Four g = load_gradient(part, i, n);
     Four m = load(part, part.m, i, n), v = load(part, part.v, i, n),
          w = load(part, part.weight, i, n);
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      factors.accumulate(g.at[j], m.at[j], v.at[j]);
-      w.at[j] -= rate * factors.direction(w.at[j], m.at[j], v.at[j]);
-    }
+    for (int j = 0; j < 4; ++j) change(g.at[j], m.at[j], v.at[j], w.at[j]);
     store(part, part.m, i, n, m);
     store(part, part.v, i, n, v);
     store_weight(part, i, n, w);
+  };
+  cuda::each_fours<U>(part, piece, whole, rest);
+}
+
+__global__ void adamw_kernel(View step, AdamOnDevice adam) {
+  if (!step.good()) return;
+  const PartEntry part = part_of(step, blockIdx.x);
+  const AdamFactors<float> factors = adam.of(part, step);
+  cuda::with_storage(part.gradient_type, [&](auto g) {
+    adamw_piece<decltype(g)>(part, blockIdx.x, factors, step.learning_rate());
   });
 }
 

@@ -27,10 +27,22 @@ __global__ void gradient_squares_kernel(const PartEntry* parts, int count, float
   const int64_t piece = blockIdx.x;
   const PartEntry part = parts[cuda::entry_of(parts, count, piece)];
   float sum = 0;
-  cuda::each_four(part, piece, [&](int64_t i, int n) {
-    const cuda::Four g = cuda::load_four(part.g, part.gradient_type, i, n, part.packed);
+  cuda::with_storage(part.gradient_type, [&](auto t) {
+    using G = decltype(t);
+    constexpr int U = 4;
+    const auto whole = [&](int64_t i, int64_t step) {
+      const cuda::Fours<U, G> g(static_cast<const G*>(part.g), i, step);
 #pragma unroll
-    for (float x : g.at) sum += x * x;
+      for (int j = 0; j < 4 * U; ++j) {
+        const float x = cuda::widen(g.at[j / 4].at[j % 4]);
+        sum += x * x;
+      }
+    };
+    cuda::each_fours<U>(part, piece, whole, [&](int64_t i, int n) {
+      const cuda::Four g = cuda::load_four(part.g, part.gradient_type, i, n, part.packed);
+#pragma unroll
+      for (float x : g.at) sum += x * x;
+    });
   });
   sum = cuda::block_sum(sum, room);
   if (threadIdx.x == 0) sums[piece] = sum;
@@ -230,11 +242,13 @@ void StepControl::upload_table(std::span<const ParameterPart> parts,
              of_losses = std::as_bytes(std::span(addresses));
   std::vector<std::byte> bytes(of_entries.begin(), of_entries.end());
   bytes.insert(bytes.end(), of_losses.begin(), of_losses.end());
-  if (bytes == bytes_) return;
+  // What is recorded sends a table of its own with every replay.
+  const bool recording = cuda_backend().recording();
+  if (!recording && bytes == bytes_) return;
   const auto size = static_cast<int64_t>(bytes.size());
-  if (!table_ || table_.size() != size) table_ = Tensor({size}, Dtype::u8, Device::cuda);
+  if (recording || bytes.size() != bytes_.size()) table_ = Tensor({size}, Dtype::u8, Device::cuda);
   send(table_, bytes.data());
-  bytes_ = std::move(bytes);
+  bytes_ = recording ? std::vector<std::byte>() : std::move(bytes);
 }
 
 #else

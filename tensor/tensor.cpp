@@ -310,8 +310,12 @@ void copy_into(Tensor& target, const Tensor& source) {
         source.shape(), ' ', name_of(source.dtype()));
   check(target.is_contiguous() && !target.storage()->borrowed(),
         "copy_into: the target should own contiguous memory");
-  if (target.device() == Device::cuda) {
-    copy_on_device(target, to(source, Device::cuda));
+  if (target.device() == Device::cuda && source.device() == Device::cuda) {
+    copy_on_device(target, source);
+  } else if (target.device() == Device::cuda) {
+    const Tensor packed = contiguous(source);
+    if (target.size())
+      cuda_backend().upload(first_byte(target), first_byte(packed), target.bytes());
   } else if (target.size()) {
     const Tensor packed = contiguous(to(source, Device::cpu));
     std::memmove(first_byte(target), first_byte(packed), target.bytes());

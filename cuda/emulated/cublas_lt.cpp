@@ -3,9 +3,11 @@
 #include <cstring>
 
 #include "cuda/emulated/arena.h"
+#include "cuda/emulated/graphs.h"
 #include "cuda/emulated/products.h"
 #include "cuda/emulated/status.h"
 #include "cuda/emulated/streams.h"
+#include "cuda/stream.h"
 
 struct EmulatedLt {};
 
@@ -255,6 +257,14 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t prod
   const Product p{*product, *a_layout, *b_layout, *c_layout, *d_layout};
   const cublasStatus_t status = expect_extents(p);
   if (status != CUBLAS_STATUS_SUCCESS) return status;
+  // A graph is done when the descriptors are gone.
+  const auto again = [=, one = *static_cast<const float*>(alpha),
+                      more = *static_cast<const float*>(beta), of = *product, of_a = *a_layout,
+                      of_b = *b_layout, of_c = *c_layout, of_d = *d_layout, by = *algo]() mutable {
+    cublasLtMatmul(handle, &of, &one, a, &of_a, b, &of_b, &more, c, &of_c, d, &of_d, &by, workspace,
+                   workspace_bytes, ink::cuda::stream());
+  };
+  if (noted(stream, again)) return CUBLAS_STATUS_SUCCESS;
   const ArenaAccess access;
   const auto* needs = algo->data;
   const bool has_vector = p.how.epilogue != CUBLASLT_EPILOGUE_DEFAULT;

@@ -7,9 +7,11 @@
 
 #include "cuda/emulated/arena.h"
 #include "cuda/emulated/control.h"
+#include "cuda/emulated/graphs.h"
 #include "cuda/emulated/pointers.h"
 #include "cuda/emulated/status.h"
 #include "cuda/emulated/streams.h"
+#include "cuda/stream.h"
 
 namespace ink::cuda::emulated {
 namespace {
@@ -96,6 +98,8 @@ cudaError_t cudaMemGetInfo(size_t* available, size_t* total) {
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
   if (bytes == 0) return reported(cudaSuccess);
+  if (noted(stream, [=] { cudaMemcpyAsync(to, from, bytes, kind, ink::cuda::stream()); }))
+    return reported(cudaSuccess);
   const ArenaAccess access;
   if (!in_place(to, from, bytes, kind)) return reported(cudaErrorInvalidValue);
   const InStream in_stream(stream);
@@ -111,6 +115,8 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind 
 
 cudaError_t cudaMemsetAsync(void* p, int value, size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return reported(cudaSuccess);
+  if (noted(stream, [=] { cudaMemsetAsync(p, value, bytes, ink::cuda::stream()); }))
+    return reported(cudaSuccess);
   const ArenaAccess access;
   if (!arena().usable(p, bytes)) return reported(cudaErrorInvalidValue);
   const InStream in_stream(stream);

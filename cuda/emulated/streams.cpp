@@ -74,11 +74,6 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 
 cudaError_t cudaStreamQuery(cudaStream_t stream) { return cudaStreamSynchronize(stream); }
 
-cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* status) {
-  *status = cudaStreamCaptureStatusNone;
-  return reported(cudaSuccess);
-}
-
 cudaError_t cudaDeviceSynchronize() {
   wait_for_all_streams();
   return reported(cudaSuccess);

@@ -120,19 +120,16 @@ void layer_norm_backward(Cpu, const T* dy, const T* x, const T* residual, const 
 // ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
 // A row stays in the registers of its team, so x is read once.
 
-// s = x, or x + residual.
+// x, or x + residual.
 template <class T, int K, class Team>
-INK_DEVICE void load_sum(cuda::Row<T, K>& s, Team team, const T* x, const T* residual, int C,
-                         bool packed) {
-  s.load(team, x, C, packed);
-  if (!residual) return;
-  cuda::Row<T, K> more;
-  more.load(team, residual, C, packed);
+INK_DEVICE cuda::Row<T, K> sum_of(const cuda::FetchedRow<T, K>& x, Team team, const T* residual,
+                                  int C, bool packed) {
+  if (!residual) return cuda::Row<T, K>(x);
+  const cuda::Row<T, K> more(cuda::FetchedRow<T, K>(team, residual, C, packed));
+  cuda::Row<T, K> s(x);
 #pragma unroll
-  for (int k = 0; k < K; ++k) {
-#pragma unroll
-    for (int j = 0; j < s.P; ++j) s.at[k][j] += more.at[k][j];
-  }
+  for (int i = 0; i < K * s.P; ++i) s.at[i / s.P][i % s.P] += more.at[i / s.P][i % s.P];
+  return s;
 }
 
 template <class T, class Team, int K>
@@ -142,20 +139,19 @@ __global__ void layer_norm_kernel(Team team, const T* x, const T* residual, cons
   INK_SHARED(float, part, [cuda::kWarp]);
   const int64_t n = team.first_row();
   if (n >= N) return;  // a whole team, and one without company at barriers
-  cuda::Row<T, K> s, scale, shift;
-  load_sum(s, team, x + n * C, residual ? residual + n * C : nullptr, C, packed);
+  const cuda::FetchedRow<T, K> row(team, x + n * C, C, packed), scales(team, gamma, C, packed),
+      shifts(team, beta, C, packed);
+  cuda::Row<T, K> s = sum_of(row, team, residual ? residual + n * C : nullptr, C, packed);
   float sum = 0, squares = 0;
   s.each(team, [&](float v, int) { sum += v; });
   const float m = team.sum(sum, part) / static_cast<float>(C);
   s.each(team, [&](float v, int c) { squares += c < C ? (v - m) * (v - m) : 0.0f; });
   const float r = 1 / sqrtf(team.sum(squares, part) / static_cast<float>(C) + epsilon);
-  scale.load(team, gamma, C, packed);
-  shift.load(team, beta, C, packed);
+  const cuda::Row<T, K> scale(scales), shift(shifts);
 #pragma unroll
-  for (int k = 0; k < K; ++k) {
-#pragma unroll
-    for (int j = 0; j < s.P; ++j)
-      s.at[k][j] = (s.at[k][j] - m) * r * scale.at[k][j] + shift.at[k][j];
+  for (int i = 0; i < K * s.P; ++i) {
+    float& v = s.at[i / s.P][i % s.P];
+    v = (v - m) * r * scale.at[i / s.P][i % s.P] + shift.at[i / s.P][i % s.P];
   }
   s.store(team, y + n * C, C, packed);
   if (mean && team.rank() == 0) mean[n] = m, rstd[n] = r;
@@ -174,21 +170,47 @@ void layer_norm_forward(Cuda, const T* x, const T* residual, const T* gamma, con
   });
 }
 
-// Each team takes every (number of teams)-th row, adds up its part of dgamma and dbeta in
-// registers, and writes it as one row of gamma_part and beta_part (teams, C).
+// dγ (C) and dβ (C) behind it, as sums over the rows of a team, to one row of `parts` a block: the
+// teams of a block add up in shared memory, one after the other.
+template <class T, int K, class Team>
+INK_DEVICE void add_up_teams(Team team, const float (&for_gamma)[K][cuda::kPack<T>],
+                             const float (&for_beta)[K][cuda::kPack<T>], float* sums, float* parts,
+                             int C) {
+  constexpr int P = cuda::kPack<T>;
+  const int own = Team::kRowsInBlock > 1 ? static_cast<int>(threadIdx.x) / cuda::kWarp : 0;
+  for (int turn = 0; turn < Team::kRowsInBlock; ++turn) {
+    if (turn == own) {
+#pragma unroll
+      for (int i = 0; i < K * P; ++i) {
+        const int c = (i / P * team.size() + team.rank()) * P + i % P;
+        if (c >= C) continue;
+        sums[c] = (turn ? sums[c] : 0) + for_gamma[i / P][i % P];
+        sums[C + c] = (turn ? sums[C + c] : 0) + for_beta[i / P][i % P];
+      }
+    }
+    __syncthreads();
+  }
+  for (int c = static_cast<int>(threadIdx.x); c < 2 * C; c += static_cast<int>(blockDim.x))
+    parts[blockIdx.x * int64_t{2} * C + c] = sums[c];
+}
+
+// Each team takes every (number of teams)-th row and adds up its part of dγ and dβ in registers.
+// parts (blocks, 2C) may be null.
 template <class T, class Team, int K>
 __global__ void layer_norm_backward_kernel(Team team, const T* dy, const T* x, const T* residual,
                                            const T* gamma, const float* mean, const float* rstd,
-                                           T* dx, float* gamma_part, float* beta_part, int64_t N,
-                                           int C, int64_t teams, bool packed) {
+                                           T* dx, float* parts, int64_t N, int C, bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
-  cuda::Row<T, K> scale, g, s;
+  INK_DYNAMIC_SHARED(float, sums);
   float for_gamma[K][cuda::kPack<T>] = {}, for_beta[K][cuda::kPack<T>] = {};
-  scale.load(team, gamma, C, packed);
-  const int64_t own = team.first_row();
-  for (int64_t n = own; n < N; n += teams) {
-    g.load(team, dy + n * C, C, packed);
-    load_sum(s, team, x + n * C, residual ? residual + n * C : nullptr, C, packed);
+  const cuda::FetchedRow<T, K> scales(team, gamma, C, packed);
+  const int64_t teams = int64_t{gridDim.x} * Team::kRowsInBlock;
+  for (int64_t n = team.first_row(); n < N; n += teams) {
+    const cuda::FetchedRow<T, K> gradients(team, dy + n * C, C, packed),
+        row(team, x + n * C, C, packed);
+    cuda::Row<T, K> s = sum_of(row, team, residual ? residual + n * C : nullptr, C, packed);
+    cuda::Row<T, K> g(gradients);
+    const cuda::Row<T, K> scale(scales);
     const float m = mean[n], r = rstd[n];
     float sum = 0, dot = 0;
 #pragma unroll
@@ -211,37 +233,34 @@ __global__ void layer_norm_backward_kernel(Team team, const T* dy, const T* x, c
     }
     g.store(team, dx + n * C, C, packed);
   }
-  if (own >= teams) return;
-#pragma unroll
-  for (int i = 0; i < K * s.P; ++i) {
-    const int c = (i / s.P * team.size() + team.rank()) * s.P + i % s.P;
-    if (c >= C) continue;
-    if (gamma_part) gamma_part[own * C + c] = for_gamma[i / s.P][i % s.P];
-    if (beta_part) beta_part[own * C + c] = for_beta[i / s.P][i % s.P];
-  }
+  if (parts) add_up_teams<T, K>(team, for_gamma, for_beta, sums, parts, C);
 }
 
+// dgamma and dbeta, where both are wanted, follow one another in memory.
 template <class T>
 void layer_norm_backward(Cuda, const T* dy, const T* x, const T* residual, const T* gamma,
                          const float* mean, const float* rstd, T* dx, T* dgamma, T* dbeta,
                          int64_t N, int64_t C) {
-  constexpr int64_t kTeams = 1056;  // four for each of 264 blocks; the same on every device
+  constexpr int64_t kBlocks = 528;  // the same on every device: bits do not depend on it
   const bool packed = cuda::packs<T>(C, dy) && cuda::packs<T>(C, x) &&
                       cuda::packs<T>(C, residual) && cuda::packs<T>(C, gamma) &&
                       cuda::packs<T>(C, dx);
-  const int64_t teams = std::min(N, kTeams);
-  Tensor gamma_parts({dgamma ? teams : 0, C}, Dtype::f32, Device::cuda);
-  Tensor beta_parts({dbeta ? teams : 0, C}, Dtype::f32, Device::cuda);
-  float* gamma_part = dgamma ? gamma_parts.data<float>() : nullptr;
-  float* beta_part = dbeta ? beta_parts.data<float>() : nullptr;
+  const bool sums = dgamma || dbeta;
   cuda::with_row_team<T>("layer_norm", C, [&](auto team, auto k, int threads) {
     using Team = decltype(team);
+    const int64_t blocks = std::min(cuda::blocks_for_rows(team, N), kBlocks);
+    Tensor partial({sums ? blocks : 0, 2 * C}, Dtype::f32, Device::cuda);
+    float* parts = sums ? partial.data<float>() : nullptr;
+    const size_t shared = sums ? static_cast<size_t>(2 * C) * sizeof(float) : 0;
     cuda::launch("layer_norm_backward", layer_norm_backward_kernel<T, Team, decltype(k)::value>,
-                 {cuda::blocks_for_rows(team, teams), threads}, team, dy, x, residual, gamma, mean,
-                 rstd, dx, gamma_part, beta_part, N, C, teams, packed);
+                 {.blocks = blocks, .threads = threads, .shared = shared}, team, dy, x, residual,
+                 gamma, mean, rstd, dx, parts, N, C, packed);
+    if (dgamma && dbeta) {
+      cuda::column_sums(parts, dgamma, blocks, 2 * C);
+    } else if (sums) {
+      cuda::column_sums(parts + (dgamma ? 0 : C), dgamma ? dgamma : dbeta, blocks, C, {}, 2 * C);
+    }
   });
-  if (dgamma) cuda::column_sums(gamma_part, dgamma, teams, C);
-  if (dbeta) cuda::column_sums(beta_part, dbeta, teams, C);
 }
 #endif
 
@@ -282,8 +301,13 @@ Derivatives normalize_backward(const char* name, const NormSaved& s, const Tenso
   const int64_t N = s.mean.size(), C = s.gamma.size();
   Tensor dx, dgamma, dbeta;
   if (wants_x) dx = empty_like(dy);
-  if (wants_gamma) dgamma = empty_like(s.gamma);
-  if (wants_beta) dbeta = empty_like(s.gamma);
+  if (wants_gamma && wants_beta) {
+    const Tensor both({2 * C}, dy.dtype(), dy.device());  // side by side, for one sum over rows
+    dgamma = view(both, {C}, {1}, 0), dbeta = view(both, {C}, {1}, C);
+  } else {
+    if (wants_gamma) dgamma = empty_like(s.gamma);
+    if (wants_beta) dbeta = empty_like(s.gamma);
+  }
   on(name, dy, [&](auto device, auto t) {
     using T = decltype(t);
     layer_norm_backward(device, dy.data<T>(), s.x.data<T>(),

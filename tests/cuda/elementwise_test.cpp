@@ -9,6 +9,10 @@
 #include "tests/ops/layouts.h"
 #include "tests/ops/values.h"
 
+#if INK_EMULATED
+#include "cuda/emulated/control.h"
+#endif
+
 namespace ink {
 namespace {
 
@@ -164,6 +168,21 @@ TEST_F(ElementwiseOnDevice, MaximaAreThoseOfTheCpu) {
                            argmax(reshape(x, {shape[0], -1}))));
   }
 }
+
+#if INK_EMULATED
+TEST_F(ElementwiseOnDevice, TheOrderOfThreadsDoesNotMatter) {
+  for (const Shape& shape : {Shape{2, 3000, 1}, Shape{2, 500, 40}, Shape{3, 67, 3}}) {
+    const Tensor x = on_device(randn(shape, 1, Dtype::bf16));
+    const Tensor total = sum(x, 1), largest = maximum(x, 1);
+    for (const uint64_t order : {1, 2, 3}) {
+      cuda::emulated::set_thread_order(order);
+      EXPECT_TRUE(equal_bits(sum(x, 1), total)) << shape;
+      EXPECT_TRUE(equal_bits(maximum(x, 1), largest)) << shape;
+    }
+    cuda::emulated::set_thread_order(0);
+  }
+}
+#endif
 
 // ── dropout, cast ───────────────────────────────────────────────────────────────────────────────
 

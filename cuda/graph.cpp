@@ -1,0 +1,129 @@
+// Stream capture on a stream that nobody else uses, with memory and uploads that stay the graph's.
+#include "cuda/graph.h"
+
+#include <cstring>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "cuda/allocator.h"
+#include "cuda/stream.h"
+
+namespace ink::cuda {
+
+// What a graph needs as long as it lives, beside its nodes.
+class Recording {
+ public:
+  Recording() = default;
+  ~Recording() {
+    for (void* block : pinned_) cudaFreeHost(block);
+  }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+  // Pinned memory with these bytes.
+  const void* keep(const void* host, size_t bytes) {
+    void*& block = pinned_.emplace_back(nullptr);
+    expect_success(cudaMallocHost(&block, bytes), "allocating pinned memory");
+    std::memcpy(block, host, bytes);
+    return block;
+  }
+
+  Reserve memory;
+
+ private:
+  std::vector<void*> pinned_;
+};
+
+namespace {
+
+thread_local Recording* current = nullptr;
+
+// One for all graphs, so that what is kept for each stream is kept once; nothing ever runs there.
+cudaStream_t recording_stream() {
+  static const cudaStream_t made = [] {
+    properties();
+    cudaStream_t s = nullptr;
+    expect_success(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking), "making a stream");
+    return s;
+  }();
+  return made;
+}
+
+// Records what this thread asks for, until end(); ends without a graph when work throws.
+class Capture {
+ public:
+  explicit Capture(Recording& recording) : stream_scope_(recording_stream()) {
+    expect_success(cudaStreamBeginCapture(recording_stream(), cudaStreamCaptureModeRelaxed),
+                   "recording a graph");
+    current = &recording;
+  }
+  ~Capture() {
+    current = nullptr;
+    if (ended_) return;
+    cudaGraphDestroy(finish().second);
+    cudaGetLastError();  // the work's own Error is on its way
+  }
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+
+  cudaGraph_t end() {
+    const auto [status, graph] = finish();
+    expect_success(status, "recording a graph");
+    return graph;
+  }
+
+ private:
+  std::pair<cudaError_t, cudaGraph_t> finish() {
+    ended_ = true;
+    cudaGraph_t graph = nullptr;
+    const cudaError_t status = cudaStreamEndCapture(recording_stream(), &graph);
+    return {status, graph};
+  }
+
+  StreamScope stream_scope_;
+  bool ended_ = false;
+};
+
+std::mutex& one_at_a_time() {
+  static std::mutex made;
+  return made;
+}
+
+}  // namespace
+
+Graph::Graph(const std::function<void()>& work) : recording_(std::make_unique<Recording>()) {
+  check(!is_recording(), "cuda: a graph cannot be recorded inside another");
+  const std::lock_guard lock(one_at_a_time());
+  const ReserveScope reserve(recording_->memory);
+  work();
+  Capture capture(*recording_);
+  work();
+  const cudaGraph_t graph = capture.end();
+  const cudaError_t counted = cudaGraphGetNodes(graph, nullptr, &nodes_);
+  const cudaError_t made = cudaGraphInstantiate(&executable_, graph, 0);
+  cudaGraphDestroy(graph);
+  expect_success(counted, "counting a graph's nodes");
+  expect_success(made, "making a graph");
+}
+
+Graph::~Graph() {
+  wait_for_stream();  // a replay may still read what is kept
+  cudaGraphExecDestroy(executable_);
+}
+
+void Graph::replay() {
+  check(!is_recording(), "cuda: a graph cannot be replayed inside another");
+  expect_success(cudaGraphLaunch(executable_, stream()), "replaying a graph");
+}
+
+bool is_recording() { return current != nullptr; }
+
+void record_upload(void* device, const void* host, size_t bytes) {
+  if (bytes == 0) return;
+  expect_success(
+      cudaMemcpyAsync(device, current->keep(host, bytes), bytes, cudaMemcpyHostToDevice, stream()),
+      "recording an upload");
+}
+
+}  // namespace ink::cuda

@@ -1,0 +1,161 @@
+// Graphs: replays compute what the work itself computes, from memory that is theirs alone.
+#include "cuda/graph.h"
+
+#include <utility>
+#include <vector>
+
+#include "autograd/optimizer.h"
+#include "autograd/tape.h"
+#include "cuda/allocator.h"
+#include "tensor/op.h"
+#include "tensor/ops.h"
+#include "tests/cuda/device.h"
+#include "tests/expect_error.h"
+
+namespace ink {
+namespace {
+
+Tensor on_device(Shape shape, uint64_t seed, Dtype dtype = Dtype::f32) {
+  return to(randn(shape, seed, dtype), Device::cuda);
+}
+
+// Two layers on rows of 8, and an index tensor made on the way.
+struct Net {
+  Tensor w1 = on_device({16, 8}, 1), b1 = on_device({16}, 2), w2 = on_device({8, 16}, 3),
+         gamma = on_device({8}, 4), beta = on_device({8}, 5);
+
+  Tensor operator()(const Tensor& x) const {
+    const Tensor y = residual_layer_norm(
+        x, linear(linear(x, w1, b1, Activation::gelu), w2, Tensor()), gamma, beta, 1e-5);
+    const int32_t rows[] = {2, 0, 2};
+    return gather_rows(softmax(y), from(std::span<const int32_t>(rows), {3}));
+  }
+};
+
+class GraphOnDevice : public testing::Test {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_DEVICE(); }
+};
+
+TEST_F(GraphOnDevice, ReplaysComputeFromNewInputs) {
+  const Net net;
+  Tensor x = on_device({5, 8}, 10), y;
+  cuda::Graph graph([&] { y = net(x); });
+  EXPECT_GT(graph.nodes(), 5u);
+  for (const uint64_t seed : {11, 12, 13}) {
+    const Tensor other = randn({5, 8}, seed, Dtype::f32);
+    copy_into(x, other);
+    graph.replay();
+    EXPECT_TRUE(equal_bits(y, net(to(other, Device::cuda))));
+  }
+}
+
+TEST_F(GraphOnDevice, KeepsItsMemoryToItself) {
+  const Net net;
+  const Tensor x = on_device({5, 8}, 10), expected = net(x);
+  Tensor y;
+  cuda::Graph graph([&] { y = net(x); });
+  graph.replay();
+  std::vector<Tensor> others;  // would take blocks that the graph still writes to
+  for (int i = 0; i < 50; ++i) others.push_back(full({5, 8}, i, Dtype::f32, Device::cuda));
+  EXPECT_TRUE(equal_bits(y, expected));
+  graph.replay();
+  EXPECT_TRUE(equal_bits(y, expected));
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_TRUE(equal_bits(others[static_cast<size_t>(i)], full({5, 8}, i)));
+  }
+}
+
+TEST_F(GraphOnDevice, GivesItsMemoryBack) {
+  const Net net;
+  const Tensor x = on_device({5, 8}, 10);
+  net(x);
+  const auto in_use = [] { return cuda::device_statistics().in_use; };
+  const size_t before = in_use();
+  const Tensor expected = net(x);
+  const size_t of_result = in_use() - before;
+  Tensor y;
+  {
+    cuda::Graph graph([&] { y = net(x); });
+    graph.replay();
+  }
+  EXPECT_TRUE(equal_bits(y, expected));  // results stay
+  EXPECT_LE(in_use(), before + 2 * of_result);
+}
+
+TEST_F(GraphOnDevice, CannotWaitForTheDevice) {
+  const Net net;
+  const Tensor x = on_device({5, 8}, 10);
+  Tensor y = net(x);
+  EXPECT_ERROR(cuda::Graph([&] { mean(net(x)).item(); }),
+               "work that is recorded as a graph cannot wait for the device");
+  EXPECT_ERROR(cuda::Graph([&] { cuda::Graph inner([&] { net(x); }); }),
+               "a graph cannot be recorded inside another");
+  EXPECT_TRUE(equal_bits(net(x), y));  // the device goes on
+}
+
+// With attention of fixed offsets, in 16 bits.
+TEST_F(GraphOnDevice, ReplaysAttention) {
+  const Tensor offsets = from(std::vector<int32_t>{0, 3, 20});
+  const auto head = [&](const Tensor& x) {
+    return attention(x, x, x, offsets, {.heads = 1, .scale = 0.25});
+  };
+  Tensor x = to(randn({20, 32}, 1, Dtype::bf16), Device::cuda), y;
+  cuda::Graph graph([&] { y = head(x); });
+  const Tensor other = randn({20, 32}, 2, Dtype::bf16);
+  copy_into(x, other);
+  graph.replay();
+  EXPECT_TRUE(equal_bits(y, head(to(other, Device::cuda))));
+}
+
+// A whole step of a problem whose structure stays: rates and numbers may change between replays, and
+// steps that are not recorded may come between.
+TEST_F(GraphOnDevice, ReplaysTrainingSteps) {
+  struct Run {
+    Parameters parameters;
+    Optimizer optimizer;
+    Tensor x = on_device({6, 8}, 1), target = on_device({6, 4}, 2);
+
+    Run() : optimizer(made()) { optimizer.place(parameters, Device::cuda, Dtype::bf16); }
+    const Parameters& made() {
+      parameters.add("w", randn({4, 8}, 3, Dtype::f32));
+      parameters.add("b", zeros({4}));
+      return parameters;
+    }
+    void step() {
+      Tape tape;
+      tape.watch(parameters);
+      const Tensor rounded = cast(x, Dtype::bf16);
+      const Tensor y = linear(rounded, parameters.at("w").value, parameters.at("b").value);
+      Gradients g = tape.backward(mse_loss(cast(y, Dtype::f32), target));
+      std::vector<Tensor> list;
+      for (const Parameter& p : parameters) list.push_back(g.take(p.value));
+      optimizer.step_as_set(parameters, list);
+    }
+    void set(int t) {
+      copy_into(x, randn({6, 8}, 10 + static_cast<uint64_t>(t), Dtype::f32));
+      optimizer.control()->set({.learning_rate = 0.01 * t, .longest = 1});
+    }
+  };
+  Run eager, replayed;
+  for (int t = 0; t < 2; ++t) eager.set(0), eager.step();  // rates of 0: what recording does
+  replayed.set(0);
+  cuda::Graph graph([&] { replayed.step(); });
+  replayed.step();
+  for (int t = 1; t <= 5; ++t) {
+    eager.set(t), replayed.set(t);
+    eager.step();
+    if (t == 3) {
+      replayed.step();
+    } else {
+      graph.replay();
+    }
+    const auto expected = eager.optimizer.state(), got = replayed.optimizer.state();
+    ASSERT_EQ(got.size(), expected.size());
+    for (size_t i = 0; i < got.size(); ++i)
+      EXPECT_TRUE(equal_bits(got[i].value, expected[i].value)) << got[i].name << " step " << t;
+  }
+}
+
+}  // namespace
+}  // namespace ink
