@@ -13,9 +13,6 @@ namespace ink {
 namespace cuda {
 namespace {
 
-// The last kernel that was launched: a fault that shows later is most likely its own.
-const char* last_launched = "none";
-
 class CudaBackend final : public Backend {
  public:
   CudaBackend() { properties(); }
@@ -54,7 +51,7 @@ class CudaBackend final : public Backend {
     expect_not_recording();
     const cudaError_t status = wait_for_stream();
     check(status == cudaSuccess, "cuda: ", cudaGetErrorString(status), ", found after the kernel ",
-          last_launched);
+          detail::last_launched.load());
   }
 
  private:
@@ -67,6 +64,8 @@ class CudaBackend final : public Backend {
 
 }  // namespace
 
+std::atomic<const char*> detail::last_launched = "none";
+
 #if !INK_EMULATED
 void detail::run(const char* name, const void* kernel, const Grid& grid, void** arguments) {
   if (grid.shared > 48 * 1024) {
@@ -74,7 +73,6 @@ void detail::run(const char* name, const void* kernel, const Grid& grid, void** 
                                         static_cast<int>(grid.shared)),
                    name);
   }
-  last_launched = name;
   const dim3 blocks(static_cast<unsigned>(grid.blocks), static_cast<unsigned>(grid.rows));
   KernelTimes::around(name, [&] {
     expect_success(cudaLaunchKernel(kernel, blocks, dim3(static_cast<unsigned>(grid.threads)),

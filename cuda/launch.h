@@ -4,6 +4,7 @@
 // thread (cuda/stream.h). A launch that fails raises Error with the kernel's name; a fault inside a
 // kernel shows at the next point that waits, and names the last kernel launched.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
@@ -23,6 +24,8 @@ struct Grid {
 };
 
 namespace detail {
+// A fault that shows later is most likely that of the last kernel that was launched.
+extern std::atomic<const char*> last_launched;
 // Raises Error when the launch is refused.
 void run(const char* name, const void* kernel, const Grid& grid, void** arguments);
 }  // namespace detail
@@ -30,6 +33,7 @@ void run(const char* name, const void* kernel, const Grid& grid, void** argument
 template <class... P, class... A>
 void launch(const char* name, void (*kernel)(P...), const Grid& grid, A&&... arguments) {
   if (grid.blocks == 0 || grid.rows == 0) return;
+  detail::last_launched = name;
   std::tuple<P...> values(static_cast<P>(std::forward<A>(arguments))...);
 #if INK_EMULATED
   std::apply([&](const auto&... each) { emulated::expect_device_pointers(name, each...); }, values);

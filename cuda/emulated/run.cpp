@@ -1,7 +1,9 @@
 // A grid: its blocks one after another, as work of the calling thread's stream.
 #include "cuda/emulated/run.h"
 
+#include <map>
 #include <memory>
+#include <string>
 
 #include "cuda/emulated/arena.h"
 #include "cuda/emulated/control.h"
@@ -18,9 +20,9 @@ namespace ink::cuda::emulated {
 namespace {
 
 constexpr int64_t kMostBlocks = (int64_t{1} << 31) - 1, kMostRows = 65535;
-// Threads of a launch that ThreadSanitizer sees apart; it has room for some 8,000, and is slow with
-// many. Those of further blocks count as the stream.
-constexpr int64_t kSeenApart = 2048;
+// Threads that ThreadSanitizer sees apart: of a launch, for which it has room, and of all launches of
+// a kernel, for it is slow. Those of further blocks count as the stream.
+constexpr int64_t kSeenOfLaunch = 2048, kSeenOfKernel = 16384;
 
 void expect_grid(const char* name, int64_t blocks, int64_t rows, int threads, size_t shared) {
   check(blocks > 0 && blocks <= kMostBlocks && rows > 0 && rows <= kMostRows, "cuda: ", name,
@@ -33,24 +35,34 @@ void expect_grid(const char* name, int64_t blocks, int64_t rows, int threads, si
 // Ends what ThreadSanitizer sees of a launch, however the launch ends.
 class SeenLaunch {
  public:
-  explicit SeenLaunch(SeenThread stream) : stream_(stream) { scheduler().set_seen(stream, true); }
+  SeenLaunch(const char* kernel, SeenThread stream) : stream_(stream), of_kernel_(seen_of(kernel)) {
+    scheduler().set_seen(stream, apart_);
+  }
   ~SeenLaunch() { scheduler().join_seen(); }
   SeenLaunch(const SeenLaunch&) = delete;
   SeenLaunch& operator=(const SeenLaunch&) = delete;
   void before_block(int threads) {
-    so_far_ += threads;
-    if (so_far_ <= kSeenApart || so_far_ - threads > kSeenApart) return;
+    of_launch_ += threads, of_kernel_ += threads;
+    if (!apart_ || (of_launch_ <= kSeenOfLaunch && of_kernel_ <= kSeenOfKernel)) return;
+    apart_ = false;
     scheduler().join_seen();
     scheduler().set_seen(stream_, false);
   }
 
  private:
+  static int64_t& seen_of(const std::string& kernel) {
+    static auto& seen = *new std::map<std::string, int64_t>;
+    return seen[kernel];
+  }
+
   SeenThread stream_;
-  int64_t so_far_ = 0;
+  bool apart_ = true;
+  int64_t of_launch_ = 0, &of_kernel_;
 };
 
-void run_blocks(int threads, size_t shared, const std::function<void()>& body, SeenThread stream) {
-  SeenLaunch seen(stream);
+void run_blocks(const char* name, int threads, size_t shared, const std::function<void()>& body,
+                SeenThread stream) {
+  SeenLaunch seen(name, stream);
   for (unsigned y = 0; y < gridDim.y; ++y) {
     for (unsigned x = 0; x < gridDim.x; ++x) {
       blockIdx = {x, y, 0};
@@ -74,7 +86,7 @@ void run(const char* name, int64_t blocks, int64_t rows, int threads, size_t sha
   auto owned = std::make_unique<const std::function<void()>>(std::move(body));
   std::string failure;
   try {
-    run_blocks(threads, shared, *owned, stream_of(stream()).seen);
+    run_blocks(name, threads, shared, *owned, stream_of(stream()).seen);
     failure = arena().find_overrun();
     if (!failure.empty()) failure = "wrote " + failure;
   } catch (const Error& error) {

@@ -26,6 +26,8 @@ SharedMemory::Array SharedMemory::make_room() {
   auto* base = static_cast<char*>(mapped);
   mprotect(base, kPage, PROT_NONE);
   mprotect(base + kPage + kRoom, kPage, PROT_NONE);
+  poison(base, kPage);
+  poison(base + kPage + kRoom, kPage);
   return {.end = base + kPage + kRoom};
 }
 

@@ -2,6 +2,7 @@
 // memory of tensors, and what the host does wrong with the device's memory.
 #if INK_EMULATED
 #include "cuda/allocator.h"
+#include "tensor/device.h"
 #include "tests/cuda/planted.h"
 
 namespace ink::cuda {
@@ -168,10 +169,10 @@ TEST(Emulator, FindsReadsBehindATensor) {
 
 TEST(Emulator, FindsAccessesFarFromAllTensors) {
   Tensor x = device_floats(100);
-  EXPECT_OUTSIDE(copy(x.data<float>() + (int64_t{1} << 31), x.data<float>(), 1),
-                 "argument 1 points to");
+  EXPECT_ERROR(copy(x.data<float>() + (int64_t{1} << 31), x.data<float>(), 1),
+               "argument 1 points to");
   const auto far = [](float* p) { p[int64_t{1} << 31] = 1; };
-  EXPECT_OUTSIDE(launch("far", +far, {1, kWarp}, x.data<float>()), "cuda: far: writes memory that");
+  EXPECT_ERROR(launch("far", +far, {1, kWarp}, x.data<float>()), "cuda: far: writes memory that");
   const auto null = [](float* p) { *p = 1; };
   EXPECT_OUTSIDE(launch("null", +null, {1, kWarp}, nullptr), "writes a null pointer, thread 0");
 }
@@ -195,6 +196,7 @@ TEST(Emulator, KeepsTheHostFromTheMemoryOfTheDevice) {
   EXPECT_DEATH(static_cast<void>(p[1]), "the host touches memory of the device");
 }
 
+#if !INK_ADDRESS_SANITIZER  // whose own notes on the stack would run over first
 __global__ void deep_kernel(float* y) {
   volatile float large[64 * 1024];
   for (int i = 64 * 1024; i-- > 0;) large[i] = 1;
@@ -202,8 +204,9 @@ __global__ void deep_kernel(float* y) {
 }
 
 TEST(Emulator, FindsKernelsWithTooManyLocalVariables) {
-  EXPECT_OUTSIDE(run(deep_kernel), "memory beyond its stack");
+  EXPECT_ERROR(run(deep_kernel), "memory beyond its stack");
 }
+#endif
 
 // ── the runtime ─────────────────────────────────────────────────────────────────────────────────
 
@@ -237,8 +240,10 @@ TEST(Emulator, FailsToAllocateWhenAsked) {
 
 TEST(Emulator, ReportsAFailureOfTheDeviceAtTheNextCall) {
   Tensor y = device_floats(kThreads);
+  launch("planted", unwritten_shared_kernel, {1, kThreads}, y.data<float>());
   emulated::fail_device(cudaErrorLaunchFailure);
-  EXPECT_ERROR(values_of(y), "unspecified launch failure");
+  EXPECT_ERROR(cuda_backend().synchronize(),
+               "cuda: unspecified launch failure, found after the kernel planted");
   EXPECT_ERROR(launch("planted", unwritten_shared_kernel, {1, kThreads}, y.data<float>()),
                "cuda: planted: unspecified launch failure");
   emulated::fail_device(cudaSuccess);

@@ -1,12 +1,12 @@
 // Races: missing barriers, missing atomics, streams that do not wait for each other. Planted ones
 // are found, by ThreadSanitizer or by the values; correct kernels have none.
 #if INK_EMULATED
-#include "tests/cuda/planted.h"
 #include <algorithm>
 #include <atomic>
 #include <string_view>
 
 #include "cuda/stream.h"
+#include "tests/cuda/planted.h"
 
 namespace {
 
