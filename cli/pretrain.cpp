@@ -64,25 +64,38 @@ void check_options(const Options& o, const Command& command) {
   job_of(o, command);
 }
 
-Json run(const Options& o, Command& command) {
-  PretrainOptions job = job_of(o, command);
-  ProgressDisplay display("pretrain");
-  const std::unique_ptr<Communicator> processes = join_processes(command, display);
-  job.processes = processes.get();
+// What a pre-training needs beside its text.
+struct Prepared {
+  PretrainOptions job;
+  Tokenizer tokenizer;
+  ModelConfig config;
+  std::optional<Segmenter> segmenter;
+};
+
+Prepared prepare(const Options& o, const Command& command) {
   const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
-  const ModelConfig config = config_of(o, tokenizer);
-  job.max_tokens = length_for(o.job.max_tokens, config.longest());
-  job.stages = stages_from(o.stages, config.longest());
-  if (job.objective.task == TokenTask::mac) {
-    job.objective.similar =
+  Prepared p{job_of(o, command), tokenizer, config_of(o, tokenizer), std::nullopt};
+  p.job.max_tokens = length_for(o.job.max_tokens, p.config.longest());
+  p.job.stages = stages_from(o.stages, p.config.longest());
+  if (p.job.objective.task == TokenTask::mac) {
+    p.job.objective.similar =
         std::make_shared<const SimilarWords>(similar_words_of(o.objective, tokenizer));
   }
-  const std::optional<Segmenter> segmenter = segmenter_for(job.objective, o.dictionary);
+  check_pretraining(p.config, tokenizer, p.job);
+  p.segmenter = segmenter_for(p.job.objective, o.dictionary);
+  return p;
+}
+
+Json run(const Options& o, Command& command) {
+  ProgressDisplay display("pretrain");
+  const std::unique_ptr<Communicator> processes = join_processes(command, display);
+  Prepared ready = prepare(o, command);
+  ready.job.processes = processes.get();
   catch_interrupts();
-  const PretrainResult result =
-      pretrain(config, tokenizer, segmenter ? &*segmenter : nullptr, job,
-               {.progress = [&](const Progress& p) { display.show(p); },
-                .notice = [&](const std::string& sentence) { display.say(sentence); }});
+  const PretrainResult result = pretrain(
+      ready.config, ready.tokenizer, ready.segmenter ? &*ready.segmenter : nullptr, ready.job,
+      {.progress = [&](const Progress& p) { display.show(p); },
+       .notice = [&](const std::string& sentence) { display.say(sentence); }});
   const bool finished = result.training.status == TrainingResult::Status::finished;
   if (!finished) command.status = processes->is_first() ? say_stopped(display) : stopped_status();
   if (!processes->is_first()) return Json();
@@ -155,7 +168,10 @@ Action declare_pretrain(Command& command) {
   command.require("--text");
   command.require("--out");
   command.refuses([o, &command] { check_options(*o, command); });
-  return with_model(command, o->model, [o, &command] { return run(*o, command); });
+  Action action = with_model(command, o->model, [o, &command] { return run(*o, command); });
+  command.tries([o, &command] { prepare(*o, command); });
+  command.comes_to([o, &command] { return fingerprint_of(job_of(*o, command).objective); });
+  return action;
 }
 
 }  // namespace ink::cli

@@ -22,7 +22,8 @@ size_t end_of_piece(const TokenSentence& sentence, size_t begin, size_t most) {
 
 std::vector<Instance> full_sentences(std::span<const TokenDocument> documents, int64_t max_tokens,
                                      const ObjectiveTokens& tokens) {
-  check(max_tokens >= 3, "full sentences: expected max_tokens of 3 or more, got ", max_tokens);
+  check(max_tokens >= kShortestSequence, "full sentences: expected max_tokens of ",
+        kShortestSequence, " or more, got ", max_tokens);
   const auto most = static_cast<size_t>(max_tokens) - 2;
   std::vector<Instance> instances;
   Segment filled;

@@ -10,6 +10,8 @@
 #include "autograd/tape.h"
 #include "nn/fingerprint.h"
 #include "nn/model_folder.h"
+#include "nn/parameter_count.h"
+#include "objectives/full_sentences.h"
 #include "objectives/losses.h"
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/pretrain_model.h"
@@ -48,19 +50,11 @@ class Job {
               corruption_of(options.objective, objective_tokens(tokenizer)),
               data_options(options, stages_)),
         held_out_(processes_.is_first() ? data_.held_out() : std::vector<PretrainBatch>()) {
-    const ModelConfig& c = model_.model.config;
-    c.check_vocabulary(tokenizer.vocabulary().size(), "pre-training");
-    check(c.longest() >= stages_.longest(), "pre-training: the model reads at most ", c.longest(),
-          " tokens, got sequences of ", stages_.longest());
-    check(stages_.longest() <= options.batch_tokens, "pre-training: expected batch_tokens of at ",
-          "least the longest sequence, got ", options.batch_tokens, " and ", stages_.longest());
-    check(!options.recompute || options.objective.task != TokenTask::plm,
-          "pre-training: the two streams of plm cannot be computed again; leave out recompute");
     made_of_ = Json::make_object({{"job", "pretrain"},
                                   {"objective", fingerprint_of(options.objective)},
                                   {"stages", stages_.fingerprint()},
                                   {"data", data_.fingerprint()},
-                                  {"architecture", fingerprint_of(c)}});
+                                  {"architecture", fingerprint_of(model_.model.config)}});
   }
 
   PretrainResult run();
@@ -233,18 +227,46 @@ PretrainResult Job::run() {
   return result;
 }
 
+void check_lengths(const PretrainStages& stages, const ModelConfig& config,
+                   const PretrainOptions& o) {
+  const bool pairs = o.objective.pair_task != PairTask::none;
+  const int64_t least = pairs ? kShortestPair : kShortestSequence;
+  check(stages.shortest() >= least, "pre-training: expected sequences of at least ", least,
+        pairs ? " tokens for two texts" : " tokens", " with their special tokens, got ",
+        stages.shortest());
+  check(stages.longest() <= config.longest(), "pre-training: the model reads at most ",
+        config.longest(), " tokens, got sequences of ", stages.longest());
+  check(stages.longest() <= o.batch_tokens, "pre-training: expected batch_tokens of at ",
+        "least the longest sequence, got ", o.batch_tokens, " and ", stages.longest());
+}
+
 }  // namespace
 
 uint64_t pretrain_data_seed(uint64_t seed) { return Random(seed).split("data").seed(); }
 
+void check_pretraining(const ModelConfig& config, const Tokenizer& tokenizer,
+                       const PretrainOptions& o) {
+  check(!o.corpus.empty(), "pre-training: expected text files or folders, got none");
+  check(!o.out.empty(), "pre-training: expected a folder to write the model to");
+  for (const int64_t step : o.save_at)
+    check(step >= 0 && step <= o.steps, "pre-training: expected to save at steps from 0 to ",
+          o.steps, ", got ", step);
+  check(!o.recompute || o.objective.task != TokenTask::plm,
+        "pre-training: the two streams of plm cannot be computed again; leave out recompute");
+  corruption_of(o.objective, objective_tokens(tokenizer));
+  const ModelConfig c =
+      o.start_from.empty() ? config : ModelConfig::read(o.start_from / "config.json");
+  c.check_vocabulary(tokenizer.vocabulary().size(), "pre-training");
+  check_supported(o.objective, c);
+  if (o.start_from.empty()) check_trainable_here(c, heads_of(o.objective));
+  if (o.objective.task == TokenTask::rtd) generator_config(c, o.objective.generator_size);
+  check_lengths(PretrainStages(o), c, o);
+}
+
 PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const Segmenter* segmenter, const PretrainOptions& options,
                         const PretrainCallbacks& callbacks) {
-  check(!options.corpus.empty(), "pre-training: expected text files or folders, got none");
-  check(!options.out.empty(), "pre-training: expected a folder to write the model to");
-  for (const int64_t step : options.save_at)
-    check(step >= 0 && step <= options.steps, "pre-training: expected to save at steps from 0 to ",
-          options.steps, ", got ", step);
+  check_pretraining(config, tokenizer, options);
   check_no_model("pre-training", options.out, true);
   return Job(config, tokenizer, segmenter, options, callbacks).run();
 }

@@ -101,6 +101,11 @@ struct PretrainResult {
 // The seed of PretrainData in a run with this seed, to see the same batches elsewhere.
 uint64_t pretrain_data_seed(uint64_t seed);
 
+// Raises Error for what no text can make possible: options that contradict each other, a model that
+// cannot learn the objective, lengths that do not fit. pretrain() begins with it.
+void check_pretraining(const ModelConfig& config, const Tokenizer& tokenizer,
+                       const PretrainOptions& options);
+
 // config.vocab_size should be the tokenizer's, or more; with start_from the config of that model is
 // used instead. segmenter may be null: Chinese characters are then words of their own.
 PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,

@@ -75,6 +75,14 @@ std::vector<fs::path> text_files_below(const fs::path& folder) {
   return found;
 }
 
+uint64_t hash_of(std::string_view text) {  // FNV-1a
+  uint64_t hash = 0xCBF29CE484222325u;
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
+  return hash;
+}
+
+}  // namespace
+
 std::vector<fs::path> text_files(const std::vector<fs::path>& paths) {
   std::vector<fs::path> out;
   for (const fs::path& path : paths) {
@@ -91,14 +99,6 @@ std::vector<fs::path> text_files(const std::vector<fs::path>& paths) {
   }
   return out;
 }
-
-uint64_t hash_of(std::string_view text) {  // FNV-1a
-  uint64_t hash = 0xCBF29CE484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
-  return hash;
-}
-
-}  // namespace
 
 Corpus Corpus::open(const std::vector<fs::path>& paths, const CorpusOptions& options) {
   check(options.held_out >= 0 && options.held_out <= 1,

@@ -41,11 +41,14 @@ struct CorpusOptions {
   int64_t block_bytes = int64_t{1} << 20;
 };
 
+// Files as they are; of folders, all *.txt files in them and below, by name. Raises Error for
+// missing files and folders without text.
+std::vector<std::filesystem::path> text_files(const std::vector<std::filesystem::path>& paths);
+
 class Corpus {
  public:
-  // Files as they are; of folders, all *.txt files in them and below, by name. Raises Error for
-  // missing files, folders without text, a corpus without a document, and bytes that are not UTF-8
-  // (naming file, line and offset).
+  // Of text_files(paths). Raises Error for a corpus without a document, and bytes that are not
+  // UTF-8 (naming file, line and offset).
   static Corpus open(const std::vector<std::filesystem::path>& paths,
                      const CorpusOptions& options = {});
 

@@ -168,6 +168,20 @@ TEST_F(StagedPretrainTest, TooLongAStageIsRefusedAtTheStart) {
   EXPECT_ERROR(run(o), "batch_tokens of at least the longest sequence, got 30 and 40");
 }
 
+TEST_F(StagedPretrainTest, TooShortAStageIsRefusedAtTheStart) {
+  PretrainOptions o = options("refused");
+  o.objective = objective_from("wwm,nsp");
+  o.stages = {{40, 0.5}, {4, 0.5}};
+  EXPECT_ERROR(run(o), "expected sequences of at least 5 tokens for two texts");
+  o.stages = {{40, 0.5}, {5, 0.5}};
+  EXPECT_EQ(run(o).training.status, TrainingResult::Status::finished);
+  o = options("alone");
+  o.stages = {{40, 0.5}, {2, 0.5}};
+  EXPECT_ERROR(run(o), "expected sequences of at least 3 tokens");
+  o.stages = {{40, 0.5}, {3, 0.5}};
+  EXPECT_EQ(run(o).training.status, TrainingResult::Status::finished);
+}
+
 TEST_F(StagedPretrainTest, ModelsOfNamedStepsStay) {
   PretrainOptions o = options("all");
   o.save_at = {3, 7, 10};
