@@ -25,7 +25,7 @@ TEST_F(Stages, AreLoggedSavedAndShown) {
   ASSERT_EQ(report.status, 0) << report.error;
   const std::string page = read_file(folder_ / "r.html", 1 << 24);
   for (const char* part :
-       {"longest sequence in tokens", "accuracy on held-out", ">held out<", ">pair accuracy<"}) {
+       {"longest sequence in tokens", "accuracy: original tokens", ">held out<", "accuracy: pairs of texts"}) {
     EXPECT_NE(page.find(part), std::string::npos) << part;
   }
 }
