@@ -29,7 +29,9 @@ enum class Split : uint8_t { train, held_out };
 
 struct Document {
   std::vector<std::string> lines;  // none blank, no line ends, valid UTF-8
-  bool operator==(const Document&) const = default;
+  // Hash of the document's text, its first block_bytes: pieces of one document have the same.
+  uint64_t beginning = 0;
+  bool operator==(const Document& other) const { return lines == other.lines; }
 };
 
 struct CorpusOptions {
@@ -67,12 +69,13 @@ class Corpus {
   struct Block {
     std::vector<Piece> pieces = {};
     std::array<int64_t, 2> documents = {};  // by Split
-    std::optional<Split> continued = {};    // of the document whose middle the block begins with
+    // Where the block begins in the middle of a document: that one's hash.
+    std::optional<uint64_t> continued = {};
     size_t bytes() const;
   };
   Corpus() = default;
   void index(std::shared_ptr<const MappedFile> file);
-  Split split_of(std::string_view document) const;
+  Split split_of(uint64_t beginning) const;
 
   CorpusOptions options_;
   std::vector<std::shared_ptr<const MappedFile>> files_;
