@@ -10,8 +10,9 @@
 
 namespace ink {
 
-// What a model is asked about two texts, beside their tokens.
-enum class PairTask : uint8_t { none, next_sentence, sentence_order };
+// What a model is asked about two texts, beside their tokens. With `unasked` it reads two that
+// follow each other, and is asked nothing (PERT, HFL's RoBERTa-wwm).
+enum class PairTask : uint8_t { none, next_sentence, sentence_order, unasked };
 
 // Tokens of a pair at least: one of each text, and [CLS] and both [SEP].
 inline constexpr int64_t kShortestPair = 5;

@@ -16,6 +16,7 @@
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/pretrain_model.h"
 #include "objectives/pretrain_stages.h"
+#include "objectives/text_sample.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
@@ -46,10 +47,10 @@ class Job {
         stages_(options),
         model_(make_pretrain_model(config, options.objective, options.start_from,
                                    Random(options.seed).split("weights"))),
-        data_(options.corpus, tokenizer, segmenter,
-              corruption_of(options.objective, objective_tokens(tokenizer)),
+        data_(options.corpus, tokenizer, segmenter, corruption_of(options.objective, tokenizer),
               data_options(options, stages_)),
         held_out_(processes_.is_first() ? data_.held_out() : std::vector<PretrainBatch>()) {
+    check_text(segmenter);
     made_of_ = Json::make_object({{"job", "pretrain"},
                                   {"objective", fingerprint_of(options.objective)},
                                   {"stages", stages_.fingerprint()},
@@ -71,11 +72,13 @@ class Job {
             .held_out_tokens = o.held_out_tokens,
             .seed = pretrain_data_seed(o.seed)};
   }
+  void check_text(const Segmenter* segmenter);
   TrainerOptions trainer_options() const;
   TrainingHooks hooks();
   MicroLoss loss(int64_t micro_batch, const Random& random);
   void take_step_data();
   void restore(const Json& state);
+  void say_missed_steps() const;
   void save(const fs::path& folder) { save_pretrain_model(model_, tokenizer_, folder); }
   void save_if_asked(int64_t step);
   void notice(const std::string& sentence) const {
@@ -97,6 +100,21 @@ class Job {
   double waited_ = 0;
   std::unique_ptr<Prefetch<StepData>> ahead_;  // last: its thread ends first
 };
+
+// What the text itself makes impossible, and what is worth knowing of it.
+void Job::check_text(const Segmenter* segmenter) {
+  constexpr int64_t kSampleTokens = 1 << 16;
+  const auto tokens = data_.tokens_of_one_block();
+  check(!tokens || *tokens >= options_.batch_tokens, "pre-training: the text has ",
+        tokens.value_or(0), " tokens to train on, fewer than the ", options_.batch_tokens,
+        " of one batch; expected more text, or batch_tokens of at most that");
+  const Objective& o = options_.objective;
+  const bool words = segmenter && o.select.whole_words, mac = o.task == TokenTask::mac;
+  if (!words && !mac) return;
+  const std::vector<TokenDocument> sample = data_.sample(kSampleTokens);
+  if (words) check_segmented(sample, tokenizer_.vocabulary());
+  if (mac) notice(coverage_notice(sample, *o.similar));
+}
 
 void Job::take_step_data() {
   if (!ahead_) {
@@ -175,7 +193,20 @@ void Job::restore(const Json& state) {
   step_ = state.integer("step");
   check(step_ <= options_.steps, "resume: the run in ", options_.out.string(), " has done ", step_,
         " steps, got steps ", options_.steps, "; expected as many or more");
+  say_missed_steps();
   data_.seek(state.object("position"));
+}
+
+// Steps of save_at that the run passed before it was asked to keep them.
+void Job::say_missed_steps() const {
+  std::string missed;
+  for (const int64_t step : options_.save_at) {
+    const bool kept = fs::exists(options_.out / ("step-" + std::to_string(step)) / "config.json");
+    if (step <= step_ && !kept) missed += (missed.empty() ? "" : ", ") + std::to_string(step);
+  }
+  if (!missed.empty())
+    notice("the run is already at step " + std::to_string(step_) +
+           "; the model after these steps was not kept and will not be: " + missed);
 }
 
 TrainingHooks Job::hooks() {
@@ -211,7 +242,8 @@ PretrainResult Job::run() {
       .peak = options_.learning_rate,
       .warmup = options_.warmup_steps < 0 ? options_.steps / 10 : options_.warmup_steps,
       .steps = options_.steps,
-      .decay = options_.decay};
+      .decay = options_.decay,
+      .decay_from = options_.decay_from};
   // Of a run that is resumed too: nothing is restored yet.
   if (processes_.is_first()) save_if_asked(0);
   PretrainResult result;
@@ -253,11 +285,14 @@ void check_pretraining(const ModelConfig& config, const Tokenizer& tokenizer,
           o.steps, ", got ", step);
   check(!o.recompute || o.objective.task != TokenTask::plm,
         "pre-training: the two streams of plm cannot be computed again; leave out recompute");
-  corruption_of(o.objective, objective_tokens(tokenizer));
+  corruption_of(o.objective, tokenizer);
   const ModelConfig c =
       o.start_from.empty() ? config : ModelConfig::read(o.start_from / "config.json");
   c.check_vocabulary(tokenizer.vocabulary().size(), "pre-training");
   check_supported(o.objective, c);
+  check(o.objective.task != TokenTask::plm || objective_tokens(tokenizer).cls_last,
+        "pre-training: sequences of XLNet end with <cls>, those of this tokenizer begin with it; "
+        "expected Tokenizer::with_class_last()");
   if (o.start_from.empty()) check_trainable_here(c, heads_of(o.objective));
   if (o.objective.task == TokenTask::rtd) generator_config(c, o.objective.generator_size);
   check_lengths(PretrainStages(o), c, o);

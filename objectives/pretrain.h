@@ -63,9 +63,10 @@ struct PretrainOptions {
 
   // ── training ──
   int64_t steps = 10000;
-  double learning_rate = 1e-4;      // highest
-  int64_t warmup_steps = -1;        // linear from 0; −1 = a tenth of `steps`
-  Decay decay = Decay::linear;      // of the learning rate after the warm-up
+  double learning_rate = 1e-4;  // highest
+  int64_t warmup_steps = -1;    // linear from 0; −1 = a tenth of `steps`
+  Decay decay = Decay::linear;  // of the learning rate after the warm-up
+  DecayFrom decay_from = DecayFrom::warmup_end;
   OptimizerOptions optimizer = {};  // kind, weight decay, …
   double clip_norm = 1.0;           // longest gradient; 0 = never clipped
   bool recompute = false;  // layers are computed again in backward: less memory, a third more time

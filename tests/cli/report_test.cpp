@@ -26,7 +26,7 @@ TEST_F(Reports, EachModelReadsTheIdsOfItsOwnVocabulary) {
   long_vocabulary += "大\n";
   write_file(folder_ / "long.txt", long_vocabulary);
   ASSERT_EQ(run("pretrain --objective mlm --architecture small.json --vocab long.txt --text "
-                "text.txt --out wide --steps 2 --held-out 0 --batch-tokens 64 --max-length 32")
+                "long.txt --out wide --steps 2 --held-out 0 --batch-tokens 64 --max-length 32")
                 .status,
             0);
   write_file(folder_ / "train.tsv", "good\t砚台好大\nbad\t墨坏大\n");
@@ -62,12 +62,6 @@ TEST_F(Reports, KnowsWhatToShowBeforeItMeasures) {
 
 // A loss of positions is none of tokens, and a discriminator's none of its generator.
 TEST_F(Reports, HaveAPanelForEveryObjective) {
-  std::string text;
-  const std::vector<std::string> words = {"砚台", "好墨", "坏纸"};
-  for (size_t i = 0; i < 81; ++i)
-    text += words[i % 3] + "好。\n" + words[i / 3 % 3] + words[i / 27] + "坏。\n" +
-            words[i / 9 % 3] + "。\n\n";
-  write_file(folder_ / "long.txt", text);
   write_file(
       folder_ / "electra.json",
       R"({"model_type":"electra","embedding_size":16,"hidden_size":16,"num_hidden_layers":1,)"

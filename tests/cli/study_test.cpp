@@ -187,12 +187,15 @@ TEST_F(Studies, KnowWhatADefaultDependsOn) {
 
 TEST_F(Studies, AVariantThatFailedCanBeMended) {
   const std::string tasks = R"([{"name": "m", "train": "train.tsv", "test": "train.tsv"}])";
-  // Only the text shows that there is nothing to learn of it.
-  write_file(folder_ / "order.txt", "。\n");
-  write_study(R"([{"name": "words", "options": {"held-out": 1}}])", tasks);
-  expect_last_line("study study.json", 1, {"study.json: variants[0] (words): pre-training: "});
-  EXPECT_TRUE(fs::exists(folder_ / "study/models/words-seed-1/study.json"));
+  // Only when it is read does the text show that it is too short.
+  const std::string text = read_file(folder_ / "order.txt", 1 << 24);
+  write_file(folder_ / "order.txt", "砚台。\n");
   write_study(R"([{"name": "words", "options": {"held-out": 0}}])", tasks);
+  expect_last_line("study study.json", 1,
+                   {"study.json: variants[0] (words): pre-training: the text has 5 tokens"});
+  EXPECT_TRUE(fs::exists(folder_ / "study/models/words-seed-1/study.json"));
+  write_file(folder_ / "order.txt", text);
+  write_study(R"([{"name": "words", "options": {"held-out": 0, "clip": 2}}])", tasks);
   const Finished f = run("study study.json");
   EXPECT_EQ(f.status, 0) << f.error;
 }
