@@ -149,7 +149,7 @@ TEST_F(Cli, CorruptDrawsReplacedTokensFromAGenerator) {
       R"({"model_type":"electra","embedding_size":16,"hidden_size":16,"num_hidden_layers":1,)"
       R"("num_attention_heads":2,"intermediate_size":32,"max_position_embeddings":32})");
   ASSERT_EQ(run("pretrain --objective rtd --architecture electra.json --vocab vocab.txt --text "
-                "text.txt --steps 1 --held-out 0 --out electra")
+                "text.txt --steps 1 --held-out 0 --batch-tokens 32 --out electra")
                 .status,
             0);
   const std::string corrupt = "corrupt --objective rtd --vocab vocab.txt --text text.txt ";

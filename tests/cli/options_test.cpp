@@ -117,7 +117,7 @@ TEST_F(Cli, DistillationTakesItsOptionsFromTheFileToo) {
 }
 
 TEST_F(Cli, LengthFollowsTheModel) {
-  ASSERT_EQ(run(std::string(kPretrain) + "--steps 2 --held-out 0").status, 0)
+  ASSERT_EQ(run(std::string(kPretrain) + "--steps 2 --held-out 0 --batch-tokens 32").status, 0)
       << "the default fits a model of 32 positions";
   expect_failure(std::string(kPretrain) + "--max-length 128", 2,
                  {"--max-length", "32 tokens", "got 128"});

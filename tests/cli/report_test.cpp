@@ -24,8 +24,8 @@ TEST_F(Reports, EachModelReadsTheIdsOfItsOwnVocabulary) {
   std::string long_vocabulary = read_file(folder_ / "vocab.txt", 1 << 20);
   for (char c = 'a'; c <= 'z'; ++c) long_vocabulary += std::string(1, c) + "\n";
   long_vocabulary += "大\n";
-  write_file(folder_ / "long.txt", long_vocabulary);
-  ASSERT_EQ(run("pretrain --objective mlm --architecture small.json --vocab long.txt --text "
+  write_file(folder_ / "more_words.txt", long_vocabulary);
+  ASSERT_EQ(run("pretrain --objective mlm --architecture small.json --vocab more_words.txt --text "
                 "long.txt --out wide --steps 2 --held-out 0 --batch-tokens 64 --max-length 32")
                 .status,
             0);

@@ -60,7 +60,7 @@ TEST_F(Cli, RecomputingLayersChangesNothing) {
   const std::string pretrain =
       "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
       "--steps "
-      "4 --held-out 0 --out ";
+      "4 --held-out 0 --batch-tokens 32 --out ";
   const std::string finetune =
       "finetune --model base --train train.tsv --dev train.tsv --epochs 2 --out ";
   const std::vector<std::pair<std::string, std::string>> trainings = {
