@@ -45,8 +45,9 @@ SegmentedShare segmented_share(const std::vector<TokenDocument>& sample,
 }
 
 void check_segmented(const std::vector<TokenDocument>& sample, const Vocabulary& vocabulary) {
+  constexpr int64_t kEnough = 100;  // fewer, in a text of another language, may well be no words
   const SegmentedShare share = segmented_share(sample, vocabulary);
-  check(share.characters == 0 || share.in_words > 0,
+  check(share.characters < kEnough || share.in_words > 0,
         "pre-training: whole words are to be selected, but none of the first ", share.characters,
         " Chinese characters of the text stands in a word of the dictionary; name a dictionary of ",
         "such words, or select single tokens (mlm)");

@@ -18,8 +18,8 @@ struct SegmentedShare {
 SegmentedShare segmented_share(const std::vector<TokenDocument>& sample,
                                const Vocabulary& vocabulary);
 
-// Raises Error where a text has Chinese characters and none of them stands in a word: whole words
-// would be single characters.
+// Raises Error where a text has a hundred Chinese characters or more, and none of them stands in a
+// word: whole words would be single characters.
 void check_segmented(const std::vector<TokenDocument>& sample, const Vocabulary& vocabulary);
 
 // "37.2 % of the first 12,000 words have a similar word, …".
