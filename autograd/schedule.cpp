@@ -1,4 +1,4 @@
-// peak·step/warmup, then peak·f(x), x the part of the decay so far: f = 1, 1 − x or (1 + cos πx)/2.
+// peak·min(1, step/warmup)·f(x), x the part of the decay so far: f = 1, 1 − x or (1 + cos πx)/2.
 #include "autograd/schedule.h"
 
 #include <algorithm>
@@ -15,13 +15,14 @@ double Schedule::at(int64_t step) const {
   check(warmup >= 0 && (decay == Decay::constant || warmup <= steps),
         "schedule: the warm-up should take 0 to ", steps, " steps, got ", warmup);
   check(step >= 0, "schedule: steps count from 0, got ", step);
-  if (step < warmup) return peak * static_cast<double>(step) / static_cast<double>(warmup);
-  if (decay == Decay::constant) return peak;
-  const int64_t start = decay_from_zero ? 0 : warmup;
+  const double top =
+      step < warmup ? peak * static_cast<double>(step) / static_cast<double>(warmup) : peak;
+  const bool falls = step >= warmup || decay_from == DecayFrom::zero_throughout;
+  if (decay == Decay::constant || !falls) return top;
+  const int64_t start = decay_from == DecayFrom::warmup_end ? warmup : 0;
   const double x = std::min(1.0, static_cast<double>(step - start) /
                                      static_cast<double>(std::max<int64_t>(1, steps - start)));
-  return decay == Decay::linear ? peak * (1 - x)
-                                : peak * 0.5 * (1 + std::cos(std::numbers::pi * x));
+  return decay == Decay::linear ? top * (1 - x) : top * 0.5 * (1 + std::cos(std::numbers::pi * x));
 }
 
 Json Schedule::to_json() const {
@@ -30,7 +31,8 @@ Json Schedule::to_json() const {
       {{"learning_rate", peak}, {"warmup", warmup}, {"decay", kNames[static_cast<int>(decay)]}});
   if (decay == Decay::constant) return all;
   all.set("schedule_steps", steps);
-  all.set("decay_from_zero", decay_from_zero);
+  constexpr const char* kFrom[] = {"warmup_end", "zero", "zero_throughout"};
+  all.set("decay_from", kFrom[static_cast<int>(decay_from)]);
   return all;
 }
 

@@ -13,15 +13,16 @@
 namespace ink {
 
 enum class Decay : uint8_t { constant, linear, cosine };
+// Where the decay is counted from: the end of the warm-up; step 0, with a small drop at that end
+// (Google's BERT); or step 0, the warm-up being multiplied by it too (ELECTRA).
+enum class DecayFrom : uint8_t { warmup_end, zero, zero_throughout };
 
 struct Schedule {
   double peak = 1e-4;  // the highest rate
   int64_t warmup = 0;  // steps of the rise: peak·step/warmup
   int64_t steps = 0;   // of the whole training, the warm-up included
   Decay decay = Decay::linear;
-  // Google BERT's variant: the decay is counted from step 0 rather than from the end of the
-  // warm-up, where the rate therefore drops a little.
-  bool decay_from_zero = false;
+  DecayFrom decay_from = DecayFrom::warmup_end;
 
   // The rate of a step; 0 from `steps` on unless constant. Raises Error for negative numbers and
   // for a warm-up that is longer than the training.

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include "cli/format.h"
@@ -46,9 +47,20 @@ Setter one(F set) {
   };
 }
 
+Json json_of(const std::vector<std::string>& list) {
+  Json all = Json::make_array();
+  for (const std::string& word : list) all.append(word);
+  return all;
+}
+template <class T>
+Json json_of(const T& value) {
+  return value;
+}
+
 struct Entry {
   CLI::Option* option;
   Setter set;
+  std::function<Json()> value = {};
   bool given = false;
 
   std::string name() const { return option->get_name(); }        // --max-length
@@ -72,6 +84,11 @@ struct Command::Parser {
            const std::string& help, Setter set) {
     const std::string shown = standard.empty() ? "" : " (default " + standard + ")";
     add(app.add_option(name), type, help + shown, std::move(set));
+  }
+  // The option added last has its value there.
+  template <class T>
+  void keeps(const T& target) {
+    entries.back().value = [&target] { return json_of(target); };
   }
 
   const Entry* find(const std::string& name) const;
@@ -101,6 +118,7 @@ void Command::option(const std::string& name, int64_t& target, const std::string
                one([&target, range](const std::string& word, const std::string& place) {
                  target = whole_from(word, range, place);
                }));
+  parser_->keeps(target);
 }
 
 void Command::option(const std::string& name, double& target, const std::string& help,
@@ -109,11 +127,13 @@ void Command::option(const std::string& name, double& target, const std::string&
                one([&target, range](const std::string& word, const std::string& place) {
                  target = real_from(word, range, place);
                }));
+  parser_->keeps(target);
 }
 
 void Command::text(const std::string& name, std::string& target, const std::string& help) {
   parser_->add(name, "TEXT", target, help,
                one([&target](const std::string& word, const std::string&) { target = word; }));
+  parser_->keeps(target);
 }
 
 void Command::path(const std::string& name, std::string& target, const std::string& help) {
@@ -129,6 +149,7 @@ void Command::list(const std::string& name, std::vector<std::string>& target,
                    throw UsageError(place + ": expected at least one value, got none");
                  target = words;
                });
+  parser_->keeps(target);
 }
 
 void Command::choice(const std::string& name, std::string& target,
@@ -138,6 +159,7 @@ void Command::choice(const std::string& name, std::string& target,
                  check_choice(word, known, place);
                  target = word;
                }));
+  parser_->keeps(target);
 }
 
 void Command::flag(const std::string& name, bool& target, const std::string& help) {
@@ -145,6 +167,7 @@ void Command::flag(const std::string& name, bool& target, const std::string& hel
                one([&target](const std::string& word, const std::string& place) {
                  target = truth_from(word, place);
                }));
+  parser_->keeps(target);
 }
 
 void Command::require(const std::string& name) { required_.push_back(name); }
@@ -251,6 +274,7 @@ bool Command::knows(const std::string& key) const {
 }
 
 void Command::read(const Json& options, const std::string& place) {
+  std::set<std::string> keys;  // "max-length" and "max_length" are one
   for (const Json::Member& m : options.members()) {
     if (std::ranges::find(own_keys_, m.key) != own_keys_.end()) continue;
     const std::string key = as_key(m.key);
@@ -262,6 +286,8 @@ void Command::read(const Json& options, const std::string& place) {
       throw UsageError(place + ": " + in_quotes(m.key) + " is no option of '" + name_ + "'" +
                        suggestion(m.key, known));
     }
+    if (!keys.insert(key).second)
+      throw UsageError(place + ": " + m.key + ": expected once, got twice");
     if (entry->given) continue;
     const std::string here = place + ": " + m.key;
     entry->set(words_of(m.value, here), here);
@@ -283,6 +309,18 @@ void Command::choose_place() const {
   if (device_ == "cpu" && dtype_ != "f32")
     throw UsageError("--dtype: expected f32 on the CPU, got '" + dtype_ + "'");
   set_working_place({device_from(device_), dtype_from(dtype_)});
+}
+
+void Command::try_out() const {
+  for (const std::function<void()>& trial : trials_) trial();
+}
+
+Json Command::values() const {
+  Json all = Json::make_object();
+  for (const Entry& entry : parser_->entries)
+    if (entry.value) all.set(entry.key(), entry.value());
+  if (sum_) all.set("comes to", sum_());
+  return all;
 }
 
 bool Command::parse(const std::vector<std::string>& arguments) {

@@ -46,6 +46,9 @@ class Command {
   void computes_on_devices() { computes_on_devices_ = true; }
   // What the verb refuses once all options are known, before it reads or writes anything.
   void refuses(std::function<void()> check) { checks_.push_back(std::move(check)); }
+  // What it refuses once it has looked at the small files that options name, which try_out() asks
+  // before the work itself would: a verb that runs others finds their mistakes at its start.
+  void tries(std::function<void()> check) { trials_.push_back(std::move(check)); }
   // A heading in --help for the options that follow.
   void section(const std::string& title);
 
@@ -56,6 +59,12 @@ class Command {
   // what was given before wins, and `place` begins the messages. check_complete() comes last.
   void read(const Json& options, const std::string& place);
   void check_complete() const;
+  void try_out() const;
+  // All options with their values, those that were left alone too, in the order of --help; then
+  // what they come to together, where the verb says so. However options were written down, the
+  // same ones give the same object.
+  Json values() const;
+  void comes_to(std::function<Json()> sum) { sum_ = std::move(sum); }
   bool knows(const std::string& key) const;  // whether an option has this key in a file
 
   const std::string& name() const { return name_; }
@@ -75,7 +84,8 @@ class Command {
   std::string name_;
   std::unique_ptr<Parser> parser_;
   std::vector<std::string> required_, own_keys_;
-  std::vector<std::function<void()>> checks_;
+  std::vector<std::function<void()>> checks_, trials_;
+  std::function<Json()> sum_;
   std::string config_;
   int64_t threads_ = 0;
   std::string device_ = "cpu", dtype_ = "f32";

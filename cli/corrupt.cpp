@@ -86,7 +86,8 @@ std::optional<Model> generator_for(const Options& o, const Objective& objective,
 
 Json run(const Options& o, const Command& command) {
   Objective objective = objective_of(o.objective, command);
-  const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
+  Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
+  if (o.model.empty() && objective.task == TokenTask::plm) tokenizer = tokenizer.with_class_last();
   if (objective.task == TokenTask::mac) {
     objective.similar =
         std::make_shared<const SimilarWords>(similar_words_of(o.objective, tokenizer));
@@ -98,7 +99,7 @@ Json run(const Options& o, const Command& command) {
   const ObjectiveTokens tokens = objective_tokens(tokenizer);
   const Random random(static_cast<uint64_t>(command.seed));
   Draws draws(random);
-  const Corruption corrupt = corruption_of(objective, tokens);
+  const Corruption corrupt = corruption_of(objective, tokenizer);
   const bool colour = isatty(STDOUT_FILENO) == 1;
   if (colour) write_line(CorruptionView::legend(objective) + '\n');
 

@@ -18,10 +18,10 @@ void declare_length(Command& command, int64_t& max_length) {
                      ", or as many as the model reads if those are fewer");
 }
 
-int64_t length_for(int64_t asked, int64_t longest) {
+int64_t length_for(int64_t asked, int64_t longest, const char* option) {
   if (asked == 0) return std::min(kUsual, longest);
   if (asked < kLeast || asked > longest) {
-    throw UsageError("--max-length: expected from " + std::to_string(kLeast) + " to " +
+    throw UsageError(std::string(option) + ": expected from " + std::to_string(kLeast) + " to " +
                      std::to_string(longest) + " tokens, all that the model reads, got " +
                      std::to_string(asked));
   }

@@ -69,6 +69,15 @@ std::string with_verb(const std::vector<std::string>& arguments, const std::stri
   return message.starts_with(verb) ? message : verb + message;
 }
 
+// Other verbs would do all of their work in every process, and write the same files.
+void check_alone(const Verb& verb) {
+  const auto launch = launched_by_mpi();
+  if (launch && launch->size > 1 && std::string(verb.name) != "pretrain")
+    throw UsageError("mpirun has started " + std::to_string(launch->size) +
+                     " processes, among which only pretrain shares its work; start one, without "
+                     "mpirun");
+}
+
 int run(const std::vector<std::string>& arguments) {
   if (arguments.size() == 2 && arguments[0] == "help") return run({arguments[1], "--help"});
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" ||
@@ -83,6 +92,7 @@ int run(const std::vector<std::string>& arguments) {
     return 0;
   }
   const Verb& verb = find_verb(arguments[0]);
+  check_alone(verb);
   Command command(verb.name, verb.summary);
   const Action action = verb.declare(command);
   if (command.parse({arguments.begin() + 1, arguments.end()})) {

@@ -82,8 +82,12 @@ Action with_model(Command& command, std::string& model, Action action) {
   command.flag("--offline", options->offline,
                "never download: take a named model from the cache alone");
   command.text("--revision", options->revision, "branch, tag or commit of a named model");
-  return [options, &model, action = std::move(action)] {
+  const auto find = [options, &model] {
     if (!model.empty()) model = folder_of(model, *options);
+  };
+  command.tries(find);
+  return [find, action = std::move(action)] {
+    find();
     return action();
   };
 }

@@ -10,7 +10,8 @@ namespace ink::cli {
 inline constexpr const char* kModelHelp = "model folder, or a model's name such as hfl/rbt3";
 
 // Declares --offline and --revision, and returns an action that turns `model` into a folder before
-// it does `action`; an empty `model` stays empty. `model` should live as long as the action.
+// it does `action`, as the command does when it is tried out; an empty `model` stays empty. `model`
+// should live as long as the action.
 Action with_model(Command& command, std::string& model, Action action);
 
 }  // namespace ink::cli

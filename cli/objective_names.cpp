@@ -2,6 +2,7 @@
 #include "cli/objective_names.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 
 #include "cli/values.h"
@@ -15,7 +16,8 @@ bool uses(const std::string& option, const Objective& o) {
   const bool masks = o.task == TokenTask::masked || o.task == TokenTask::rtd;
   if (option == "--mask-share" || option == "--keep-share") return masks;
   if (option == "--ngram") return o.select.ngrams.size() > 1;
-  if (option == "--replace" || option == "--similar" || option == "--nearest")
+  if (option == "--replace" || option == "--similar" || option == "--nearest" ||
+      option == "--fallback-share")
     return o.task == TokenTask::mac;
   if (option == "--generator-size" || option == "--replaced-weight")
     return o.task == TokenTask::rtd;
@@ -24,9 +26,10 @@ bool uses(const std::string& option, const Objective& o) {
 }
 
 void check_used(const ObjectiveOptions& options, const Objective& o, const Command& command) {
-  for (const char* option : {"--mask-share", "--keep-share", "--ngram", "--replace", "--similar",
-                             "--nearest", "--generator-size", "--replaced-weight", "--pert-label",
-                             "--granularity", "--predict", "--space", "--scale"}) {
+  for (const char* option :
+       {"--mask-share", "--keep-share", "--ngram", "--replace", "--similar", "--nearest",
+        "--fallback-share", "--generator-size", "--replaced-weight", "--pert-label",
+        "--granularity", "--predict", "--space", "--scale"}) {
     if (command.given(option) && !uses(option, o))
       throw UsageError(std::string(option) + ": says nothing about --objective " +
                        options.objective);
@@ -64,7 +67,7 @@ void declare_objective(Command& command, ObjectiveOptions& o) {
   Objective& v = o.values;
   command.text("--objective", o.objective,
                "a list: of mlm, wwm, ngram (which tokens), mac, perlm, rtd, plm (what becomes of "
-               "them), nsp, sop (pairs), such as wwm,nsp or mac,sop");
+               "them), nsp, sop, pair (two texts), such as wwm,nsp or mac,sop");
   command.section("Objective");
   command.option("--mask-fraction", v.select.fraction,
                  "share of the tokens that are selected; a sixth with plm", kShare);
@@ -81,8 +84,13 @@ void declare_objective(Command& command, ObjectiveOptions& o) {
   command.list("--similar", o.similar,
                "mac: files of similar words, the first counts most: neighbours or vectors of "
                "'inkstone vectors', word2vec's vectors, or synonyms in Cilin's format");
-  command.option("--nearest", v.nearest, "mac: draw from so many of the most similar words",
+  command.option("--nearest", v.nearest,
+                 "mac: draw from so many of the most similar words, as far as there are",
                  kOneOrMore);
+  command.option("--fallback-share", v.fallback_share,
+                 "mac: of the selected tokens, the share that may be random for want of a similar "
+                 "word",
+                 kShare);
   command.choice("--pert-label", o.pert_label, kLabels,
                  "perlm: where the token of this place is now, or where the one here is from");
   command.choice("--granularity", o.granularity, kGranularities,
@@ -105,6 +113,7 @@ Objective objective_of(const ObjectiveOptions& options, const Command& command) 
   o.select.max_predictions = v.select.max_predictions;
   if (o.select.ngrams.size() > 1) o.select.ngrams = shares_from(options.ngram);
   o.nearest = v.nearest;
+  o.fallback_share = v.fallback_share;
   o.label = named<PertLabel>(options.pert_label, kLabels);
   o.granularity = named<Granularity>(options.granularity, kGranularities);
   o.predict = named<Predict>(options.predict, kPredicts);
@@ -112,25 +121,37 @@ Objective objective_of(const ObjectiveOptions& options, const Command& command) 
   o.scale = v.scale;
   o.generator_size = v.generator_size;
   o.replaced_weight = v.replaced_weight;
+  if (o.task == TokenTask::perlm && o.space == Space::global) {
+    for (const char* option : {"--pert-label", "--scale"})
+      if (command.given(option))
+        throw UsageError(std::string(option) +
+                         ": says nothing about --space global, which predicts no positions");
+  }
   if (o.task == TokenTask::mac) {
     replace_otherwise(options.replace, o);
     if (o.task == TokenTask::mac && options.similar.empty())
       throw UsageError(
           "--objective mac: expected similar words in --similar FILE, or another --replace");
-    if (o.task != TokenTask::mac && (command.given("--similar") || command.given("--nearest")))
-      throw UsageError("--replace " + options.replace +
-                       " looks at no similar words; leave out "
-                       "--similar and --nearest");
+    for (const char* option : {"--similar", "--nearest", "--fallback-share"})
+      if (o.task != TokenTask::mac && command.given(option))
+        throw UsageError("--replace " + options.replace + " looks at no similar words; leave out " +
+                         option);
   }
   return o;
 }
 
 SimilarWords similar_words_of(const ObjectiveOptions& options, const Tokenizer& tokenizer) {
-  return load_similar_words({options.similar.begin(), options.similar.end()}, tokenizer);
+  return load_similar_words({options.similar.begin(), options.similar.end()}, tokenizer,
+                            std::max(kSimilarWords, options.values.nearest));
 }
 
 std::optional<Segmenter> segmenter_for(const Objective& objective, const std::string& dictionary) {
-  if (!objective.select.whole_words) return std::nullopt;
+  if (!objective.select.whole_words) {
+    check(dictionary.empty() || std::filesystem::exists(dictionary),
+          "--dictionary: expected a file at ", dictionary,
+          ", got nothing of that name; single tokens need no dictionary");
+    return std::nullopt;
+  }
   try {
     return Segmenter::load({.dictionary = dictionary});
   } catch (const Error& error) {

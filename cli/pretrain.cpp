@@ -30,8 +30,13 @@ struct Options {
   PretrainOptions job = {};
 };
 
-Decay decay_from(const std::string& name) {
-  return name == "cosine" ? Decay::cosine : name == "constant" ? Decay::constant : Decay::linear;
+void set_schedule(const std::string& name, PretrainOptions& job) {
+  job.decay = name == "cosine"     ? Decay::cosine
+              : name == "constant" ? Decay::constant
+                                   : Decay::linear;
+  job.decay_from = name == "google"    ? DecayFrom::zero
+                   : name == "electra" ? DecayFrom::zero_throughout
+                                       : DecayFrom::warmup_end;
 }
 
 ModelConfig config_of(const Options& o, const Tokenizer& tokenizer) {
@@ -46,7 +51,7 @@ PretrainOptions job_of(const Options& o, const Command& command) {
   job.out = o.out;
   job.start_from = o.model;
   job.warmup_steps = static_cast<int64_t>(o.warmup * static_cast<double>(job.steps));
-  job.decay = decay_from(o.schedule);
+  set_schedule(o.schedule, job);
   job.optimizer.kind = optimizer_from(o.optimizer);
   job.optimizer.bias_correction = !o.no_bias_correction;
   job.seed = static_cast<uint64_t>(command.seed);
@@ -61,28 +66,51 @@ void check_options(const Options& o, const Command& command) {
   }
   if (!o.stages.empty() && command.given("--max-length"))
     throw UsageError("expected either --max-length or --stages");
-  job_of(o, command);
+  if (o.optimizer == "sgd") {
+    for (const char* option : {"--no-bias-correction", "--beta1", "--beta2", "--epsilon"})
+      if (command.given(option))
+        throw UsageError(std::string(option) + ": says nothing about --optimizer sgd");
+  }
+  if (job_of(o, command).objective.pair_task == PairTask::none &&
+      command.given("--short-probability"))
+    throw UsageError("--short-probability: is about two texts, which --objective " +
+                     o.objective.objective + " does not read; add nsp, sop or pair");
+}
+
+// What a pre-training needs beside its text.
+struct Prepared {
+  PretrainOptions job;
+  Tokenizer tokenizer;
+  ModelConfig config;
+  std::optional<Segmenter> segmenter;
+};
+
+Prepared prepare(const Options& o, const Command& command) {
+  Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
+  const ModelConfig config = config_of(o, tokenizer);
+  if (o.model.empty() && config.family->two_streams) tokenizer = tokenizer.with_class_last();
+  Prepared p{job_of(o, command), tokenizer, config, std::nullopt};
+  p.job.max_tokens = length_for(o.job.max_tokens, p.config.longest());
+  p.job.stages = stages_from(o.stages, p.config.longest());
+  if (p.job.objective.task == TokenTask::mac) {
+    p.job.objective.similar =
+        std::make_shared<const SimilarWords>(similar_words_of(o.objective, tokenizer));
+  }
+  check_pretraining(p.config, tokenizer, p.job);
+  p.segmenter = segmenter_for(p.job.objective, o.dictionary);
+  return p;
 }
 
 Json run(const Options& o, Command& command) {
-  PretrainOptions job = job_of(o, command);
   ProgressDisplay display("pretrain");
   const std::unique_ptr<Communicator> processes = join_processes(command, display);
-  job.processes = processes.get();
-  const Tokenizer tokenizer = find_tokenizer(o.model, o.vocab, o.cased);
-  const ModelConfig config = config_of(o, tokenizer);
-  job.max_tokens = length_for(o.job.max_tokens, config.longest());
-  job.stages = stages_from(o.stages, config.longest());
-  if (job.objective.task == TokenTask::mac) {
-    job.objective.similar =
-        std::make_shared<const SimilarWords>(similar_words_of(o.objective, tokenizer));
-  }
-  const std::optional<Segmenter> segmenter = segmenter_for(job.objective, o.dictionary);
+  Prepared ready = prepare(o, command);
+  ready.job.processes = processes.get();
   catch_interrupts();
-  const PretrainResult result =
-      pretrain(config, tokenizer, segmenter ? &*segmenter : nullptr, job,
-               {.progress = [&](const Progress& p) { display.show(p); },
-                .notice = [&](const std::string& sentence) { display.say(sentence); }});
+  const PretrainResult result = pretrain(
+      ready.config, ready.tokenizer, ready.segmenter ? &*ready.segmenter : nullptr, ready.job,
+      {.progress = [&](const Progress& p) { display.show(p); },
+       .notice = [&](const std::string& sentence) { display.say(sentence); }});
   const bool finished = result.training.status == TrainingResult::Status::finished;
   if (!finished) command.status = processes->is_first() ? say_stopped(display) : stopped_status();
   if (!processes->is_first()) return Json();
@@ -123,6 +151,8 @@ Action declare_pretrain(Command& command) {
   declare_objective(command, o->objective);
   command.option("--duplicates", job.duplicates,
                  "0 = new masks every epoch; n = n static maskings in turn");
+  command.option("--short-probability", job.short_probability,
+                 "nsp, sop, pair: of documents that are cut in shorter texts", kShare);
   command.section("Batches");
   declare_length(command, job.max_tokens);
   command.text("--stages", o->stages,
@@ -136,11 +166,16 @@ Action declare_pretrain(Command& command) {
   command.option("--steps", job.steps, "optimizer steps", kOneOrMore);
   command.option("--learning-rate", job.learning_rate, "at its highest", kAboveZero);
   command.option("--warmup", o->warmup, "share of the steps in which the rate rises", kShare);
-  command.choice("--schedule", o->schedule, {"linear", "cosine", "constant"},
-                 "of the rate afterwards");
+  command.choice("--schedule", o->schedule, {"linear", "cosine", "constant", "google", "electra"},
+                 "of the rate afterwards; google, electra: linear, but counted from step 0, with "
+                 "electra in the warm-up too");
   command.choice("--optimizer", o->optimizer, {"adamw", "lamb", "sgd"}, "rule of a step");
   command.option("--weight-decay", job.optimizer.weight_decay, "of matrices");
   command.flag("--no-bias-correction", o->no_bias_correction, "Google BERT's variant of Adam");
+  constexpr RealRange kBelowOne{.high = 0.999999};
+  command.option("--beta1", job.optimizer.beta1, "adamw, lamb: of the mean gradient", kBelowOne);
+  command.option("--beta2", job.optimizer.beta2, "adamw, lamb: of its square", kBelowOne);
+  command.option("--epsilon", job.optimizer.epsilon, "adamw, lamb: beside its root", kAboveZero);
   command.option("--clip", job.clip_norm, "longest gradient (global norm); 0 = never clipped");
   command.flag("--recompute", job.recompute, kRecomputeHelp);
   command.section("Running");
@@ -156,7 +191,10 @@ Action declare_pretrain(Command& command) {
   command.require("--text");
   command.require("--out");
   command.refuses([o, &command] { check_options(*o, command); });
-  return with_model(command, o->model, [o, &command] { return run(*o, command); });
+  Action action = with_model(command, o->model, [o, &command] { return run(*o, command); });
+  command.tries([o, &command] { prepare(*o, command); });
+  command.comes_to([o, &command] { return fingerprint_of(job_of(*o, command).objective); });
+  return action;
 }
 
 }  // namespace ink::cli

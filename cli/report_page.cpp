@@ -1,11 +1,9 @@
 // The HTML of a report.
 #include "cli/report_page.h"
 
-#include <algorithm>
-#include <limits>
-
 #include "cli/format.h"
 #include "cli/model_size.h"
+#include "cli/report_curves.h"
 
 namespace ink::cli {
 namespace {
@@ -57,74 +55,6 @@ std::string html_page(const std::string& title, const std::string& body) {
 }
 
 namespace {
-
-// One value of each line of a log that has it, over the steps.
-Series series_of(const std::vector<Json>& log, const std::string& key,
-                 const std::string& inside = "") {
-  Series s{.name = key};
-  for (const Json& line : log) {
-    const Json* holder = inside.empty() ? &line : line.find(inside);
-    const Json* value = holder && holder->is_object() ? holder->find(key) : nullptr;
-    if (!value || !value->is_number()) continue;
-    s.x.push_back(line.real("step"));
-    s.y.push_back(value->as_real());
-  }
-  return s;
-}
-
-// The accuracies that were evaluated, each a curve of its own: those of a pre-training are of
-// tokens and, with a pair task, of pairs.
-std::vector<Series> accuracies_of(const std::vector<Json>& log) {
-  std::vector<Series> all;
-  for (const Json& line : log) {
-    const Json* evaluation = line.find("evaluation");
-    if (!evaluation || !evaluation->is_object()) continue;
-    for (const auto& [name, value] : evaluation->members()) {
-      const bool known = std::ranges::count(all, name, &Series::name) > 0;
-      if (name.ends_with("accuracy") && !known) all.push_back(series_of(log, name, "evaluation"));
-    }
-  }
-  for (size_t i = 0; i < all.size(); ++i) {
-    all[i].markers = true;
-    all[i].colour = static_cast<int>((4 + i) % 6);
-    std::ranges::replace(all[i].name, '_', ' ');
-  }
-  return all;
-}
-
-// Training curves of a run: loss (also on held-out examples), learning rate, gradient norm, the
-// length of sequences where there were stages, and accuracies where they were evaluated.
-std::string curves_of(const ReportedRun& run) {
-  Series loss = series_of(run.log, "loss");
-  loss.name = "training";
-  loss.smooth = loss.y.size() > 40 ? 9 : 1;
-  std::vector<Series> losses = {loss};
-  Series held_out = series_of(run.log, "loss", "evaluation");
-  if (!held_out.y.empty()) {
-    held_out.name = "held out";
-    held_out.markers = true;
-    held_out.colour = 1;
-    losses.push_back(held_out);
-  }
-  Series rate = series_of(run.log, "learning_rate"), norm = series_of(run.log, "gradient_norm");
-  rate.colour = 2;
-  norm.colour = 3;
-  norm.smooth = norm.y.size() > 40 ? 9 : 1;
-  std::string html = "<h3>" + escape_html(run.name) + "</h3><div class='row'>" +
-                     card(line_chart(losses, {.title = "loss", .x_label = "step"})) +
-                     card(line_chart({rate}, {.title = "learning rate", .x_label = "step"})) +
-                     card(line_chart({norm}, {.title = "gradient norm", .x_label = "step"}));
-  const Series length = series_of(run.log, "max_tokens");
-  if (!length.y.empty()) {
-    html += card(line_chart({length}, {.title = "longest sequence in tokens", .x_label = "step"}));
-  }
-  const std::vector<Series> accuracies = accuracies_of(run.log);
-  if (!accuracies.empty()) {
-    html +=
-        card(line_chart(accuracies, {.title = "accuracy on held-out examples", .x_label = "step"}));
-  }
-  return html + "</div>\n";
-}
 
 std::string model_rows(const Report& report) {
   constexpr const char* kBaseline =
@@ -181,7 +111,9 @@ round may remove a head that seemed important at first.</p>
     html += "</div>\n";
   }
   if (!report.runs.empty()) html += "<h2>Training</h2>\n";
-  for (const ReportedRun& run : report.runs) html += curves_of(run);
+  for (const ReportedRun& run : report.runs)
+    html +=
+        "<h3>" + escape_html(run.name) + "</h3><div class='row'>" + curves_of(run.log) + "</div>\n";
   return html_page(report.title, html);
 }
 

@@ -27,7 +27,7 @@ std::vector<PretrainStage> stages_from(const std::string& word, int64_t longest)
       throw UsageError("--stages: expected LENGTH:SHARE, such as 128:0.9,512:0.1, got '" + part +
                        "'");
     const int64_t length = whole_from(part.substr(0, colon), kOneOrMore, "--stages");
-    stages.push_back({.max_tokens = length_for(length, longest),
+    stages.push_back({.max_tokens = length_for(length, longest, "--stages"),
                       .share = real_from(part.substr(colon + 1), kShare, "--stages")});
   }
   return stages;

@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <memory>
 
+#include "autograd/checkpoint.h"
 #include "cli/length.h"
+#include "cli/study_inputs.h"
 #include "cli/study_plan.h"
 #include "cli/study_results.h"
 #include "cli/task_options.h"
@@ -14,7 +16,6 @@
 #include "cli/verbs.h"
 #include "nn/session.h"
 #include "tensor/file.h"
-#include "tensor/fingerprint.h"
 
 namespace ink::cli {
 namespace {
@@ -50,12 +51,23 @@ bool Study::finished(StudyStep step) {
   return status_ == 0;
 }
 
-// The folder was made of these options, or now is.
+// Whether a training, or the making of data, has left something in the folder that would be lost.
+bool has_progress(const fs::path& folder) {
+  if (fs::exists(folder / "config.json") || fs::exists(folder / "test.txt")) return true;
+  const fs::path training = folder / "training";
+  return fs::is_directory(training) && !CheckpointFolder(training, 1).empty();
+}
+
+// The folder is made of these inputs. What was begun of others, and came to nothing, is removed.
 void claim(const fs::path& folder, const Json& made_of) {
   const fs::path file = folder / "study.json";
-  if (fs::exists(file))
-    check_same_run(folder.string(), parse_json(read_file(file, size_t{1} << 24), file.string()),
-                   made_of);
+  if (fs::exists(file)) {
+    const std::string other =
+        difference_of(parse_json(read_file(file, size_t{1} << 24), file.string()), made_of);
+    check(other.empty() || !has_progress(folder), "", folder.string(), " was made with ", other,
+          "; choose another out, or remove the folder");
+    if (!other.empty()) fs::remove_all(folder);
+  }
   create_folders(folder);
   write_file(file, made_of.to_string(1) + '\n');
 }
@@ -63,14 +75,14 @@ void claim(const fs::path& folder, const Json& made_of) {
 void Study::make_data() {
   for (const StudyTask& task : plan_.tasks) {
     if (task.generator.is_null()) continue;
-    claim(plan_.data(task), task.generator);
+    claim(plan_.data(task), task.data_made_of);
     if (!fs::exists(task.test)) finished(making_data(plan_, task));
   }
 }
 
 bool Study::pretrained(const StudyVariant& variant, int64_t seed) {
   const fs::path folder = plan_.cell(variant, seed);
-  claim(folder, variant.options);
+  claim(folder, variant.made_of);
   bool complete = fs::exists(folder / "config.json");
   for (const int64_t step : plan_.steps) {
     const bool there = fs::exists(folder / ("step-" + std::to_string(step)) / "config.json");
@@ -100,7 +112,7 @@ bool Study::scored(const StudyVariant& variant, int64_t seed, int64_t step, cons
   const fs::path cell = plan_.cell(variant, seed), name = "step-" + std::to_string(step),
                  tuned = cell / ("tuned-" + std::to_string(step) + "-" + task.name);
   if (!finished(finetuning(plan_, task, seed, cell / name, tuned))) return false;
-  const Scores scores = measure(task, tuned);
+  const Scores scores = with_place(task.place, [&] { return measure(task, tuned); });
   results_.add(variant, task, seed, step, scores);
   fs::remove_all(tuned);  // it can be made again, and there are many
   std::printf("%s, seed %ld, step %ld, %s: %s\n", variant.name.c_str(), static_cast<long>(seed),

@@ -1,9 +1,11 @@
-// Reading a study, and trying every option before anything runs.
+// Reading a study, and its steps as verbs with options.
 #include "cli/study_plan.h"
 
 #include <algorithm>
 #include <set>
 
+#include "cli/study_inputs.h"
+#include "cli/study_trial.h"
 #include "objectives/pretrain.h"
 #include "tensor/file.h"
 #include "tensor/keys.h"
@@ -15,25 +17,6 @@ namespace fs = std::filesystem;
 
 const Verb& verb_named(const std::string& name) {
   return *std::ranges::find(verbs(), name, [](const Verb& v) { return std::string(v.name); });
-}
-
-// Keys with dashes, as options are called.
-Json with_dashes(const Json& options) {
-  Json all = Json::make_object();
-  for (const Json::Member& m : options.members()) {
-    std::string key = m.key;
-    std::ranges::replace(key, '_', '-');
-    check(!all.has(key), "", options.where(m.key), ": expected once, got twice");
-    all.set(key, m.value);
-  }
-  return all;
-}
-
-void refuse_own(const Json& options, std::initializer_list<const char*> own,
-                const std::string& place) {
-  for (const char* key : own)
-    if (options.has(key))
-      throw UsageError(place + ": " + in_quotes(key) + " is what the study itself decides");
 }
 
 // Names become folders and the heads of columns.
@@ -48,6 +31,10 @@ std::string name_of(const Json& object, std::set<std::string>& taken) {
   return name;
 }
 
+std::string place_of(const Json& object, const std::string& name) {
+  return object.where() + " (" + name + ')';
+}
+
 std::vector<int64_t> numbers_of(const Json& file, const char* key, int64_t low) {
   std::vector<int64_t> numbers;
   const Json& list = file.array(key);
@@ -59,73 +46,45 @@ std::vector<int64_t> numbers_of(const Json& file, const char* key, int64_t low) 
   return numbers;
 }
 
-// Files and folders that options name, where they are no output.
-void check_files(const Json& options, const std::string& place) {
-  for (const char* key :
-       {"text", "vocab", "architecture", "dictionary", "similar", "train", "dev", "test"}) {
-    const Json* value = options.find(key);
-    if (!value || value->is_null()) continue;
-    for (const std::string& path : words_of(*value, place))
-      check(fs::exists(path), "", place, ": ", key, ": there is no file ", path);
-  }
-}
-
-StudyVariant variant_of(const Json& object, const Json& base, std::set<std::string>& names) {
+StudyVariant variant_of(const Json& object, std::set<std::string>& names) {
   check_keys(object, {"name", "options"});
-  StudyVariant variant{name_of(object, names), base};
-  if (!object.has("options")) return variant;
-  const Json options = with_dashes(object.object("options"));
-  for (const Json::Member& m : options.members()) variant.options.set(m.key, m.value);
-  return variant;
+  const std::string name = name_of(object, names);
+  return {.name = name,
+          .place = place_of(object, name),
+          .options = object.has("options") ? object.object("options") : Json::make_object()};
 }
 
-StudyTask task_of(const Json& object, std::set<std::string>& names) {
-  Json options = with_dashes(object);
-  StudyTask task{.name = name_of(object, names), .finetune = Json::make_object(), .test = {}};
-  const std::string place = object.where() + ": " + task.name;
-  options.erase("name");
-  check_files(options, place);
-  if (options.has("text")) {
-    if (options.string("task", "") != "word-order")
-      throw UsageError(place +
+// The members of an object that are, or are not, options of word-order; the rest keeps its place.
+Json part_of(const Json& options, bool generator) {
+  Command makes("word-order", "");
+  verb_named("word-order").declare(makes);
+  Json part = options;
+  for (const Json::Member& m : options.members())
+    if (makes.knows(m.key) != generator) part.erase(m.key);
+  return part;
+}
+
+StudyTask task_of(const Json& object, std::set<std::string>& names, const StudyPlan& plan) {
+  const std::string name = name_of(object, names);
+  StudyTask task{.name = name, .place = place_of(object, name), .finetune = object};
+  task.finetune.erase("name");
+  if (object.has("text")) {
+    if (object.string("task", "") != "word-order")
+      throw UsageError(task.place +
                        ": text goes with task \"word-order\", which makes files of it; "
                        "another task needs train and dev or test");
-    refuse_own(options, {"train", "dev", "test"}, place);
-    Command makes("word-order", "");
-    verb_named("word-order").declare(makes);
-    task.generator = Json::make_object();
-    for (const Json::Member& m : options.members())
-      (makes.knows(m.key) ? task.generator : task.finetune).set(m.key, m.value);
+    for (const char* key : {"train", "dev", "test"})
+      if (object.has(key))
+        throw UsageError(object.where(key) + ": this is what the study itself decides");
+    task.generator = part_of(task.finetune, true);
+    task.finetune = part_of(task.finetune, false);
+    task.test = plan.data(task) / "test.txt";
     return task;
   }
-  const std::string test = options.string("test", options.string("dev", ""));
-  if (test.empty()) throw UsageError(place + ": expected a test or dev file to score");
-  task.test = test;
-  options.erase("test");
-  task.finetune = options;
+  task.test = object.string("test", object.string("dev", ""));
+  if (task.test.empty()) throw UsageError(task.place + ": expected a test or dev file to score");
+  task.finetune.erase("test");
   return task;
-}
-
-// Every step of the study once, unrun.
-void try_options(const StudyPlan& plan) {
-  const std::string& source = plan.source;
-  for (const StudyVariant& v : plan.variants) {
-    refuse_own(v.options, {"out", "save-at", "resume", "seed"}, source + ": " + v.name);
-    check_files(v.options, source + ": " + v.name);
-    const int64_t steps = v.options.integer("steps", PretrainOptions{}.steps);
-    if (plan.steps.back() > steps)
-      throw UsageError(source + ": steps_scored: expected at most the " + std::to_string(steps) +
-                       " steps of " + in_quotes(v.name) + ", got " +
-                       std::to_string(plan.steps.back()));
-    pretraining(plan, v, plan.seeds.front());
-  }
-  for (const StudyTask& t : plan.tasks) {
-    refuse_own(t.finetune, {"model", "out", "resume", "seed"}, source + ": " + t.name);
-    finetuning(plan, t, plan.seeds.front(), "model", "out");
-    if (t.generator.is_null()) continue;
-    refuse_own(t.generator, {"out", "seed"}, source + ": " + t.name);
-    making_data(plan, t);
-  }
 }
 
 }  // namespace
@@ -135,17 +94,19 @@ fs::path StudyPlan::cell(const StudyVariant& variant, int64_t seed) const {
 }
 fs::path StudyPlan::data(const StudyTask& task) const { return out / "data" / task.name; }
 
-StudyStep::StudyStep(const char* verb, const Json& options, const Json& own, int64_t seed,
-                     const std::string& place)
-    : command_(verb, ""), action_(verb_named(verb).declare(command_)) {
+StudyStep::StudyStep(const char* verb, const Json& own, const std::vector<Json>& options,
+                     int64_t seed, std::string place)
+    : command_(verb, ""), action_(verb_named(verb).declare(command_)), place_(std::move(place)) {
   command_.seed = seed;
-  command_.read(own, place);
-  command_.read(options, place);
-  try {
-    command_.check_complete();
-  } catch (const UsageError& error) {
-    throw UsageError(place + ": " + error.what());
-  }
+  command_.read(own, place_);
+  for (const Json& each : options) command_.read(each, each.where());
+  with_place(place_, [&] { command_.check_complete(); });
+}
+
+Json StudyStep::operator()() { return with_place(place_, action_); }
+
+void StudyStep::try_out() const {
+  with_place(place_, [&] { command_.try_out(); });
 }
 
 StudyStep pretraining(const StudyPlan& plan, const StudyVariant& variant, int64_t seed) {
@@ -155,8 +116,8 @@ StudyStep pretraining(const StudyPlan& plan, const StudyVariant& variant, int64_
   std::string save_at;
   for (const int64_t step : plan.steps)
     save_at += (save_at.empty() ? "" : ",") + std::to_string(step);
-  return {"pretrain", variant.options, own.set("save-at", save_at), seed,
-          plan.source + ": " + variant.name};
+  return {
+      "pretrain", own.set("save-at", save_at), {variant.options, plan.base}, seed, variant.place};
 }
 
 StudyStep finetuning(const StudyPlan& plan, const StudyTask& task, int64_t seed,
@@ -166,42 +127,36 @@ StudyStep finetuning(const StudyPlan& plan, const StudyTask& task, int64_t seed,
   if (!task.generator.is_null())
     own.set("train", (plan.data(task) / "train.txt").string())
         .set("dev", (plan.data(task) / "dev.txt").string());
-  return {"finetune", task.finetune, own, seed, plan.source + ": " + task.name};
+  return {"finetune", own, {task.finetune}, seed, task.place};
 }
 
 StudyStep making_data(const StudyPlan& plan, const StudyTask& task) {
   const Json own = Json::make_object({{"out", plan.data(task).string()}});
-  return {"word-order", task.generator, own, 1, plan.source + ": " + task.name};
+  return {"word-order", own, {task.generator}, 1, task.place};
 }
 
 StudyPlan read_study(const fs::path& file, const std::string& out) {
   return as_usage([&] {
     const Json json = parse_json(read_file(file, size_t{16} << 20), file.string());
     check_keys(json, {"title", "base", "variants", "seeds", "steps_scored", "tasks", "out"});
-    StudyPlan plan{.source = file.string(),
-                   .title = json.string("title", "A study of pre-training"),
+    StudyPlan plan{.title = json.string("title", "A study of pre-training"),
                    .out = out.empty() ? json.string("out") : out,
-                   .variants = {},
-                   .tasks = {},
-                   .seeds = numbers_of(json, "seeds", 0),
-                   .steps = {}};
-    const Json base = with_dashes(json.object("base"));
+                   .base = json.object("base"),
+                   .seeds = numbers_of(json, "seeds", 0)};
     std::set<std::string> variants, tasks;
-    for (const Json& v : json.array("variants").items())
-      plan.variants.push_back(variant_of(v, base, variants));
-    for (const Json& t : json.array("tasks").items()) {
-      plan.tasks.push_back(task_of(t, tasks));
-      if (!plan.tasks.back().generator.is_null())
-        plan.tasks.back().test = plan.data(plan.tasks.back()) / "test.txt";
-    }
+    for (size_t i = 0; i < json.array("variants").size(); ++i)
+      plan.variants.push_back(variant_of(json.array("variants").object(i), variants));
+    for (size_t i = 0; i < json.array("tasks").size(); ++i)
+      plan.tasks.push_back(task_of(json.array("tasks").object(i), tasks, plan));
     if (plan.variants.empty() || plan.tasks.empty())
       throw UsageError(file.string() + ": expected one or more variants and tasks");
     if (json.has("steps_scored"))
       plan.steps = numbers_of(json, "steps_scored", 0);
     else
-      plan.steps = {base.integer("steps", PretrainOptions{}.steps)};
+      plan.steps = {plan.base.integer("steps", PretrainOptions{}.steps)};
     std::ranges::sort(plan.steps);
-    try_options(plan);
+    try_study(plan);
+    find_inputs(plan);
     return plan;
   });
 }

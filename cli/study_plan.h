@@ -29,49 +29,55 @@
 namespace ink::cli {
 
 struct StudyVariant {
-  std::string name;
-  Json options;  // of pretrain, those of base included
+  std::string name, place;  // "study.json: variants[0] (words)", for messages
+  Json options = {};        // of pretrain, beside those of base, and before them
+  Json made_of = {};        // as cli/study_inputs.h says
 };
 
 struct StudyTask {
-  std::string name;
-  Json finetune;               // options of finetune
-  Json generator = {};         // options of word-order; null: the files are given
-  std::filesystem::path test;  // the file that is scored
+  std::string name, place;
+  Json finetune = {};                    // options of finetune
+  Json generator = {};                   // options of word-order; null: the files are given
+  std::filesystem::path test = {};       // the file that is scored
+  Json made_of = {}, data_made_of = {};  // the second of a generator's files
 };
 
 struct StudyPlan {
-  std::string source;  // the file, for messages
-  std::string title;
-  std::filesystem::path out;
-  std::vector<StudyVariant> variants;
-  std::vector<StudyTask> tasks;
-  std::vector<int64_t> seeds, steps;  // steps ascending
+  std::string title = {};
+  std::filesystem::path out = {};
+  Json base = {};
+  std::vector<StudyVariant> variants = {};
+  std::vector<StudyTask> tasks = {};
+  std::vector<int64_t> seeds = {}, steps = {};  // steps ascending
 
   std::filesystem::path cell(const StudyVariant& variant, int64_t seed) const;
   std::filesystem::path data(const StudyTask& task) const;  // of a task that makes its files
 };
 
-// A verb with the options of an object and further ones of the study itself; called, it does what
-// the verb does. Raises UsageError, beginning with `place`, for options that the verb refuses.
+// A verb with options of the study itself, and of objects that say where in the file they stand,
+// the first of which counts most. Raises UsageError for options that the verb refuses, and all
+// Errors begin with the place.
 class StudyStep {
  public:
-  StudyStep(const char* verb, const Json& options, const Json& own, int64_t seed,
-            const std::string& place);
-  Json operator()() { return action_(); }
+  StudyStep(const char* verb, const Json& own, const std::vector<Json>& options, int64_t seed,
+            std::string place);
+  Json operator()();  // does what the verb does
+  void try_out() const;
+  Json values() const { return command_.values(); }
   int status() const { return command_.status; }
 
  private:
   Command command_;
   Action action_;
+  std::string place_;
 };
 StudyStep pretraining(const StudyPlan& plan, const StudyVariant& variant, int64_t seed);
 StudyStep finetuning(const StudyPlan& plan, const StudyTask& task, int64_t seed,
                      const std::filesystem::path& model, const std::filesystem::path& out);
 StudyStep making_data(const StudyPlan& plan, const StudyTask& task);
 
-// Reads and checks the whole plan: keys, names, every option of every step, and that the files it
-// names are there. `out` wins over the file's where it is not empty. Raises UsageError or Error.
+// Reads the plan and tries all of it (cli/study_trial.h). `out` wins over the file's where it is
+// not empty. Raises UsageError or Error.
 StudyPlan read_study(const std::filesystem::path& file, const std::string& out);
 
 }  // namespace ink::cli

@@ -4,22 +4,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/study_inputs.h"
 #include "tensor/file.h"
-#include "tensor/fingerprint.h"
 
 namespace ink::cli {
 namespace {
 
 std::filesystem::path file_of(const StudyPlan& plan) { return plan.out / "results.json"; }
-
-std::string made_of(const StudyVariant& variant, const StudyTask& task) {
-  return Digest()
-      .add(variant.options.to_string())
-      .add(task.finetune.to_string())
-      .add(task.generator.to_string())
-      .add(task.test.string())
-      .to_string();
-}
 
 StudyScore score_from(const Json& json) {
   return {.variant = json.string("variant"),
@@ -27,8 +18,7 @@ StudyScore score_from(const Json& json) {
           .seed = json.integer("seed"),
           .step = json.integer("step"),
           .score = json.real("score"),
-          .metrics = json.object("metrics"),
-          .made_of = json.string("made_of")};
+          .metrics = json.object("metrics")};
 }
 
 Json to_json(const StudyScore& s) {
@@ -37,8 +27,15 @@ Json to_json(const StudyScore& s) {
                             {"seed", s.seed},
                             {"step", s.step},
                             {"score", s.score},
-                            {"metrics", s.metrics},
-                            {"made_of", s.made_of}});
+                            {"metrics", s.metrics}});
+}
+
+// What the scores of `name` were made of is what they would be made of now.
+void check_inputs(const std::filesystem::path& file, const Json& before, const std::string& name,
+                  const Json& now) {
+  const std::string other = before.has(name) ? difference_of(before[name], now) : "";
+  check(other.empty(), "", file.string(), ": the scores of ", name, " were made with ", other,
+        "; choose another out, or remove the folder");
 }
 
 }  // namespace
@@ -59,14 +56,10 @@ StudyResults::StudyResults(const StudyPlan& plan) : plan_(plan) {
   if (!std::filesystem::exists(file)) return;
   const Json json = parse_json(read_file(file, size_t{1} << 28), file.string());
   for (const Json& one : json.array("scores").items()) scores_.push_back(score_from(one));
-  for (const StudyVariant& v : plan.variants) {
-    for (const StudyTask& t : plan.tasks) {
-      for (const StudyScore& s : scores_)
-        check(s.variant != v.name || s.task != t.name || s.made_of == made_of(v, t), "",
-              file.string(), ": the scores of ", v.name, " on ", t.name,
-              " were made with other options; choose another out, or remove the folder");
-    }
-  }
+  variants_ = json.object("variants");
+  tasks_ = json.object("tasks");
+  for (const StudyVariant& v : plan.variants) check_inputs(file, variants_, v.name, v.made_of);
+  for (const StudyTask& t : plan.tasks) check_inputs(file, tasks_, t.name, t.made_of);
 }
 
 const StudyScore* StudyResults::find(const StudyVariant& variant, const StudyTask& task,
@@ -86,8 +79,9 @@ void StudyResults::add(const StudyVariant& variant, const StudyTask& task, int64
                      .seed = seed,
                      .step = step,
                      .score = scores.score,
-                     .metrics = metrics,
-                     .made_of = made_of(variant, task)});
+                     .metrics = metrics});
+  variants_.set(variant.name, variant.made_of);
+  tasks_.set(task.name, task.made_of);
   write();
 }
 
@@ -121,8 +115,9 @@ Json StudyResults::summary() const {
 void StudyResults::write() const {
   Json scores = Json::make_array();
   for (const StudyScore& s : scores_) scores.append(to_json(s));
-  write_file(file_of(plan_),
-             Json::make_object({{"summary", summary()}, {"scores", scores}}).to_string(1) + '\n');
+  const Json all = Json::make_object(
+      {{"summary", summary()}, {"variants", variants_}, {"tasks", tasks_}, {"scores", scores}});
+  write_file(file_of(plan_), all.to_string(1) + '\n');
 }
 
 }  // namespace ink::cli

@@ -1,4 +1,7 @@
 // Scores of a study: kept in results.json, averaged over seeds, shown as a page and a table.
+//
+// results.json also says what the variants and tasks of its scores were made of
+// (cli/study_inputs.h): the models of scores may be gone, and are never asked again.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -13,9 +16,8 @@ namespace ink::cli {
 struct StudyScore {
   std::string variant, task;
   int64_t seed = 0, step = 0;
-  double score = 0;     // the metric that the task goes by
-  Json metrics = {};    // all of them
-  std::string made_of;  // digest of the options behind it
+  double score = 0;   // the metric that the task goes by
+  Json metrics = {};  // all of them
 };
 
 struct Average {
@@ -26,7 +28,8 @@ Average average_of(const std::vector<double>& values);
 
 class StudyResults {
  public:
-  // Reads out/results.json where it is there. Raises Error when it holds scores of other options.
+  // Reads out/results.json where it is there. Raises Error when it holds scores of other options or
+  // other files.
   explicit StudyResults(const StudyPlan& plan);
 
   const StudyScore* find(const StudyVariant& variant, const StudyTask& task, int64_t seed,
@@ -40,6 +43,7 @@ class StudyResults {
  private:
   const StudyPlan& plan_;
   std::vector<StudyScore> scores_;
+  Json variants_ = Json::make_object(), tasks_ = Json::make_object();  // made_of, by name
 };
 
 // "83.1 ± 0.4", in per cent; "" of none.

@@ -52,4 +52,16 @@ auto as_usage(const F& f) {
   }
 }
 
+// What `f` returns; its errors begin with `place`.
+template <class F>
+auto with_place(const std::string& place, const F& f) {
+  try {
+    return f();
+  } catch (const UsageError& error) {
+    throw UsageError(place + ": " + error.what());
+  } catch (const Error& error) {
+    fail("", place, ": ", error.message());
+  }
+}
+
 }  // namespace ink::cli

@@ -29,7 +29,7 @@ struct KeyTilesFor;
 template <>
 struct KeyTilesFor<32, false> : BackwardTiles<32, 4, 2, 64, 32, 2, 2, 2> {};
 template <>
-struct KeyTilesFor<64, false> : BackwardTiles<64, 4, 2, 64, 16, 3, 4, 2> {};
+struct KeyTilesFor<64, false> : BackwardTiles<64, 4, 2, 64, 32, 0, 0, 2> {};
 template <>
 struct KeyTilesFor<128, false> : BackwardTiles<128, 8, 1, 32, 16, 7, 8, 1> {};
 template <>

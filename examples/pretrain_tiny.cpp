@@ -46,6 +46,7 @@ void run(const char* text, const char* out, int64_t steps) {
 
   const ink::PretrainOptions options{.corpus = {text},
                                      .out = out,
+                                     .batch_tokens = 1024,
                                      .steps = steps,
                                      .learning_rate = 1e-3,
                                      .evaluate_every = 200,

@@ -1,28 +1,14 @@
 // Greedy filling of sequences with sentences.
 #include "objectives/full_sentences.h"
 
-#include <algorithm>
-
 #include "tensor/error.h"
 
 namespace ink {
-namespace {
-
-// Where a piece of at most `most` tokens from `begin` ends: before a word, unless one word is
-// longer than that.
-size_t end_of_piece(const TokenSentence& sentence, size_t begin, size_t most) {
-  const size_t n = sentence.ids.size();
-  if (n - begin <= most) return n;
-  size_t end = begin + most;
-  while (end > begin && sentence.continues[end]) --end;
-  return end > begin ? end : begin + most;
-}
-
-}  // namespace
 
 std::vector<Instance> full_sentences(std::span<const TokenDocument> documents, int64_t max_tokens,
                                      const ObjectiveTokens& tokens) {
-  check(max_tokens >= 3, "full sentences: expected max_tokens of 3 or more, got ", max_tokens);
+  check(max_tokens >= kShortestSequence, "full sentences: expected max_tokens of ",
+        kShortestSequence, " or more, got ", max_tokens);
   const auto most = static_cast<size_t>(max_tokens) - 2;
   std::vector<Instance> instances;
   Segment filled;

@@ -10,6 +10,9 @@
 
 namespace ink {
 
+// Tokens of a sequence at least: one of the text, and [CLS] and [SEP].
+inline constexpr int64_t kShortestSequence = 3;
+
 // Instances of at most `max_tokens` tokens, [CLS] and [SEP] included. A sentence that is too long
 // for one is cut, where possible between words.
 std::vector<Instance> full_sentences(std::span<const TokenDocument> documents, int64_t max_tokens,

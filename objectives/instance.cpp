@@ -12,6 +12,14 @@ void append_range(std::vector<T>& to, const std::vector<T>& from, size_t begin, 
 
 }  // namespace
 
+size_t end_of_piece(const TokenSentence& sentence, size_t begin, size_t most) {
+  const size_t n = sentence.ids.size();
+  if (n - begin <= most) return n;
+  size_t end = begin + most;
+  while (end > begin && sentence.continues[end]) --end;
+  return end > begin ? end : begin + most;
+}
+
 void Segment::append(const TokenSentence& sentence, size_t begin, size_t end) {
   append_range(ids, sentence.ids, begin, end);
   append_range(continues, sentence.continues, begin, end);

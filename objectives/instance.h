@@ -17,6 +17,10 @@ struct TokenSentence {
 };
 using TokenDocument = std::vector<TokenSentence>;
 
+// Where a piece of at most `most` tokens from `begin` ends: before a word, unless one word is
+// longer than that.
+size_t end_of_piece(const TokenSentence& sentence, size_t begin, size_t most);
+
 // Sentences one behind the other: a text of an instance.
 struct Segment {
   std::vector<int32_t> ids = {};

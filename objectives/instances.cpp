@@ -14,6 +14,7 @@ std::vector<Instance> make_instances(std::span<const TokenDocument> documents, P
     case PairTask::none: return full_sentences(documents, options.max_tokens, options.tokens);
     case PairTask::next_sentence: return next_sentence_pairs(documents, options, draws);
     case PairTask::sentence_order: return sentence_order_pairs(documents, options, draws);
+    case PairTask::unasked: return consecutive_pairs(documents, options, draws);
   }
   fail("pairs: unknown task ", static_cast<int>(task));
 }

@@ -35,6 +35,8 @@ WordNeighbours load_neighbours(const std::filesystem::path& path, int64_t most) 
   const auto file = MappedFile::open(path);
   const std::string_view content = file->text();
   const std::string source = path.string();
+  check(content.find_first_not_of(" \t\r\n") != std::string_view::npos,
+        "similar words: expected words in ", source, ", got an empty file");
   if (begins_as_cilin(content)) return parse_cilin(content, source, most);
   if (begins_as_vectors(content)) return nearest_words(WordVectors::parse(content, source), most);
   if (begins_as_neighbours(content)) return WordNeighbours::parse(content, source);
@@ -44,7 +46,8 @@ WordNeighbours load_neighbours(const std::filesystem::path& path, int64_t most) 
        "inkstone vectors makes the first and the last");
 }
 
-SimilarWords similar_words(const WordNeighbours& table, const Tokenizer& tokenizer, int64_t most) {
+SimilarWords similar_words(const WordNeighbours& table, const Tokenizer& tokenizer, int64_t most,
+                           const std::string& source) {
   const std::vector<std::vector<int32_t>> ids = ids_of(table.words(), tokenizer);
   SimilarWords out;
   for (int32_t word = 0; word < table.words().size(); ++word) {
@@ -56,7 +59,7 @@ SimilarWords similar_words(const WordNeighbours& table, const Tokenizer& tokeniz
       out.add(own, ids[static_cast<size_t>(all[i].word)]);  // drops other numbers of tokens
   }
   check(!out.empty(), "similar words: expected words with neighbours of as many tokens in the ",
-        "vocabulary, got none among ", table.size(), " words");
+        "vocabulary, got none among the ", table.size(), " words of ", source);
   return out;
 }
 
@@ -70,7 +73,9 @@ SimilarWords load_similar_words(const std::vector<std::filesystem::path>& paths,
   for (size_t i = 1; i < paths.size(); ++i)
     table = joined(table, load_neighbours(paths[i], candidates),
                    static_cast<int64_t>(i + 1) * candidates);
-  return similar_words(table, tokenizer, most);
+  std::string source = paths[0].string();
+  for (size_t i = 1; i < paths.size(); ++i) source += ", " + paths[i].string();
+  return similar_words(table, tokenizer, most, source);
 }
 
 }  // namespace ink

@@ -12,6 +12,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "objectives/similar_words.h"
@@ -27,8 +28,9 @@ WordNeighbours load_neighbours(const std::filesystem::path& path, int64_t most =
 
 // Of each word the first `most` neighbours that have as many tokens as it, as ids; words with a
 // piece that the vocabulary lacks are left out. Raises Error when nothing is left.
+// `source` names the table in messages.
 SimilarWords similar_words(const WordNeighbours& table, const Tokenizer& tokenizer,
-                           int64_t most = kSimilarWords);
+                           int64_t most = kSimilarWords, const std::string& source = "the table");
 
 // Both. Raises Error when no file is given.
 SimilarWords load_similar_words(const std::vector<std::filesystem::path>& paths,

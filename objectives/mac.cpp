@@ -22,8 +22,7 @@ bool replace_by_similar(Ids word, const MacOptions& options, Draws& draws) {
 }
 
 void replace_at_random(Ids word, const MacOptions& options, Draws& draws) {
-  const auto vocabulary = static_cast<uint64_t>(options.tokens.vocabulary_size);
-  for (int32_t& id : word) id = static_cast<int32_t>(draws.below(vocabulary));
+  for (int32_t& id : word) id = options.random.draw(draws);
 }
 
 void check_options(const MacOptions& o) {
@@ -40,8 +39,10 @@ void check_options(const MacOptions& o) {
 
 }  // namespace
 
-Corruption similar_word_model(const MacOptions& options) {
-  check_options(options);
+Corruption similar_word_model(const MacOptions& given) {
+  check_options(given);
+  MacOptions options = given;
+  options.random = given.random.or_all(given.tokens.vocabulary_size);
   return [options](const Instance& instance, Draws& draws) {
     const Selection selection = select(instance, options.select, draws);
     Corrupted out{.inputs = instance.ids, .positions = selection.positions(), .labels = {}};

@@ -8,11 +8,13 @@
 // A similar word has as many tokens as the word and is not the word (similar_words.h). The choice
 // between the three is made once for each word. A word without a similar one is replaced at random;
 // such words make up at most 10 % of the selected tokens, and those beyond that stay as they are.
-// (The paper states the limit, but not what becomes of them.)
+// (The paper states the limit, but not what becomes of them.) Random tokens should be words: no
+// [MASK] is read in pre-training.
 #pragma once
 #include <memory>
 
 #include "objectives/corruption.h"
+#include "objectives/random_tokens.h"
 #include "objectives/selection.h"
 #include "objectives/similar_words.h"
 
@@ -25,6 +27,7 @@ struct MacOptions {
   double fallback_share = 0.1;  // of the selected tokens that may be random for want of a similar
   int64_t nearest = 1;          // the similar word is drawn from so many of the most similar ones
   std::shared_ptr<const SimilarWords> similar = {};
+  RandomTokens random = {};  // of none: the whole vocabulary
   ObjectiveTokens tokens = {};
 };
 

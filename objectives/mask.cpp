@@ -13,17 +13,17 @@ Corruption masked_language_model(const MaskOptions& options) {
   check(options.tokens.vocabulary_size > 0, "masking: expected a vocabulary size, got ",
         options.tokens.vocabulary_size);
   check_selection(options.select);
-  return [options](const Instance& instance, Draws& draws) {
+  return [options, random = options.random.or_all(options.tokens.vocabulary_size)](
+             const Instance& instance, Draws& draws) {
     const Selection selection = select(instance, options.select, draws);
     Corrupted out{.inputs = instance.ids, .positions = selection.positions(), .labels = {}};
-    const auto vocabulary = static_cast<uint64_t>(options.tokens.vocabulary_size);
     for (const int32_t position : out.positions) {
       int32_t& token = out.inputs[static_cast<size_t>(position)];
       const double r = draws.uniform();
       if (r < options.mask_share) {
         token = options.tokens.mask;
       } else if (r >= options.mask_share + options.keep_share) {
-        token = static_cast<int32_t>(draws.below(vocabulary));
+        token = random.draw(draws);
       }
     }
     out.labels = ids_at(instance, out.positions);

@@ -6,6 +6,8 @@
 
 #include "objectives/factorization.h"
 #include "objectives/mask.h"
+#include "objectives/random_tokens.h"
+#include "objectives/tokenize.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
 #include "tensor/keys.h"
@@ -15,9 +17,9 @@ namespace {
 
 constexpr std::string_view kSelections[] = {"mlm", "wwm", "ngram"};
 constexpr std::string_view kTasks[] = {"mac", "perlm", "rtd", "plm"};
-constexpr std::string_view kPairs[] = {"nsp", "sop"};
+constexpr std::string_view kPairs[] = {"nsp", "sop", "pair"};
 constexpr std::string_view kAll[] = {"mlm", "wwm", "ngram", "mac", "perlm",
-                                     "rtd", "plm", "nsp",   "sop"};
+                                     "rtd", "plm", "nsp",   "sop", "pair"};
 
 // The words of a list by the row of names that they are of; empty where it names none.
 struct Chosen {
@@ -61,11 +63,13 @@ Objective objective_from(const std::string& list) {
   const Chosen chosen = chosen_from(list);
   Objective o;
   if (chosen.task == "mac") o.task = TokenTask::mac;
+  o.random_words = o.task == TokenTask::mac;
   if (chosen.task == "perlm") o.task = TokenTask::perlm;
   if (chosen.task == "rtd") o.task = TokenTask::rtd;
   if (chosen.task == "plm") o.task = TokenTask::plm;
   if (chosen.pair == "nsp") o.pair_task = PairTask::next_sentence;
   if (chosen.pair == "sop") o.pair_task = PairTask::sentence_order;
+  if (chosen.pair == "pair") o.pair_task = PairTask::unasked;
 
   const bool ngrams = chosen.selection.empty()
                           ? o.task == TokenTask::mac || o.task == TokenTask::perlm
@@ -82,21 +86,46 @@ Objective objective_from(const std::string& list) {
   return o;
 }
 
-Corruption corruption_of(const Objective& o, const ObjectiveTokens& tokens) {
+namespace {
+
+// Whether a cell that tokens move in can hold two of them.
+void check_cells(const Objective& o) {
+  bool ngrams = false;  // of two words or more
+  for (size_t n = 1; n < o.select.ngrams.size(); ++n) ngrams |= o.select.ngrams[n] > 0;
+  check(o.granularity != Granularity::word || o.select.whole_words,
+        "objective: perlm moves tokens inside their words, but single tokens are selected; "
+        "expected words or n-grams, or another granularity");
+  check(o.granularity != Granularity::ngram || (ngrams && o.select.whole_words),
+        "objective: perlm moves tokens inside their n-grams, but ",
+        o.select.whole_words ? "n-grams of one word are selected; expected longer ones, or "
+                               "granularity word, which says the same"
+                             : "single tokens are selected; expected n-grams, or another "
+                               "granularity");
+}
+
+}  // namespace
+
+Corruption corruption_of(const Objective& o, const Tokenizer& tokenizer) {
+  const ObjectiveTokens tokens = objective_tokens(tokenizer);
+  const RandomTokens random = o.random_words ? RandomTokens::words_of(tokenizer.vocabulary())
+                                             : RandomTokens(tokens.vocabulary_size);
   switch (o.task) {
     case TokenTask::masked:
     case TokenTask::rtd:
       return masked_language_model({.select = o.select,
                                     .mask_share = o.mask_share,
                                     .keep_share = o.keep_share,
+                                    .random = random,
                                     .tokens = tokens});
     case TokenTask::mac:
-      return similar_word_model(
-          {.select = o.select, .nearest = o.nearest, .similar = o.similar, .tokens = tokens});
+      return similar_word_model({.select = o.select,
+                                 .fallback_share = o.fallback_share,
+                                 .nearest = o.nearest,
+                                 .similar = o.similar,
+                                 .random = random,
+                                 .tokens = tokens});
     case TokenTask::perlm:
-      check(o.granularity != Granularity::word || o.select.whole_words,
-            "objective: perlm moves tokens inside their words, but single tokens are selected; "
-            "expected words or n-grams, or another granularity");
+      check_cells(o);
       return permuted_language_model({.select = o.select,
                                       .label = o.label,
                                       .granularity = o.granularity,
@@ -109,7 +138,8 @@ Corruption corruption_of(const Objective& o, const ObjectiveTokens& tokens) {
 }
 
 Heads heads_of(const Objective& o) {
-  Heads heads{.pair = o.pair_task != PairTask::none};
+  Heads heads{.pair = o.pair_task == PairTask::next_sentence ||
+                      o.pair_task == PairTask::sentence_order};
   const bool perlm = o.task == TokenTask::perlm;
   heads.replaced = o.task == TokenTask::rtd;
   heads.position = perlm && o.space != Space::global;
@@ -171,6 +201,8 @@ Json fingerprint_of(const Objective& o) {
                                 {"mask_share", o.mask_share},
                                 {"keep_share", o.keep_share},
                                 {"nearest", o.nearest},
+                                {"fallback_share", o.fallback_share},
+                                {"random_words", o.random_words},
                                 {"label", name_of(o.label, kLabelNames)},
                                 {"granularity", name_of(o.granularity, kGranularityNames)},
                                 {"predict", name_of(o.predict, kPredictNames)},

@@ -2,7 +2,7 @@
 //
 //   Objective o = objective_from("mac,sop");      // MacBERT's
 //   o.similar = …;
-//   const Corruption corrupt = corruption_of(o, objective_tokens(tokenizer));
+//   const Corruption corrupt = corruption_of(o, tokenizer);
 //
 // A list names at most one of each row:
 //
@@ -10,7 +10,7 @@
 //                          they are masked (BERT, BERT-wwm)
 //   mac, perlm, rtd, plm   what becomes of them: similar words (MacBERT), other places (PERT),
 //                          masks for a generator (ELECTRA), a random order (XLNet)
-//   nsp, sop               a label of the pair: next sentence, sentence order
+//   nsp, sop, pair         a label of two texts: next sentence, sentence order; none
 //
 // mac and perlm select n-grams and rtd single tokens unless the list says otherwise.
 #pragma once
@@ -23,6 +23,7 @@
 #include "objectives/pairs.h"
 #include "objectives/permute.h"
 #include "objectives/selection.h"
+#include "text/tokenizer.h"
 
 namespace ink {
 
@@ -41,7 +42,11 @@ struct Objective {
   double keep_share = 0.1;  // stay; the rest become random tokens
   // mac
   std::shared_ptr<const SimilarWords> similar = {};
-  int64_t nearest = 1;  // as in mac.h
+  int64_t nearest = 1;  // as in mac.h, these two
+  double fallback_share = 0.1;
+  // Whether random tokens are words, none of the special ones: of mac and its ablations. BERT's
+  // code draws from the whole vocabulary.
+  bool random_words = false;
   // perlm
   PertLabel label = PertLabel::inverse;
   Granularity granularity = Granularity::no_limit;
@@ -58,7 +63,7 @@ struct Objective {
 Objective objective_from(const std::string& list);
 
 // Raises Error when options contradict each other.
-Corruption corruption_of(const Objective& objective, const ObjectiveTokens& tokens);
+Corruption corruption_of(const Objective& objective, const Tokenizer& tokenizer);
 
 // The heads of the model that is trained; of rtd, those of the discriminator.
 Heads heads_of(const Objective& objective);

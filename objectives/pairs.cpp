@@ -6,8 +6,8 @@
 namespace ink {
 
 size_t room_for_pair(const char* task, const PairOptions& options) {
-  check(options.max_tokens >= 5, "", task, ": expected max_tokens of 5 or more, got ",
-        options.max_tokens);
+  check(options.max_tokens >= kShortestPair, "", task, ": expected max_tokens of ", kShortestPair,
+        " or more, got ", options.max_tokens);
   return static_cast<size_t>(options.max_tokens) - 3;
 }
 

@@ -10,11 +10,15 @@
 
 namespace ink {
 
-// What a model is asked about two texts, beside their tokens.
-enum class PairTask : uint8_t { none, next_sentence, sentence_order };
+// What a model is asked about two texts, beside their tokens. With `unasked` it reads two that
+// follow each other, and is asked nothing (PERT, HFL's RoBERTa-wwm).
+enum class PairTask : uint8_t { none, next_sentence, sentence_order, unasked };
+
+// Tokens of a pair at least: one of each text, and [CLS] and both [SEP].
+inline constexpr int64_t kShortestPair = 5;
 
 struct PairOptions {
-  int64_t max_tokens = 128;        // of an instance, [CLS] and both [SEP] included; at least 5
+  int64_t max_tokens = 128;        // of an instance, special tokens included; kShortestPair or more
   double short_probability = 0.1;  // of a document whose chunks get a random shorter length
   ObjectiveTokens tokens = {};
 };

@@ -10,10 +10,13 @@
 #include "autograd/tape.h"
 #include "nn/fingerprint.h"
 #include "nn/model_folder.h"
+#include "nn/parameter_count.h"
+#include "objectives/full_sentences.h"
 #include "objectives/losses.h"
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/pretrain_model.h"
 #include "objectives/pretrain_stages.h"
+#include "objectives/text_sample.h"
 #include "objectives/tokenize.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
@@ -44,23 +47,15 @@ class Job {
         stages_(options),
         model_(make_pretrain_model(config, options.objective, options.start_from,
                                    Random(options.seed).split("weights"))),
-        data_(options.corpus, tokenizer, segmenter,
-              corruption_of(options.objective, objective_tokens(tokenizer)),
+        data_(options.corpus, tokenizer, segmenter, corruption_of(options.objective, tokenizer),
               data_options(options, stages_)),
         held_out_(processes_.is_first() ? data_.held_out() : std::vector<PretrainBatch>()) {
-    const ModelConfig& c = model_.model.config;
-    c.check_vocabulary(tokenizer.vocabulary().size(), "pre-training");
-    check(c.longest() >= stages_.longest(), "pre-training: the model reads at most ", c.longest(),
-          " tokens, got sequences of ", stages_.longest());
-    check(stages_.longest() <= options.batch_tokens, "pre-training: expected batch_tokens of at ",
-          "least the longest sequence, got ", options.batch_tokens, " and ", stages_.longest());
-    check(!options.recompute || options.objective.task != TokenTask::plm,
-          "pre-training: the two streams of plm cannot be computed again; leave out recompute");
+    check_text(segmenter);
     made_of_ = Json::make_object({{"job", "pretrain"},
                                   {"objective", fingerprint_of(options.objective)},
                                   {"stages", stages_.fingerprint()},
                                   {"data", data_.fingerprint()},
-                                  {"architecture", fingerprint_of(c)}});
+                                  {"architecture", fingerprint_of(model_.model.config)}});
   }
 
   PretrainResult run();
@@ -77,11 +72,13 @@ class Job {
             .held_out_tokens = o.held_out_tokens,
             .seed = pretrain_data_seed(o.seed)};
   }
+  void check_text(const Segmenter* segmenter);
   TrainerOptions trainer_options() const;
   TrainingHooks hooks();
   MicroLoss loss(int64_t micro_batch, const Random& random);
   void take_step_data();
   void restore(const Json& state);
+  void say_missed_steps() const;
   void save(const fs::path& folder) { save_pretrain_model(model_, tokenizer_, folder); }
   void save_if_asked(int64_t step);
   void notice(const std::string& sentence) const {
@@ -103,6 +100,21 @@ class Job {
   double waited_ = 0;
   std::unique_ptr<Prefetch<StepData>> ahead_;  // last: its thread ends first
 };
+
+// What the text itself makes impossible, and what is worth knowing of it.
+void Job::check_text(const Segmenter* segmenter) {
+  constexpr int64_t kSampleTokens = 1 << 16;
+  const auto tokens = data_.tokens_of_one_block();
+  check(!tokens || *tokens >= options_.batch_tokens, "pre-training: the text has ",
+        tokens.value_or(0), " tokens to train on, fewer than the ", options_.batch_tokens,
+        " of one batch; expected more text, or batch_tokens of at most that");
+  const Objective& o = options_.objective;
+  const bool words = segmenter && o.select.whole_words, mac = o.task == TokenTask::mac;
+  if (!words && !mac) return;
+  const std::vector<TokenDocument> sample = data_.sample(kSampleTokens);
+  if (words) check_segmented(sample, tokenizer_.vocabulary());
+  if (mac) notice(coverage_notice(sample, *o.similar));
+}
 
 void Job::take_step_data() {
   if (!ahead_) {
@@ -181,7 +193,20 @@ void Job::restore(const Json& state) {
   step_ = state.integer("step");
   check(step_ <= options_.steps, "resume: the run in ", options_.out.string(), " has done ", step_,
         " steps, got steps ", options_.steps, "; expected as many or more");
+  say_missed_steps();
   data_.seek(state.object("position"));
+}
+
+// Steps of save_at that the run passed before it was asked to keep them.
+void Job::say_missed_steps() const {
+  std::string missed;
+  for (const int64_t step : options_.save_at) {
+    const bool kept = fs::exists(options_.out / ("step-" + std::to_string(step)) / "config.json");
+    if (step <= step_ && !kept) missed += (missed.empty() ? "" : ", ") + std::to_string(step);
+  }
+  if (!missed.empty())
+    notice("the run is already at step " + std::to_string(step_) +
+           "; the model after these steps was not kept and will not be: " + missed);
 }
 
 TrainingHooks Job::hooks() {
@@ -218,7 +243,8 @@ PretrainResult Job::run() {
       .peak = options_.learning_rate,
       .warmup = options_.warmup_steps < 0 ? options_.steps / 10 : options_.warmup_steps,
       .steps = options_.steps,
-      .decay = options_.decay};
+      .decay = options_.decay,
+      .decay_from = options_.decay_from};
   // Of a run that is resumed too: nothing is restored yet.
   if (processes_.is_first()) save_if_asked(0);
   PretrainResult result;
@@ -234,18 +260,49 @@ PretrainResult Job::run() {
   return result;
 }
 
+void check_lengths(const PretrainStages& stages, const ModelConfig& config,
+                   const PretrainOptions& o) {
+  const bool pairs = o.objective.pair_task != PairTask::none;
+  const int64_t least = pairs ? kShortestPair : kShortestSequence;
+  check(stages.shortest() >= least, "pre-training: expected sequences of at least ", least,
+        pairs ? " tokens for two texts" : " tokens", " with their special tokens, got ",
+        stages.shortest());
+  check(stages.longest() <= config.longest(), "pre-training: the model reads at most ",
+        config.longest(), " tokens, got sequences of ", stages.longest());
+  check(stages.longest() <= o.batch_tokens, "pre-training: expected batch_tokens of at ",
+        "least the longest sequence, got ", o.batch_tokens, " and ", stages.longest());
+}
+
 }  // namespace
 
 uint64_t pretrain_data_seed(uint64_t seed) { return Random(seed).split("data").seed(); }
 
+void check_pretraining(const ModelConfig& config, const Tokenizer& tokenizer,
+                       const PretrainOptions& o) {
+  check(!o.corpus.empty(), "pre-training: expected text files or folders, got none");
+  check(!o.out.empty(), "pre-training: expected a folder to write the model to");
+  for (const int64_t step : o.save_at)
+    check(step >= 0 && step <= o.steps, "pre-training: expected to save at steps from 0 to ",
+          o.steps, ", got ", step);
+  check(!o.recompute || o.objective.task != TokenTask::plm,
+        "pre-training: the two streams of plm cannot be computed again; leave out recompute");
+  corruption_of(o.objective, tokenizer);
+  const ModelConfig c =
+      o.start_from.empty() ? config : ModelConfig::read(o.start_from / "config.json");
+  c.check_vocabulary(tokenizer.vocabulary().size(), "pre-training");
+  check_supported(o.objective, c);
+  check(o.objective.task != TokenTask::plm || objective_tokens(tokenizer).cls_last,
+        "pre-training: sequences of XLNet end with <cls>, those of this tokenizer begin with it; "
+        "expected Tokenizer::with_class_last()");
+  if (o.start_from.empty()) check_trainable_here(c, heads_of(o.objective));
+  if (o.objective.task == TokenTask::rtd) generator_config(c, o.objective.generator_size);
+  check_lengths(PretrainStages(o), c, o);
+}
+
 PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const Segmenter* segmenter, const PretrainOptions& options,
                         const PretrainCallbacks& callbacks) {
-  check(!options.corpus.empty(), "pre-training: expected text files or folders, got none");
-  check(!options.out.empty(), "pre-training: expected a folder to write the model to");
-  for (const int64_t step : options.save_at)
-    check(step >= 0 && step <= options.steps, "pre-training: expected to save at steps from 0 to ",
-          options.steps, ", got ", step);
+  check_pretraining(config, tokenizer, options);
   check_no_model("pre-training", options.out, true);
   return Job(config, tokenizer, segmenter, options, callbacks).run();
 }

@@ -63,9 +63,10 @@ struct PretrainOptions {
 
   // ── training ──
   int64_t steps = 10000;
-  double learning_rate = 1e-4;      // highest
-  int64_t warmup_steps = -1;        // linear from 0; −1 = a tenth of `steps`
-  Decay decay = Decay::linear;      // of the learning rate after the warm-up
+  double learning_rate = 1e-4;  // highest
+  int64_t warmup_steps = -1;    // linear from 0; −1 = a tenth of `steps`
+  Decay decay = Decay::linear;  // of the learning rate after the warm-up
+  DecayFrom decay_from = DecayFrom::warmup_end;
   OptimizerOptions optimizer = {};  // kind, weight decay, …
   double clip_norm = 1.0;           // longest gradient; 0 = never clipped
   bool recompute = false;  // layers are computed again in backward: less memory, a third more time
@@ -100,6 +101,11 @@ struct PretrainResult {
 
 // The seed of PretrainData in a run with this seed, to see the same batches elsewhere.
 uint64_t pretrain_data_seed(uint64_t seed);
+
+// Raises Error for what no text can make possible: options that contradict each other, a model that
+// cannot learn the objective, lengths that do not fit. pretrain() begins with it.
+void check_pretraining(const ModelConfig& config, const Tokenizer& tokenizer,
+                       const PretrainOptions& options);
 
 // config.vocab_size should be the tokenizer's, or more; with start_from the config of that model is
 // used instead. segmenter may be null: Chinese characters are then words of their own.

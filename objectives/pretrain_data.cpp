@@ -20,6 +20,7 @@ const char* name_of(PairTask task) {
     case PairTask::none: return "none";
     case PairTask::next_sentence: return "next_sentence";
     case PairTask::sentence_order: return "sentence_order";
+    case PairTask::unasked: return "unasked";
   }
   fail("pairs: unknown task ", static_cast<int>(task));
 }
@@ -57,6 +58,26 @@ std::vector<TokenDocument> PretrainData::read(int64_t block, Split split) const 
     if (!document.empty()) documents.push_back(std::move(document));
   }
   return documents;
+}
+
+std::vector<TokenDocument> PretrainData::sample(int64_t tokens) const {
+  std::vector<TokenDocument> all;
+  for (int64_t block = 0; block < blocks(); ++block) {
+    for (const Document& text : corpus_.read_block(block, Split::train)) {
+      if (tokens <= 0) return all;
+      all.push_back(tokenize_document(text, tokenizer_, segmenter_));
+      for (const TokenSentence& s : all.back()) tokens -= std::ssize(s.ids);
+    }
+  }
+  return all;
+}
+
+std::optional<int64_t> PretrainData::tokens_of_one_block() {
+  if (blocks() > 1) return std::nullopt;
+  make_ready();
+  int64_t tokens = 0;
+  for (const Instance& each : ready_.instances) tokens += std::ssize(each.ids);
+  return tokens;
 }
 
 // ── instances and batches ───────────────────────────────────────────────────────────────────────
@@ -201,7 +222,8 @@ void PretrainData::seek(const Json& position) {
   length_ = length;
 }
 
-// The digest of the words is that of how they cut the beginning of the corpus.
+// The digest of the words is that of how they cut the beginning of the corpus, which comes before
+// it: another text is called another text.
 Json PretrainData::fingerprint() const {
   Json words;
   if (segmenter_) {
@@ -226,10 +248,10 @@ Json PretrainData::fingerprint() const {
                             {"held_out", options_.held_out},
                             {"held_out_tokens", options_.held_out_tokens},
                             {"tokenizer", fingerprint_of(tokenizer_)},
-                            {"dictionary", words},
                             {"corpus_documents", documents()},
                             {"corpus_bytes", corpus_.bytes()},
-                            {"corpus", Digest().add(corpus_.digest()).to_string()}});
+                            {"corpus", Digest().add(corpus_.digest()).to_string()},
+                            {"dictionary", words}});
 }
 
 }  // namespace ink

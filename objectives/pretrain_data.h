@@ -63,6 +63,10 @@ class PretrainData {
   // Sequences of held-out documents under one fixed corruption; empty when no
   // document fell among them.
   std::vector<PretrainBatch> held_out() const;
+  // Documents to train on from the beginning of the corpus, until `tokens` are there.
+  std::vector<TokenDocument> sample(int64_t tokens) const;
+  // Tokens of the first epoch as it is cut at the present length; only of a corpus of one block.
+  std::optional<int64_t> tokens_of_one_block();
   int64_t documents() const { return corpus_.documents(Split::train); }  // to train on
   int64_t blocks() const { return corpus_.blocks(); }
   int64_t epoch() const { return epoch_; }

@@ -40,6 +40,10 @@ int64_t PretrainStages::longest() const {
   return std::ranges::max(stages_, {}, &std::pair<int64_t, int64_t>::first).first;
 }
 
+int64_t PretrainStages::shortest() const {
+  return std::ranges::min(stages_, {}, &std::pair<int64_t, int64_t>::first).first;
+}
+
 Json PretrainStages::fingerprint() const {
   if (stages_.size() == 1) return {};
   Json all = Json::make_array();

@@ -23,6 +23,7 @@ class PretrainStages {
   int64_t length_at(int64_t step) const;  // step counts from 0
   int64_t last_length() const { return stages_.back().first; }
   int64_t longest() const;
+  int64_t shortest() const;
   size_t size() const { return stages_.size(); }
   // {"steps": …, "lengths": [[length, steps until its end], …]}; null for one stage, which is the
   // same whatever the number of steps.

@@ -133,4 +133,17 @@ std::pair<TaggedText, TaggedText> read_both_tagged(const TaskData& data, const L
   return {std::move(rest), std::move(part)};
 }
 
+std::pair<TaskSet, TaskSet> read_both_sets(MakeTaggedSet make, const TaskData& data,
+                                           const Labels* labels, uint64_t seed,
+                                           const TokenOptions& tokens) {
+  auto [train, dev] = read_both_tagged(data, labels, seed);
+  TaskSet first = make(std::move(train), tokens);
+  return {std::move(first), make(std::move(dev), tokens)};
+}
+
+TaskSet read_set(MakeTaggedSet make, const std::filesystem::path& file, const ReadOptions& options,
+                 const Labels& labels, const TokenOptions& tokens) {
+  return make(read_tagged(file, &labels, options.advice), tokens);
+}
+
 }  // namespace ink

@@ -84,4 +84,12 @@ void set_tagging_dropout(Model& model, double probability);
 std::pair<TaggedText, TaggedText> read_both_tagged(const TaskData& data, const Labels* labels,
                                                    uint64_t seed);
 
+// The sets of a task on tagged text, which are made by `make`: of train and dev, and of one file.
+using MakeTaggedSet = TaskSet (*)(TaggedText text, const TokenOptions& tokens);
+std::pair<TaskSet, TaskSet> read_both_sets(MakeTaggedSet make, const TaskData& data,
+                                           const Labels* labels, uint64_t seed,
+                                           const TokenOptions& tokens);
+TaskSet read_set(MakeTaggedSet make, const std::filesystem::path& file, const ReadOptions& options,
+                 const Labels& labels, const TokenOptions& tokens);
+
 }  // namespace ink

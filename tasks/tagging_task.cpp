@@ -68,14 +68,12 @@ TaskSet tagging_set(TaggedText read, const TokenOptions& tokens) {
 
 std::pair<TaskSet, TaskSet> read_both(const TaskData& data, const Labels* known, uint64_t seed,
                                       const TokenOptions& tokens) {
-  auto [train, dev] = read_both_tagged(data, known, seed);
-  TaskSet first = tagging_set(std::move(train), tokens);
-  return {std::move(first), tagging_set(std::move(dev), tokens)};
+  return read_both_sets(tagging_set, data, known, seed, tokens);
 }
 
 TaskSet read(const std::filesystem::path& file, const ReadOptions& options, const Labels& labels,
              const TokenOptions& tokens) {
-  return tagging_set(read_tagged(file, &labels, options.advice), tokens);
+  return read_set(tagging_set, file, options, labels, tokens);
 }
 
 // A line with Han characters has one unit a character, as Chinese data do; another one a word

@@ -67,6 +67,7 @@ struct WordOrderOptions {
   // Sentences of each file at most; 0: all. Documents come in a random order.
   int64_t train_sentences = 0, dev_sentences = 0, test_sentences = 0;
   uint64_t seed = 1;
+  int64_t block_bytes = 16 << 20;  // of text that is read at once
 };
 
 struct WordOrderFile {

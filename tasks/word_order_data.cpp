@@ -72,10 +72,9 @@ struct Part {
   }
 };
 
+// All pieces of a document that is longer than a block are in one part.
 size_t part_of(const Document& document, const WordOrderOptions& o) {
-  Digest digest;
-  for (const std::string& line : document.lines) digest.add(line);
-  const double u = stream(o.seed, Stream::split).split(digest.value()).uniform(0);
+  const double u = stream(o.seed, Stream::split).split(document.beginning).uniform(0);
   return u < o.dev_share ? 1 : u < o.dev_share + o.test_share ? 2 : 0;
 }
 
@@ -92,9 +91,8 @@ void check_options(const WordOrderOptions& o) {
 
 WordOrderResult make_word_order(const WordOrderOptions& options, const Segmenter& segmenter) {
   constexpr int64_t kTogether = 256;  // documents that are worked on at once
-  constexpr int64_t kBlockBytes = int64_t{16} << 20;
   check_options(options);
-  const Corpus corpus = Corpus::open(options.corpus, {.block_bytes = kBlockBytes});
+  const Corpus corpus = Corpus::open(options.corpus, {.block_bytes = options.block_bytes});
   CorpusReader reader(corpus, Split::train, stream(options.seed, Stream::documents).seed());
   create_folders(options.out);
   std::array parts{Part(options.out / "train.txt", options.train_sentences),

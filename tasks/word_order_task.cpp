@@ -73,14 +73,12 @@ TaskSet word_order_set(TaggedText read, const TokenOptions& tokens) {
 
 std::pair<TaskSet, TaskSet> read_both(const TaskData& data, const Labels* /*known*/, uint64_t seed,
                                       const TokenOptions& tokens) {
-  auto [train, dev] = read_both_tagged(data, &order_labels(), seed);
-  TaskSet first = word_order_set(std::move(train), tokens);
-  return {std::move(first), word_order_set(std::move(dev), tokens)};
+  return read_both_sets(word_order_set, data, &order_labels(), seed, tokens);
 }
 
 TaskSet read(const std::filesystem::path& file, const ReadOptions& options,
              const Labels& /*labels*/, const TokenOptions& tokens) {
-  return word_order_set(read_tagged(file, &order_labels(), options.advice), tokens);
+  return read_set(word_order_set, file, options, order_labels(), tokens);
 }
 
 bool done_by(const ModelConfig& config) {

@@ -362,6 +362,10 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
     std::string why = error.what();
     why = why.substr(why.find("] ") + 2);
     if (why.starts_with("parse error at")) why = why.substr(why.find(": ") + 2);
+    const size_t last = before.find_last_not_of(" \t\r\n");
+    const char here = before.size() < text_.size() ? text_[before.size()] : ' ';
+    if (last != std::string_view::npos && before[last] == ',' && (here == ']' || here == '}'))
+      why = std::string("there is a comma before the closing ") + here + "; JSON has none there";
     fail("", source_, ':', line, ':', before.size() - start + 1, ": not valid JSON: ", why);
   }
 

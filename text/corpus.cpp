@@ -75,6 +75,16 @@ std::vector<fs::path> text_files_below(const fs::path& folder) {
   return found;
 }
 
+// FNV-1a. Trailing line ends differ between systems and at the end of a file.
+uint64_t beginning_of(std::string_view document) {
+  uint64_t hash = 0xCBF29CE484222325u;
+  for (const char c : document.substr(0, document.find_last_not_of("\r\n") + 1))
+    hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
+  return hash;
+}
+
+}  // namespace
+
 std::vector<fs::path> text_files(const std::vector<fs::path>& paths) {
   std::vector<fs::path> out;
   for (const fs::path& path : paths) {
@@ -91,14 +101,6 @@ std::vector<fs::path> text_files(const std::vector<fs::path>& paths) {
   }
   return out;
 }
-
-uint64_t hash_of(std::string_view text) {  // FNV-1a
-  uint64_t hash = 0xCBF29CE484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001B3u;
-  return hash;
-}
-
-}  // namespace
 
 Corpus Corpus::open(const std::vector<fs::path>& paths, const CorpusOptions& options) {
   check(options.held_out >= 0 && options.held_out <= 1,
@@ -120,20 +122,20 @@ void Corpus::index(std::shared_ptr<const MappedFile> file) {
   const auto limit = static_cast<size_t>(options_.block_bytes);
   size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   bool cut = false;
-  Split split = Split::train;
+  uint64_t beginning = 0;
   for (;;) {
     const auto [begin, end] = document_at(text, at, limit);
     if (begin == end) break;
     const bool continues = cut && begin == at;  // no blank line between
-    if (!continues) split = split_of(text.substr(begin, end - begin));
+    if (!continues) beginning = beginning_of(text.substr(begin, end - begin));
     // A document that was cut has filled its block, so its next piece begins one.
     if (blocks_.empty() || blocks_.back().bytes() >= limit) blocks_.emplace_back();
     Block& block = blocks_.back();
-    if (continues) block.continued = split;
+    if (continues) block.continued = beginning;
     if (block.pieces.empty() || block.pieces.back().file != files_.size())
       block.pieces.push_back({files_.size(), begin, begin});
     block.pieces.back().end = end;
-    ++block.documents[static_cast<size_t>(split)];
+    ++block.documents[static_cast<size_t>(split_of(beginning))];
     cut = end - begin >= limit;
     at = end;
   }
@@ -146,10 +148,8 @@ size_t Corpus::Block::bytes() const {
   return n;
 }
 
-Split Corpus::split_of(std::string_view document) const {
-  // Trailing line ends differ between systems and at the end of a file.
-  const std::string_view text = document.substr(0, document.find_last_not_of("\r\n") + 1);
-  return Random(hash_of(text)).uniform(0) < options_.held_out ? Split::held_out : Split::train;
+Split Corpus::split_of(uint64_t beginning) const {
+  return Random(beginning).uniform(0) < options_.held_out ? Split::held_out : Split::train;
 }
 
 int64_t Corpus::documents(Split split) const {
@@ -159,7 +159,9 @@ int64_t Corpus::documents(Split split) const {
 }
 
 int64_t Corpus::whole_documents(Split split) const {
-  return documents(split) - std::ranges::count(blocks_, std::optional(split), &Block::continued);
+  return documents(split) - std::ranges::count_if(blocks_, [&](const Block& block) {
+           return block.continued && split_of(*block.continued) == split;
+         });
 }
 
 int64_t Corpus::bytes() const {
@@ -184,9 +186,12 @@ std::vector<Document> Corpus::read_block(int64_t block, Split split) const {
     for (size_t at = piece.begin; at < piece.end;) {
       const auto [begin, end] = document_at(text, at, static_cast<size_t>(options_.block_bytes));
       const std::string_view document = text.substr(begin, end - begin);
-      const Split here = known ? *b.continued : split_of(document);
+      const uint64_t beginning = known ? *b.continued : beginning_of(document);
       known = false;
-      if (here == split) out.push_back(parse_document(document));
+      if (split_of(beginning) == split) {
+        out.push_back(parse_document(document));
+        out.back().beginning = beginning;
+      }
       at = end;
     }
   }

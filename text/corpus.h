@@ -29,7 +29,9 @@ enum class Split : uint8_t { train, held_out };
 
 struct Document {
   std::vector<std::string> lines;  // none blank, no line ends, valid UTF-8
-  bool operator==(const Document&) const = default;
+  // Hash of the document's text, its first block_bytes: pieces of one document have the same.
+  uint64_t beginning = 0;
+  bool operator==(const Document& other) const { return lines == other.lines; }
 };
 
 struct CorpusOptions {
@@ -41,11 +43,14 @@ struct CorpusOptions {
   int64_t block_bytes = int64_t{1} << 20;
 };
 
+// Files as they are; of folders, all *.txt files in them and below, by name. Raises Error for
+// missing files and folders without text.
+std::vector<std::filesystem::path> text_files(const std::vector<std::filesystem::path>& paths);
+
 class Corpus {
  public:
-  // Files as they are; of folders, all *.txt files in them and below, by name. Raises Error for
-  // missing files, folders without text, a corpus without a document, and bytes that are not UTF-8
-  // (naming file, line and offset).
+  // Of text_files(paths). Raises Error for a corpus without a document, and bytes that are not
+  // UTF-8 (naming file, line and offset).
   static Corpus open(const std::vector<std::filesystem::path>& paths,
                      const CorpusOptions& options = {});
 
@@ -64,12 +69,13 @@ class Corpus {
   struct Block {
     std::vector<Piece> pieces = {};
     std::array<int64_t, 2> documents = {};  // by Split
-    std::optional<Split> continued = {};    // of the document whose middle the block begins with
+    // Where the block begins in the middle of a document: that one's hash.
+    std::optional<uint64_t> continued = {};
     size_t bytes() const;
   };
   Corpus() = default;
   void index(std::shared_ptr<const MappedFile> file);
-  Split split_of(std::string_view document) const;
+  Split split_of(uint64_t beginning) const;
 
   CorpusOptions options_;
   std::vector<std::shared_ptr<const MappedFile>> files_;

@@ -59,7 +59,9 @@ std::string_view strip(std::string_view line) {
   return line.substr(first, line.find_last_not_of(blanks) + 1 - first);
 }
 
-fs::path find_dictionary(const fs::path& named) {
+}  // namespace
+
+fs::path dictionary_at(const fs::path& named) {
   if (!named.empty()) return named;
   if (const char* variable = std::getenv("INK_DICTIONARY"); variable && *variable) return variable;
   check(fs::exists(kUsualDictionary), "segmenter: expected a word dictionary at ", kUsualDictionary,
@@ -68,10 +70,8 @@ fs::path find_dictionary(const fs::path& named) {
   return kUsualDictionary;
 }
 
-}  // namespace
-
 Segmenter Segmenter::load(const SegmenterFiles& files) {
-  const fs::path dictionary = find_dictionary(files.dictionary);
+  const fs::path dictionary = dictionary_at(files.dictionary);
   Segmenter segmenter;
   segmenter.read_dictionary(read_file(dictionary, kMaxFileBytes), dictionary.string());
   const fs::path beside = dictionary.parent_path() / "finalseg";

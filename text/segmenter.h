@@ -33,6 +33,10 @@ struct SegmenterFiles {
   std::filesystem::path hmm = {};
 };
 
+// Where the words come from: `named`, or what an empty one stands for. Raises Error where that is
+// nowhere.
+std::filesystem::path dictionary_at(const std::filesystem::path& named);
+
 class Segmenter {
  public:
   // Raises Error when the dictionary is missing or malformed, naming the line.

@@ -118,6 +118,14 @@ Encoding Tokenizer::encode(std::string_view first, std::string_view second,
   return join(pieces(first), &b, options);
 }
 
+Tokenizer Tokenizer::with_class_last() const {
+  TokenizerParts parts = parts_;
+  parts.frame = Template::xlnet(parts.vocabulary);
+  if (parts.config.is_null()) parts.config = Json::make_object();
+  parts.config.set("tokenizer_class", "PreTrainedTokenizerFast");
+  return Tokenizer(std::move(parts));
+}
+
 Lengths Tokenizer::fit(Lengths lengths, bool is_pair, const EncodeOptions& options) const {
   const int64_t added = Template::added(is_pair ? parts_.frame.pair : parts_.frame.single);
   check(options.max_length == 0 || options.max_length >= added,

@@ -56,6 +56,9 @@ class Tokenizer {
   // BERT's: WordPiece, with the special tokens of the vocabulary.
   explicit Tokenizer(Vocabulary vocabulary, NormalizeOptions options = {});
   explicit Tokenizer(TokenizerParts parts);
+  // The same tokens in XLNet's frame, A <sep> <cls>, whatever the vocabulary: a tokenizer.json of
+  // no class, as no class of other programs joins the two.
+  Tokenizer with_class_last() const;
   // From a model folder: tokenizer.json, or the older files vocab.txt, vocab.json with merges.txt,
   // sentencepiece.bpe.model, spiece.model; with tokenizer_config.json where there is one, whose
   // options win. Raises Error for tokenizers of another kind.

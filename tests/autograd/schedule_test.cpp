@@ -30,12 +30,23 @@ TEST(Schedule, EqualsTransformers) {
 
 // init_lr·(1 − step/total) after the warm-up: a small drop at its end, and 0 in the first step.
 TEST(Schedule, GooglesDecayCountsFromZero) {
-  const Schedule schedule{.peak = 2, .warmup = 10, .steps = 100, .decay_from_zero = true};
+  const Schedule schedule{.peak = 2, .warmup = 10, .steps = 100, .decay_from = DecayFrom::zero};
   EXPECT_EQ(schedule.at(0), 0);
   EXPECT_DOUBLE_EQ(schedule.at(9), 1.8);
   EXPECT_DOUBLE_EQ(schedule.at(10), 1.8);
   EXPECT_DOUBLE_EQ(schedule.at(50), 1);
   EXPECT_DOUBLE_EQ(schedule.at(100), 0);
+}
+
+// min(1, step/warmup)·(1 − step/total): no drop, and a rise that bends.
+TEST(Schedule, ElectrasDecayMultipliesTheWarmup) {
+  const Schedule schedule{
+      .peak = 2, .warmup = 10, .steps = 100, .decay_from = DecayFrom::zero_throughout};
+  EXPECT_EQ(schedule.at(0), 0);
+  EXPECT_DOUBLE_EQ(schedule.at(5), 2 * 0.5 * 0.95);
+  EXPECT_DOUBLE_EQ(schedule.at(10), 1.8);
+  EXPECT_DOUBLE_EQ(schedule.at(50), 1);
+  EXPECT_EQ(schedule.to_json().string("decay_from"), "zero_throughout");
 }
 
 TEST(Schedule, ConstantStaysAfterItsWarmup) {

@@ -157,7 +157,7 @@ TEST_F(Cli, FoldersThatTakeNoFilesAreNamed) {
     expect_last_line("vocab --text text.txt --out " + folder + "/v.txt", 1, {folder + "/v.txt"});
     expect_last_line(
         "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
-        "--steps 1 --held-out 0 --out " +
+        "--steps 1 --held-out 0 --batch-tokens 32 --out " +
             folder + "/model",
         1, {folder + "/model"});
     ASSERT_EQ(pretrain(fs::exists(folder_ / "base") ? "--resume" : "").status, 0);

@@ -149,7 +149,7 @@ TEST_F(Cli, CorruptDrawsReplacedTokensFromAGenerator) {
       R"({"model_type":"electra","embedding_size":16,"hidden_size":16,"num_hidden_layers":1,)"
       R"("num_attention_heads":2,"intermediate_size":32,"max_position_embeddings":32})");
   ASSERT_EQ(run("pretrain --objective rtd --architecture electra.json --vocab vocab.txt --text "
-                "text.txt --steps 1 --held-out 0 --out electra")
+                "text.txt --steps 1 --held-out 0 --batch-tokens 32 --out electra")
                 .status,
             0);
   const std::string corrupt = "corrupt --objective rtd --vocab vocab.txt --text text.txt ";
@@ -196,6 +196,28 @@ TEST_F(Cli, CorruptReadsTextAsPretrainDoes) {
   write_file(folder_ / "bad.txt", "砚\xff台\n");
   expect_failure(corrupt + "bad.txt", 1, {"bad.txt:1", "UTF-8"});
   expect_failure(corrupt + "-", 1, {"found none"}, "\n\n");
+}
+
+// The ten that are usually kept of a word are no limit for those who ask for more.
+TEST_F(Cli, CorruptDrawsFromAsManySimilarWordsAsItIsAskedFor) {
+  std::string table = "砚台\t";
+  const std::vector<std::string> characters = {"墨", "纸", "好", "坏"};
+  for (int i = 0; i < 12; ++i)
+    table += (i ? " " : "") + characters[static_cast<size_t>(i) % 4] +
+             characters[static_cast<size_t>(i) / 4] + " 0." + std::to_string(99 - i);
+  write_file(folder_ / "similar.txt", table + "\n");
+  std::string lines;
+  for (int i = 0; i < 400; ++i) lines += "砚台\n\n";
+  const Finished f = run(
+      "corrupt --objective mac,wwm --similar similar.txt --nearest 12 --mask-fraction 0.5 --vocab "
+      "vocab.txt --dictionary words.txt --text -",
+      lines);
+  ASSERT_EQ(f.status, 0) << f.error;
+  for (int i = 0; i < 12; ++i) {
+    const std::string drawn = R"("input": ["[CLS]", ")" + characters[static_cast<size_t>(i) % 4] +
+                              R"(", ")" + characters[static_cast<size_t>(i) / 4] + '"';
+    EXPECT_NE(f.out.find(drawn), std::string::npos) << i;
+  }
 }
 
 }  // namespace

@@ -117,7 +117,7 @@ TEST_F(Cli, DistillationTakesItsOptionsFromTheFileToo) {
 }
 
 TEST_F(Cli, LengthFollowsTheModel) {
-  ASSERT_EQ(run(std::string(kPretrain) + "--steps 2 --held-out 0").status, 0)
+  ASSERT_EQ(run(std::string(kPretrain) + "--steps 2 --held-out 0 --batch-tokens 32").status, 0)
       << "the default fits a model of 32 positions";
   expect_failure(std::string(kPretrain) + "--max-length 128", 2,
                  {"--max-length", "32 tokens", "got 128"});
@@ -170,6 +170,42 @@ TEST_F(Cli, HelpIsPlain) {
     EXPECT_LE(end - at, 100U) << help.substr(at, end - at);
     at = end + 1;
   }
+}
+
+TEST_F(Cli, OptionsThatSayNothingHereAreRefused) {
+  const std::string other =
+      "pretrain --architecture small.json --vocab vocab.txt --text text.txt --out base ";
+  const auto refused = [&](const std::string& options, const std::vector<std::string>& parts,
+                           int status = 2) { expect_failure(other + options, status, parts); };
+  refused("--objective perlm --space global --pert-label forward",
+          {"--pert-label: says nothing about --space global"});
+  refused("--objective perlm --space global --scale 0",
+          {"--scale: says nothing about --space global"});
+  refused("--objective mlm --dictionary absent.txt",
+          {"--dictionary: expected a file at absent.txt"}, 1);
+  refused("--objective mlm --optimizer sgd --no-bias-correction",
+          {"--no-bias-correction: says nothing about --optimizer sgd"});
+  refused("--objective mlm --optimizer sgd --beta2 0.98",
+          {"--beta2: says nothing about --optimizer sgd"});
+  refused("--objective mlm --short-probability 0.2", {"--short-probability: is about two texts"});
+  refused("--objective mac --replace random --fallback-share 0.2", {"leave out --fallback-share"});
+  refused("--objective perlm --granularity ngram --ngram 1", {"n-grams of one word"}, 1);
+  refused("--objective perlm,mlm --granularity ngram", {"single tokens are selected"}, 1);
+  refused("--objective mlm --stages 3:0.5,8:0.5", {"--stages: expected from 4 to 32 tokens"});
+  refused("--objective mlm --stages 8:0.5,33:0.5", {"--stages: expected from 4 to 32 tokens"});
+}
+
+// Each would do all of the work, and write the same file.
+TEST_F(Cli, OtherVerbsThanPretrainRefuseToBeSeveralProcesses) {
+  ::setenv("OMPI_COMM_WORLD_RANK", "0", 1);
+  ::setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
+  expect_failure("vocab --text text.txt --size 50 --out made.txt", 2,
+                 {"vocab: mpirun has started 2 processes, among which only pretrain shares"});
+  expect_failure("study absent.json", 2, {"mpirun has started 2 processes"});
+  ::setenv("OMPI_COMM_WORLD_SIZE", "1", 1);
+  EXPECT_EQ(run("vocab --text text.txt --size 50 --out made.txt").status, 0);
+  ::unsetenv("OMPI_COMM_WORLD_RANK");
+  ::unsetenv("OMPI_COMM_WORLD_SIZE");
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ class Cli : public testing::Test {
                "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n砚\n台\n墨\n纸\n好\n坏\n。\nink\n##stone\n");
     write_file(folder_ / "text.txt",
                "砚台好。墨好。\n纸坏。砚坏。\n\n墨台纸砚。\n好纸好墨。\n\n坏砚坏台。好砚好台。\n");
+    write_file(folder_ / "long.txt", many_documents());
     write_file(folder_ / "words.txt", "砚台 10\n好纸 5\n好墨 5\n");
     write_file(folder_ / "train.tsv",
                "good\t砚台好\nbad\t砚台坏\ngood\t墨好\nbad\t纸坏\ngood\t好纸\nbad\t坏墨\n");
@@ -82,9 +83,19 @@ class Cli : public testing::Test {
 
   Finished pretrain(const std::string& more = "") const {
     return run(
-        "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
+        "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text long.txt "
         "--out base --steps 6 --held-out 0 --batch-tokens 64 --max-length 32 " +
         more);
+  }
+
+  // 81 different ones, each of 13 or 14 tokens: enough for several batches.
+  static std::string many_documents() {
+    const std::vector<std::string> words = {"砚台", "好墨", "坏纸"};
+    std::string text;
+    for (size_t i = 0; i < 81; ++i)
+      text += words[i % 3] + "好。\n" + words[i / 3 % 3] + words[i / 27] + "坏。\n" +
+              words[i / 9 % 3] + "。\n\n";
+    return text;
   }
 
   Finished finished(int status) const {

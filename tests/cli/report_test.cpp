@@ -24,9 +24,9 @@ TEST_F(Reports, EachModelReadsTheIdsOfItsOwnVocabulary) {
   std::string long_vocabulary = read_file(folder_ / "vocab.txt", 1 << 20);
   for (char c = 'a'; c <= 'z'; ++c) long_vocabulary += std::string(1, c) + "\n";
   long_vocabulary += "大\n";
-  write_file(folder_ / "long.txt", long_vocabulary);
-  ASSERT_EQ(run("pretrain --objective mlm --architecture small.json --vocab long.txt --text "
-                "text.txt --out wide --steps 2 --held-out 0 --batch-tokens 64 --max-length 32")
+  write_file(folder_ / "more_words.txt", long_vocabulary);
+  ASSERT_EQ(run("pretrain --objective mlm --architecture small.json --vocab more_words.txt --text "
+                "long.txt --out wide --steps 2 --held-out 0 --batch-tokens 64 --max-length 32")
                 .status,
             0);
   write_file(folder_ / "train.tsv", "good\t砚台好大\nbad\t墨坏大\n");
@@ -58,6 +58,52 @@ TEST_F(Reports, KnowsWhatToShowBeforeItMeasures) {
   expect_failure(std::string(kReport) + "a=teacher b=absent", 1,
                  {"--model: there is no folder absent"});
   EXPECT_EQ(run(std::string(kReport) + "a=teacher --run a=teacher").status, 0);
+}
+
+// A loss of positions is none of tokens, and a discriminator's none of its generator.
+TEST_F(Reports, HaveAPanelForEveryObjective) {
+  write_file(
+      folder_ / "electra.json",
+      R"({"model_type":"electra","embedding_size":16,"hidden_size":16,"num_hidden_layers":1,)"
+      R"("num_attention_heads":2,"intermediate_size":32,"max_position_embeddings":32})");
+  const auto page = [&](const std::string& objective, const std::string& architecture) {
+    const Finished f = run("pretrain --objective " + objective + " --architecture " + architecture +
+                           " --vocab vocab.txt --text long.txt --dictionary words.txt --out " +
+                           objective + " --steps 6 --held-out 0.3 --batch-tokens 64 --max-length " +
+                           "32 --log-every 1 --evaluate-every 2");
+    EXPECT_EQ(f.status, 0) << f.error;
+    EXPECT_EQ(run("report --out r.html --run a=" + objective).status, 0);
+    return read_file(folder_ / "r.html", 1 << 24);
+  };
+  const auto panels = [](const std::string& html) {
+    std::vector<std::string> titles;
+    const std::string begin = "class='title'";
+    for (size_t at = html.find(begin); at != std::string::npos; at = html.find(begin, at + 1)) {
+      const size_t from = html.find('>', at) + 1;
+      titles.push_back(html.substr(from, html.find('<', from) - from));
+    }
+    return titles;
+  };
+  using Titles = std::vector<std::string>;
+  const Titles rest{"learning rate", "gradient norm"};
+  const auto with_rest = [&](Titles all) {
+    all.insert(all.end(), rest.begin(), rest.end());
+    return all;
+  };
+  const std::string perlm = page("perlm,sop", "small.json");
+  EXPECT_EQ(panels(perlm),
+            with_rest({"loss, the weighted sum of all in training", "loss: positions",
+                       "loss: pairs of texts", "accuracy: positions", "accuracy: pairs of texts"}));
+  EXPECT_EQ(panels(page("rtd", "electra.json")),
+            with_rest({"loss, the weighted sum of all in training",
+                       "loss: original tokens (the generator)", "loss: replaced tokens",
+                       "accuracy: original tokens (the generator)", "accuracy: replaced tokens"}));
+  EXPECT_EQ(panels(page("wwm", "small.json")),
+            with_rest({"loss: original tokens", "accuracy: original tokens"}));
+  const size_t panel = perlm.find("loss: positions");
+  const std::string svg = perlm.substr(panel, perlm.find("</svg>", panel) - panel);
+  EXPECT_NE(svg.find("training"), std::string::npos);
+  EXPECT_NE(svg.find("held out"), std::string::npos) << "PerLM has a curve of its own";
 }
 
 TEST_F(Reports, RefusesAccountsOfOtherModels) {

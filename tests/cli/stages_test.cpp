@@ -7,7 +7,7 @@ namespace {
 class Stages : public Cli {
  protected:
   static constexpr const char* kPretrain =
-      "pretrain --objective mlm,nsp --architecture small.json --vocab vocab.txt --text text.txt "
+      "pretrain --objective mlm,nsp --architecture small.json --vocab vocab.txt --text long.txt "
       "--out base --steps 6 --held-out 0.4 --batch-tokens 64 --log-every 1 ";
 };
 
@@ -24,8 +24,8 @@ TEST_F(Stages, AreLoggedSavedAndShown) {
   const Finished report = run("report --run base=base --out r.html");
   ASSERT_EQ(report.status, 0) << report.error;
   const std::string page = read_file(folder_ / "r.html", 1 << 24);
-  for (const char* part :
-       {"longest sequence in tokens", "accuracy on held-out", ">held out<", ">pair accuracy<"}) {
+  for (const char* part : {"longest sequence in tokens", "accuracy: original tokens", ">held out<",
+                           "accuracy: pairs of texts"}) {
     EXPECT_NE(page.find(part), std::string::npos) << part;
   }
 }

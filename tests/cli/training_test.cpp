@@ -5,7 +5,7 @@ namespace ink {
 namespace {
 
 constexpr const char* kPretrain =
-    "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt --out "
+    "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text long.txt --out "
     "base --steps 1500 --held-out 0 --batch-tokens 64 --max-length 32 --log-every 1 ";
 constexpr const char* kFinetune =
     "finetune --model base --train train.tsv --dev train.tsv --max-length 32 --out tuned "
@@ -60,7 +60,7 @@ TEST_F(Cli, RecomputingLayersChangesNothing) {
   const std::string pretrain =
       "pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
       "--steps "
-      "4 --held-out 0 --out ";
+      "4 --held-out 0 --batch-tokens 32 --out ";
   const std::string finetune =
       "finetune --model base --train train.tsv --dev train.tsv --epochs 2 --out ";
   const std::vector<std::pair<std::string, std::string>> trainings = {
@@ -97,6 +97,23 @@ TEST_F(Cli, CheckpointsChangeNothingAndNoRunIsOverwritten) {
   const Finished again = pretrain();
   EXPECT_EQ(again.status, 1) << "a finished run is not overwritten silently";
   EXPECT_NE(again.error.find("resume it"), std::string::npos) << again.error;
+}
+
+// XLNet reads A <sep> <cls>, also with a vocabulary of BERT's kind, in training and afterwards.
+TEST_F(Cli, XlnetEndsWithItsClassToken) {
+  write_file(folder_ / "xlnet.json",
+             R"({"model_type":"xlnet","d_model":16,"n_layer":1,"n_head":2,"d_inner":32})");
+  const Finished f = run(
+      "pretrain --objective plm --architecture xlnet.json --vocab vocab.txt --text long.txt "
+      "--dictionary words.txt --out x --steps 2 --held-out 0 --batch-tokens 32 --max-length 32");
+  ASSERT_EQ(f.status, 0) << f.error;
+  const std::string tokens = R"("tokens": ["砚", "台", "[SEP]", "[CLS]"])";
+  EXPECT_NE(run("tokenize --model x", "砚台\n").out.find(tokens), std::string::npos)
+      << run("tokenize --model x", "砚台\n").out;
+  const std::string shown =
+      run("corrupt --objective plm --vocab vocab.txt --dictionary words.txt --text -", "砚台\n")
+          .out;
+  EXPECT_NE(shown.find(tokens), std::string::npos) << shown;
 }
 
 }  // namespace

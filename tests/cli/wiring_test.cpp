@@ -129,6 +129,7 @@ TEST_F(Wiring, Pretrain) {
       {"--mask-fraction", "0.31", objective + "mask_fraction", "0.31"},
       {"--mask-share", "0.62", objective + "mask_share", "0.62"},
       {"--keep-share", "0.23", objective + "keep_share", "0.23"},
+      {"--short-probability", "0.44", data + "short_probability", "0.44"},
       {"--max-predictions", "9", objective + "max_predictions", "9"},
       {"--duplicates", "8", data + "duplicates", "8"},
       {"--max-length", "29", data + "max_tokens", "29"},
@@ -143,6 +144,9 @@ TEST_F(Wiring, Pretrain) {
       {"--optimizer", "lamb", "settings.optimizer", R"("lamb")"},
       {"--weight-decay", "0.17", "settings.weight_decay", "0.17"},
       {"--no-bias-correction", "", "settings.bias_correction", "false"},
+      {"--beta1", "0.81", "settings.beta1", "0.81"},
+      {"--beta2", "0.95", "settings.beta2", "0.95"},
+      {"--epsilon", "0.00025", "settings.epsilon", "0.00025"},
       {"--clip", "0.53", "settings.clip_norm", "0.53"},
       {"--seed", "11", "settings.seed", R"("11")"},
       {"--log-every", "6", "logged", "[6, 7]"},
@@ -152,20 +156,18 @@ TEST_F(Wiring, Pretrain) {
       {"--save-at", "1", "models", R"(["step-1"])"},
       {"--threads", "12", "result.threads", "12"},
   };
-  expect_shown(facts_of("pretrain --architecture small.json --vocab vocab.txt --text text.txt "
+  expect_shown(facts_of("pretrain --architecture small.json --vocab vocab.txt --text long.txt "
                         "--out base" +
                             arguments_of(rows),
                         "base"),
                rows);
   expect_complete(
       "pretrain", rows,
-      {"--text",           "--model",          "--architecture",
-       "--vocab",          "--dictionary",     "--resume",
-       "--recompute",      "--stages",         "--tensorboard",
-       "--ngram",          "--replace",        "--similar",
-       "--nearest",        "--pert-label",     "--granularity",
-       "--predict",        "--space",          "--scale",
-       "--generator-size", "--replaced-weight"});  // these are those of other objectives
+      {"--text",           "--model",     "--architecture", "--vocab",          "--dictionary",
+       "--resume",         "--recompute", "--stages",       "--tensorboard",    "--ngram",
+       "--replace",        "--similar",   "--nearest",      "--fallback-share", "--pert-label",
+       "--granularity",    "--predict",   "--space",        "--scale",          "--generator-size",
+       "--replaced-weight"});  // these are those of other objectives
 }
 
 TEST_F(Wiring, OptionsOfObjectives) {
@@ -177,8 +179,8 @@ TEST_F(Wiring, OptionsOfObjectives) {
   int runs = 0;
   const auto expect = [&](const std::string& arguments, const std::vector<Row>& rows) {
     const std::string out = "base" + std::to_string(runs++);
-    expect_shown(facts_of("pretrain --vocab vocab.txt --text text.txt --dictionary words.txt "
-                          "--steps 1 --held-out 0 --max-length 20 --out " +
+    expect_shown(facts_of("pretrain --vocab vocab.txt --text long.txt --dictionary words.txt "
+                          "--steps 1 --held-out 0 --max-length 20 --batch-tokens 60 --out " +
                               out + " " + arguments + arguments_of(rows),
                           out)
                      .object("data")
@@ -194,7 +196,10 @@ TEST_F(Wiring, OptionsOfObjectives) {
           {"--scale", "0.5", "scale", "0.5"},
           {"--ngram", "0.5,0.25,0.25", "ngrams", "[0.5, 0.25, 0.25]"}});
   expect("--architecture small.json --objective mac,sop --similar similar",
-         {{"--nearest", "3", "nearest", "3"}, {"", "", "task", R"("mac")"}});
+         {{"--nearest", "3", "nearest", "3"},
+          {"--fallback-share", "0.25", "fallback_share", "0.25"},
+          {"", "", "random_words", "true"},
+          {"", "", "task", R"("mac")"}});
   expect("--architecture small.json --objective mac --replace mask",
          {{"", "", "task", R"("masked")"},
           {"", "", "mask_share", "0.9"},

@@ -37,7 +37,7 @@ class Mpi : public Cli {
     const std::string launch =
         processes ? "timeout 200 " INK_MPIRUN " -n " + std::to_string(processes) + " " : "";
     return launch + program +
-           " pretrain --objective mlm --architecture small.json --vocab vocab.txt --text text.txt "
+           " pretrain --objective mlm --architecture small.json --vocab vocab.txt --text long.txt "
            "--accumulate 4 --batch-tokens 32 --max-length 32 --held-out 0.3 --threads 1 "
            "--learning-rate 3e-3 --log-every 1 --out " +
            out + " " + more + " </dev/null\n";

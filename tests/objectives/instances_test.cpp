@@ -202,20 +202,63 @@ TEST(SentenceOrder, PairsFollowEachOtherAndAreSwappedHalfOfTheTime) {
   EXPECT_NEAR(swapped / pairs, 0.5, 4 * std::sqrt(0.25 / pairs));
 }
 
-TEST(SentenceOrder, EveryTokenIsReadAndASingleSentenceHasNoLabel) {
-  const auto documents = random_documents(5, 40, 4);
-  Draws draws{Random(9)};
+void expect_each_once(const std::vector<TokenDocument>& documents,
+                      const std::vector<Instance>& instances) {
   std::multiset<int32_t> read;
-  for (const Instance& x :
-       sentence_order_pairs(documents, {.max_tokens = 4000, .tokens = kTokens}, draws)) {
+  for (const Instance& x : instances)
     for (size_t i = 0; i < x.ids.size(); ++i)
       if (!x.special[i]) read.insert(x.ids[i]);
-    EXPECT_EQ(x.pair_label == kIgnore, std::ranges::count(x.begins, 1) == 1);
-    EXPECT_EQ(x.pair_label == kIgnore, x.segments.back() == 0);
-  }
   for (const TokenDocument& document : documents)
     for (const TokenSentence& s : document)
       for (const int32_t id : s.ids) ASSERT_EQ(read.count(id), 1u) << id;
+}
+
+TEST(SentenceOrder, EveryTokenIsReadAndOneWordAloneHasNoLabel) {
+  const auto documents = random_documents(5, 40, 4);
+  Draws draws{Random(9)};
+  const auto instances =
+      sentence_order_pairs(documents, {.max_tokens = 4000, .tokens = kTokens}, draws);
+  int64_t alone = 0;
+  for (const Instance& x : instances) {
+    const bool one_word = x.ids.size() <= 4;  // words are of two tokens at most
+    ASSERT_EQ(x.pair_label == kIgnore, one_word) << x.ids.size();
+    ASSERT_EQ(x.pair_label == kIgnore, x.segments.back() == 0);
+    alone += one_word;
+  }
+  EXPECT_GT(alone, 0);
+  expect_each_once(documents, instances);
+}
+
+TEST(SentenceOrder, PairsThatAreAskedNothingStayInOrder) {
+  const auto documents = random_documents(5, 40, 12);
+  Draws draws{Random(9)};
+  const auto instances =
+      consecutive_pairs(documents, {.max_tokens = 4000, .tokens = kTokens}, draws);
+  int64_t pairs = 0;
+  for (const Instance& x : instances) {
+    ASSERT_EQ(x.pair_label, kIgnore);
+    if (x.segments.back() == 0) continue;
+    const Parts p = parts_of(x);
+    ASSERT_EQ(p.a.back() + 1, p.b.front());
+    ++pairs;
+  }
+  EXPECT_GT(pairs, 30);
+  expect_each_once(documents, instances);
+}
+
+TEST(SentenceOrder, ALongSentenceIsReadInPiecesThatArePairsOfWholeWords) {
+  const std::vector<TokenDocument> documents{document_of(0, {500}), document_of(1, {61})};
+  Draws draws{Random(4)};
+  const auto instances = sentence_order_pairs(
+      documents, {.max_tokens = 64, .short_probability = 0, .tokens = kTokens}, draws);
+  EXPECT_EQ(instances.size(), 10u);  // 60 tokens in each piece: 61 would end inside a word
+  for (const Instance& x : instances) {
+    EXPECT_LE(x.ids.size(), 64u);
+    ASSERT_NE(x.pair_label, kIgnore);
+    for (const std::vector<int32_t>& part : {parts_of(x).a, parts_of(x).b})
+      EXPECT_EQ(part.front() % 2, 0) << "a word is cut";
+  }
+  expect_each_once(documents, instances);
 }
 
 TEST(Instances, XlnetPutsItsClassTokenLast) {

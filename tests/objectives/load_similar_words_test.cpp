@@ -83,8 +83,11 @@ TEST_F(LoadSimilarWords, WhatDoesNotFitIsPassedOver) {
 TEST_F(LoadSimilarWords, OtherFilesAreRefused) {
   EXPECT_ERROR(load({"something else\n"}),
                "expected " + (folder_ / "file0").string() + " to begin");
-  EXPECT_ERROR(load({""}), "got something else");
-  EXPECT_ERROR(load({"纸\t墨 1\n"}), "got none among 1 words");
+  const std::string first = (folder_ / "file0").string(), second = (folder_ / "file1").string();
+  for (const char* empty : {"", "\n \n"})
+    EXPECT_ERROR(load({kTable, empty}), "expected words in " + second + ", got an empty file");
+  EXPECT_ERROR(load({"纸\t墨 1\n"}), "got none among the 1 words of " + first);
+  EXPECT_ERROR(load({"Aa01A01# 预测 预报\n"}), "codes ending in =) in " + first);
   EXPECT_ERROR(load({}), "expected a file");
 }
 

@@ -14,6 +14,13 @@ namespace {
 
 constexpr ObjectiveTokens kTokens{.cls = 0, .sep = 1, .mask = 2, .vocabulary_size = 20};
 
+// With kTokens at the front.
+Tokenizer tokenizer() {
+  std::vector<std::string> tokens{"[CLS]", "[SEP]", "[MASK]", "[UNK]", "[PAD]"};
+  for (char c = 'a'; tokens.size() < 20; ++c) tokens.emplace_back(1, c);
+  return Tokenizer(Vocabulary(tokens));
+}
+
 ModelConfig small(const Family& family) {
   ModelConfig c;
   c.family = &family;
@@ -50,7 +57,7 @@ PretrainBatch batch_of(const Objective& objective) {
     instances.push_back(make_instance(first, pair ? &second : nullptr, kTokens));
     if (pair) instances.back().pair_label = which;
   }
-  const Corruption corrupt = corruption_of(objective, kTokens);
+  const Corruption corrupt = corruption_of(objective, tokenizer());
   std::vector<Corrupted> results;
   std::vector<const Instance*> pointers;
   for (size_t i = 0; i < instances.size(); ++i) {

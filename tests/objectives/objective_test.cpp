@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
+#include "objectives/tokenize.h"
 #include "tests/expect_error.h"
 
 namespace ink {
@@ -38,10 +41,59 @@ TEST(Objective, NonsenseIsRefusedWithAReason) {
   EXPECT_ERROR(objective_from("mac,mlm"), "mac replaces whole words, mlm selects single tokens");
   EXPECT_ERROR(objective_from("plm,wwm"), "plm finds its own targets");
   EXPECT_ERROR(objective_from("perml"), "did you mean 'perlm'?");
+  const Tokenizer tokenizer(Vocabulary({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"}));
   Objective words = objective_from("perlm,mlm");
   words.granularity = Granularity::word;
-  EXPECT_ERROR(corruption_of(words, {}), "single tokens are selected");
-  EXPECT_ERROR(corruption_of(objective_from("mac"), {}), "expected similar words, got none");
+  EXPECT_ERROR(corruption_of(words, tokenizer), "single tokens are selected");
+  EXPECT_ERROR(corruption_of(objective_from("mac"), tokenizer), "expected similar words, got none");
+}
+
+TEST(Objective, CellsInWhichNothingCanMoveAreRefused) {
+  const Tokenizer tokenizer(Vocabulary({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"}));
+  const auto with = [&](const char* list, std::vector<double> ngrams = {}) {
+    Objective o = objective_from(list);
+    o.granularity = Granularity::ngram;
+    if (!ngrams.empty()) o.select.ngrams = ngrams;
+    return corruption_of(o, tokenizer);
+  };
+  EXPECT_ERROR(with("perlm,mlm"), "inside their n-grams, but single tokens are selected");
+  EXPECT_ERROR(with("perlm,wwm"), "n-grams of one word are selected");
+  EXPECT_ERROR(with("perlm", {1}), "n-grams of one word are selected");
+  EXPECT_ERROR(with("perlm", {1, 0}), "n-grams of one word are selected");
+  EXPECT_NO_THROW(with("perlm"));
+}
+
+// Pre-training with MacBERT reads no [MASK], by chance neither; BERT's code draws any id.
+TEST(Objective, RandomWordsOfMacAreNoSpecialTokens) {
+  const std::vector<std::string> tokens{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[unused1]",
+                                        "<S>",   "[",     "a",     "##b",   "中"};
+  const Tokenizer tokenizer{Vocabulary(tokens)};
+  const auto drawn = [&](Objective o) {
+    o.mask_share = o.keep_share = 0;
+    o.task = TokenTask::masked;  // as --replace random does
+    o.select.fraction = 1;
+    const Corruption corrupt = corruption_of(o, tokenizer);
+    const Instance instance =
+        make_instance(Segment({{8, 9, 10}, {0, 1, 0}}), nullptr, objective_tokens(tokenizer));
+    std::set<int32_t> all;
+    for (uint64_t seed = 0; seed < 500; ++seed) {
+      Draws draws{Random(seed)};
+      const Corrupted c = corrupt(instance, draws);
+      for (const int32_t p : c.positions) all.insert(c.inputs[static_cast<size_t>(p)]);
+    }
+    return all;
+  };
+  EXPECT_EQ(drawn(objective_from("mac")), (std::set<int32_t>{7, 8, 9, 10}));
+  EXPECT_EQ(drawn(objective_from("wwm")).size(), tokens.size());
+}
+
+TEST(Objective, APairMayBeAskedNothing) {
+  const Objective o = objective_from("perlm,pair");
+  EXPECT_EQ(o.pair_task, PairTask::unasked);
+  EXPECT_FALSE(heads_of(o).pair);
+  ModelConfig config;
+  config.type_vocab_size = 1;
+  EXPECT_ERROR(check_supported(o, config), "type_vocab_size is 1");
 }
 
 TEST(Objective, HeadsFollowFromThePredictions) {

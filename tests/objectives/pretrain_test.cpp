@@ -14,32 +14,18 @@
 #include "objectives/pretrain_evaluation.h"
 #include "objectives/tokenize.h"
 #include "tensor/allocator.h"
-#include "tensor/file.h"
 #include "tests/expect_error.h"
-#include "tests/objectives/toy_corpus.h"
-#include "tests/scratch_folder.h"
+#include "tests/objectives/toy_training.h"
 
 namespace ink {
 namespace {
 
 namespace fs = std::filesystem;
 
-class PretrainTest : public testing::Test {
+class PretrainTest : public ToyTraining {
  protected:
-  PretrainTest() : segmenter_(toy_segmenter(folder_)) {
-    write_toy_corpus(folder_ / "texts", 80, 2);
-  }
-  ~PretrainTest() override { fs::remove_all(folder_); }
+  PretrainTest() : ToyTraining("ink_pretrain") {}
 
-  ModelConfig config() const {
-    ModelConfig c;
-    c.vocab_size = tokenizer_.vocabulary().size();
-    c.hidden_size = 32;
-    c.head_size = 16;
-    c.max_position_embeddings = 40;
-    c.set_layers(2, 2, 48);
-    return c;
-  }
   PretrainOptions options(const std::string& out) const {
     return {.corpus = {folder_ / "texts"},
             .out = folder_ / out,
@@ -53,10 +39,9 @@ class PretrainTest : public testing::Test {
             .evaluate_every = 4,
             .checkpoint_every = 0};
   }
-  PretrainResult run(const PretrainOptions& o, const PretrainCallbacks& callbacks = {}) const {
-    return pretrain(config(), tokenizer_, &segmenter_, o, callbacks);
+  Tokenizer tokenizer_of(const Family& family) const {
+    return family.two_streams ? tokenizer_.with_class_last() : tokenizer_;
   }
-  std::string bytes(const fs::path& file) const { return read_file(folder_ / file, 1 << 24); }
   std::vector<std::string> log_without_times(const std::string& out) const {
     std::vector<std::string> lines;
     for (Json line : read_training_log(folder_ / out / "training" / "log.jsonl")) {
@@ -66,10 +51,6 @@ class PretrainTest : public testing::Test {
     }
     return lines;
   }
-
-  const fs::path folder_ = scratch_folder("ink_pretrain");
-  const Tokenizer tokenizer_ = toy_tokenizer();
-  const Segmenter segmenter_;
 };
 
 TEST_F(PretrainTest, LearnsAndWritesAModelThatLoads) {
@@ -208,7 +189,8 @@ TEST_F(PretrainTest, EveryObjectiveLearnsResumesAndIsSaved) {
     o.objective = each.objective;
     o.accumulate = 2;
     o.steps = 6;
-    const PretrainResult straight = pretrain(c, tokenizer_, &segmenter_, o, {});
+    const Tokenizer tokenizer = tokenizer_of(*each.family);
+    const PretrainResult straight = pretrain(c, tokenizer, &segmenter_, o, {});
     for (const std::string& metric : each.metrics) {
       const auto has = [&](const auto& m) { return m.first == metric; };
       EXPECT_TRUE(std::ranges::any_of(straight.training.last.metrics, has)) << metric;
@@ -218,11 +200,11 @@ TEST_F(PretrainTest, EveryObjectiveLearnsResumesAndIsSaved) {
     fs::remove_all(o.out);
     std::atomic<bool> stop = false;
     o.stop = &stop;
-    pretrain(c, tokenizer_, &segmenter_, o,
+    pretrain(c, tokenizer, &segmenter_, o,
              {.progress = [&](const Progress& p) { stop = p.step == 3; }});
     o.stop = nullptr;
     o.resume = true;
-    pretrain(c, tokenizer_, &segmenter_, o, {});
+    pretrain(c, tokenizer, &segmenter_, o, {});
     for (const char* file : {"model.safetensors", "generator/model.safetensors",
                              "best/model.safetensors", "config.json"}) {
       ASSERT_EQ(fs::exists(first / file), fs::exists(o.out / file)) << file;
@@ -239,7 +221,7 @@ TEST_F(PretrainTest, EveryObjectiveLearnsResumesAndIsSaved) {
     on.start_from = first;
     on.learning_rate = 0;
     on.steps = 1;
-    pretrain(c, tokenizer_, &segmenter_, on, {});
+    pretrain(c, tokenizer, &segmenter_, on, {});
     EXPECT_EQ(read_file(first / "model.safetensors", 1 << 24),
               read_file(on.out / "model.safetensors", 1 << 24));
     if (each.objective.task == TokenTask::rtd) {
@@ -267,7 +249,7 @@ TEST_F(PretrainTest, EveryLossFalls) {
     o.steps = 120;
     o.learning_rate = 3e-3;
     o.log_every = 20;
-    pretrain(c, tokenizer_, &segmenter_, o, {});
+    pretrain(c, tokenizer_of(*each.family), &segmenter_, o, {});
     std::vector<double> losses;
     for (const Json& line : read_training_log(o.out / "training" / "log.jsonl"))
       if (!line.has("evaluation")) losses.push_back(line.real(each.loss));
@@ -291,6 +273,8 @@ TEST_F(PretrainTest, AnotherJobIsNotResumed) {
   refused("data.batch_tokens 160, got 170", [](auto& o) { o.batch_tokens = 170; });
   refused("data.max_tokens 40, got 30", [](auto& o) { o.max_tokens = 30; });
   refused("data.held_out 0.1, got 0.2", [](auto& o) { o.held_out = 0.2; });
+  write_toy_corpus(folder_ / "others", 90, 2, 7);  // its words are cut otherwise too
+  refused("data.corpus_documents", [&](auto& o) { o.corpus = {folder_ / "others"}; });
 
   PretrainOptions o = first;
   o.resume = true;
@@ -399,6 +383,61 @@ TEST_F(PretrainTest, WhatDoesNotFitIsRefused) {
   EXPECT_THROW(run(o), Error);
   o.corpus = {folder_ / "missing"};
   EXPECT_THROW(run(o), Error);
+}
+
+TEST_F(PretrainTest, ATextWithoutWordsIsRefusedWhereWordsAreSelected) {
+  write_file(folder_ / "flat.txt", "");
+  std::string text;
+  for (uint64_t i = 120; i < 200; ++i)  // no word of the dictionary has these
+    for (int k = 0; k < 4; ++k) text += toy_character(120 + (i * 7 + 3) % 80) + "。\n\n";
+  write_file(folder_ / "flat.txt", text);
+  PretrainOptions o = options("flat");
+  o.corpus = {folder_ / "flat.txt"};
+  EXPECT_ERROR(run(o), "Chinese characters of the text stands in a word of the dictionary");
+  o.objective = objective_from("mlm");
+  EXPECT_NO_THROW(run(o));
+}
+
+TEST_F(PretrainTest, ATextSmallerThanABatchIsRefused) {
+  write_toy_corpus(folder_ / "few", 4);
+  PretrainOptions o = options("few");
+  o.corpus = {folder_ / "few"};
+  o.held_out = 0;
+  o.batch_tokens = 4096;
+  EXPECT_ERROR(run(o), "tokens to train on, fewer than the 4096 of one batch");
+  o.batch_tokens = 40;
+  EXPECT_NO_THROW(run(o));
+}
+
+TEST_F(PretrainTest, SaysHowManyWordsHaveASimilarOne) {
+  const auto id = [&](uint64_t i) { return *tokenizer_.vocabulary().find(toy_character(i)); };
+  auto similar = std::make_shared<SimilarWords>();
+  similar->add(std::vector<int32_t>{id(0), id(1)}, std::vector<int32_t>{id(2), id(3)});
+  PretrainOptions o = options("mac");
+  o.objective = objective_from("mac");
+  o.objective.similar = similar;
+  std::string said;
+  run(o, {.notice = [&](const std::string& s) {
+        if (s.find("have a similar word") != std::string::npos) said = s;
+      }});
+  const PretrainData data({folder_ / "texts"}, tokenizer_, &segmenter_,
+                          masked_language_model({.tokens = objective_tokens(tokenizer_)}),
+                          {.max_tokens = 40, .batch_tokens = 160, .held_out = 0.1});
+  int64_t words = 0, pairs = 0;
+  for (const TokenDocument& document : data.sample(1 << 16)) {
+    for (const TokenSentence& s : document) {
+      for (size_t i = 0; i < s.ids.size(); ++i) {
+        words += !s.continues[i];
+        pairs += s.ids[i] == id(0) && i + 1 < s.ids.size() && s.continues[i + 1];
+      }
+    }
+  }
+  char expected[64];
+  std::snprintf(expected, sizeof expected, "%.1f %% of the first %ld words",
+                100 * static_cast<double>(pairs) / static_cast<double>(words),
+                static_cast<long>(words));
+  EXPECT_GT(pairs, 0);
+  EXPECT_TRUE(said.starts_with(expected)) << said << '\n' << expected;
 }
 
 }  // namespace

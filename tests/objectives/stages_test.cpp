@@ -3,17 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 
 #include "autograd/training_log.h"
 #include "nn/model_folder.h"
 #include "objectives/mask.h"
 #include "objectives/pretrain_stages.h"
 #include "objectives/tokenize.h"
-#include "tensor/file.h"
 #include "tests/expect_error.h"
-#include "tests/objectives/toy_corpus.h"
-#include "tests/scratch_folder.h"
+#include "tests/objectives/toy_training.h"
 
 namespace ink {
 namespace {
@@ -46,12 +43,9 @@ TEST(PretrainStages, NonsenseIsRefused) {
   EXPECT_ERROR(stages({{128, 1}, {256, 0}}), "lengths and shares above 0");
 }
 
-class StagedPretrainTest : public testing::Test {
+class StagedPretrainTest : public ToyTraining {
  protected:
-  StagedPretrainTest() : segmenter_(toy_segmenter(folder_)) {
-    write_toy_corpus(folder_ / "texts", 80, 2);
-  }
-  ~StagedPretrainTest() override { fs::remove_all(folder_); }
+  StagedPretrainTest() : ToyTraining("ink_stages") {}
 
   PretrainOptions options(const std::string& out) const {
     return {.corpus = {folder_ / "texts"},
@@ -65,28 +59,6 @@ class StagedPretrainTest : public testing::Test {
             .log_every = 1,
             .checkpoint_every = 0};
   }
-  PretrainResult run(const PretrainOptions& o, const PretrainCallbacks& callbacks = {}) const {
-    ModelConfig c;
-    c.vocab_size = tokenizer_.vocabulary().size();
-    c.hidden_size = 32;
-    c.head_size = 16;
-    c.max_position_embeddings = 40;
-    c.set_layers(2, 2, 48);
-    return pretrain(c, tokenizer_, &segmenter_, o, callbacks);
-  }
-  // Stops behind a step, as Ctrl-C does.
-  void run_until(int64_t step, PretrainOptions o) const {
-    std::atomic<bool> stop = false;
-    o.stop = &stop;
-    const PretrainResult r =
-        run(o, {.progress = [&](const Progress& p) { stop = p.step == step; }});
-    ASSERT_EQ(r.training.status, TrainingResult::Status::interrupted);
-  }
-  std::string bytes(const fs::path& file) const { return read_file(folder_ / file, 1 << 24); }
-
-  const fs::path folder_ = scratch_folder("ink_stages");
-  const Tokenizer tokenizer_ = toy_tokenizer();
-  const Segmenter segmenter_;
 };
 
 TEST_F(StagedPretrainTest, BatchesHaveTheLengthOfTheirStage) {
@@ -166,6 +138,36 @@ TEST_F(StagedPretrainTest, TooLongAStageIsRefusedAtTheStart) {
   o.batch_tokens = 30;
   o.stages = {{14, 0.3}, {40, 0.4}, {14, 0.3}};
   EXPECT_ERROR(run(o), "batch_tokens of at least the longest sequence, got 30 and 40");
+}
+
+TEST_F(StagedPretrainTest, TooShortAStageIsRefusedAtTheStart) {
+  PretrainOptions o = options("refused");
+  o.objective = objective_from("wwm,nsp");
+  o.stages = {{40, 0.5}, {4, 0.5}};
+  EXPECT_ERROR(run(o), "expected sequences of at least 5 tokens for two texts");
+  o.stages = {{40, 0.5}, {5, 0.5}};
+  EXPECT_EQ(run(o).training.status, TrainingResult::Status::finished);
+  o = options("alone");
+  o.stages = {{40, 0.5}, {2, 0.5}};
+  EXPECT_ERROR(run(o), "expected sequences of at least 3 tokens");
+  o.stages = {{40, 0.5}, {3, 0.5}};
+  EXPECT_EQ(run(o).training.status, TrainingResult::Status::finished);
+}
+
+TEST_F(StagedPretrainTest, SaysWhichNamedStepsAreAlreadyPast) {
+  PretrainOptions o = options("late");
+  o.save_at = {2};
+  run_until(4, o);
+  o.resume = true;
+  o.save_at = {1, 2, 3, 7};
+  std::vector<std::string> said;
+  run(o, {.notice = [&](const std::string& sentence) { said.push_back(sentence); }});
+  const auto missed = std::ranges::find_if(
+      said, [](const std::string& s) { return s.find("was not kept") != std::string::npos; });
+  ASSERT_NE(missed, said.end());
+  EXPECT_TRUE(missed->starts_with("the run is already at step 4; ")) << *missed;
+  EXPECT_TRUE(missed->ends_with(": 1, 3")) << *missed;
+  EXPECT_TRUE(fs::exists(o.out / "step-7/config.json"));
 }
 
 TEST_F(StagedPretrainTest, ModelsOfNamedStepsStay) {

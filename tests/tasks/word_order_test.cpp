@@ -5,7 +5,9 @@
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <set>
+#include <sstream>
 
 #include "nn/session.h"
 #include "tasks/finetune.h"
@@ -222,6 +224,33 @@ TEST_F(ToyGrammar, DocumentsAndSentencesAreInOneFileOnly) {
   EXPECT_NEAR(static_cast<double>(r.dev.sentences) / 1600, 0.1, 0.07);
   EXPECT_NEAR(static_cast<double>(r.train.with_error) / static_cast<double>(r.train.sentences), 0.5,
               0.07);
+}
+
+// A document that is longer than what is read at once comes in pieces.
+TEST_F(ToyGrammar, PiecesOfADocumentAreInOneFile) {
+  std::map<std::string, std::set<int>> documents;  // sentence → the documents it is in
+  std::istringstream text(file("text.txt"));
+  std::string lines;
+  int document = 0;
+  for (std::string line; std::getline(text, line); ++document) {
+    const std::string stop = "。";
+    for (size_t at = 0, end = 0; (end = line.find(stop, at)) != std::string::npos; at = end) {
+      end += stop.size();
+      documents[line.substr(at, end - at)].insert(document);
+      lines += line.substr(at, end - at) + '\n';
+    }
+    lines += '\n';
+  }
+  write_file(folder / "text.txt", lines);
+  WordOrderOptions options = data("out");
+  options.block_bytes = 16;
+  make(options);
+  std::map<int, std::set<std::string>> files;  // of a document
+  for (const char* name : {"out/train.txt", "out/dev.txt", "out/test.txt"})
+    for (const std::string& s : sentences(name))
+      if (documents.at(s).size() == 1) files[*documents.at(s).begin()].insert(name);
+  EXPECT_GT(files.size(), 300u);
+  for (const auto& [number, of] : files) EXPECT_EQ(of.size(), 1u) << number;
 }
 
 TEST_F(ToyGrammar, TakesSoManySentencesOfSuchLengths) {

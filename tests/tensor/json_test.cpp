@@ -56,7 +56,10 @@ TEST(Json, RefusesWhatIsNotJson) {
   EXPECT_ERROR(parse("{\n \"a\": 1,\n \"b\" 2}"), "a.json:3:6: not valid JSON");
   EXPECT_ERROR(parse(""), "a.json:1:1: not valid JSON");
   EXPECT_ERROR(parse("{} x"), "not valid JSON");
-  EXPECT_ERROR(parse("[1,]"), "not valid JSON");
+  EXPECT_ERROR(parse("[1,]"), "a.json:1:4: not valid JSON: there is a comma before the closing ]");
+  EXPECT_ERROR(parse("{\"a\": 1,\n }"),
+               "a.json:2:2: not valid JSON: there is a comma before the "
+               "closing }; JSON has none there");
   EXPECT_ERROR(parse("\"\xff\""), "UTF-8");
   EXPECT_ERROR(parse(R"("\ud800")"), "surrogate");
   EXPECT_ERROR(parse("NaN"), "not valid JSON");
