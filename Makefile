@@ -9,8 +9,11 @@
 #   make docs       the reference, in build/docs              make install  PREFIX=/usr/local DESTDIR=
 #   make setup      installs what is missing from Debian packages; all, demo, test, check … call it themselves
 #   make clean      removes the build folders
+#
+# CUDA=1 builds with the CUDA device, in build-cuda; tools/gpu_check.sh does all that a machine with a GPU can show.
 
 SAN ?=
+CUDA ?=
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 PYTHON ?= python3
@@ -19,7 +22,9 @@ BENCH_ARGS ?=
 PEERS_ARGS ?=
 INK_DATA ?= ../shared/data
 
-ifeq ($(SAN),)
+ifneq ($(CUDA),)
+BUILD := build-cuda
+else ifeq ($(SAN),)
 BUILD := build
 else ifeq ($(SAN),thread)
 BUILD := build-tsan
@@ -27,7 +32,7 @@ else
 BUILD := build-asan
 endif
 
-CMAKE_ARGS := -DINK_SANITIZE=$(SAN) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+CMAKE_ARGS := $(if $(CUDA),-DINK_CUDA=ON) -DINK_SANITIZE=$(SAN) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 # Calm: a moving line of progress on a terminal, one line of words elsewhere.
 CALM := $(if $(shell test -t 2 && echo terminal),,--quiet)
 configure = cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) $(1) --log-level=WARNING >/dev/null

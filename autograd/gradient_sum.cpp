@@ -40,7 +40,8 @@ void GradientSum::add(const Parameters& parameters, Gradients& gradients, double
   }
 }
 
-// The first gradients are taken as they are, if they count once; the others are added in one launch.
+// The first gradients are taken as they are, if they count once; the others are added in one
+// launch.
 void GradientSum::add_on_device(const Parameters& parameters, Gradients& gradients, double weight) {
   std::vector<Tensor> added(sums_.size());
   size_t i = 0;

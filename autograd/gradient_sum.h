@@ -45,7 +45,8 @@ class GradientSum {
   std::span<const Tensor> gradients() const { return sums_; }
   double weight() const { return weight_; }  // Σ wᵢ
 
-  // On the CPU: the norm of all gradients as one vector, divided by weight(). A gradient that holds NaN or
+  // On the CPU: the norm of all gradients as one vector, divided by weight(). A gradient that
+  // holds NaN or
   // infinity is an Error that names its parameter; skip the step or lower the learning rate.
   double norm(const Parameters& parameters) const;
 

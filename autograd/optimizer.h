@@ -86,8 +86,8 @@ class Optimizer {
 
   // Everything that the next step depends on besides parameters and gradients: "step", and for each
   // parameter with moments "<name>.m", "<name>.v" (AdamW, LAMB) and "<name>.step"; "<name>.master"
-  // of those with 16 bits, and "loss_scale" (the scale, and good steps with it) where one of them is
-  // f16. The tensors share memory with the optimizer.
+  // of those with 16 bits, and "loss_scale" (the scale, and good steps with it) where one of them
+  // is f16. The tensors share memory with the optimizer.
   std::vector<NamedTensor> state() const;
   // The way back, bit for bit. Raises Error when something is missing, unknown or of another shape;
   // the optimizer is then as it was.

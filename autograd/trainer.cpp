@@ -160,8 +160,8 @@ bool Training::settles_now() const {
          is_due(options_.evaluate_every) || (saves() && is_due(options_.checkpoint_every));
 }
 
-// Sums the gradients of the micro-batches: of this process's, then over all processes. Nothing: some
-// process was asked to stop on the way.
+// Sums the gradients of the micro-batches: of this process's, then over all processes. Nothing:
+// some process was asked to stop on the way.
 std::optional<std::vector<MicroResult>> Training::accumulate() {
   const int64_t step = result_.step;
   const Random random = Random(options_.seed).split("steps").split(static_cast<uint64_t>(step));

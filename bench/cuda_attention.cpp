@@ -128,7 +128,8 @@ double normalized_error(const Tensor& got, const Tensor& expected) {
 
 template <class T>
 void check_one(const Problem& p, AttentionKernels kernels) {
-  // From three streams: the numbers of one repeat, and a key that equals a query would rule its row.
+  // From three streams: the numbers of one repeat, and a key that equals a query would rule its
+  // row.
   const auto numbers = [&](uint64_t seed) {
     return randn({p.rows(), p.channels()}, seed, Dtype::f32);
   };

@@ -1,7 +1,8 @@
 // Products of a BERT-base encoder and its training step on the CUDA device, in TFLOP/s.
 //
 // For a linear layer of N outputs on M rows of K: y = x Wᵀ + b, dx = dz W, dW = dzᵀ x, and dW with
-// db = Σ dz in the same call; by cuBLASLt's first algorithm, and by the fastest of those it proposes
+// db = Σ dz in the same call; by cuBLASLt's first algorithm, and by the fastest of those it
+// proposes
 // (tune_products). Then the passes around them: column sums and activations, in GB/s. Times are
 // medians between events on the stream; calls take turns on several sets of operands, so that the
 // cache does not hold them all.

@@ -6,12 +6,13 @@
 //                           (bench/peers.py)
 //   encode --host            on cuda: how long the host takes to ask for the same work, beside how
 //                           long the device takes to do it
-//   encode --kernels        in a CUDA build: where the device's time goes in a step of 32 × 128 tokens
+//   encode --kernels        in a CUDA build: where the device's time goes in a step of 32 × 128
+// tokens
 //   encode --peak-memory    resident megabytes with the model built, and at most during training
 //                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
 //
-// With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done. --tune
-// chooses the algorithms of products by timing them.
+// With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done.
+// --tune chooses the algorithms of products by timing them.
 #include <algorithm>
 #include <array>
 #include <chrono>

@@ -90,9 +90,11 @@ void ProgressDisplay::show(const Progress& p) {
   if (now < next_ && p.step < p.steps) return;
   next_ = now + (terminal_ ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000));
   const double fraction = p.steps ? static_cast<double>(p.step) / static_cast<double>(p.steps) : 0;
+  // On the CUDA device the first steps run ahead of what has been read of them.
+  const bool known = p.loss != 0 || p.gradient_norm > 0;
   const std::string figures =
-      formatted("%ld/%ld  loss %.4f  lr %.2e  ", static_cast<long>(p.step),
-                static_cast<long>(p.steps), p.loss, p.learning_rate) +
+      formatted("%ld/%ld  ", static_cast<long>(p.step), static_cast<long>(p.steps)) +
+      (known ? formatted("loss %.4f  ", p.loss) : "") + formatted("lr %.2e  ", p.learning_rate) +
       (p.gradient_norm > 0 ? formatted("|g| %.2f  ", p.gradient_norm) : "") +
       with_unit(p.tokens_per_second) + " tokens/s  " + as_duration(p.seconds_left) + " left";
   if (terminal_) {

@@ -7,7 +7,8 @@
 // One kernel could share S and dS (Dao 2023), but its blocks would have to add to dq one after
 // another or by atomics. Two need 7 products instead of 5; in return dS never leaves the registers
 // of the warp that computes it: the first kernel has queries as rows of its fragments, the second
-// keys, so that dS is each time a left factor as it stands. No order of additions depends on chance.
+// keys, so that dS is each time a left factor as it stands. No order of additions depends on
+// chance.
 #pragma once
 #include "cuda/attention_dropout.cuh"
 #include "cuda/fragments.cuh"

@@ -1,4 +1,5 @@
-// What every attention kernel is given, which rows a block of it works on, and its stream of dropout.
+// What every attention kernel is given, which rows a block of it works on, and its stream of
+// dropout.
 #pragma once
 #include "cuda/kernel.cuh"
 #include "tensor/attention_kernel.h"
@@ -28,7 +29,8 @@ struct Part {
   int first, rows;  // within the sequence; rows ≤ 0: nothing to do
 };
 
-// The sequences cut into tiles of kTile rows need no more than rows / kTile + sequences slots: slots
+// The sequences cut into tiles of kTile rows need no more than rows / kTile + sequences slots:
+// slots
 // [offsets[b] / kTile + b, offsets[b + 1] / kTile + b + 1) belong to sequence b, the last of them
 // perhaps to nothing.
 template <int kTile>

@@ -11,8 +11,8 @@
 
 namespace ink::cuda {
 
-// Rows for column_sums_of: load() reads the P elements of row n from column c on, add() adds them to
-// sum. Several rows are in flight at a time.
+// Rows for column_sums_of: load() reads the P elements of row n from column c on, add() adds them
+// to sum. Several rows are in flight at a time.
 template <class T, int Width = kPack<T>>
 struct Elements {
   static constexpr int P = Width, kInFlight = 4;

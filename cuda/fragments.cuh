@@ -1,5 +1,5 @@
-// Products of a warp on tensor cores: tiles of 16-bit elements in shared memory, and their fragments
-// in registers.
+// Products of a warp on tensor cores: tiles of 16-bit elements in shared memory, and their
+// fragments in registers.
 //
 // A lane's share of a fragment is described in cuda/ptx.cuh.
 #pragma once
@@ -45,7 +45,8 @@ struct Tile {
   int place;  // element; of tiles a multiple of 64
 };
 
-// Where a lane reads a (16, 16) part of a tile from: row lane_row of it, half lane_chunk. Columns are
+// Where a lane reads a (16, 16) part of a tile from: row lane_row of it, half lane_chunk. Columns
+// are
 // chosen by an exclusive or with the place, as chunks are permuted; it would cost registers to keep
 // the place of each.
 template <int kColumns, class T>

@@ -9,7 +9,8 @@
 //
 // A graph serves work that differs in the numbers of device tensors alone. Shapes are fixed when it
 // is recorded, and so is all that ops derive on the host: from index tensors that lie there
-// (offsets, labels), from options, and the random numbers of dropout. So keep one for each shape and
+// (offsets, labels), from options, and the random numbers of dropout. So keep one for each shape
+// and
 // each list of offsets, as an inference session may. Training steps are not recorded: how gradients
 // of embeddings are added, how many labels count and what dropout draws differ from batch to batch,
 // and a step of useful size keeps the device busy for longer than the host takes to launch it.

@@ -30,7 +30,8 @@ class KernelTimes {
   };
   std::vector<Line> lines() const;  // the longest first
 
-  // Calls ask(), which asks for one kernel; timed where a KernelTimes lives. A name may be a function.
+  // Calls ask(), which asks for one kernel; timed where a KernelTimes lives. A name may be a
+  // function.
   template <class Name, class F>
   static void around(const Name& name, const F& ask) {
     if (!current) return ask();

@@ -1,6 +1,7 @@
 // y[i] = f(x[i]…) over n elements that follow one another.
 //
-// Each thread has several 128-bit packs in flight, a block's width apart. Elements that fill no pack
+// Each thread has several 128-bit packs in flight, a block's width apart. Elements that fill no
+// pack
 // come one by one, and so do all of them where a pointer does not lie at a multiple of 16 bytes.
 #pragma once
 #include <algorithm>

@@ -1,5 +1,5 @@
-// P neighbouring elements of a row of C as f32: one 128-bit access where the row is `packed`, single
-// elements elsewhere and at the row's end.
+// P neighbouring elements of a row of C as f32: one 128-bit access where the row is `packed`,
+// single elements elsewhere and at the row's end.
 #pragma once
 #include "cuda/kernel.cuh"
 

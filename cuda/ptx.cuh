@@ -19,8 +19,8 @@ INK_DEVICE uint32_t shared_address(const void* p) {
 
 // d += a·b by one warp: a (16, 16) row-major, b (16, 8) column-major, T = Bfloat16 or Float16.
 // With r = lane / 4 and c = 2·(lane % 4), a lane holds
-//   d: rows r and r + 8, columns c and c + 1         (d[2·half + e] is row r + 8·half, column c + e)
-//   a: a[half] likewise at columns c, c + 1; a[2 + half] at columns c + 8, c + 9
+//   d: rows r and r + 8, columns c and c + 1         (d[2·half + e] is row r + 8·half, column c +
+// e)   a: a[half] likewise at columns c, c + 1; a[2 + half] at columns c + 8, c + 9
 //   b: b[0] at rows c, c + 1, b[1] at rows c + 8, c + 9, both of column r
 template <class T>
 INK_DEVICE void mma_16x8x16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);

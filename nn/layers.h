@@ -14,8 +14,8 @@
 namespace ink {
 
 // A weight laid out for the kernels, for inference. Once packed it must be packed again after every
-// change of the weight: get() raises Error when it no longer is what was packed. Weights on the CUDA
-// device are used as they lie: packing does nothing.
+// change of the weight: get() raises Error when it no longer is what was packed. Weights on the
+// CUDA device are used as they lie: packing does nothing.
 class PackedWeight {
  public:
   void pack(const Parameter& weight);

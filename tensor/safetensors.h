@@ -60,8 +60,8 @@ struct NamedTensor {
   Tensor value;
 };
 
-// Writes beside and renames (tensor/file.h). Tensors may be on any device. Names should differ; the numbers begin at a multiple
-// of 64 bytes.
+// Writes beside and renames (tensor/file.h). Tensors may be on any device. Names should differ;
+// the numbers begin at a multiple of 64 bytes.
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                        const Metadata& metadata = {{"format", "pt"}});
 

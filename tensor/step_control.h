@@ -1,4 +1,5 @@
-// What a training step on the CUDA device depends on, decided there, so that the host need not wait:
+// What a training step on the CUDA device depends on, decided there, so that the host need not
+// wait:
 //
 //   norm = √Σ‖g‖²·share/S;   gradients are multiplied by share/S·min(1, longest/norm)
 //

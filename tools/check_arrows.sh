@@ -20,7 +20,7 @@ cli:         tensor autograd nn text objectives tasks compress
 bench:       tensor cuda autograd nn text objectives tasks compress
 tools:       tensor autograd nn text objectives tasks compress
 examples:    inkstone.h tensor autograd nn text objectives tasks compress
-tests:       inkstone.h tensor cuda autograd nn text objectives tasks compress
+tests:       inkstone.h tensor tensor/ops cuda autograd nn text objectives tasks compress
 '
 
 # Heavy third-party headers: at most one file of the project includes each, so that only that file pays for them.

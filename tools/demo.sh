@@ -3,6 +3,7 @@
 #
 #   tools/demo.sh             about five minutes on two cores
 #   tools/demo.sh --quick     the same steps in about one minute, with little training: checks that all of it works
+#   tools/demo.sh --cuda      trains on the CUDA device, in bf16; the program is that of build-cuda
 #   INK_TEXT=FOLDER tools/demo.sh      on your text; the entries of FOLDER (folders or files) are the classes, and a blank line
 #                                      ends a document
 #
@@ -12,11 +13,12 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-quick=
+quick= build=build place=
 for argument in "$@"; do
   case $argument in
     --quick) quick=yes ;;
-    *) echo "demo: expected --quick or nothing, got '$argument'" >&2; exit 2 ;;
+    --cuda) build=build-cuda place="--device cuda --dtype bf16" ;;
+    *) echo "demo: expected --quick, --cuda or nothing, got '$argument'" >&2; exit 2 ;;
   esac
 done
 
@@ -25,7 +27,7 @@ if [ -n "${INK_TEXT:-}" ] && [ ! -d "$INK_TEXT" ]; then
   exit 2
 fi
 
-ink=build/inkstone
+ink=$build/inkstone
 out=${INK_DEMO:-demo}
 downloads=$out/downloads
 start=$(date +%s)
@@ -77,7 +79,7 @@ mkdir -p "$out"
 set_earlier_aside
 say "1. Text"
 if [ -n "${INK_TEXT:-}" ]; then
-  build/tools/demo_corpus "$out/text" --folder "$INK_TEXT"
+  $build/tools/demo_corpus "$out/text" --folder "$INK_TEXT"
   class="entry of $INK_TEXT"
 else
   for package in libreoffice-help-zh-cn manpages-zh; do
@@ -90,7 +92,7 @@ else
     find "$man.partial" -name '*.gz' -exec gzip -df {} +
     mv "$man.partial" "$man"
   fi
-  build/tools/demo_corpus "$out/text" --roff "$man" \
+  $build/tools/demo_corpus "$out/text" --roff "$man" \
     --html "$downloads/libreoffice-help-zh-cn/usr/share/libreoffice/help/zh-CN/text"
   class="module"
 fi
@@ -105,7 +107,7 @@ say "3. Pre-train ($objective)"
 cat >"$out/architecture.json" <<END
 {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 512, "max_position_embeddings": 128}
 END
-$ink pretrain --objective $objective --architecture "$out/architecture.json" --vocab "$out/vocab.txt" \
+$ink pretrain $place --objective $objective --architecture "$out/architecture.json" --vocab "$out/vocab.txt" \
   ${dictionary:+--dictionary "$dictionary"} --text "$out/text/text.txt" --out "$out/pretrained" \
   --steps $pretrain_steps --evaluate-every $((pretrain_steps / 5)) --batch-tokens 2048 --max-length 128 --learning-rate 1e-3 --warmup 0.1
 
@@ -117,7 +119,7 @@ if [ ! -f "$out/text/train.tsv" ]; then
 fi
 
 say "4. Fine-tune: which $class does a paragraph come from?"
-$ink finetune --task classification --model "$out/pretrained" --train "$out/text/train.tsv" --dev "$out/text/dev.tsv" \
+$ink finetune $place --task classification --model "$out/pretrained" --train "$out/text/train.tsv" --dev "$out/text/dev.tsv" \
   --out "$out/teacher" --epochs $epochs --learning-rate 5e-4
 
 say "5. Distil into a student of two layers"
@@ -138,7 +140,7 @@ cat >"$out/distill.json" <<END
   }
 }
 END
-$ink distill --config "$out/distill.json" --teacher "$out/teacher" --train "$out/text/train.tsv" \
+$ink distill $place --config "$out/distill.json" --teacher "$out/teacher" --train "$out/text/train.tsv" \
   --dev "$out/text/dev.tsv" --out "$out/student"
 
 say "6. Prune half of the heads and FFN neurons, then tune what is left"
@@ -147,7 +149,7 @@ cat >"$out/prune.json" <<END
 END
 $ink prune --mode transformer --model "$out/teacher" --configurations "$out/prune.json" \
   --data "$out/text/train.tsv" --max-examples 800 --out "$out/pruned"
-$ink finetune --task classification --model "$out/pruned" --train "$out/text/train.tsv" --dev "$out/text/dev.tsv" \
+$ink finetune $place --task classification --model "$out/pruned" --train "$out/text/train.tsv" --dev "$out/text/dev.tsv" \
   --out "$out/pruned-tuned" --epochs $((epochs > 1 ? 2 : 1)) --learning-rate 3e-4
 
 say "7. Report on the test paragraphs"

@@ -2,7 +2,7 @@
 #pragma once
 #include <functional>
 
-#include "cuda_runtime.h"
+#include <cuda_runtime.h>
 
 namespace ink::cuda::emulated {
 

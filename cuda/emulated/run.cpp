@@ -20,8 +20,8 @@ namespace ink::cuda::emulated {
 namespace {
 
 constexpr int64_t kMostBlocks = (int64_t{1} << 31) - 1, kMostRows = 65535;
-// Threads that ThreadSanitizer sees apart: of a launch, for which it has room, and of all launches of
-// a kernel, for it is slow. Those of further blocks count as the stream.
+// Threads that ThreadSanitizer sees apart: of a launch, for which it has room, and of all launches
+// of a kernel, for it is slow. Those of further blocks count as the stream.
 constexpr int64_t kSeenOfLaunch = 2048, kSeenOfKernel = 16384;
 
 void expect_grid(const char* name, int64_t blocks, int64_t rows, int threads, size_t shared) {

@@ -108,8 +108,8 @@ TEST_F(GraphOnDevice, ReplaysAttention) {
   EXPECT_TRUE(equal_bits(y, head(to(other, Device::cuda))));
 }
 
-// A whole step of a problem whose structure stays: rates and numbers may change between replays, and
-// steps that are not recorded may come between.
+// A whole step of a problem whose structure stays: rates and numbers may change between replays,
+// and steps that are not recorded may come between.
 TEST_F(GraphOnDevice, ReplaysTrainingSteps) {
   struct Run {
     Parameters parameters;
