@@ -294,7 +294,7 @@ void Optimizer::restore(std::span<const NamedTensor> state) {
     check(found != by_name.end(), "optimizer state: '", name,
           "' is missing; was it saved by another kind of optimizer, or for another type?");
     expect("optimizer state", name.c_str(), *found->second, dtype, shape);
-    const Tensor taken = *found->second;
+    Tensor taken = *found->second;
     by_name.erase(found);
     return taken;
   };

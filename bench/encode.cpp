@@ -7,7 +7,7 @@
 //   encode --host            on cuda: how long the host takes to ask for the same work, beside how
 //                           long the device takes to do it
 //   encode --kernels        in a CUDA build: where the device's time goes in a step of 32 × 128
-// tokens
+//                           tokens
 //   encode --peak-memory    resident megabytes with the model built, and at most during training
 //                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
 //

@@ -131,7 +131,7 @@ void gemm(int64_t M, int64_t N, int64_t K, const Factor& a, const Factor& b, con
 
 void allow_tf32(bool allowed) { tf32 = allowed; }
 bool tf32_allowed() { return tf32; }
-void tune_products(bool on) { tuned = on; }
+void tune_products(bool are_tuned) { tuned = are_tuned; }
 int64_t gemm_plans() { return plans_made(); }
 
 }  // namespace ink::cuda

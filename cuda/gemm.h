@@ -62,7 +62,7 @@ bool tf32_allowed();
 // On: where a shape is first seen, outside a graph capture, the best few algorithms of cuBLASLt's
 // list are timed on the device and the fastest is kept; off: the first of the list. Off at first,
 // for a measurement may choose another algorithm in another process, and so other last bits.
-void tune_products(bool tuned);
+void tune_products(bool are_tuned);
 
 // What the products of this process have made so far: in a steady step it stands still.
 int64_t gemm_plans();

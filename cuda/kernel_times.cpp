@@ -46,6 +46,7 @@ std::vector<KernelTimes::Line> KernelTimes::lines() const {
     line.microseconds += 1e3 * static_cast<double>(milliseconds);
   }
   std::vector<Line> all;
+  all.reserve(by_name.size());
   for (auto& [name, line] : by_name) all.push_back(std::move(line));
   std::ranges::sort(all, std::greater(), &Line::microseconds);
   return all;

@@ -82,7 +82,7 @@ Encoded Session::encode(const Packed& batch, bool all_hidden) const {
 
 Tensor Session::embed(const Packed& batch, Pooling pooling) const {
   const Unrecorded guard;
-  const Tensor states = hidden(batch);
+  Tensor states = hidden(batch);
   switch (pooling) {
     case Pooling::mean: return mean_rows(states, batch.offsets);
     case Pooling::first: return gather_rows(states, first_rows(batch.offsets));

@@ -67,15 +67,15 @@ inline constexpr Dtype dtype_of = DtypeOf<T>::value;
 // f32 for the 16-bit formats, else T itself.
 template <class T>
 struct WideOf {
-  using type = T;
+  using type = T;  // NOLINT(readability-identifier-naming): as in the standard library
 };
 template <>
 struct WideOf<Float16> {
-  using type = float;
+  using type = float;  // NOLINT(readability-identifier-naming)
 };
 template <>
 struct WideOf<Bfloat16> {
-  using type = float;
+  using type = float;  // NOLINT(readability-identifier-naming)
 };
 template <class T>
 using Wide = typename WideOf<T>::type;

@@ -1,9 +1,9 @@
 // The handler of SIGSEGV.
 #include "cuda/emulated/faults.h"
 
-#include <signal.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cstdint>
 #include <string>
@@ -35,7 +35,7 @@ std::string place_of_fault() {
 }
 
 #if defined(__x86_64__)
-bool redirect(void* context, char* stack_top) {
+bool redirect(void* context, const char* stack_top) {
   constexpr greg_t kWrite = 2;  // bit of a page fault's error code
   auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext.gregs;
   fault_writes = registers[REG_ERR] & kWrite;
@@ -44,7 +44,7 @@ bool redirect(void* context, char* stack_top) {
   return true;
 }
 #else
-bool redirect(void*, char*) { return false; }
+bool redirect(void*, const char*) { return false; }
 #endif
 
 void handle(int, siginfo_t* info, void* context) {

@@ -3,6 +3,8 @@
 
 #include <sys/mman.h>
 
+#include <tuple>
+
 #include "tensor/error.h"
 
 namespace ink::cuda::emulated {
@@ -43,8 +45,8 @@ Fiber::~Fiber() { munmap(stack_ - kGuard, kGuard + kStack); }
 void Fiber::prepare(void (*body)(void*), void* argument) {
   abandon_stack();
   if (kSeesThreads) {  // forgets what its former user did there
-    mmap(stack_, kStack, PROT_READ | PROT_WRITE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    std::ignore = mmap(stack_, kStack, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   }
   body_ = body;
   argument_ = argument;

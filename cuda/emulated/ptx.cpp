@@ -72,11 +72,13 @@ void share(void* const* brought, unsigned) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-non-const-parameter): other lanes' work writes to it
 void multiply_tile(Site site, Dtype type, float* d, const uint32_t* a, const uint32_t* b) {
   Registers mine{type, d, a, b};
   meet(site, kAll, multiply, &mine, Memory::unordered);
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): likewise
 void share_tiles(Site site, uint32_t* r, const TileRow& row, bool transposed) {
   Tiles mine{r, row, transposed};
   meet(site, kAll, share, &mine, Memory::unordered);

@@ -13,8 +13,10 @@
 #include "cuda/emulated/streams.h"
 #include "cuda/stream.h"
 
+// CUDA's names. NOLINTBEGIN(readability-identifier-naming)
 extern uint3 blockIdx;
 extern dim3 blockDim, gridDim;
+// NOLINTEND(readability-identifier-naming)
 
 namespace ink::cuda::emulated {
 namespace {

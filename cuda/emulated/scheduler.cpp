@@ -7,8 +7,10 @@
 #include <vector_types.h>
 #include "tensor/error.h"
 
+// CUDA's names. NOLINTBEGIN(readability-identifier-naming)
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
+// NOLINTEND(readability-identifier-naming)
 
 namespace ink::cuda::emulated {
 

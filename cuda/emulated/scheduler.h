@@ -58,8 +58,8 @@ class Scheduler {
   void shuffle_order();
   bool release_barrier();
   bool release_meetings();
-  bool complete(int first) const;
-  void release_meeting(int first);
+  bool complete(int at) const;
+  void release_meeting(int at);
   void order_memory(int first, unsigned mask);
   int count(State state) const;
   void expect_one_barrier() const;

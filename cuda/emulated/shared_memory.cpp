@@ -3,6 +3,8 @@
 
 #include <sys/mman.h>
 
+#include <tuple>
+
 #include <algorithm>
 #include <cstring>
 
@@ -62,8 +64,8 @@ SharedMemory::Array& SharedMemory::place(const void* key, const char* name, size
   char* const begin = a.data - kMargin;
   if (kSeesThreads) {  // forgets what the block before did here
     auto* page = reinterpret_cast<char*>(reinterpret_cast<uintptr_t>(begin) / kPage * kPage);
-    mmap(page, static_cast<size_t>(a.end - page), PROT_READ | PROT_WRITE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    std::ignore = mmap(page, static_cast<size_t>(a.end - page), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   }
   unpoison(a.end - kRoom, kRoom);
   std::memset(begin, kNan, static_cast<size_t>(a.end - begin));

@@ -15,49 +15,49 @@ namespace {
 // ── the functions ───────────────────────────────────────────────────────────────────────────────
 
 struct Sum {
-  static constexpr const char* name = "add";
+  [[maybe_unused]] static constexpr const char* name = "add";
   template <class T>
   INK_BOTH T operator()(T a, T b) const {
     return a + b;
   }
 };
 struct Difference {
-  static constexpr const char* name = "subtract";
+  [[maybe_unused]] static constexpr const char* name = "subtract";
   template <class T>
   INK_BOTH T operator()(T a, T b) const {
     return a - b;
   }
 };
 struct Product {
-  static constexpr const char* name = "multiply";
+  [[maybe_unused]] static constexpr const char* name = "multiply";
   template <class T>
   INK_BOTH T operator()(T a, T b) const {
     return a * b;
   }
 };
 struct Quotient {
-  static constexpr const char* name = "divide";
+  [[maybe_unused]] static constexpr const char* name = "divide";
   template <class T>
   INK_BOTH T operator()(T a, T b) const {
     return a / b;
   }
 };
 struct Negative {
-  static constexpr const char* name = "negate";
+  [[maybe_unused]] static constexpr const char* name = "negate";
   template <class T>
   INK_BOTH T operator()(T v) const {
     return -v;
   }
 };
 struct NegativeProduct {
-  static constexpr const char* name = "multiply";
+  [[maybe_unused]] static constexpr const char* name = "multiply";
   template <class T>
   INK_BOTH T operator()(T a, T b) const {
     return -a * b;
   }
 };
 struct Plus {
-  static constexpr const char* name = "shift";
+  [[maybe_unused]] static constexpr const char* name = "shift";
   double term;
   template <class T>
   INK_BOTH T operator()(T v) const {

@@ -88,7 +88,8 @@ struct BinaryCrossEntropy {
     Tensor dx = empty_like(s.x);
     on(name, dx, [&](auto device, auto t) {
       using T = decltype(t);
-      const LogisticGradient gradient{mean_factor(device, dy, 1, s.x.size())};
+      const auto factor = mean_factor(device, dy, 1, s.x.size());
+      const LogisticGradient<decltype(factor)> gradient{factor};
       map(device, gradient, s.x.size(), dx.data<T>(), s.x.data<T>(), s.targets.data<T>());
     });
     return {dx, Tensor()};
