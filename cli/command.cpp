@@ -305,7 +305,8 @@ void Command::check_complete() const {
 
 void Command::choose_place() const {
   if (!computes_on_devices_ && device_ != "cpu")
-    throw UsageError("--device: " + name_ + " runs on the CPU alone, got '" + device_ + "'");
+    throw UsageError("--device: expected cpu, on which alone " + name_ + " runs, got '" + device_ +
+                     "'");
   if (device_ == "cpu" && dtype_ != "f32")
     throw UsageError("--dtype: expected f32 on the CPU, got '" + dtype_ + "'");
   set_working_place({device_from(device_), dtype_from(dtype_)});

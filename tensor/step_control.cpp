@@ -13,13 +13,15 @@
 namespace ink {
 namespace {
 
-constexpr float kFirstScale = 0x1p16f, kLargestScale = 0x1p30f;
-constexpr int kDoublingSteps = 2000;
+constexpr float kFirstScale = 0x1p16f;
 
 }  // namespace
 
 #if INK_CUDA
 namespace {
+
+constexpr float kLargestScale = 0x1p30f;
+constexpr int kDoublingSteps = 2000;
 
 // sums[p] = Σ g² over piece p.
 __global__ void gradient_squares_kernel(const PartEntry* parts, int count, float* sums) {

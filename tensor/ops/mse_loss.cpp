@@ -54,7 +54,8 @@ struct MseLoss {
       using T = decltype(t);
       const int64_t n = s.x.size();
       const T *x = s.x.data<T>(), *y = s.y.data<T>();
-      const ScaledDifference difference{mean_factor(device, dloss, 2, n)};
+      const auto factor = mean_factor(device, dloss, 2, n);
+      const ScaledDifference<decltype(factor)> difference{factor};
       if (dx) map(device, difference, n, dx.data<T>(), x, y);
       if (dy) map(device, difference, n, dy.data<T>(), y, x);
     });

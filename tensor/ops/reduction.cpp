@@ -1,5 +1,6 @@
 // Reductions: sum, mean and maximum over one axis or all of them; argmax over the last.
 //   d sum = dy stretched;   d mean = dy/R stretched;   d maximum = dy at the first largest element
+#include <cmath>
 #include <limits>
 
 #include "tensor/ops.h"
@@ -122,7 +123,7 @@ struct Mean {
 // A NaN counts as larger than any number, so that it is not lost.
 template <class T>
 INK_BOTH bool larger(T x, T best) {
-  return !(x <= best) && best == best;
+  return !(x <= best) && !std::isnan(best);
 }
 
 // The largest of each of n columns of x (R, I), R > 0, and the first row that has it.

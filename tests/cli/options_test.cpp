@@ -25,6 +25,8 @@ TEST_F(Cli, WrongUseSuggestsTheNearestName) {
   for (const char* device : {"cuda", "emulated"})
     expect_failure("tokenize --vocab vocab.txt --device " + std::string(device), 2,
                    {"--device: expected cpu", device});
+  expect_failure("embed --model m --out x --dtype bf16", 2, {"--dtype: expected f32 on the CPU"});
+  expect_failure("embed --model m --out x --device gpu", 2, {"--device: expected cpu or cuda"});
 }
 
 TEST_F(Cli, ChoicesSuggestTheNearest) {

@@ -95,7 +95,8 @@ class Wiring : public Cli {
   // that of another.
   void expect_complete(const std::string& verb, const std::vector<Row>& rows,
                        std::set<std::string> others) const {
-    for (const char* name : {"--config", "--device", "--json", "--offline", "--out", "--revision"})
+    for (const char* name :
+         {"--config", "--device", "--dtype", "--json", "--offline", "--out", "--revision"})
       others.insert(name);
     const std::string help = run(verb + " --help").out;
     size_t met = 0;
