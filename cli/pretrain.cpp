@@ -132,6 +132,40 @@ Json run(const Options& o, Command& command) {
   return json;
 }
 
+// The rule of a step, and its rate.
+void declare_steps(Command& command, Options& o) {
+  PretrainOptions& job = o.job;
+  command.section("Training");
+  command.option("--steps", job.steps, "optimizer steps", kOneOrMore);
+  command.option("--learning-rate", job.learning_rate, "at its highest", kAboveZero);
+  command.option("--warmup", o.warmup, "share of the steps in which the rate rises", kShare);
+  command.choice("--schedule", o.schedule, {"linear", "cosine", "constant", "google", "electra"},
+                 "of the rate afterwards; google, electra: linear, but counted from step 0, with "
+                 "electra in the warm-up too");
+  command.choice("--optimizer", o.optimizer, {"adamw", "lamb", "sgd"}, "rule of a step");
+  command.option("--weight-decay", job.optimizer.weight_decay, "of matrices");
+  command.flag("--no-bias-correction", o.no_bias_correction, "Google BERT's variant of Adam");
+  constexpr RealRange kBelowOne{.high = 0.999999};
+  command.option("--beta1", job.optimizer.beta1, "adamw, lamb: of the mean gradient", kBelowOne);
+  command.option("--beta2", job.optimizer.beta2, "adamw, lamb: of its square", kBelowOne);
+  command.option("--epsilon", job.optimizer.epsilon, "adamw, lamb: beside its root", kAboveZero);
+}
+
+// The log, checkpoints and what is kept on the way.
+void declare_running(Command& command, Options& o) {
+  PretrainOptions& job = o.job;
+  command.section("Running");
+  command.option("--log-every", job.log_every, "steps in a line of the log", kOneOrMore);
+  command.option("--evaluate-every", job.evaluate_every, "steps; 0 = at the end");
+  command.option("--checkpoint-every", job.checkpoint_every,
+                 "steps; 0 = when stopped and at the end");
+  command.option("--keep-checkpoints", job.keep_checkpoints, "newest ones kept", kOneOrMore);
+  command.text("--save-at", o.save_at,
+               "steps after which the model is kept in --out/step-N: 1000,3000; 0 too");
+  command.flag("--tensorboard", job.event_file, "write event files for TensorBoard, too");
+  command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");
+}
+
 }  // namespace
 
 Action declare_pretrain(Command& command) {
@@ -162,32 +196,10 @@ Action declare_pretrain(Command& command) {
                  "micro-batches of a step, dealt out over the processes", kOneOrMore);
   command.option("--held-out", job.held_out, "share of the documents that only measure", kShare);
   command.option("--held-out-tokens", job.held_out_tokens, "of them, tokens at most");
-  command.section("Training");
-  command.option("--steps", job.steps, "optimizer steps", kOneOrMore);
-  command.option("--learning-rate", job.learning_rate, "at its highest", kAboveZero);
-  command.option("--warmup", o->warmup, "share of the steps in which the rate rises", kShare);
-  command.choice("--schedule", o->schedule, {"linear", "cosine", "constant", "google", "electra"},
-                 "of the rate afterwards; google, electra: linear, but counted from step 0, with "
-                 "electra in the warm-up too");
-  command.choice("--optimizer", o->optimizer, {"adamw", "lamb", "sgd"}, "rule of a step");
-  command.option("--weight-decay", job.optimizer.weight_decay, "of matrices");
-  command.flag("--no-bias-correction", o->no_bias_correction, "Google BERT's variant of Adam");
-  constexpr RealRange kBelowOne{.high = 0.999999};
-  command.option("--beta1", job.optimizer.beta1, "adamw, lamb: of the mean gradient", kBelowOne);
-  command.option("--beta2", job.optimizer.beta2, "adamw, lamb: of its square", kBelowOne);
-  command.option("--epsilon", job.optimizer.epsilon, "adamw, lamb: beside its root", kAboveZero);
+  declare_steps(command, *o);
   command.option("--clip", job.clip_norm, "longest gradient (global norm); 0 = never clipped");
   command.flag("--recompute", job.recompute, kRecomputeHelp);
-  command.section("Running");
-  command.option("--log-every", job.log_every, "steps in a line of the log", kOneOrMore);
-  command.option("--evaluate-every", job.evaluate_every, "steps; 0 = at the end");
-  command.option("--checkpoint-every", job.checkpoint_every,
-                 "steps; 0 = when stopped and at the end");
-  command.option("--keep-checkpoints", job.keep_checkpoints, "newest ones kept", kOneOrMore);
-  command.text("--save-at", o->save_at,
-               "steps after which the model is kept in --out/step-N: 1000,3000; 0 too");
-  command.flag("--tensorboard", job.event_file, "write event files for TensorBoard, too");
-  command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");
+  declare_running(command, *o);
   command.require("--text");
   command.require("--out");
   command.refuses([o, &command] { check_options(*o, command); });

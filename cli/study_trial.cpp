@@ -44,7 +44,7 @@ Reader try_variant(const StudyPlan& plan, const StudyVariant& v) {
                      " steps of " + v.name + ", got " + std::to_string(plan.steps.back()));
   step.try_out();
   const Json options = step.values();
-  const std::string &model = options.string("model"), vocab = options.string("vocab");
+  const std::string &model = options.string("model"), &vocab = options.string("vocab");
   Tokenizer tokenizer = find_tokenizer(model, vocab, options.boolean("cased"));
   const ModelConfig config = model.empty() ? read_architecture(options.string("architecture"),
                                                                tokenizer.vocabulary().size())
