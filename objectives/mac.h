@@ -31,6 +31,6 @@ struct MacOptions {
   ObjectiveTokens tokens = {};
 };
 
-Corruption similar_word_model(const MacOptions& options);
+Corruption similar_word_model(const MacOptions& given);
 
 }  // namespace ink
