@@ -5,6 +5,7 @@
 // Forward counts 4·D·Σ T² operations per head (two products), backward 2.5 times as many (five).
 // Times are medians between events on the stream; where the inputs of one call would stay in the
 // cache, calls take turns on several sets.
+#include "bench/device_time.h"
 #include "cuda/attention.h"
 
 #include <algorithm>
@@ -177,41 +178,8 @@ void check_all() {
 
 // ── times ───────────────────────────────────────────────────────────────────────────────────────
 
-class Event {
- public:
-  Event() { cuda::expect_success(cudaEventCreate(&event_), "making an event"); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-  void record() { cuda::expect_success(cudaEventRecord(event_, cuda::stream()), "marking a time"); }
-  double seconds_since(const Event& start) const {
-    cuda::expect_success(cudaEventSynchronize(event_), "waiting for an event");
-    float milliseconds = 0;
-    cuda::expect_success(cudaEventElapsedTime(&milliseconds, start.event_, event_), "timing");
-    return milliseconds * 1e-3;
-  }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
-template <class F>
-double median_seconds(int repeats, const F& f) {
-  for (int i = 0; i < 3; ++i) f(i);
-  std::vector<Event> starts(static_cast<size_t>(repeats)), stops(static_cast<size_t>(repeats));
-  for (size_t i = 0; i < starts.size(); ++i) {
-    starts[i].record();
-    f(static_cast<int>(i));
-    stops[i].record();
-  }
-  std::vector<double> times;
-  for (size_t i = 0; i < starts.size(); ++i) times.push_back(stops[i].seconds_since(starts[i]));
-  std::ranges::sort(times);
-  return times[times.size() / 2];
-}
-
 template <class T>
-void time_one(const Problem& p, AttentionKernels kernels, int repeats) {
+void time_one(const Problem& p, AttentionKernels kernels, size_t repeats) {
   const double bytes = static_cast<double>(p.rows() * p.channels()) * 8 * sizeof(T);
   const int sets = std::clamp(static_cast<int>(200e6 / bytes), 1, 4);  // together beyond the cache
   std::vector<Call<T>> calls;
@@ -225,9 +193,9 @@ void time_one(const Problem& p, AttentionKernels kernels, int repeats) {
            Device::cuda));
     calls.back().forward(kernels);
   }
-  const auto call = [&](int i) -> Call<T>& { return calls[static_cast<size_t>(i % sets)]; };
-  const double forward = median_seconds(repeats, [&](int i) { call(i).forward(kernels); });
-  const double backward = median_seconds(repeats, [&](int i) { call(i).backward(kernels); });
+  const auto call = [&](size_t i) -> Call<T>& { return calls[i % calls.size()]; };
+  const double forward = median_seconds(repeats, [&](size_t i) { call(i).forward(kernels); });
+  const double backward = median_seconds(repeats, [&](size_t i) { call(i).backward(kernels); });
   const double flops = p.forward_flops();
   std::printf("%-4s %-7s %-20s H %2d D %3d %-8s %9.1f %7.1f %9.1f %7.1f %9.1f %7.1f\n",
               name_of(dtype_of<T>), kernels == AttentionKernels::plain ? "plain" : "fastest",

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "bench/device_time.h"
 #include "cuda/attention_backward.cuh"
 #include "cuda/attention_forward.cuh"
 #include "cuda/attention_launch.cuh"
@@ -22,25 +23,6 @@ namespace ink::cuda {
 namespace {
 
 using T = Bfloat16;
-
-double median_seconds(auto&& f) {
-  constexpr int kRepeats = 20;
-  cudaEvent_t at[kRepeats + 1];
-  for (auto& e : at) expect_success(cudaEventCreate(&e), "making an event");
-  for (int i = 0; i < 3; ++i) f();
-  for (int i = 0; i < kRepeats; ++i) cudaEventRecord(at[i], stream()), f();
-  cudaEventRecord(at[kRepeats], stream());
-  expect_success(cudaEventSynchronize(at[kRepeats]), "waiting for the kernels");
-  std::vector<double> times;
-  for (int i = 0; i < kRepeats; ++i) {
-    float ms = 0;
-    expect_success(cudaEventElapsedTime(&ms, at[i], at[i + 1]), "timing");
-    times.push_back(ms * 1e-3);
-  }
-  for (auto& e : at) cudaEventDestroy(e);
-  std::ranges::sort(times);
-  return times[kRepeats / 2];
-}
 
 struct Setting {
   int64_t sequences, length, heads, head_size;
@@ -91,7 +73,7 @@ double size_of_result(const Tensor& x) {
 template <class F>
 void line(Setting& s, const char* kernel, const char* tiles, int products, double& expected,
           const F& f) {
-  const double seconds = median_seconds(f), got = size_of_result(s.gradient);
+  const double seconds = median_seconds(20, [&](size_t) { f(); }), got = size_of_result(s.gradient);
   if (expected == 0) expected = got;
   const bool same = std::abs(got - expected) <= 1e-4 * expected;
   std::printf("%-8s D %3d T %4d  %-42s %8.1f us %7.1f TFLOP/s %s\n", kernel,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "autograd/tape.h"
+#include "bench/device_time.h"
 #include "cuda/column_sums.cuh"
 #include "cuda/gemm.h"
 #include "cuda/runtime.h"
@@ -26,38 +27,6 @@ struct Layer {
 constexpr Layer kLayers[] = {{4096, 768, 768},   {4096, 768, 2304},  {4096, 768, 3072},
                              {4096, 3072, 768},  {16384, 768, 768},  {16384, 768, 2304},
                              {16384, 768, 3072}, {16384, 3072, 768}, {640, 768, 21128}};
-
-class Event {
- public:
-  Event() { cuda::expect_success(cudaEventCreate(&event_), "making an event"); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-  void record() { cuda::expect_success(cudaEventRecord(event_, cuda::stream()), "marking a time"); }
-  double seconds_since(const Event& start) const {
-    cuda::expect_success(cudaEventSynchronize(event_), "waiting for an event");
-    float milliseconds = 0;
-    cuda::expect_success(cudaEventElapsedTime(&milliseconds, start.event_, event_), "timing");
-    return milliseconds * 1e-3;
-  }
-
- private:
-  cudaEvent_t event_ = nullptr;
-};
-
-// f(i) is the i-th call.
-template <class F>
-double median_seconds(const F& f) {
-  constexpr size_t kWarm = 2, kRepeats = 9;
-  for (size_t i = 0; i < kWarm; ++i) f(i);
-  std::vector<Event> marks(kRepeats + 1);
-  marks[0].record();
-  for (size_t i = 0; i < kRepeats; ++i) f(kWarm + i), marks[i + 1].record();
-  std::vector<double> seconds;
-  for (size_t i = 0; i < kRepeats; ++i) seconds.push_back(marks[i + 1].seconds_since(marks[i]));
-  std::sort(seconds.begin(), seconds.end());
-  return seconds[kRepeats / 2];
-}
 
 // Random numbers on the device: a block of them from the host, over and over.
 Tensor numbers(const Shape& shape, Dtype dtype) {
@@ -114,7 +83,7 @@ void time_layer(const char* type, const Layer& l) {
   const double flops =
       2 * static_cast<double>(l.M) * static_cast<double>(l.N) * static_cast<double>(l.K);
   const auto rate = [&](const auto& product) {
-    return flops / median_seconds([&](size_t i) { product(sets[i % sets.size()]); }) * 1e-12;
+    return flops / median_seconds(9, [&](size_t i) { product(sets[i % sets.size()]); }) * 1e-12;
   };
   std::printf("%-4s %6lld %5lld %6lld", type, static_cast<long long>(l.M),
               static_cast<long long>(l.K), static_cast<long long>(l.N));
@@ -153,16 +122,17 @@ void time_passes() {
   const Tensor x = numbers({M, K}, Dtype::bf16), weight = numbers({N, K}, Dtype::bf16),
                bias = numbers({N}, Dtype::bf16), dy = numbers({M, N}, Dtype::bf16);
   Tensor sums({N}, Dtype::bf16, Device::cuda);
-  report("column sums of 16384x3072", median_seconds([&](size_t) {
-           cuda::column_sums(dy.data<Bfloat16>(), sums.data<Bfloat16>(), M, N);
-         }),
-         2 * M * N);
-  report("gelu of 16384x3072", median_seconds([&](size_t) { gelu(dy); }), 4 * M * N);
+  report(
+      "column sums of 16384x3072",
+      median_seconds(
+          9, [&](size_t) { cuda::column_sums(dy.data<Bfloat16>(), sums.data<Bfloat16>(), M, N); }),
+      2 * M * N);
+  report("gelu of 16384x3072", median_seconds(9, [&](size_t) { gelu(dy); }), 4 * M * N);
   for (const Activation f : {Activation::none, Activation::gelu}) {
     const std::string name = std::string("linear 16384x768 to 3072, ") + name_of(f);
-    report(name.c_str(), median_seconds([&](size_t) { linear(x, weight, bias, f); }), 0);
+    report(name.c_str(), median_seconds(9, [&](size_t) { linear(x, weight, bias, f); }), 0);
     std::vector<Tensor> in = {x, weight, bias};
-    const double step = median_seconds([&](size_t) {
+    const double step = median_seconds(9, [&](size_t) {
       Tape tape;
       for (Tensor& t : in) tape.watch(t);
       tape.backward(linear(in[0], in[1], in[2], f), dy);

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "cuda/allocator.h"
+#include "cuda/event.h"
 #include "cuda/kernel_times.h"
 #include "cuda/stream.h"
 
@@ -107,32 +108,6 @@ Preference preference(const PlanKey& key) {
   return owned;
 }
 
-// Milliseconds between two points of the stream.
-class Stopwatch {
- public:
-  Stopwatch() {
-    expect_success(cudaEventCreate(&start_), "making an event");
-    expect_success(cudaEventCreate(&end_), "making an event");
-  }
-  ~Stopwatch() {
-    cudaEventDestroy(start_);
-    cudaEventDestroy(end_);
-  }
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-  void start() { expect_success(cudaEventRecord(start_, stream()), "marking a start"); }
-  float stop() {
-    expect_success(cudaEventRecord(end_, stream()), "marking an end");
-    expect_success(cudaEventSynchronize(end_), "timing a product");
-    float milliseconds = 0;
-    expect_success(cudaEventElapsedTime(&milliseconds, start_, end_), "timing a product");
-    return milliseconds;
-  }
-
- private:
-  cudaEvent_t start_ = nullptr, end_ = nullptr;
-};
-
 struct PlanHash {
   size_t operator()(const PlanKey& key) const {
     uint64_t hash = 0;
@@ -206,14 +181,15 @@ void Plan::tune(const Operands& operands, void* workspace) {
   o.c = device_memory().allocate(bytes);
   expect_success(cudaMemsetAsync(o.c, 0, bytes, stream()), "clearing memory");
   if (o.vector) set(product_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, o.vector, key_);
-  Stopwatch watch;
-  float fastest = std::numeric_limits<float>::infinity();
+  Event start, end;
+  double fastest = std::numeric_limits<double>::infinity();
   for (int i = 0; i < count_; ++i) {
-    float best = std::numeric_limits<float>::infinity();
+    double best = std::numeric_limits<double>::infinity();
     for (int round = 0; round <= kRounds; ++round) {  // the first one warms up
-      watch.start();
+      start.record();
       if (run(i, o, workspace) != CUBLAS_STATUS_SUCCESS) break;
-      const float time = watch.stop();
+      end.record();
+      const double time = end.milliseconds_since(start);
       if (round > 0) best = std::min(best, time);
     }
     if (best < fastest) fastest = best, chosen_ = i;
