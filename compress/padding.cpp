@@ -10,14 +10,15 @@ namespace ink {
 namespace {
 
 ModelConfig even_config(const ModelConfig& c) {
-  check(c.hidden_size % c.head_size == 0,
-        "pad: expected hidden_size to be a multiple of the size of a head, got ", c.hidden_size,
-        " and ", c.head_size);
-  const int64_t heads = c.hidden_size / c.head_size;
+  const int64_t channels = c.attention_channels();
+  check(channels % c.head_size == 0,
+        "pad: expected the channels of attention to be a multiple of the size of a head, got ",
+        channels, " and ", c.head_size);
+  const int64_t heads = channels / c.head_size;
   int64_t ffn = 0;
   for (size_t l = 0; l < c.heads_per_layer.size(); ++l) {
     check(c.heads_per_layer[l] <= heads, "pad: layer ", l, " has ", c.heads_per_layer[l],
-          " heads, an even model of hidden_size ", c.hidden_size, " has ", heads);
+          " heads, an even model with ", channels, " channels of attention has ", heads);
     ffn = std::max(ffn, c.ffn_per_layer[l]);
   }
   ModelConfig even = c;

@@ -8,9 +8,9 @@
 
 namespace ink {
 
-// Every layer gets hidden_size / head_size heads and the width of the widest feed-forward part. The
-// model itself where it is even. Raises Error where hidden_size is no multiple of head_size or a
-// layer has more heads than that.
+// Every layer gets as many heads as attention has room for (hidden_size / head_size; of MobileBERT
+// its bottleneck's) and the width of the widest feed-forward part. The model itself where it is
+// even. Raises Error where that is no whole number or a layer has more heads than that.
 Model padded(const Model& model);
 
 }  // namespace ink

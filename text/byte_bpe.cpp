@@ -95,14 +95,8 @@ ByteBpe::ByteBpe(const Vocabulary& vocabulary, std::string_view merges, ByteBpeO
     byte_ids_[byte] = *id;
   }
   read_merges(vocabulary, merges, source);
-  const auto is_space = [](char32_t c) { return c == kSpaceCharacter || is_whitespace(c); };
-  for (int32_t id = 0; id < vocabulary.size(); ++id) {
-    const std::u32string token = decode_utf8(vocabulary.token(id));
-    const auto first = std::find_if_not(token.begin(), token.end(), is_space);
-    const auto last = std::find_if_not(token.rbegin(), token.rend(), is_space);
-    spaces_.push_back(
-        {static_cast<int32_t>(first - token.begin()), static_cast<int32_t>(last - token.rbegin())});
-  }
+  for (int32_t id = 0; id < vocabulary.size(); ++id)
+    spaces_.push_back(spaces_of(decode_utf8(vocabulary.token(id))));
   Scratch scratch;
   whole_words_.reserve(merges_.size());
   for (const auto& [left, right] : merges_) {
@@ -112,6 +106,13 @@ ByteBpe::ByteBpe(const Vocabulary& vocabulary, std::string_view merges, ByteBpeO
     const Symbol& first = scratch.symbols[0];
     if (first.next < 0) whole_words_.try_emplace(word, first.id);
   }
+}
+
+ByteBpe::Spaces ByteBpe::spaces_of(std::u32string_view token) {
+  const auto is_space = [](char32_t c) { return c == kSpaceCharacter || is_whitespace(c); };
+  const auto first = std::find_if_not(token.begin(), token.end(), is_space);
+  const auto last = std::find_if_not(token.rbegin(), token.rend(), is_space);
+  return {static_cast<int32_t>(first - token.begin()), static_cast<int32_t>(last - token.rbegin())};
 }
 
 void ByteBpe::read_merges(const Vocabulary& vocabulary, std::string_view lines,
@@ -239,13 +240,18 @@ void ByteBpe::cut(const Normalized& text, TokenSink& out) const {
   }
 }
 
-// As the reference counts: by the characters of the token, whatever stood in the text; the space
-// put before the text was not there, so the first token's single space is not taken away.
-void ByteBpe::trim(const Decoded& text, Encoding& tokens) const {
+// As the reference counts: by the characters of the token, whatever stood in the text, and of an
+// added token by those that it took there; the space put before the text was not there, so the
+// first token's single space is not taken away.
+void ByteBpe::trim(const Decoded& text, const AddedTokens& added, Encoding& tokens) const {
   for (size_t i = 0; i < tokens.ids.size(); ++i) {
-    auto [leading, trailing] = spaces_[static_cast<size_t>(tokens.ids[i])];
-    if (leading == 0 && trailing == 0) continue;
     Span& place = tokens.offsets[i];
+    auto [leading, trailing] =
+        added.find_id(tokens.ids[i])
+            ? spaces_of(std::u32string_view(text.text).substr(static_cast<size_t>(place.begin),
+                                                              static_cast<size_t>(place.size())))
+            : spaces_[static_cast<size_t>(tokens.ids[i])];
+    if (leading == 0 && trailing == 0) continue;
     const bool is_first = i == 0 || place.begin == 0;
     if (is_first && options_.add_prefix_space && leading == 1) leading = 0;
     place.begin = std::min(place.begin + leading, place.end);

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "text/added_tokens.h"
 #include "text/normalize.h"
 #include "text/token_sink.h"
 #include "text/vocabulary.h"
@@ -42,8 +43,9 @@ class ByteBpe {
   void set_options(const ByteBpeOptions& options) { options_ = options; }
   const std::vector<Merge>& merges() const { return merges_; }
 
-  // Takes the spaces at the ends of tokens out of the places of a whole text's tokens.
-  void trim(const Decoded& text, Encoding& tokens) const;
+  // Takes the spaces at the ends of tokens out of the places of a whole text's tokens; `added` are
+  // those whose spaces stand in the text alone.
+  void trim(const Decoded& text, const AddedTokens& added, Encoding& tokens) const;
   // The bytes that a token stands for; a token that is not made of byte characters is itself.
   static std::string bytes_of(std::string_view token);
 
@@ -59,6 +61,7 @@ class ByteBpe {
   struct Spaces {  // characters at the ends of a token
     int32_t leading, trailing;
   };
+  static Spaces spaces_of(std::u32string_view token);
   struct Scratch;
   struct Hash {
     using is_transparent = void;  // NOLINT: the name is the standard library's
@@ -74,7 +77,7 @@ class ByteBpe {
   ByteBpeOptions options_;
   std::vector<Merge> merges_;
   std::array<int32_t, 256> byte_ids_{};
-  std::vector<Spaces> spaces_;  // by id, added tokens too
+  std::vector<Spaces> spaces_;  // by id
   std::vector<Rule> rules_;     // open addressing; a power of two, at most half in use
   int shift_ = 0;
   // Words that are one token in the end, by their bytes: most of a text.

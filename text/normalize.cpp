@@ -199,6 +199,17 @@ Normalized normalize(std::u32string_view original, const NormalizeOptions& optio
   return out;
 }
 
+namespace {
+
+// White_Space of Unicode. BERT's normalization leaves U+0020 alone of it; others need not.
+bool is_white(char32_t c) {
+  if (c <= U' ') return c == U' ' || (c >= U'\t' && c <= U'\r');
+  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
+         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+}  // namespace
+
 std::vector<Span> split_words(std::u32string_view normalized) {
   std::vector<Span> words;
   int32_t begin = 0;
@@ -208,7 +219,7 @@ std::vector<Span> split_words(std::u32string_view normalized) {
   for (int32_t i = 0; i < static_cast<int32_t>(normalized.size()); ++i) {
     const char32_t c = normalized[static_cast<size_t>(i)];
     const bool single = properties(c) & punctuation;
-    if (c != U' ' && !single) continue;
+    if (!single && !is_white(c)) continue;
     end_word(i);
     if (single) words.push_back({i, i + 1});
     begin = i + 1;

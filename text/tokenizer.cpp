@@ -21,7 +21,7 @@ std::vector<AddedToken> special_tokens_of(const Vocabulary& v) {
 }
 
 TokenizerParts bert_parts(Vocabulary vocabulary, NormalizeOptions options) {
-  WordPiece model(vocabulary);
+  WordPiece model(vocabulary, vocabulary.size());
   Template frame = Template::bert(vocabulary);
   std::vector<AddedToken> added = special_tokens_of(vocabulary);
   return {std::move(vocabulary), Normalizer({options}), std::move(model), std::move(frame),
@@ -97,7 +97,7 @@ Tokenizer::Whole Tokenizer::whole(std::string_view text) const {
 
 void Tokenizer::trim(const Decoded& text, Encoding& tokens) const {
   const auto* model = std::get_if<ByteBpe>(&parts_.model);
-  if (model && model->options().trim_offsets) model->trim(text, tokens);
+  if (model && model->options().trim_offsets) model->trim(text, added_, tokens);
 }
 
 Encoding Tokenizer::pieces(std::string_view text) const {

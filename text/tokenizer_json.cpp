@@ -109,12 +109,13 @@ void refuse(const Json& model, const char* key) {
   check(is_off, "tokenizer: ", model.where(key), ": expected none, as none of BERT's kin has any");
 }
 
-WordPiece read_wordpiece(const Json& model, const Vocabulary& vocabulary) {
+WordPiece read_wordpiece(const Json& model, const Vocabulary& vocabulary, int32_t own) {
   const int64_t longest = model.integer("max_input_chars_per_word", 100);
   check(longest > 0, "tokenizer: ", model.where("max_input_chars_per_word"),
         ": expected a number above 0, got ", longest);
-  return WordPiece(vocabulary, {.prefix = model.string("continuing_subword_prefix", "##"),
-                                .longest_word = static_cast<size_t>(longest)});
+  return WordPiece(vocabulary, own,
+                   {.prefix = model.string("continuing_subword_prefix", "##"),
+                    .longest_word = static_cast<size_t>(longest)});
 }
 
 ByteBpe read_bpe(const Json& model, Lists& lists, const Vocabulary& vocabulary) {
@@ -131,11 +132,11 @@ Unigram read_unigram(const Json& model, Lists& lists, const Vocabulary& vocabula
 }
 
 std::variant<WordPiece, ByteBpe, Unigram> read_model(const Json& model, Lists& lists,
-                                                     const Vocabulary& vocabulary) {
+                                                     const Vocabulary& vocabulary, int32_t own) {
   const std::string type = model.string("type", "");
   if (type == "WordPiece") {
     check_bert_pre_tokenizer(lists.rest);
-    return read_wordpiece(model, vocabulary);
+    return read_wordpiece(model, vocabulary, own);
   }
   if (type == "BPE") return read_bpe(model, lists, vocabulary);
   return read_unigram(model, lists, vocabulary);
@@ -167,6 +168,7 @@ TokenizerParts parse_tokenizer_json(std::string_view text, const std::string& so
   const std::optional<std::string> unknown = unknown_name(model, lists);
   Vocabulary vocabulary(tokens_by_id(std::exchange(lists.vocabulary, {}), source),
                         SpecialTokens::none(), source);
+  const int32_t own = vocabulary.size();
   AddedList list(vocabulary);
   for (const AddedToken& token : lists.added) list.put(token);
   vocabulary.append(list.take_new(), SpecialTokens::none(), source);
@@ -174,7 +176,7 @@ TokenizerParts parse_tokenizer_json(std::string_view text, const std::string& so
   const KnownTokens special = find_special(known, unknown, frame, lists.added, vocabulary, source);
   (known.usual ? special : known).put_to(list);
   vocabulary.append(list.take_new(), special.names(), source);
-  auto read = read_model(model, lists, vocabulary);
+  auto read = read_model(model, lists, vocabulary, own);
   return {std::move(vocabulary), read_normalizer(lists.rest), std::move(read), std::move(frame),
           std::move(list).sorted()};
 }
@@ -196,11 +198,10 @@ Json write_added_tokens(const std::vector<AddedToken>& added) {
   return out;
 }
 
-// Tokens that the model itself knows: for Unigram those with a score, for the others all, but of
-// equal ones the last.
-Json write_vocabulary(const Vocabulary& vocabulary) {
+// The first `own` tokens, which the model itself knows; of equal ones the last.
+Json write_vocabulary(const Vocabulary& vocabulary, int32_t own) {
   Json::Members out;
-  for (int32_t id = 0; id < vocabulary.size(); ++id)
+  for (int32_t id = 0; id < own; ++id)
     if (vocabulary.find(vocabulary.token(id)) == id)
       out.push_back({std::string(vocabulary.token(id)), id});
   return Json::make_object(std::move(out));
@@ -218,7 +219,7 @@ WrittenModel write_model(const WordPiece& model, const Vocabulary& vocabulary) {
                              {"unk_token", vocabulary.special_tokens().unk},
                              {"continuing_subword_prefix", prefix},
                              {"max_input_chars_per_word", model.options().longest_word},
-                             {"vocab", write_vocabulary(vocabulary)}})};
+                             {"vocab", write_vocabulary(vocabulary, model.own())}})};
 }
 
 Json byte_level(const ByteBpeOptions& options) {
@@ -242,7 +243,7 @@ WrittenModel write_model(const ByteBpe& model, const Vocabulary& vocabulary) {
                              {"fuse_unk", false},
                              {"byte_fallback", false},
                              {"ignore_merges", false},
-                             {"vocab", write_vocabulary(vocabulary)},
+                             {"vocab", write_vocabulary(vocabulary, vocabulary.size())},
                              {"merges", std::move(merges)}})};
 }
 

@@ -58,10 +58,11 @@ int32_t id_from(const Json& id, int64_t highest, const std::string& place) {
 TokenizerParts read_bert(const fs::path& folder, const Json& config, const KnownTokens& known) {
   const fs::path path = folder / "vocab.txt";
   Vocabulary vocabulary = Vocabulary::load(path, SpecialTokens::none());
+  const int32_t own = vocabulary.size();
   AddedList added(vocabulary);
   known.put_to(added);
   vocabulary.append(added.take_new(), known.names(), path.string());
-  WordPiece model(vocabulary);
+  WordPiece model(vocabulary, own);
   Template frame = Template::bert(vocabulary);
   return {std::move(vocabulary), Normalizer({bert_options(config)}), std::move(model),
           std::move(frame), std::move(added).sorted()};

@@ -5,11 +5,14 @@
 
 namespace ink {
 
-WordPiece::WordPiece(const Vocabulary& vocabulary, WordPieceOptions options)
-    : options_(std::move(options)), unknown_(vocabulary.unk()), pieces_(vocabulary.written()) {
+WordPiece::WordPiece(const Vocabulary& vocabulary, int32_t own, WordPieceOptions options)
+    : options_(std::move(options)),
+      own_(own),
+      unknown_(vocabulary.unk()),
+      pieces_(vocabulary.written()) {
   check(!options_.prefix.empty(), "wordpiece: expected a prefix for pieces inside words, got none");
   continuation_ = pieces_.insert(decode_utf8(options_.prefix), Trie::no_value);
-  for (int32_t id = 0; id < vocabulary.size(); ++id)
+  for (int32_t id = 0; id < own; ++id)
     if (!vocabulary.token(id).empty()) pieces_.insert(decode_utf8(vocabulary.token(id)), id);
 }
 

@@ -22,10 +22,12 @@ struct WordPieceOptions {
 
 class WordPiece {
  public:
-  explicit WordPiece(const Vocabulary& vocabulary, WordPieceOptions options = {});
+  // The first `own` tokens are its pieces; those behind were added to the vocabulary later.
+  WordPiece(const Vocabulary& vocabulary, int32_t own, WordPieceOptions options = {});
 
   void cut(const Normalized& text, TokenSink& out) const;
   const WordPieceOptions& options() const { return options_; }
+  int32_t own() const { return own_; }
 
  private:
   struct Piece {
@@ -34,8 +36,8 @@ class WordPiece {
   bool spell(std::u32string_view word, std::vector<Piece>& pieces) const;
 
   WordPieceOptions options_;
-  int32_t unknown_;
-  Trie pieces_;                              // all tokens
+  int32_t own_, unknown_;
+  Trie pieces_;                              // the first own_ tokens
   Trie::Node continuation_ = Trie::nowhere;  // behind the prefix
 };
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "nn/model_folder.h"
 #include "tensor/op.h"
 #include "tests/compress/helpers.h"
 
@@ -39,12 +42,29 @@ TEST(Padding, LeavesAnEvenModelAsItIs) {
     EXPECT_TRUE(equal_bits(even.parameters.at(p.name).value, p.value)) << p.name;
 }
 
+// Also where heads share a bottleneck and not the hidden size.
+TEST(Padding, LeavesEvenModelsOfEveryFamilyAsTheyAre) {
+  int models = 0;
+  for (const auto& folder : std::filesystem::directory_iterator(
+           std::filesystem::path(INK_SOURCE_DIR) / "tests/golden/families")) {
+    if (!std::filesystem::exists(folder.path() / "config.json")) continue;
+    const Model model = load_model(folder.path()), even = padded(model);
+    EXPECT_EQ(even.config.heads_per_layer, model.config.heads_per_layer) << folder.path();
+    EXPECT_FALSE(even.config.to_json().has("heads_per_layer")) << folder.path();
+    for (const Parameter& p : model.parameters)
+      EXPECT_TRUE(equal_bits(even.parameters.at(p.name).value, p.value)) << p.name;
+    ++models;
+  }
+  EXPECT_GT(models, 30);
+}
+
 TEST(Padding, RefusesHeadsThatDoNotFit) {
   ModelConfig c = tiny_config(2, 4, 24);
   c.heads_per_layer = {5, 4};
-  EXPECT_ERROR(padded(tiny_model(c, 3)), "layer 0 has 5 heads, an even model of hidden_size 16");
+  EXPECT_ERROR(padded(tiny_model(c, 3)),
+               "layer 0 has 5 heads, an even model with 16 channels of attention");
   c.head_size = 3;
-  EXPECT_ERROR(padded(tiny_model(c, 3)), "expected hidden_size to be a multiple");
+  EXPECT_ERROR(padded(tiny_model(c, 3)), "expected the channels of attention to be a multiple");
 }
 
 }  // namespace

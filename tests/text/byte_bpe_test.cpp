@@ -33,6 +33,13 @@ TEST(ByteBpe, MergesTheEarliestRuleFirst) {
   EXPECT_EQ(tokens(tokenizer, "sinks"), (Tokens{"s", "ink", "s"}));
 }
 
+// <mask> takes the whitespace to its left, which belongs to its place no more than to "Ġthe"'s.
+TEST(ByteBpe, TrimsWhatAnAddedTokenTookFromTheText) {
+  const Tokenizer tokenizer = read(tiny_bpe());
+  EXPECT_EQ(tokenizer.pieces("ink  <mask> the").offsets,
+            (std::vector<Span>{{0, 3}, {5, 11}, {12, 15}}));
+}
+
 TEST(ByteBpe, CutsWordsAsGpt2Does) {
   const Tokenizer tokenizer = read(tiny_bpe());
   const auto words = [&](std::string_view text) {
@@ -67,7 +74,7 @@ TEST(ByteBpe, FramesPairsAndTakesSpacesBeforeTheMask) {
   EXPECT_EQ(e.ids, (std::vector<int32_t>{0, id("ink"), id("<mask>"), 2, 2, id("ink"), 2}));
   EXPECT_EQ(e.segments, std::vector<int32_t>(7, 0));
   EXPECT_EQ(e.texts, (std::vector<int32_t>{-1, 0, 0, -1, -1, 1, -1}));
-  EXPECT_EQ(e.offsets[2], (Span{3, 11}));
+  EXPECT_EQ(e.offsets[2], (Span{5, 11}));
 }
 
 TEST(ByteBpe, DecodingGivesTheTextBack) {

@@ -8,6 +8,7 @@
 #include "tensor/philox.h"
 #include "tests/expect_error.h"
 #include "tests/temporary_folder.h"
+#include "text/tokenizer_json.h"
 
 namespace ink {
 namespace {
@@ -213,6 +214,36 @@ TEST(TokenizerFolder, ReadsTokenizerJsonWhereThereIsNoVocabTxt) {
             vocab + "}}");
     EXPECT_THROW(Tokenizer::load(folder.path()), Error) << vocab;
   }
+}
+
+Json wordpiece_without_normalizer() {
+  return parse_json(R"({
+    "normalizer": null, "pre_tokenizer": {"type": "BertPreTokenizer"},
+    "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+    "added_tokens": [{"id": 7, "content": "Xx", "single_word": true, "normalized": true}],
+    "model": {"unk_token": "[UNK]", "type": "WordPiece", "vocab": {"[PAD]": 0, "[UNK]": 1,
+      "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "ink": 5, "##5": 6}}})",
+                    "tokenizer.json");
+}
+
+// BERT's normalizer leaves one kind of space; without it there are all of Unicode's.
+TEST(TokenizerJson, CutsWordsAtAnyWhitespace) {
+  const Tokenizer tokenizer(
+      parse_tokenizer_json(wordpiece_without_normalizer().to_string(), "tokenizer.json"));
+  for (const std::string space : {" ", "\t", "\u000b", "\u0085", "\u00a0", "\u2003", "\u3000"})
+    EXPECT_EQ(tokenizer.pieces("ink" + space + "ink").ids, (std::vector<int32_t>{5, 5})) << space;
+  EXPECT_EQ(tokenizer.pieces("ink\u200bink").ids, (std::vector<int32_t>{1}));
+}
+
+// An added token is matched whole or not at all; it is no piece that a longer word begins with.
+TEST(TokenizerJson, KeepsAddedTokensOutOfTheModel) {
+  const Tokenizer tokenizer(
+      parse_tokenizer_json(wordpiece_without_normalizer().to_string(), "tokenizer.json"));
+  EXPECT_EQ(tokenizer.pieces("Xx").ids, (std::vector<int32_t>{7}));
+  EXPECT_EQ(tokenizer.pieces("Xx5").ids, (std::vector<int32_t>{1}));
+  const Json saved = tokenizer_json(tokenizer.parts());
+  EXPECT_FALSE(saved.object("model").object("vocab").has("Xx"));
+  EXPECT_EQ(saved.object("model").object("vocab").size(), 7);
 }
 
 TEST(TokenizerFolder, RefusesOtherTokenizersAndMissingFiles) {
