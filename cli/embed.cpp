@@ -47,9 +47,10 @@ Action declare_embed(Command& command) {
   auto o = std::make_shared<Options>();
   command.reads_lines();
   command.path("--model", o->model, kModelHelp);
-  command.choice("--pooling", o->pooling, {"mean", "cls", "pooler", "tokens"},
-                 "mean over the tokens, cls (the first), pooler (the first behind the pooler) or "
-                 "tokens (each)");
+  command.choice(
+      "--pooling", o->pooling, {"mean", "cls", "pooler", "tokens"},
+      "mean over the tokens, cls (the first; of XLNet the last), pooler (the first behind "
+      "the pooler) or tokens (each)");
   command.path("--out", o->out, "safetensors file to write");
   declare_length(command, o->max_length);
   command.flag("--normalize", o->normalize, "give every vector the length 1");

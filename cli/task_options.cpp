@@ -15,7 +15,9 @@ void declare_task(Command& command, TaskOptions& o, bool several) {
   command.choice("--task", o.task, names, "the kind of task");
   command.text("--columns", o.columns,
                "roles of TSV fields, as label,text or text,pair,label ('-' skips one); default: "
-               "by header or number");
+               "by the header, which is a first line with a field named text, text_a, sentence, "
+               "sentence1, premise, question1, title, label, class or category; without one "
+               "text, or label,text, or text,pair,label by their number");
   declare_length(command, o.max_length);
 }
 

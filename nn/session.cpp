@@ -22,6 +22,11 @@ class Unrecorded {
   Recorder* recorder_;
 };
 
+Summary cls_of(const Family& family) {
+  return family.classifier.summary == Summary::last_token ? Summary::last_token
+                                                          : Summary::first_token;
+}
+
 // Mean of every sequence's rows: (N, C) → (B, C)
 Tensor mean_rows(const Tensor& hidden, const Tensor& offsets) {
   std::vector<Tensor> means;
@@ -44,7 +49,7 @@ bool all_below(const Tensor& x, int64_t end) {
 
 Pooling pooling_from(const std::string& name) {
   if (name == "mean") return Pooling::mean;
-  if (name == "cls") return Pooling::first;
+  if (name == "cls") return Pooling::cls;
   if (name == "pooler") return Pooling::pooler;
   if (name == "tokens") return Pooling::tokens;
   fail("pooling: expected mean, cls, pooler or tokens, got '", name, "'");
@@ -85,7 +90,8 @@ Tensor Session::embed(const Packed& batch, Pooling pooling) const {
   Tensor states = hidden(batch);
   switch (pooling) {
     case Pooling::mean: return mean_rows(states, batch.offsets);
-    case Pooling::first: return gather_rows(states, first_rows(batch.offsets));
+    case Pooling::cls:
+      return model_.body.summary(states, batch.offsets, cls_of(*model_.config.family));
     case Pooling::pooler: return model_.body.pool(states, batch.offsets);
     case Pooling::tokens: return states;
   }

@@ -17,7 +17,7 @@ namespace ink {
 // What becomes of the hidden states of a sequence's tokens, special ones included.
 enum class Pooling : uint8_t {
   mean,    // one vector: their mean
-  first,   // the first token's
+  cls,     // that of the token that stands for the whole text: the first, of XLNet the last
   pooler,  // the first token's behind the pooler
   tokens,  // a vector for each token
 };

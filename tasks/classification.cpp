@@ -15,16 +15,18 @@ bool classifies(const ModelConfig& config) {
 }
 
 Labels labels_of(const ModelConfig& config) {
-  check(
-      classifies(config) && !config.labels.empty(),
-      "labels: this model does not classify; run inkstone finetune first (then its config.json has "
-      "architectures [\"BertForSequenceClassification\"] and id2label)");
+  const std::string wanted = architectures_of(*config.family, {.classification = true}).front();
+  check(classifies(config), "labels: this model does not classify (its config.json names ",
+        config.architectures.empty() ? "no class" : config.architectures.front(), ", not ", wanted,
+        "); run inkstone finetune first");
   const std::string& type = config.problem_type;
   const bool single =
-      type == "single_label_classification" || (type.empty() && config.labels.size() > 1);
+      type == "single_label_classification" || (type.empty() && config.label_count() > 1);
   check(single,
         "labels: expected a model that gives each text one of its labels, got problem_type ",
         type.empty() ? "regression (one label)" : type);
+  // Two labels with names that say nothing are left out of config.json by transformers.
+  if (config.labels.empty()) return Labels({"LABEL_0", "LABEL_1"});
   return Labels(config.labels);
 }
 

@@ -58,6 +58,15 @@ void set_options(const TokenizerParts& parts, Json& config) {
   }
 }
 
+void check_any_vocabulary(const fs::path& folder) {
+  check(fs::is_directory(folder), "tokenizer: there is no folder ", folder.string());
+  for (const char* file : {"vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model"})
+    if (fs::exists(folder / file)) return;
+  fail("tokenizer: ", folder.string(),
+       " has none; expected tokenizer.json, vocab.txt, vocab.json with merges.txt, "
+       "sentencepiece.bpe.model or spiece.model");
+}
+
 }  // namespace
 
 Tokenizer Tokenizer::load(const fs::path& folder) {
@@ -65,6 +74,7 @@ Tokenizer Tokenizer::load(const fs::path& folder) {
   KnownTokens known = read_known_tokens(folder, config);
   const fs::path complete = folder / "tokenizer.json";
   if (!fs::exists(complete)) {
+    check_any_vocabulary(folder);
     TokenizerParts parts = read_older_files(folder, config, std::move(known));
     parts.config = std::move(config);
     return Tokenizer(std::move(parts));

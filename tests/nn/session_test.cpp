@@ -28,7 +28,7 @@ TEST(Session, LoadsAFolderAndEmbeds) {
   const Packed batch = pack(sequences({7, 1, 13}, 1, 199));
   const Tensor hidden = model.body(batch).hidden;
   EXPECT_TRUE(equal_bits(session.encode(batch).hidden, hidden));
-  EXPECT_TRUE(equal_bits(session.embed(batch, Pooling::first),
+  EXPECT_TRUE(equal_bits(session.embed(batch, Pooling::cls),
                          gather_rows(hidden, first_rows(batch.offsets))));
   EXPECT_TRUE(equal_bits(session.embed(batch, Pooling::tokens), hidden));
   const Tensor means = session.embed(batch, Pooling::mean);
@@ -40,6 +40,15 @@ TEST(Session, LoadsAFolderAndEmbeds) {
   }
   EXPECT_EQ(session.masked_lm(batch, from(std::vector<int32_t>{0, 20})).shape(), (Shape{2, 199}));
   EXPECT_EQ(session.embed(pack({}), Pooling::mean).shape(), (Shape{0, 60}));
+}
+
+// XLNet's <cls> ends a sequence.
+TEST(Session, PoolsByTheTokenThatStandsForTheText) {
+  const Session session(std::filesystem::path(INK_SOURCE_DIR) /
+                        "tests/golden/families/xlnet-SequenceClassification");
+  const Packed batch = pack(sequences({7, 1, 13}, 1, 90));
+  EXPECT_TRUE(equal_bits(session.embed(batch, Pooling::cls),
+                         gather_rows(session.encode(batch).hidden, last_rows(batch.offsets))));
 }
 
 TEST(Session, GivesTheLogitsOfItsHead) {
@@ -54,7 +63,7 @@ TEST(Session, GivesTheLogitsOfItsHead) {
   EXPECT_ERROR(session_with({.masked_lm = true}).logits(batch), "has no head for classes");
   EXPECT_ERROR(session_with({.span = true}).masked_lm(batch, batch.ids), "no masked-LM head");
   EXPECT_ERROR(session_with({}).embed(batch, Pooling::pooler), "has no pooler");
-  EXPECT_EQ(pooling_from("cls"), Pooling::first);
+  EXPECT_EQ(pooling_from("cls"), Pooling::cls);
   EXPECT_ERROR(pooling_from("max"), "expected mean, cls, pooler or tokens, got 'max'");
 }
 

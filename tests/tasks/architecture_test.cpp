@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "nn/parameter_count.h"
+#include "tasks/classification.h"
 #include "tensor/file.h"
 #include "tests/tasks/helpers.h"
 #include "tests/temporary_folder.h"
@@ -22,6 +23,21 @@ TEST(Architecture, TheKeysOfEveryFamilyAreKnown) {
     ++count;
   }
   EXPECT_GT(count, 20);
+}
+
+// transformers leaves two labels without names of their own out of config.json.
+TEST(Architecture, ClassifiersWithoutNamesHaveTheUsualTwo) {
+  const fs::path families = fs::path(INK_SOURCE_DIR) / "tests/golden/families";
+  for (const char* family : {"bert", "xlnet", "mobilebert"}) {
+    ModelConfig config =
+        ModelConfig::read(families / (std::string(family) + "-SequenceClassification/config.json"));
+    config.labels.clear();
+    EXPECT_EQ(labels_of(config).names(), (std::vector<std::string>{"LABEL_0", "LABEL_1"}));
+  }
+  ModelConfig tagger = ModelConfig::read(families / "electra-TokenClassification/config.json");
+  EXPECT_ERROR(labels_of(tagger),
+               "(its config.json names ElectraForTokenClassification, not "
+               "ElectraForSequenceClassification)");
 }
 
 TEST(Architecture, SizesOfTheVocabularyAndWordsThatNobodyKnows) {

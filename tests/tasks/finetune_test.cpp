@@ -295,7 +295,7 @@ TEST(Embed, PoolsNormalizesAndKeepsTheOrder) {
   const Features dev = features(task.folder / "model", task.folder / "dev.tsv");
   const Embeddings tokens = embed(session, dev, Pooling::tokens),
                    mean = embed(session, dev, Pooling::mean),
-                   cls = embed(session, dev, Pooling::first),
+                   cls = embed(session, dev, Pooling::cls),
                    unit = embed(session, dev, Pooling::mean, true);
   ASSERT_EQ(tokens.vectors.dim(0), dev.tokens());
   for (int64_t i = 0; i < dev.size(); ++i) {

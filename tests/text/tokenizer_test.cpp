@@ -248,10 +248,11 @@ TEST(TokenizerJson, KeepsAddedTokensOutOfTheModel) {
 
 TEST(TokenizerFolder, RefusesOtherTokenizersAndMissingFiles) {
   const testing::TemporaryFolder folder;
-  EXPECT_ERROR(Tokenizer::load(folder / "none"), "vocab.txt");
+  EXPECT_ERROR(Tokenizer::load(folder / "none"), "there is no folder");
+  EXPECT_ERROR(Tokenizer::load(folder.path()), "has none; expected tokenizer.json, vocab.txt");
+  Vocabulary(kTokens).save(folder / "vocab.txt");
   write_file(folder / "tokenizer_config.json", R"({"tokenizer_class": "T5Tokenizer"})");
   EXPECT_ERROR(Tokenizer::load(folder.path()), "got T5Tokenizer");
-  Vocabulary(kTokens).save(folder / "vocab.txt");
   write_file(folder / "tokenizer_config.json", R"({"do_lower_case": "yes"})");
   EXPECT_ERROR(Tokenizer::load(folder.path()), "do_lower_case");
 }
