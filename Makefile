@@ -80,6 +80,8 @@ peers:
 golden:
 	$(PYTHON) tools/golden/bert.py
 	$(PYTHON) tools/golden/families.py
+	$(PYTHON) tools/golden/bigru.py
+	$(PYTHON) tools/golden/gru.py
 	$(PYTHON) tools/golden/compress.py
 	$(PYTHON) tools/golden/optimizer.py
 	$(PYTHON) tools/golden/torch_files.py

@@ -41,7 +41,7 @@ Json print_sizes(const Model& model) {
   for (const Part& part : parts_of(*model.config.family, model.parameters)) {
     std::string heads, ffn;
     if (part.name.starts_with("layer ") && layer < c.heads_per_layer.size()) {
-      heads = std::to_string(c.heads_per_layer[layer]);
+      if (c.family->keys.heads) heads = std::to_string(c.heads_per_layer[layer]);
       ffn = std::to_string(c.ffn_per_layer[layer++]);
     }
     std::printf("%-14s %6s %6s %14ld %9.2f %6.1f%%\n", part.name.c_str(), heads.c_str(),

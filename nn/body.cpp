@@ -4,7 +4,7 @@
 namespace ink {
 namespace {
 
-using Kind = std::variant<BertBody, MobileBertBody, XlnetBody>;
+using Kind = std::variant<BertBody, MobileBertBody, XlnetBody, BiGruBody>;
 
 Kind make(const Scope& scope, const ModelConfig& config, bool with_pooler) {
   check(!with_pooler || config.family->pooler, "model: ", config.family->model_type,
@@ -13,6 +13,8 @@ Kind make(const Scope& scope, const ModelConfig& config, bool with_pooler) {
     return Kind(std::in_place_type<MobileBertBody>, scope, config, with_pooler);
   if (config.family->body_kind == BodyKind::xlnet)
     return Kind(std::in_place_type<XlnetBody>, scope, config);
+  if (config.family->body_kind == BodyKind::bigru)
+    return Kind(std::in_place_type<BiGruBody>, scope, config);
   return Kind(std::in_place_type<BertBody>, scope, config, with_pooler);
 }
 
@@ -34,8 +36,20 @@ Tensor Body::summary(const Tensor& hidden, const Tensor& offsets, Summary which)
     case Summary::pooled: return pool(hidden, offsets);
     case Summary::first_token: return gather_rows(hidden, first_rows(offsets));
     case Summary::last_token: return gather_rows(hidden, last_rows(offsets));
+    case Summary::mean: return mean_rows(hidden, offsets);
   }
   fail("model: unknown summary ", static_cast<int>(which));
+}
+
+Tensor mean_rows(const Tensor& hidden, const Tensor& offsets) {
+  std::vector<Tensor> means;
+  const int32_t* at = offsets.data<int32_t>();
+  for (int64_t b = 0; b + 1 < offsets.dim(0); ++b) {
+    check(at[b] < at[b + 1], "model: sequence ", b, " is empty, expected at least one token");
+    means.push_back(mean(slice(hidden, 0, at[b], at[b + 1]), 0, true));
+  }
+  return means.empty() ? zeros({0, hidden.dim(1)}, hidden.dtype(), hidden.device())
+                       : concat(means, 0);
 }
 
 Parameter& Body::words() const {

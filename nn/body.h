@@ -3,18 +3,20 @@
 //   Body body(root / family.prefix, config, with_pooler);
 //   const Encoded e = body(batch, {.random = &random});   // (N, C)
 //
-// Three architectures stand behind it: BertBody (six families), MobileBertBody and XlnetBody.
+// Four architectures stand behind it: BertBody (six families), MobileBertBody, XlnetBody and
+// BiGruBody.
 #pragma once
 #include <variant>
 
 #include "nn/bert_body.h"
+#include "nn/bigru.h"
 #include "nn/mobilebert.h"
 #include "nn/xlnet.h"
 
 namespace ink {
 
 struct Body {
-  std::variant<BertBody, MobileBertBody, XlnetBody> kind;
+  std::variant<BertBody, MobileBertBody, XlnetBody, BiGruBody> kind;
 
   Body(const Scope& scope, const ModelConfig& config, bool with_pooler);
 
@@ -22,7 +24,8 @@ struct Body {
   Encoded operator()(const Packed& batch, const EncoderOptions& options = {}) const;
   // One state for every sequence: hidden (N, C) → (B, C). Raises Error where there is no pooler.
   Tensor pool(const Tensor& hidden, const Tensor& offsets) const;
-  // What a classifier of this family reads: the pooled state, or that of the first or last token.
+  // What a classifier of this family reads: the pooled state, that of the first or last token, or
+  // the mean of all.
   Tensor summary(const Tensor& hidden, const Tensor& offsets, Summary which) const;
 
   Parameter& words() const;  // the table of word embeddings (V, E)
@@ -31,5 +34,8 @@ struct Body {
   void pack();
   void unpack();  // before training
 };
+
+// Mean of every sequence's rows: (N, C) → (B, C). Raises Error for an empty sequence.
+Tensor mean_rows(const Tensor& hidden, const Tensor& offsets);
 
 }  // namespace ink

@@ -103,7 +103,7 @@ int64_t head_size_from(const Json& json, const ModelConfig& c, int64_t heads) {
 void read_layers(const Json& json, ModelConfig& c) {
   const ConfigKeys& keys = c.family->keys;
   const int64_t layers = json.integer_between(keys.layers, 0, kMostLayers);
-  const int64_t heads = json.integer_between(keys.heads, 1, kMostHeads);
+  const int64_t heads = keys.heads ? json.integer_between(keys.heads, 1, kMostHeads) : 1;
   const int64_t ffn = json.integer_between(keys.ffn, 0, kLargestWidth);
   c.head_size = head_size_from(json, c, heads);
   c.heads_per_layer = per_layer(json, "heads_per_layer", layers, heads, kMostHeads);
@@ -201,7 +201,9 @@ void write_layers(const ModelConfig& c, Json& json) {
   const int64_t heads = std::max<int64_t>(1, channels / c.head_size);
   const int64_t ffn = c.ffn_per_layer.empty() ? json.integer(keys.ffn, 4 * c.hidden_size)
                                               : *std::ranges::max_element(c.ffn_per_layer);
-  json.set(keys.layers, c.layers()).set(keys.heads, heads).set(keys.ffn, ffn);
+  json.set(keys.layers, c.layers());
+  if (keys.heads) json.set(keys.heads, heads);
+  json.set(keys.ffn, ffn);
   const bool even = heads * c.head_size == channels &&
                     std::ranges::count(c.heads_per_layer, heads) == c.layers() &&
                     std::ranges::count(c.ffn_per_layer, ffn) == c.layers();

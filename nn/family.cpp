@@ -31,7 +31,7 @@ std::vector<std::string_view> class_names(const Family& family) {
 std::span<const Family* const> families() {
   static const std::array all{&bert_family(),       &roberta_family(), &xlm_roberta_family(),
                               &electra_family(),    &albert_family(),  &distilbert_family(),
-                              &mobilebert_family(), &xlnet_family()};
+                              &mobilebert_family(), &xlnet_family(),   &bigru_family()};
   return all;
 }
 

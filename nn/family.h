@@ -4,8 +4,8 @@
 // layers of attention and feed-forward, each behind a layer norm of the sum. They differ in what
 // their tensors and config keys are called, in how positions count, in which layers share weights,
 // and in what a classifier reads. That is written down in one file each, nn/families/NAME.cpp.
-// MobileBERT and XLNet have bodies of their own (nn/mobilebert.h, nn/xlnet.h) and fill in the rest
-// of the table here.
+// MobileBERT, XLNet and BiGRU have bodies of their own (nn/mobilebert.h, nn/xlnet.h, nn/bigru.h)
+// and fill in the rest of the table here.
 //
 // All names are those of Hugging Face. Dots in a name are steps of the path (nn/scope.h).
 #pragma once
@@ -45,8 +45,8 @@ struct Architecture {
 struct ConfigKeys {
   const char* hidden_size = "hidden_size";
   const char* layers = "num_hidden_layers";
-  const char* heads = "num_attention_heads";
-  const char* ffn = "intermediate_size";
+  const char* heads = "num_attention_heads";  // null: the family has no attention
+  const char* ffn = "intermediate_size";      // the inner width of a layer
   const char* activation = "hidden_act";
   const char* dropout = "hidden_dropout_prob";
   const char* attention_dropout = "attention_probs_dropout_prob";
@@ -84,7 +84,7 @@ struct MaskedLmNames {
 };
 
 // What a classifier of whole texts reads.
-enum class Summary : uint8_t { pooled, first_token, last_token };
+enum class Summary : uint8_t { pooled, first_token, last_token, mean };
 
 struct ClassifierNames {
   Summary summary = Summary::pooled;
@@ -94,8 +94,8 @@ struct ClassifierNames {
   const char* classes = "classifier";
 };
 
-// Which of three architectures stands behind a family (nn/body.h).
-enum class BodyKind : uint8_t { bert, mobilebert, xlnet };
+// Which of four architectures stands behind a family (nn/body.h).
+enum class BodyKind : uint8_t { bert, mobilebert, xlnet, bigru };
 
 struct Family {
   const char* model_type;  // of config.json: "roberta"
@@ -136,6 +136,7 @@ const Family& albert_family();
 const Family& distilbert_family();
 const Family& mobilebert_family();
 const Family& xlnet_family();
+const Family& bigru_family();
 
 // All of them.
 std::span<const Family* const> families();

@@ -27,18 +27,6 @@ Summary cls_of(const Family& family) {
                                                           : Summary::first_token;
 }
 
-// Mean of every sequence's rows: (N, C) → (B, C)
-Tensor mean_rows(const Tensor& hidden, const Tensor& offsets) {
-  std::vector<Tensor> means;
-  const int32_t* at = offsets.data<int32_t>();
-  for (int64_t b = 0; b + 1 < offsets.dim(0); ++b) {
-    check(at[b] < at[b + 1], "session: sequence ", b, " is empty, expected at least one token");
-    means.push_back(mean(slice(hidden, 0, at[b], at[b + 1]), 0, true));
-  }
-  return means.empty() ? zeros({0, hidden.dim(1)}, hidden.dtype(), hidden.device())
-                       : concat(means, 0);
-}
-
 bool all_below(const Tensor& x, int64_t end) {
   if (x.device() != Device::cpu) return false;
   const std::span all(x.data<int32_t>(), static_cast<size_t>(x.size()));
@@ -61,9 +49,10 @@ Session::Session(const std::filesystem::path& folder, const LoadOptions& options
 Session::Session(Model model) : model_(std::move(model)) {
   model_.move(working_place());
   model_.pack();
-  // XLNet reads segments on the host, and a body that counts padding reads ids there.
+  // XLNet reads segments on the host, BiGRU offsets, and a body that counts padding ids.
+  const BodyKind kind = model_.config.family->body_kind;
   const bool reads_on_host =
-      std::holds_alternative<XlnetBody>(model_.body.kind) || model_.config.positions_after_padding;
+      kind == BodyKind::xlnet || kind == BodyKind::bigru || model_.config.positions_after_padding;
   if (working_place().device == Device::cuda && !reads_on_host)
     graphs_ = std::make_unique<EncodeGraphs>();
 }

@@ -164,7 +164,7 @@ TEST(Config, RefusesWhatItCannotBuild) {
   EXPECT_ERROR(with("hidden_dropout_prob", 1.5), "hidden_dropout_prob: expected a number from 0");
   EXPECT_ERROR(with("model_type", "gpt2"),
                "config.json: model_type: expected bert, roberta, xlm-roberta, electra, albert, "
-               "distilbert, mobilebert or xlnet, got 'gpt2'");
+               "distilbert, mobilebert, xlnet or bigru, got 'gpt2'");
   EXPECT_ERROR(with("position_embedding_type", "relative_key"), "expected \"absolute\"");
   EXPECT_ERROR(with("is_decoder", true), "only encoders");
   EXPECT_ERROR(with("tie_word_embeddings", 1), "tie_word_embeddings: expected true or false");

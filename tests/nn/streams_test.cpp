@@ -80,6 +80,7 @@ Count expected_of_body(const ModelConfig& c) {
   // Embeddings, distances, the last states; attention's output, both products of the FFN, and the
   // probabilities of each sequence.
   if (type == "xlnet") return {3 + L * (3 + kSequences), 0};
+  if (type == "bigru") return {1 + L, 0};  // embeddings; outputs of layers
   // A layer that widens its states drops those alone.
   if (type == "mobilebert" && c.bottlenecks.use_bottleneck) return {1 + L, L};
   return {1 + 2 * L, L};  // embeddings; outputs of attention and FFN, probabilities

@@ -121,10 +121,11 @@ TEST(Finetune, NewLabelsGetANewHead) {
         << p.name;
 }
 
-// ELECTRA and DistilBERT have no pooler, XLNet has a body of its own.
+// ELECTRA and DistilBERT have no pooler, XLNet and BiGRU have bodies of their own.
 TEST(Finetune, FamiliesWithoutAPooler) {
   const ToyTask task("families");
-  for (const Family* family : {&electra_family(), &distilbert_family(), &xlnet_family()}) {
+  for (const Family* family :
+       {&electra_family(), &distilbert_family(), &xlnet_family(), &bigru_family()}) {
     ModelConfig config = ModelConfig::read(task.folder / "model" / "config.json");
     config.family = family;
     config.other = Json::make_object();
