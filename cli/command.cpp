@@ -174,9 +174,11 @@ void Command::require(const std::string& name) { required_.push_back(name); }
 
 void Command::own_keys(const std::vector<std::string>& keys) { own_keys_ = keys; }
 
-void Command::reads_lines() {
+void Command::reads_lines() { describe("Reads lines from standard input.\n"); }
+
+void Command::describe(const std::string& lines) {
   CLI::App& app = parser_->app;
-  app.description(app.get_description() + "Reads lines from standard input.\n");
+  app.description(app.get_description() + lines);
 }
 
 void Command::section(const std::string& title) { parser_->section = title; }

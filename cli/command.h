@@ -40,7 +40,8 @@ class Command {
   void require(const std::string& name);  // the option must be given, here or in the file
   // Keys of the file that the verb reads itself, from file().
   void own_keys(const std::vector<std::string>& keys);
-  void reads_lines();  // says in --help that the verb reads standard input
+  void reads_lines();                       // says in --help that the verb reads standard input
+  void describe(const std::string& lines);  // says these in --help, above the options
   // The verb computes with models wherever --device says, in the type that --dtype says; other
   // verbs refuse any device but the CPU.
   void computes_on_devices() { computes_on_devices_ = true; }

@@ -13,17 +13,35 @@
 #include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
+#include "compress/students.h"
 
 namespace ink::cli {
 namespace {
 
 struct Options {
   TaskOptions task;
-  std::string teacher, train, dev, out, match_evenly = "none";
-  bool recompute = false, resume = false;
+  std::string teacher, train, dev, out, match_evenly = "none", layer_map = "uniform";
+  bool recompute = false, resume = false, explain = false;
 };
 
 const std::vector<std::string> kJobKeys = {"student", "TrainingConfig", "DistillationConfig"};
+
+// The table of presets and the forms of "student", for --help.
+std::string student_help() {
+  std::string presets;
+  for (const StudentPreset& preset : student_presets())
+    presets += (presets.empty() ? "" : ", ") + std::string(preset.name);
+  return "\nThe file of --config says where the student comes from, under \"student\":\n"
+         "  \"folder\"                            a model, with its own tokenizer or the "
+         "teacher's\n"
+         "  {\"preset\": \"T3\"}                    new, sizes by name\n"
+         "  {\"architecture\": \"config.json\"}     new, sizes from a file\n"
+         "  {\"layers_from_teacher\": [0, 2]}     the teacher with these of its layers\n"
+         "A new one may have \"init_from_teacher\": [0, 4, 8] (layers of the teacher),\n"
+         "\"uniform\", \"first\", \"last\" (layers by rule), \"embeddings\" or \"none\".\n"
+         "Presets: " +
+         presets + ".\n";
+}
 
 // What the library reads: the job's own keys of the file, and the options from file or flags.
 Json job_json(const Options& o, const Json& file) {
@@ -33,6 +51,7 @@ Json job_json(const Options& o, const Json& file) {
   job.set("teacher", o.teacher).set("train", o.train).set("dev", o.dev);
   job.set("columns", o.task.columns);
   if (o.match_evenly != "none") job.set("match_evenly", o.match_evenly);
+  if (o.layer_map != "uniform") job.set("layer_map", o.layer_map);
   if (!o.out.empty()) {
     Json training = file.has("TrainingConfig") ? file.object("TrainingConfig") : Json();
     job.set("TrainingConfig", training.set("output_dir", o.out));
@@ -47,7 +66,10 @@ int64_t longest_of(const DistillOptions& job) {
   };
   const int64_t teacher = of_folder(job.teacher);
   if (job.student.architecture) return std::min(teacher, job.student.architecture->longest());
-  return job.student.folder.empty() ? teacher : std::min(teacher, of_folder(job.student.folder));
+  if (!job.student.folder.empty()) return std::min(teacher, of_folder(job.student.folder));
+  if (job.student.preset.empty()) return teacher;
+  const ModelConfig config = ModelConfig::read(job.teacher / "config.json");
+  return std::min(teacher, student_config(student_preset(job.student.preset), config).longest());
 }
 
 Json run(const Options& o, Command& command) {
@@ -56,6 +78,11 @@ Json run(const Options& o, Command& command) {
   job.max_length = length_for(o.task.max_length, longest_of(job));
   if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
   job.fit.recompute = o.recompute;
+  if (o.explain) {
+    const DistillPlan plan = plan_distillation(job);
+    std::printf("%s", explanation(plan).c_str());
+    return to_json(plan);
+  }
   job.fit.resume = o.resume;
   job.fit.stop = &interrupted;
   catch_interrupts();
@@ -80,13 +107,18 @@ Action declare_distill(Command& command) {
   command.computes_on_devices();
   auto o = std::make_shared<Options>();
   command.own_keys(kJobKeys);
+  command.describe(student_help());
   command.path("--teacher", o->teacher, "fine-tuned model: a folder, or a name such as hfl/rbt3");
   command.path("--train", o->train, "labelled examples: TSV or JSON lines");
   command.path("--dev", o->dev, "examples that choose the best epoch; default: a part of --train");
   command.path("--out", o->out, "model folder to write; default: output_dir of TrainingConfig");
   declare_task(command, o->task);
   command.choice("--match-evenly", o->match_evenly, {"none", "hidden_mse", "cos"},
-                 "also compare every layer with the teacher's at the same share of the depth");
+                 "also compare every layer with one of the teacher's, see --layer-map");
+  command.choice("--layer-map", o->layer_map, {"uniform", "last"},
+                 "which: the one at the same share of the depth, or the last ones in order");
+  command.flag("--explain", o->explain,
+               "print sizes, layer map, losses and steps, and do nothing else");
   command.flag("--recompute", o->recompute, kRecomputeHelp);
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
   for (const char* name : {"--config", "--teacher", "--train"}) command.require(name);

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "autograd/tape.h"
+#include "compress/layer_map.h"
+#include "compress/reading.h"
 #include "compress/values.h"
 #include "nn/parameter_count.h"
 #include "nn/session.h"
@@ -18,40 +20,6 @@ namespace {
 
 ModelSize size_of(const ModelConfig& config) { return {config.layers(), config.hidden_size}; }
 
-Model make_student(const DistillOptions& options, const Session& teacher) {
-  const StudentOptions& from = options.student;
-  const int sources =
-      !from.folder.empty() + from.architecture.has_value() + !from.layers_from_teacher.empty();
-  check(sources == 1,
-        "distill: expected one source of the student (a folder, an architecture or layers of the "
-        "teacher), got ",
-        sources);
-  if (!from.layers_from_teacher.empty())
-    return model_from_layers(teacher.model(), from.layers_from_teacher);
-  const Heads heads{.classification = true};  // the pooler too, where it is read
-  const Random random = Random(options.fit.seed).split("weights");
-  const std::vector<std::string>& labels = teacher.model().config.labels;
-  if (!from.folder.empty()) {
-    LoadOptions load{.heads = heads, .new_heads = true, .random = random};
-    load.labels = labels;
-    load.problem_type = "single_label_classification";
-    return load_model(from.folder, load);
-  }
-  ModelConfig config = *from.architecture;
-  config.labels = labels;
-  config.problem_type = "single_label_classification";
-  check_trainable_here(config, heads);
-  return Model(config, heads, random_values(random));
-}
-
-// As many tokens are not yet the same tokens.
-void check_shared_vocabulary(const Tokenizer& teacher, const std::filesystem::path& student) {
-  if (student.empty() || !std::filesystem::exists(student / "vocab.txt")) return;
-  check(Tokenizer::load(student).vocabulary() == teacher.vocabulary(),
-        "distill: teacher and student should share a vocabulary; that of ", student.string(),
-        " is another");
-}
-
 ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions options,
                         bool hidden) {
   options.all_hidden = hidden;
@@ -64,12 +32,15 @@ ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions 
 // they are cached.
 class Teacher {
  public:
-  Teacher(const Session& session, const Features& train, const DistillationConfig& config)
-      : session_(session), hidden_(!config.intermediate_matches.empty()) {
+  Teacher(const Session& session, const Reading& reading, const DistillationConfig& config)
+      : session_(session), reading_(reading), hidden_(!config.intermediate_matches.empty()) {
     if (!config.is_caching_logits) return;
+    const Features& train = *reading.teacher.features;
     cache_ = Tensor({train.size(), session.model().config.label_count()});
     for (const std::vector<int64_t>& rows : train.plan(kInferencePlan)) {
-      const Tensor logits = on_host(outputs(train.batch(rows)).logits);
+      const Pause pause;
+      const Tensor logits =
+          on_host(outputs_of(session.model(), train.batch(rows).inputs, {}, false).logits);
       const int64_t C = logits.dim(1);
       for (size_t b = 0; b < rows.size(); ++b)
         std::copy_n(logits.data<float>() + static_cast<int64_t>(b) * C, C,
@@ -84,11 +55,12 @@ class Teacher {
       return {gather_rows(cache_, from(rows)), {}};
     }
     const Pause pause;
-    return outputs_of(session_.model(), batch.inputs, {}, hidden_);
+    return outputs_of(session_.model(), reading_.for_teacher(batch), {}, hidden_);
   }
 
  private:
   const Session& session_;
+  const Reading& reading_;
   bool hidden_, cached_ = false;
   Tensor cache_;  // (examples, classes)
 };
@@ -99,8 +71,8 @@ DistillationConfig settled_config(const DistillOptions& options, const ModelConf
   if (options.match_evenly) {
     check(config.intermediate_matches.empty(),
           "distill: expected either even matches or a list of them, got both");
-    config.intermediate_matches =
-        even_matches(size_of(teacher), size_of(student), *options.match_evenly);
+    config.intermediate_matches = mapped_matches(layer_map(options.layer_map), size_of(teacher),
+                                                 size_of(student), *options.match_evenly);
   }
   check(!config.is_caching_logits || config.intermediate_matches.empty(),
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
@@ -108,64 +80,55 @@ DistillationConfig settled_config(const DistillOptions& options, const ModelConf
   return config;
 }
 
-}  // namespace
-
-Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers) {
-  ModelConfig config = teacher.config;
-  check(config.shared.groups == 0, "distill: the teacher's layers share their weights; expected a ",
-        "student from a folder or an architecture");
-  config.heads_per_layer.clear();
-  config.ffn_per_layer.clear();
-  for (const int64_t layer : layers) {
-    check(layer >= 0 && layer < teacher.config.layers(),
-          "distill: expected layers of the teacher from 0 to ", teacher.config.layers() - 1,
-          ", got ", layer);
-    config.heads_per_layer.push_back(teacher.config.heads_per_layer[static_cast<size_t>(layer)]);
-    config.ffn_per_layer.push_back(teacher.config.ffn_per_layer[static_cast<size_t>(layer)]);
-  }
-  const ValueSource copies = copies_of(teacher.parameters);
-  const Family& family = *config.family;
-  const std::string path = std::string(family.prefix) + '.' + family.layers + '.';
-  return Model(std::move(config), teacher.heads,
-               [&](const std::string& name, const Shape& shape, const Initial& initial) {
-                 if (!name.starts_with(path)) return copies(name, shape, initial);
-                 size_t digits = 0;
-                 const auto layer = std::stoul(name.substr(path.size()), &digits);
-                 const std::string rest = name.substr(path.size() + digits);
-                 return copies(path + std::to_string(layers[layer]) + rest, shape, initial);
-               });
+// What is said of tokens is compared token by token.
+void check_same_tokens(const DistillationConfig& config, const Reading& train) {
+  check(train.shared() || config.intermediate_matches.empty(),
+        "distill: teacher and student cut texts into different tokens, each with its own "
+        "tokenizer; there is nothing to compare token by token: expected no intermediate matches, "
+        "only kd_loss and hard labels");
 }
+
+Readings read_data(const DistillOptions& options, const ModelConfig& teacher,
+                   const ModelConfig& student) {
+  const Labels labels = labels_of(teacher);
+  check_length(teacher, options.max_length);
+  check_length(student, options.max_length);
+  return readings_of(read_task(options.data, &labels, options.fit.seed),
+                     {.teacher = options.teacher,
+                      .student = options.student.folder,
+                      .teacher_config = teacher,
+                      .student_config = student,
+                      .max_length = options.max_length});
+}
+
+}  // namespace
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   check_other_folder("distill", options.teacher, options.out);
   check_no_model("distill", options.out, true);
   const Session session(options.teacher);
   const ModelConfig& teacher_config = session.model().config;
-  const Labels labels = labels_of(teacher_config);
-  Model student = make_student(options, session);
+  labels_of(teacher_config);  // raises Error where it does not classify
+  Model student =
+      make_student(options.student, session.model(), Random(options.fit.seed).split("weights"));
   student.parameters.own();
-  check_length(teacher_config, options.max_length);
-  check_length(student.config, options.max_length);
   const DistillationConfig config = settled_config(options, teacher_config, student.config);
-
-  TaskExamples data = read_task(options.data, &labels, options.fit.seed);
-  const Tokenizer tokenizer = load_tokenizer(options.teacher, teacher_config);
-  student.config.check_vocabulary(tokenizer.vocabulary().size(), "distill: the student");
-  check_shared_vocabulary(tokenizer, options.student.folder);
-  const TokenOptions tokens{tokenizer, options.max_length};
-  const TaskSet train = classification_set(std::move(data.train), tokens),
-                dev = classification_set(std::move(data.dev), tokens);
-  const double teacher_accuracy = dev.judge(session.model()).scores.score;
-  const Teacher teacher(session, *train.features, config);
+  const Readings data = read_data(options, teacher_config, student.config);
+  check_same_tokens(config, data.train);
+  const double teacher_accuracy = data.dev.teacher.judge(session.model()).scores.score;
+  const Teacher teacher(session, data.train, config);
   const DistillationLoss loss(
       config,
       Scope(student.parameters, random_values(Random(options.fit.seed).split("projections"))));
 
   FitHooks fit_hooks;
-  fit_hooks.fingerprint = fingerprint_of("distill", student.config, tokenizer, options.max_length);
+  fit_hooks.fingerprint =
+      fingerprint_of("distill", student.config, data.student, options.max_length);
   const auto weights = MappedFile::open(options.teacher / "model.safetensors");
   fit_hooks.fingerprint.set("teacher", Digest().add(weights->text()).to_string())
       .set("distillation", config.to_json());
+  if (!data.train.shared())
+    fit_hooks.fingerprint.set("teacher_reads", data.train.teacher.features->digest());
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t step,
                        int64_t steps) -> MicroLoss {
     const ModelOutputs wanted = teacher.outputs(batch);
@@ -180,11 +143,34 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     const Model without_projections(student.config, student.heads, values_of(student.parameters));
-    save_folder(without_projections, options.out, options.teacher);
+    save_folder(without_projections, options.out, data.tokenizer_from);
   };
-  return {.student =
-              fit_task(student, train, dev, options.out, options.fit, std::move(fit_hooks), hooks),
+  return {.student = fit_task(student, data.train.student, data.dev.student, options.out,
+                              options.fit, std::move(fit_hooks), hooks),
           .teacher_accuracy = teacher_accuracy};
+}
+
+DistillPlan plan_distillation(const DistillOptions& options) {
+  const Session session(options.teacher);
+  const Model& teacher = session.model();
+  DistillPlan plan{.teacher = teacher.config,
+                   .student = config_of_student(options.student, teacher.config),
+                   .teacher_parameters = teacher.parameters.elements(),
+                   .from = options.student,
+                   .config = {},
+                   .fit = options.fit};
+  plan.student_parameters = parameter_count(plan.student, {.classification = true});
+  plan.config = settled_config(options, plan.teacher, plan.student);
+  if (options.student.init_from_teacher)
+    plan.layers = chosen_layers(*options.student.init_from_teacher, plan.teacher.layers(),
+                                plan.student.layers());
+  const Readings data = read_data(options, plan.teacher, plan.student);
+  check_same_tokens(plan.config, data.train);
+  plan.same_tokens = data.train.shared();
+  plan.train_examples = data.train.student.features->size();
+  plan.dev_examples = data.dev.student.features->size();
+  plan.steps = steps_of(*data.train.student.features, options.fit);
+  return plan;
 }
 
 }  // namespace ink

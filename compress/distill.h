@@ -1,28 +1,22 @@
 // Distillation: a small student learns a task from a fine-tuned teacher, from folder to folder.
 //
 //   distill({.teacher = "teacher", .out = "student",
-//            .student = {.layers_from_teacher = {0, 2}},
+//            .student = {.preset = "T3",
+//                        .init_from_teacher = TeacherInit{.from = TeacherInit::From::uniform}},
 //            .data = {.train = "train.tsv", .dev = "dev.tsv"},
 //            .config = {.temperature = 8, .hard_label_weight = 0.5}});
 #pragma once
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <vector>
+#include <string>
 
 #include "compress/distillation_config.h"
 #include "compress/distillation_loss.h"
+#include "compress/make_student.h"
 #include "tasks/finetune.h"
 
 namespace ink {
-
-// Where the student comes from; exactly one of the three. Labels and vocabulary are the teacher's.
-struct StudentOptions {
-  std::filesystem::path folder = {};             // a model, pre-trained or pruned
-  std::optional<ModelConfig> architecture = {};  // new, with random weights
-  // The teacher's embeddings, head, and these of its layers, from 0.
-  std::vector<int64_t> layers_from_teacher = {};
-};
 
 struct DistillOptions {
   // Folders; `out` receives the best student, out/training its log and checkpoints.
@@ -31,9 +25,10 @@ struct DistillOptions {
   TaskData data = {};
   int64_t max_length = 128;
   DistillationConfig config = {};
-  // Instead of config.intermediate_matches: every student layer with the teacher's at the same
-  // share of the depth.
+  // Instead of config.intermediate_matches: every student layer with one of the teacher's, by a
+  // rule of compress/layer_map.h. "uniform" is that at the same share of the depth.
   std::optional<MatchLoss> match_evenly = {};
+  std::string layer_map = "uniform";
   FitOptions fit = {};  // fit.folder is set here
 };
 
@@ -44,20 +39,35 @@ struct DistillResult {
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks = {});
 
-// A model of the same sizes with some of another's layers, in the order given;
-// everything else is copied.
-Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers);
+// What distill() will do, read and checked as it does, before anything is trained or written.
+struct DistillPlan {
+  ModelConfig teacher, student;
+  int64_t teacher_parameters = 0, student_parameters = 0;  // heads included
+  StudentOptions from = {};
+  std::vector<int64_t> layers = {};  // of the teacher, that the student's begin as
+  bool same_tokens = true;           // teacher and student read the same tokens
+  DistillationConfig config = {};    // with the matches of match_evenly
+  FitOptions fit = {};
+  int64_t train_examples = 0, dev_examples = 0, steps = 0;
+};
+DistillPlan plan_distillation(const DistillOptions& options);
+std::string explanation(const DistillPlan& plan);  // for people, several lines
+Json to_json(const DistillPlan& plan);
 
 // Options from a file as `inkstone distill --config` reads it:
 //   {"teacher": "folder",
-//    "student": "folder" or {"architecture": "config.json"} or {"layers_from_teacher": [0, 2]},
+//    "student": "folder" or {"preset": "T3", "init_from_teacher": [0, 4, 8]}
+//               or {"architecture": "config.json"} or {"layers_from_teacher": [0, 2]},
 //    "train": "train.tsv", "dev": "dev.tsv", "columns": "label,text", "max_length": 128,
-//    "match_evenly": "hidden_mse",
+//    "match_evenly": "hidden_mse", "layer_map": "uniform" or "last",
 //    "TrainingConfig": {"output_dir": "student", "num_epochs": 10, "learning_rate": 1e-4,
 //                       "batch_size": 32, "gradient_accumulation_steps": 1,
 //                       "warmup_proportion": 0.1, "max_grad_norm": 1, "weight_decay": 0.01,
 //                       "seed": 1, "device": "cpu"},
 //    "DistillationConfig": {"temperature": 8, …}}
+// Presets are those of compress/students.h. init_from_teacher, of a preset or an architecture, is
+// a list of the teacher's layers, "uniform", "first" or "last" for a rule that chooses them,
+// "embeddings" for these alone, or "none" (TeacherInit).
 // Paths are relative to the working directory. Raises Error for unknown keys.
 DistillOptions distill_options_from_json(const Json& json);
 

@@ -2,12 +2,32 @@
 #include <algorithm>
 
 #include "compress/distill.h"
+#include "compress/layer_map.h"
+#include "compress/students.h"
 #include "tasks/architecture.h"
 #include "tensor/error.h"
 #include "tensor/keys.h"
 
 namespace ink {
 namespace {
+
+std::vector<int64_t> read_layers(const Json& list) {
+  std::vector<int64_t> layers;
+  for (size_t i = 0; i < list.size(); ++i) layers.push_back(list.integer_between(i, 0, 1 << 20));
+  return layers;
+}
+
+TeacherInit read_init(const Json& student) {
+  using From = TeacherInit::From;
+  const Json& value = student["init_from_teacher"];
+  if (value.is_string()) {
+    constexpr From kinds[] = {From::nothing, From::embeddings, From::uniform, From::first,
+                              From::last};
+    return {.from = kinds[choice(student, "init_from_teacher",
+                                 {"none", "embeddings", "uniform", "first", "last"})]};
+  }
+  return {.from = From::listed, .layers = read_layers(student.array("init_from_teacher"))};
+}
 
 // TextBrewer's TrainingConfig, and what it passes to train().
 void read_training(const Json& json, DistillOptions& options) {
@@ -38,17 +58,17 @@ StudentOptions read_student(const Json& json) {
     options.folder = student.as_string();
     return options;
   }
-  check_keys(json.object("student"), {"architecture", "layers_from_teacher"});
+  check_keys(json.object("student"),
+             {"architecture", "preset", "init_from_teacher", "layers_from_teacher"});
   if (student.has("architecture"))
     options.architecture = read_architecture(
         student.string("architecture"),
         ModelConfig::read(std::filesystem::path(json.string("teacher")) / "config.json")
             .vocab_size);
-  if (student.has("layers_from_teacher")) {
-    const Json& layers = student.array("layers_from_teacher");
-    for (size_t i = 0; i < layers.size(); ++i)
-      options.layers_from_teacher.push_back(layers.integer_between(i, 0, 1 << 20));
-  }
+  if (student.has("preset")) options.preset = student_preset(student.string("preset")).name;
+  if (student.has("init_from_teacher")) options.init_from_teacher = read_init(student);
+  if (student.has("layers_from_teacher"))
+    options.layers_from_teacher = read_layers(student.array("layers_from_teacher"));
   return options;
 }
 
@@ -56,7 +76,7 @@ StudentOptions read_student(const Json& json) {
 
 DistillOptions distill_options_from_json(const Json& json) {
   check_keys(json, {"teacher", "student", "train", "dev", "columns", "max_length", "match_evenly",
-                    "TrainingConfig", "DistillationConfig"});
+                    "layer_map", "TrainingConfig", "DistillationConfig"});
   DistillOptions options;
   options.teacher = json.string("teacher");
   options.student = read_student(json);
@@ -69,6 +89,10 @@ DistillOptions distill_options_from_json(const Json& json) {
     options.match_evenly = choice(json, "match_evenly", {"hidden_mse", "cos"}) == 0
                                ? MatchLoss::hidden_mse
                                : MatchLoss::cos;
+  options.layer_map = layer_map(json.string("layer_map", options.layer_map)).name;
+  check(!json.has("layer_map") || options.match_evenly || json.string("layer_map") == "uniform", "",
+        json.where("layer_map"),
+        ": a map says which layers match_evenly compares; expected match_evenly beside it");
   if (json.has("TrainingConfig")) read_training(json.object("TrainingConfig"), options);
   if (json.has("DistillationConfig"))
     options.config = DistillationConfig::from_json(json.object("DistillationConfig"));

@@ -65,6 +65,18 @@ EncoderOptions training_options(const FitOptions& options, const Random& random)
   return encoder;
 }
 
+namespace {
+
+int64_t steps_of(int64_t batches, const FitOptions& options) {
+  return (batches + options.accumulate - 1) / options.accumulate;
+}
+
+}  // namespace
+
+int64_t steps_of(const Features& train, const FitOptions& options) {
+  return steps_of(Epochs(train, options).count(), options);
+}
+
 TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
                    const FitHooks& hooks) {
   check(options.epochs > 0 && options.batch_size > 0 && options.accumulate > 0,
@@ -76,7 +88,7 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
         options.warm_up);
   Epochs epochs(train, options);
   const int64_t count = epochs.count();
-  const int64_t steps = (count + options.accumulate - 1) / options.accumulate;
+  const int64_t steps = steps_of(count, options);
 
   TrainingHooks training;
   training.loss = [&](int64_t micro_batch, const Random& random) {

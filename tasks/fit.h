@@ -49,6 +49,9 @@ struct FitHooks {
   std::function<void(const std::string& sentence)> notice = {};
 };
 
+// How many steps that are.
+int64_t steps_of(const Features& train, const FitOptions& options);
+
 TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
                    const FitHooks& hooks);
 

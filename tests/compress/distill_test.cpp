@@ -149,15 +149,59 @@ TEST_F(Compressed, DistillationErrors) {
   options.config.intermediate_matches.clear();
   options.student.architecture->vocab_size -= 1;
   EXPECT_ERROR(distill(options), "distill: the student: its tokenizer has");
-  options.student = {.folder = task->folder / "other"};
-  save_model(load_model(task->folder / "model"), task->folder / "other", task->folder / "model");
-  std::vector<std::string> tokens = Tokenizer::load(task->folder / "model").vocabulary().tokens();
-  std::swap(tokens[10], tokens[11]);
-  std::filesystem::remove(task->folder / "other" / "tokenizer.json");
-  Vocabulary(tokens).save(task->folder / "other" / "vocab.txt");
-  EXPECT_ERROR(distill(options), "share a vocabulary; that of");
+  options.student = {.preset = "T5"};
+  EXPECT_ERROR(distill(options), "students: unknown preset 'T5'; did you mean 'T6'?");
+  options.student = {.folder = task->folder / "model"};
   options.teacher = task->folder / "model";
   EXPECT_ERROR(distill(options), "this model does not classify");
+}
+
+TEST_F(Compressed, BiGruLearnsAndIsAnOrdinaryModel) {
+  DistillOptions options = distill_options("bigru");
+  ModelConfig gru = narrow();
+  gru.family = &bigru_family();
+  gru.hidden_size = 32;
+  gru.set_layers(1, 1, 24);
+  options.student.architecture = gru;
+  options.student.init_from_teacher = TeacherInit{.from = TeacherInit::From::embeddings};
+  options.match_evenly = MatchLoss::cos;
+  EXPECT_GT(distill(options).student.dev.score, 0.9);
+  const Model saved = load_model(options.out);
+  EXPECT_EQ(saved.config.family, &bigru_family());
+  EXPECT_EQ(saved.config.architectures, std::vector<std::string>{"BiGruForSequenceClassification"});
+  FinetuneOptions further = task->options("bigru_tuned");
+  further.model = options.out;
+  further.fit.epochs = 1;
+  EXPECT_GT(finetune(further).dev.score, 0.9);
+  PruneOptions pruning = prune_options("bigru_pruned");
+  pruning.model = options.out;
+  pruning.config.target_num_of_heads = 0;
+  EXPECT_ERROR(prune(pruning),
+               "expected layers of BERT's form with weights of their own, got bigru");
+}
+
+TEST_F(Compressed, APlanSaysWhatTrainingWillDo) {
+  DistillOptions options = distill_options("planned");
+  options.student.architecture = narrow();
+  options.match_evenly = MatchLoss::hidden_mse;
+  options.layer_map = "last";
+  options.fit.epochs = 2;
+  options.fit.accumulate = 2;
+  const DistillPlan plan = plan_distillation(options);
+  EXPECT_FALSE(std::filesystem::exists(options.out)) << "planning writes nothing";
+  EXPECT_EQ(plan.train_examples, 480);
+  EXPECT_EQ(plan.steps, 30);  // 2 epochs of 480 / 16 batches, 2 to a step
+  const DistillResult result = distill(options);
+  EXPECT_EQ(result.student.training.step, plan.steps);
+  EXPECT_EQ(load_model(options.out).parameters.elements(), plan.student_parameters);
+  const std::string text = explanation(plan);
+  for (const char* part :
+       {"teacher    bert, 2 layers of 32 channels, 4 heads, width 64; ",
+        "student    bert, 1 layers of 24 channels, 2 heads, width 48; ", "random weights",
+        "layer 1 (N, 24) -> linear (N, 32)  with layer 2 (N, 32)  weight 1", "temperature 2",
+        "30 steps: 2 epochs in batches of at most 16 examples"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  EXPECT_EQ(to_json(plan)["DistillationConfig"]["intermediate_matches"].size(), 2u);
 }
 
 TEST_F(Compressed, OptionsFromJson) {
@@ -172,6 +216,23 @@ TEST_F(Compressed, OptionsFromJson) {
   EXPECT_EQ(o.fit.epochs, 7);
   EXPECT_EQ(o.fit.clip_norm, 0);
   EXPECT_EQ(o.config.temperature, 8);
+  const DistillOptions preset =
+      read(R"({"teacher": "t", "train": "a", "match_evenly": "cos", "layer_map": "last",
+      "student": {"preset": "t3_small", "init_from_teacher": "embeddings"},
+      "TrainingConfig": {"output_dir": "s"}})");
+  EXPECT_EQ(preset.student.preset, "T3-small");
+  EXPECT_EQ(preset.student.init_from_teacher->from, TeacherInit::From::embeddings);
+  EXPECT_EQ(preset.layer_map, "last");
+  EXPECT_EQ(read(R"({"teacher": "t", "train": "a", "student": {"preset": "T3",
+      "init_from_teacher": [0, 4, 8]}, "TrainingConfig": {"output_dir": "s"}})")
+                .student.init_from_teacher->layers,
+            (std::vector<int64_t>{0, 4, 8}));
+  EXPECT_ERROR(read(R"({"teacher": "t", "train": "a", "student": {"preset": "T3",
+      "init_from_teacher": "middle"}, "TrainingConfig": {"output_dir": "s"}})"),
+               "init_from_teacher: unknown value 'middle'; expected one of none, embeddings");
+  EXPECT_ERROR(read(R"({"teacher": "t", "student": "s", "train": "a", "layer_map": "last",
+      "TrainingConfig": {"output_dir": "s"}})"),
+               "layer_map: a map says which layers match_evenly compares");
   EXPECT_ERROR(read(
                    R"({"teacher": "t", "student": "s", "train": "a",
           "TrainingConfig": {"output_dirs": "s"}})"),

@@ -1,0 +1,119 @@
+// What a distillation will do, in words and as JSON.
+#include <algorithm>
+#include <sstream>
+
+#include "compress/distill.h"
+
+namespace ink {
+namespace {
+
+// "6 layers of 768 channels, 12 heads, width 3072"; lists where layers differ.
+std::string sizes_of(const ModelConfig& c) {
+  const auto all = [](const std::vector<int64_t>& sizes) {
+    std::string text;
+    const bool even =
+        std::ranges::count(sizes, sizes.empty() ? 0 : sizes.front()) == std::ssize(sizes);
+    for (size_t i = 0; i < (even ? std::min<size_t>(1, sizes.size()) : sizes.size()); ++i)
+      text += (i ? " " : "") + std::to_string(sizes[i]);
+    return text;
+  };
+  std::ostringstream text;
+  text << c.family->model_type << ", " << c.layers() << " layers of " << c.hidden_size
+       << " channels, ";
+  if (c.family->keys.heads) text << all(c.heads_per_layer) << " heads, ";
+  text << "width " << all(c.ffn_per_layer);
+  return text.str();
+}
+
+const char* start_of(const StudentOptions& from) {
+  using From = TeacherInit::From;
+  if (!from.folder.empty()) return "the weights of its folder";
+  if (!from.layers_from_teacher.empty()) return "all else than layers from the teacher too";
+  const From init = from.init_from_teacher ? from.init_from_teacher->from
+                    : from.preset.empty()  ? From::nothing
+                                           : From::embeddings;
+  if (init == From::nothing) return "random weights";
+  if (init == From::embeddings) return "the teacher's embeddings that fit, else random weights";
+  return "the teacher's embeddings that fit, and its layers";
+}
+
+const std::vector<int64_t>& layers_of(const DistillPlan& plan) {
+  return plan.layers.empty() ? plan.from.layers_from_teacher : plan.layers;
+}
+
+void print_matches(std::ostream& text, const DistillPlan& plan) {
+  const auto& matches = plan.config.intermediate_matches;
+  text << "\nmatches    " << (matches.empty() ? "none" : "") << '\n';
+  for (const IntermediateMatch& m : matches) {
+    text << "  layer " << m.layer_student << " (N, " << plan.student.hidden_size << ')';
+    if (m.projected())
+      text << " -> " << (m.projection == Activation::none ? "linear" : name_of(m.projection))
+           << " (N, " << m.teacher_size << ')';
+    text << "  with layer " << m.layer_teacher << " (N, " << plan.teacher.hidden_size
+         << ")  weight " << m.weight << "  " << m.name() << '\n';
+  }
+}
+
+void print_losses(std::ostream& text, const DistillPlan& plan) {
+  text << "\nlosses\n";
+  const Json config = plan.config.to_json();
+  for (const Json::Member& m : config.members())
+    if (m.key != "intermediate_matches")
+      text << "  " << m.key << ' ' << m.value.to_string() << '\n';
+}
+
+void print_training(std::ostream& text, const DistillPlan& plan) {
+  const FitOptions& f = plan.fit;
+  text << "\ntraining   " << plan.train_examples << " examples, " << plan.dev_examples
+       << " to choose the best epoch by\n"
+       << "  " << plan.steps << " steps: " << f.epochs << " epochs in batches of at most "
+       << f.batch_size << " examples and " << f.max_tokens << " tokens, " << f.accumulate
+       << " to a step\n"
+       << "  learning rate up to " << f.learning_rate << " over the first " << 100 * f.warm_up
+       << " % of the steps, then down to 0; weight decay " << f.weight_decay << '\n';
+}
+
+}  // namespace
+
+std::string explanation(const DistillPlan& plan) {
+  std::ostringstream text;
+  text << "teacher    " << sizes_of(plan.teacher) << "; " << plan.teacher_parameters
+       << " parameters\n"
+       << "student    " << sizes_of(plan.student) << "; " << plan.student_parameters
+       << " parameters, "
+       << 100.0 * static_cast<double>(plan.student_parameters) /
+              static_cast<double>(plan.teacher_parameters)
+       << " %" << (plan.from.preset.empty() ? "" : ", preset " + plan.from.preset) << '\n'
+       << "begins as  " << start_of(plan.from);
+  const std::vector<int64_t>& layers = layers_of(plan);
+  for (size_t j = 0; j < layers.size(); ++j) text << (j ? ' ' : ':') << (j ? "" : " ") << layers[j];
+  text << "\ntokens     "
+       << (plan.same_tokens ? "the same for both"
+                            : "each its own: whole texts are compared, tokens are not")
+       << '\n';
+  print_matches(text, plan);
+  print_losses(text, plan);
+  print_training(text, plan);
+  return text.str();
+}
+
+Json to_json(const DistillPlan& plan) {
+  const auto model = [](const ModelConfig& c, int64_t parameters) {
+    return Json::make_object({{"family", c.family->model_type},
+                              {"layers", c.layers()},
+                              {"hidden_size", c.hidden_size},
+                              {"parameters", parameters}});
+  };
+  Json layers = Json::make_array();
+  for (const int64_t layer : layers_of(plan)) layers.append(layer);
+  return Json::make_object({{"teacher", model(plan.teacher, plan.teacher_parameters)},
+                            {"student", model(plan.student, plan.student_parameters)},
+                            {"layers_from_teacher", layers},
+                            {"same_tokens", plan.same_tokens},
+                            {"DistillationConfig", plan.config.to_json()},
+                            {"train_examples", plan.train_examples},
+                            {"dev_examples", plan.dev_examples},
+                            {"steps", plan.steps}});
+}
+
+}  // namespace ink

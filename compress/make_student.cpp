@@ -1,0 +1,210 @@
+// Sizes, and whose weights become whose.
+#include "compress/make_student.h"
+
+#include <map>
+
+#include "compress/students.h"
+#include "compress/values.h"
+#include "nn/model_folder.h"
+#include "nn/parameter_count.h"
+#include "tensor/error.h"
+#include "tensor/ops.h"
+
+namespace ink {
+namespace {
+
+constexpr Heads kHeads{.classification = true};  // the pooler too, where it is read
+
+// ── which of the teacher's parameters a new student's are ───────────────────────────────────────
+
+std::string path_in(const Family& family, const std::string& rest) {
+  return std::string(family.prefix) + '.' + rest;
+}
+
+// The student's name of a parameter → the teacher's.
+using Names = std::map<std::string, std::string>;
+
+void add_pair(Names& names, const std::string& student, const std::string& teacher) {
+  for (const char* kind : {".weight", ".bias"}) names[student + kind] = teacher + kind;
+}
+
+void add_embeddings(Names& names, const Family& student, const Family& teacher) {
+  for (const auto part :
+       {&EmbeddingNames::word, &EmbeddingNames::position, &EmbeddingNames::segment,
+        &EmbeddingNames::norm, &EmbeddingNames::projection})
+    if (student.embeddings.*part && teacher.embeddings.*part)
+      add_pair(names, path_in(student, student.embeddings.*part),
+               path_in(teacher, teacher.embeddings.*part));
+}
+
+void add_layers(Names& names, const Family& student, const Family& teacher,
+                const std::vector<int64_t>& layers) {
+  const auto path = [](const Family& family, int64_t layer, const char* part) {
+    return path_in(family, family.layers) + '.' + std::to_string(layer) + '.' + part;
+  };
+  for (size_t j = 0; j < layers.size(); ++j)
+    for (const auto part : {&LayerNames::query, &LayerNames::key, &LayerNames::value,
+                            &LayerNames::attention_output, &LayerNames::attention_norm,
+                            &LayerNames::intermediate, &LayerNames::output, &LayerNames::norm})
+      add_pair(names, path(student, static_cast<int64_t>(j), student.layer.*part),
+               path(teacher, layers[j], teacher.layer.*part));
+}
+
+void check_layers_fit(const ModelConfig& student, const ModelConfig& teacher,
+                      const std::vector<int64_t>& layers) {
+  const auto like_bert = [](const ModelConfig& c) {
+    return c.family->body_kind == BodyKind::bert && c.shared.groups == 0;
+  };
+  check(like_bert(student) && like_bert(teacher), "distill: layers of ", teacher.family->model_type,
+        " are no layers of ", student.family->model_type,
+        "; expected init_from_teacher \"embeddings\" or \"none\"");
+  check(std::ssize(layers) == student.layers(), "distill: the student has ", student.layers(),
+        " layers; expected as many of the teacher in init_from_teacher, got ", layers.size());
+  for (size_t j = 0; j < layers.size(); ++j) {
+    const int64_t layer = layers[j];
+    check(layer >= 0 && layer < teacher.layers(), "distill: expected layers of the teacher from 0 ",
+          "to ", teacher.layers() - 1, ", got ", layer);
+    const auto l = static_cast<size_t>(layer);
+    const bool fits = student.hidden_size == teacher.hidden_size &&
+                      student.head_size == teacher.head_size &&
+                      student.heads_per_layer[j] == teacher.heads_per_layer[l] &&
+                      student.ffn_per_layer[j] == teacher.ffn_per_layer[l];
+    check(fits, "distill: layer ", layer, " of the teacher has ", teacher.hidden_size,
+          " channels, ", teacher.heads_per_layer[l], " heads of ", teacher.head_size, " and width ",
+          teacher.ffn_per_layer[l], ", layer ", j, " of the student ", student.hidden_size, ", ",
+          student.heads_per_layer[j], " of ", student.head_size, " and ", student.ffn_per_layer[j],
+          "; layers of other sizes cannot be taken over: expected init_from_teacher ",
+          "\"embeddings\" or \"none\"");
+  }
+}
+
+// The rows of the teacher's table for as many positions as the student has, where both differ in
+// where they begin; what was given otherwise.
+Tensor rows_of_positions(const Tensor& table, const ModelConfig& teacher,
+                         const ModelConfig& student) {
+  const int64_t skipped = teacher.positions_after_padding && !student.positions_after_padding
+                              ? teacher.pad_token_id + 1
+                              : 0;
+  const int64_t rows = student.max_position_embeddings;
+  return skipped + rows <= table.dim(0) ? slice(table, 0, skipped, skipped + rows) : table;
+}
+
+// Where shapes agree, copies of the teacher's values by these names; `fresh` ones elsewhere.
+ValueSource taken_over(Names names, const Model& teacher, const ModelConfig& student,
+                       ValueSource fresh) {
+  const Family& family = *student.family;
+  const std::string positions =
+      path_in(family, std::string(family.embeddings.position) + ".weight");
+  return [=, names = std::move(names), fresh = std::move(fresh), &teacher](
+             const std::string& name, const Shape& shape, const Initial& initial) {
+    const auto at = names.find(name);
+    const Parameter* known = at == names.end() ? nullptr : teacher.parameters.find(at->second);
+    if (!known) return fresh(name, shape, initial);
+    const Tensor value =
+        name == positions ? rows_of_positions(known->value, teacher.config, student) : known->value;
+    return value.shape() == shape ? clone(on_host(value)) : fresh(name, shape, initial);
+  };
+}
+
+Model new_student(const StudentOptions& from, const Model& teacher, const Random& random) {
+  const ModelConfig config = config_of_student(from, teacher.config);
+  check_trainable_here(config, kHeads);
+  const TeacherInit init = from.init_from_teacher.value_or(TeacherInit{
+      .from = from.preset.empty() ? TeacherInit::From::nothing : TeacherInit::From::embeddings});
+  Names names;
+  if (init.from != TeacherInit::From::nothing)
+    add_embeddings(names, *config.family, *teacher.config.family);
+  const std::vector<int64_t> layers = chosen_layers(init, teacher.config.layers(), config.layers());
+  if (init.from > TeacherInit::From::embeddings) {
+    check_layers_fit(config, teacher.config, layers);
+    add_layers(names, *config.family, *teacher.config.family, layers);
+    if (config.family == teacher.config.family)  // pooler and head, by their own names
+      for (const Parameter& p : teacher.parameters)
+        if (!p.name.starts_with(path_in(*config.family, config.family->layers)))
+          names.emplace(p.name, p.name);
+  }
+  return Model(config, kHeads,
+               taken_over(std::move(names), teacher, config, random_values(random)));
+}
+
+void check_one_source(const StudentOptions& from) {
+  const int sources = !from.folder.empty() + from.architecture.has_value() + !from.preset.empty() +
+                      !from.layers_from_teacher.empty();
+  check(sources == 1,
+        "distill: expected one source of the student (a folder, an architecture, a preset or "
+        "layers of the teacher), got ",
+        sources);
+  const bool is_new = from.architecture || !from.preset.empty();
+  check(is_new || !from.init_from_teacher,
+        "distill: init_from_teacher is for a preset or an architecture; this student has its "
+        "weights from elsewhere");
+}
+
+ModelConfig with_layers(ModelConfig config, const std::vector<int64_t>& layers) {
+  const ModelConfig teacher = config;
+  check(config.shared.groups == 0, "distill: the teacher's layers share their weights; expected a ",
+        "student from a folder, an architecture or a preset");
+  config.heads_per_layer.clear();
+  config.ffn_per_layer.clear();
+  for (const int64_t layer : layers) {
+    check(layer >= 0 && layer < teacher.layers(), "distill: expected layers of the teacher from 0 ",
+          "to ", teacher.layers() - 1, ", got ", layer);
+    config.heads_per_layer.push_back(teacher.heads_per_layer[static_cast<size_t>(layer)]);
+    config.ffn_per_layer.push_back(teacher.ffn_per_layer[static_cast<size_t>(layer)]);
+  }
+  return config;
+}
+
+}  // namespace
+
+std::vector<int64_t> chosen_layers(const TeacherInit& init, int64_t teacher, int64_t student) {
+  using From = TeacherInit::From;
+  if (init.from == From::listed) return init.layers;
+  std::vector<int64_t> layers;
+  if (init.from == From::nothing || init.from == From::embeddings) return layers;
+  check(student <= teacher, "distill: the student has ", student, " layers, the teacher ", teacher,
+        "; expected a list of layers in init_from_teacher, some of them twice");
+  for (int64_t j = 0; j < student; ++j)
+    layers.push_back(init.from == From::uniform ? j * teacher / student
+                     : init.from == From::first ? j
+                                                : teacher - student + j);
+  return layers;
+}
+
+Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers) {
+  ModelConfig config = with_layers(teacher.config, layers);
+  const ValueSource copies = copies_of(teacher.parameters);
+  const std::string path = path_in(*config.family, config.family->layers) + '.';
+  return Model(std::move(config), teacher.heads,
+               [&](const std::string& name, const Shape& shape, const Initial& initial) {
+                 if (!name.starts_with(path)) return copies(name, shape, initial);
+                 size_t digits = 0;
+                 const auto layer = std::stoul(name.substr(path.size()), &digits);
+                 const std::string rest = name.substr(path.size() + digits);
+                 return copies(path + std::to_string(layers[layer]) + rest, shape, initial);
+               });
+}
+
+ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& teacher) {
+  check_one_source(from);
+  if (!from.layers_from_teacher.empty()) return with_layers(teacher, from.layers_from_teacher);
+  ModelConfig config = !from.folder.empty() ? ModelConfig::read(from.folder / "config.json")
+                       : from.architecture  ? *from.architecture
+                                            : student_config(student_preset(from.preset), teacher);
+  config.labels = teacher.labels;
+  config.problem_type = "single_label_classification";
+  return config;
+}
+
+Model make_student(const StudentOptions& from, const Model& teacher, const Random& random) {
+  check_one_source(from);
+  if (!from.layers_from_teacher.empty())
+    return model_from_layers(teacher, from.layers_from_teacher);
+  if (from.folder.empty()) return new_student(from, teacher, random);
+  LoadOptions load{.heads = kHeads, .new_heads = true, .random = random};
+  load.labels = teacher.config.labels;
+  load.problem_type = "single_label_classification";
+  return load_model(from.folder, load);
+}
+
+}  // namespace ink
