@@ -28,19 +28,20 @@ const std::vector<std::string> kJobKeys = {"student", "TrainingConfig", "Distill
 
 // The table of presets and the forms of "student", for --help.
 std::string student_help() {
-  std::string presets;
-  for (const StudentPreset& preset : student_presets())
-    presets += (presets.empty() ? "" : ", ") + std::string(preset.name);
-  return "\nThe file of --config says where the student comes from, under \"student\":\n"
-         "  \"folder\"                            a model, with its own tokenizer or the "
-         "teacher's\n"
-         "  {\"preset\": \"T3\"}                    new, sizes by name\n"
-         "  {\"architecture\": \"config.json\"}     new, sizes from a file\n"
-         "  {\"layers_from_teacher\": [0, 2]}     the teacher with these of its layers\n"
-         "A new one may have \"init_from_teacher\": [0, 4, 8] (layers of the teacher),\n"
-         "\"uniform\", \"first\", \"last\" (layers by rule), \"embeddings\" or \"none\".\n"
-         "Presets: " +
-         presets + ".\n";
+  std::string text =
+      "\nThe file of --config says where the student comes from, under \"student\":\n"
+      "  \"folder\"                            a model, with its own tokenizer or the teacher's\n"
+      "  {\"preset\": \"T3\"}                    new, sizes by name, see below\n"
+      "  {\"architecture\": \"config.json\"}     new, sizes from a file\n"
+      "  {\"layers_from_teacher\": [0, 2]}     the teacher with these of its layers\n"
+      "A new one may have \"init_from_teacher\": [0, 4, 8] (layers of the teacher),\n"
+      "\"uniform\", \"first\", \"last\" (layers by rule), \"embeddings\" or \"none\".\n"
+      "Presets, layers x hidden size, and width:\n";
+  for (const StudentPreset& p : student_presets())
+    text += "  " + std::string(p.name) + std::string(18 - std::string_view(p.name).size(), ' ') +
+            std::to_string(p.layers) + " x " + std::to_string(p.hidden) + ", " +
+            std::to_string(p.ffn) + '\n';
+  return text;
 }
 
 // What the library reads: the job's own keys of the file, and the options from file or flags.

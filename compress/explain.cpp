@@ -18,8 +18,8 @@ std::string sizes_of(const ModelConfig& c) {
     return text;
   };
   std::ostringstream text;
-  text << c.family->model_type << ", " << c.layers() << " layers of " << c.hidden_size
-       << " channels, ";
+  text << c.family->model_type << ", " << c.layers() << (c.layers() == 1 ? " layer" : " layers")
+       << " of " << c.hidden_size << " channels, ";
   if (c.family->keys.heads) text << all(c.heads_per_layer) << " heads, ";
   text << "width " << all(c.ffn_per_layer);
   return text.str();
@@ -43,7 +43,7 @@ const std::vector<int64_t>& layers_of(const DistillPlan& plan) {
 
 void print_matches(std::ostream& text, const DistillPlan& plan) {
   const auto& matches = plan.config.intermediate_matches;
-  text << "\nmatches    " << (matches.empty() ? "none" : "") << '\n';
+  text << "\nmatches" << (matches.empty() ? "    none" : "") << '\n';
   for (const IntermediateMatch& m : matches) {
     text << "  layer " << m.layer_student << " (N, " << plan.student.hidden_size << ')';
     if (m.projected())

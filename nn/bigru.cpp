@@ -3,8 +3,6 @@
 
 #include <cmath>
 
-#include "tensor/gru.h"
-
 namespace ink {
 
 GruDirection::GruDirection(const Scope& scope, int64_t C, int64_t F, bool reverse_)

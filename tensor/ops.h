@@ -84,6 +84,13 @@ struct AttentionOptions {
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& offsets,
                  const AttentionOptions& options);
 
+// One direction of a gated recurrent unit inside each sequence of a packed batch, as PyTorch's GRU:
+// x (N, 3H) is W_x x + b_x of every token, with the gates r, z, n side by side; weight (3H, H) and
+// bias (3H) are those of the state; offsets as above → states (N, H). `reverse`: from the last
+// token of each sequence to its first. (Cho et al. 2014)
+Tensor gru(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& offsets,
+           bool reverse = false);
+
 // ── losses: scalars, means over the counted rows ────────────────────────────────────────────────
 inline constexpr int32_t kIgnore = -100;  // label of a row that does not count
 // −log softmax(logits)[label], mean over rows with label ≠ kIgnore (0 when there is none).

@@ -10,8 +10,6 @@
 // A batch is packed. All sequences that have a token t take step t side by side, as one product:
 // sorted by length, they are the first of all. What a step keeps for backward lies in order of
 // steps ("by steps" below), x and h' in order of the batch.
-#include "tensor/gru.h"
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>

@@ -53,6 +53,31 @@ TEST_F(Interrupted, TaskTrainingsResumeBitForBit) {
   expect_same_bits(kDistill, "student", "INT", 130);
 }
 
+// --explain prints what would be done with the map that --layer-map names, and writes nothing.
+TEST_F(Cli, DistillationIsExplainedBeforeItIsDone) {
+  write_file(folder_ / "small.json",
+             R"({"hidden_size":16,"num_hidden_layers":3,"num_attention_heads":2,)"
+             R"("intermediate_size":32,"max_position_embeddings":32})");
+  ASSERT_EQ(pretrain().status, 0);
+  ASSERT_EQ(
+      run("finetune --model base --train train.tsv --dev train.tsv --epochs 1 --out tuned").status,
+      0);
+  write_file(folder_ / "distill.json",
+             R"({"teacher":"tuned","student":{"layers_from_teacher":[0,1]},"train":"train.tsv",
+    "dev":"train.tsv","max_length":32,"match_evenly":"hidden_mse",
+    "TrainingConfig":{"output_dir":"student","num_epochs":7,"batch_size":3}})");
+  for (const auto& [map, layer] : {std::pair{"uniform", 1}, std::pair{"last", 2}}) {
+    const Finished f =
+        run(std::string("distill --config distill.json --explain --json --layer-map ") + map);
+    ASSERT_EQ(f.status, 0) << f.error;
+    const std::string pair = "layer 1 (N, 16)  with layer " + std::to_string(layer) + " (N, 16)";
+    EXPECT_NE(f.out.find(pair), std::string::npos) << f.out;
+    EXPECT_NE(f.out.find("14 steps: 7 epochs"), std::string::npos) << f.out;
+    EXPECT_NE(f.out.find(R"("steps": 14)"), std::string::npos) << f.out;
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "student"));
+}
+
 TEST_F(Cli, RecomputingLayersChangesNothing) {
   write_file(folder_ / "distill.json",
              R"({"teacher":"tuned","student":{"layers_from_teacher":[0]},"train":"train.tsv",

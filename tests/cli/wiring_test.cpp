@@ -271,7 +271,8 @@ TEST_F(Wiring, TaskTrainings) {
   expect_shown(facts_of(distill + "--out seeded --columns text,label", "seeded"),
                {{"", "", "settings.seed", R"("12")"}});
   expect_complete("distill", distilling,
-                  {"--teacher", "--train", "--task", "--resume", "--recompute"});
+                  {"--teacher", "--train", "--task", "--resume", "--recompute", "--explain",
+                   "--layer-map"});  // these two: tests/cli/training_test.cpp
 
   write_file(folder_ / "prune.json",
              R"({"pruning_method": "iterative", "target_num_of_heads": 1, "target_ffn_size": 24,

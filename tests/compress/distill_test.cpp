@@ -197,7 +197,7 @@ TEST_F(Compressed, APlanSaysWhatTrainingWillDo) {
   const std::string text = explanation(plan);
   for (const char* part :
        {"teacher    bert, 2 layers of 32 channels, 4 heads, width 64; ",
-        "student    bert, 1 layers of 24 channels, 2 heads, width 48; ", "random weights",
+        "student    bert, 1 layer of 24 channels, 2 heads, width 48; ", "random weights",
         "layer 1 (N, 24) -> linear (N, 32)  with layer 2 (N, 32)  weight 1", "temperature 2",
         "30 steps: 2 epochs in batches of at most 16 examples"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;

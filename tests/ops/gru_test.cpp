@@ -1,6 +1,4 @@
 // Gated recurrent units: torch's numbers, sequences that do not see each other, wrong arguments.
-#include "tensor/gru.h"
-
 #include <gtest/gtest.h>
 
 #include <filesystem>
