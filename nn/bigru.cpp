@@ -4,16 +4,24 @@
 #include <cmath>
 
 namespace ink {
+namespace {
 
-GruDirection::GruDirection(const Scope& scope, int64_t C, int64_t F, bool reverse_)
-    : input_weight(scope.param(reverse_ ? "weight_ih_l0_reverse" : "weight_ih_l0", {3 * F, C},
-                               Initial::normal(1 / std::sqrt(3.0 * static_cast<double>(F))))),
-      state_weight(scope.param(reverse_ ? "weight_hh_l0_reverse" : "weight_hh_l0", {3 * F, F},
-                               Initial::normal(1 / std::sqrt(3.0 * static_cast<double>(F))))),
-      input_bias(
-          scope.param(reverse_ ? "bias_ih_l0_reverse" : "bias_ih_l0", {3 * F}, Initial::zeros())),
-      state_bias(
-          scope.param(reverse_ ? "bias_hh_l0_reverse" : "bias_hh_l0", {3 * F}, Initial::zeros())),
+// The deviation of what PyTorch draws evenly from ±1/√width.
+Initial usual(int64_t width) {
+  return Initial::normal(1 / std::sqrt(3 * static_cast<double>(width)));
+}
+
+}  // namespace
+
+GruDirection::GruDirection(const Scope& scope, int64_t channels, int64_t width, bool reverse_)
+    : input_weight(scope.param(reverse_ ? "weight_ih_l0_reverse" : "weight_ih_l0",
+                               {3 * width, channels}, usual(width))),
+      state_weight(scope.param(reverse_ ? "weight_hh_l0_reverse" : "weight_hh_l0",
+                               {3 * width, width}, usual(width))),
+      input_bias(scope.param(reverse_ ? "bias_ih_l0_reverse" : "bias_ih_l0", {3 * width},
+                             Initial::zeros())),
+      state_bias(scope.param(reverse_ ? "bias_hh_l0_reverse" : "bias_hh_l0", {3 * width},
+                             Initial::zeros())),
       reverse(reverse_) {}
 
 Tensor GruDirection::operator()(const Tensor& x, const Tensor& offsets) const {
