@@ -1,22 +1,23 @@
-// inkstone prune: a classifier → the same with fewer heads and narrower FFNs; TextPruner's keys.
-#include "compress/prune.h"
-
+// inkstone prune: a model → the same with fewer heads, narrower FFNs or fewer tokens.
 #include <cstdio>
 #include <memory>
 
 #include "cli/length.h"
 #include "cli/model_option.h"
+#include "cli/piped_text.h"
+#include "cli/pruning_configurations.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
-#include "tensor/file.h"
+#include "cli/vocabulary_report.h"
+#include "compress/prune_pipeline.h"
 
 namespace ink::cli {
 namespace {
 
 struct Options {
   TaskOptions task;
-  std::string mode = "transformer", model, data, masks, out;
-  std::vector<std::string> configurations;
+  std::string mode = "transformer", model, data, masks, tokens, out;
+  std::vector<std::string> configurations, text;
   PruneOptions job = {};
 };
 
@@ -30,8 +31,9 @@ Json array_of(const std::vector<int64_t>& values) {
   return Json::make_array({values.begin(), values.end()});
 }
 
-Json run(const Options& o) {
-  if (o.configurations.size() != 1) throw UsageError("--configurations: expected one file");
+void say(const std::string& sentence) { notice("prune: " + sentence); }
+
+PruneOptions transformer_job(const Options& o, const PruningConfig& config) {
   PruneOptions job = o.job;
   job.model = o.model;
   job.out = o.out;
@@ -39,38 +41,92 @@ Json run(const Options& o) {
   job.masks = o.masks;
   job.read = read_options(o.task);
   job.max_length = length_for(o.task.max_length, job.model);
-  job.config = as_usage([&] {
-    return PruningConfig::from_json(
-        parse_json(read_file(o.configurations[0], size_t{1} << 20), o.configurations[0]));
-  });
-  const PruneResult r =
-      prune(job, [](const std::string& sentence) { notice("prune: " + sentence); });
-  std::printf("%s: %s of %s parameters\n  heads per layer: %s\n  FFN per layer:   %s\n",
-              o.out.c_str(), with_unit(static_cast<double>(r.parameters_after)).c_str(),
-              with_unit(static_cast<double>(r.parameters_before)).c_str(),
-              listed(r.heads_per_layer).c_str(), listed(r.ffn_per_layer).c_str());
+  job.config = config;
+  return job;
+}
+
+void print_transformer_report(const PruneResult& r) {
+  std::printf("  heads per layer: %s\n  FFN per layer:   %s\n", listed(r.heads_per_layer).c_str(),
+              listed(r.ffn_per_layer).c_str());
+}
+
+void print_head(const std::string& out, int64_t after, int64_t before) {
+  std::printf("%s: %s of %s parameters\n", out.c_str(),
+              with_unit(static_cast<double>(after)).c_str(),
+              with_unit(static_cast<double>(before)).c_str());
+}
+
+Json transformer_results(const PruneResult& r) {
   return Json::make_object({{"parameters_before", r.parameters_before},
                             {"parameters_after", r.parameters_after},
                             {"heads_per_layer", array_of(r.heads_per_layer)},
                             {"ffn_per_layer", array_of(r.ffn_per_layer)}});
 }
 
+Json run_transformer(const Options& o, const PruningConfigurations& configurations) {
+  const PruneResult r = prune(transformer_job(o, *configurations.transformer), say);
+  print_head(o.out, r.parameters_after, r.parameters_before);
+  print_transformer_report(r);
+  return transformer_results(r);
+}
+
+Json run_vocabulary(const Options& o, const VocabularyPruneOptions& job) {
+  const VocabularyPruneResult r = prune_vocabulary(job, say);
+  print_head(o.out, r.parameters_after, r.parameters_before);
+  print_vocabulary_report(r);
+  return vocabulary_results(r);
+}
+
+Json run_pipeline(const Options& o, const PruningConfigurations& configurations,
+                  const VocabularyPruneOptions& job) {
+  const PipelineResult r =
+      prune_pipeline(transformer_job(o, *configurations.transformer), job, say);
+  print_head(o.out, r.vocabulary.parameters_after, r.vocabulary.parameters_before);
+  print_transformer_report(r.transformer);
+  print_vocabulary_report(r.vocabulary);
+  Json json = transformer_results(r.transformer);
+  const Json vocabulary = vocabulary_results(r.vocabulary);
+  for (const auto& [key, value] : vocabulary.members()) json.set(key, value);
+  return json;
+}
+
+Json run(const Options& o) {
+  const PruningConfigurations configurations = read_configurations(o.configurations, o.mode);
+  if (o.mode == "transformer") return run_transformer(o, configurations);
+  const PipedText text(o.text);
+  const VocabularyPruneOptions job{.model = o.model,
+                                   .out = o.out,
+                                   .texts = text.paths(),
+                                   .tokens = o.tokens,
+                                   .config = *configurations.vocabulary};
+  return o.mode == "vocabulary" ? run_vocabulary(o, job) : run_pipeline(o, configurations, job);
+}
+
 }  // namespace
 
 Action declare_prune(Command& command) {
   auto o = std::make_shared<Options>();
-  command.choice("--mode", o->mode, {"transformer"}, "what is removed: heads and FFN neurons");
-  command.path("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
+  command.choice("--mode", o->mode, {"vocabulary", "transformer", "pipeline"},
+                 "what is removed: tokens, heads and FFN neurons, or both");
+  command.path("--model", o->model,
+               "model (fine-tuned, unless tokens alone go): a folder, or a name such as hfl/rbt3");
   command.list("--configurations", o->configurations,
-               "JSON file with the keys of TransformerPruningConfig");
+               "JSON files with the keys of VocabularyPruningConfig, TransformerPruningConfig or "
+               "one file of each; of tokens none is needed");
   command.path("--data", o->data, "labelled examples that importance is measured on");
   command.path("--masks", o->masks,
                "for pruning_method masks: JSON file with head_mask and ffn_mask");
+  command.list("--text", o->text,
+               "texts that the vocabulary is kept for: files, folders of .txt files; - is "
+               "standard input");
+  command.path("--tokens", o->tokens,
+               "file of tokens or ids to keep, or with a tab and its count behind each, a line "
+               "each");
   command.path("--out", o->out, "model folder to write");
   declare_task(command, o->task);
   command.option("--batch-size", o->job.batch_size, "examples of a batch of measuring", kOneOrMore);
   command.option("--max-examples", o->job.max_examples, "examples measured on; 0 = all");
-  for (const char* name : {"--model", "--configurations", "--out"}) command.require(name);
+  for (const char* name : {"--model", "--out"}) command.require(name);
   return with_model(command, o->model, [o] { return run(*o); });
 }
 

@@ -77,22 +77,6 @@ Json to_json(const Importance& importance) {
   return rows;
 }
 
-// What was decided and why, for the curious and for reports.
-void write_account(const PruneOptions& options, const Pruning& pruning) {
-  Json json = to_json(pruning.masks);
-  json.set("config", options.config.to_json());
-  json.set("measured", Json::make_object({{"max_length", options.max_length},
-                                          {"batch_size", options.batch_size},
-                                          {"max_examples", options.max_examples}}));
-  for (const PruningStep& step : pruning.steps) {
-    if (!step.importance.heads.empty() && !json.has("head_importance"))
-      json.set("head_importance", to_json(step.importance.heads));
-    if (!step.importance.ffn.empty() && !json.has("ffn_importance"))
-      json.set("ffn_importance", to_json(step.importance.ffn));
-  }
-  write_file(options.out / "pruning.json", json.to_string() + '\n');
-}
-
 }  // namespace
 
 Pruning choose_masks(const Model& model, const std::vector<FeatureBatch>& batches,
@@ -149,23 +133,40 @@ Model pruned_model(const Model& model, const Masks& masks) {
   return Model(pruned.config, model.heads, values_of(pruned.parameters));
 }
 
+void write_account(const PruneOptions& options, const Pruning& pruning) {
+  Json json = to_json(pruning.masks);
+  json.set("config", options.config.to_json());
+  json.set("measured", Json::make_object({{"max_length", options.max_length},
+                                          {"batch_size", options.batch_size},
+                                          {"max_examples", options.max_examples}}));
+  for (const PruningStep& step : pruning.steps) {
+    if (!step.importance.heads.empty() && !json.has("head_importance"))
+      json.set("head_importance", to_json(step.importance.heads));
+    if (!step.importance.ffn.empty() && !json.has("ffn_importance"))
+      json.set("ffn_importance", to_json(step.importance.ffn));
+  }
+  write_file(options.out / "pruning.json", json.to_string() + '\n');
+}
+
+Pruning plan_pruning(const PruneOptions& options, const Model& model,
+                     const std::function<void(const std::string& sentence)>& notice) {
+  check_length(model.config, options.max_length);
+  if (options.config.pruning_method == PruningMethod::iterative)
+    return choose_masks(model, scoring_batches(options, model.config, notice), options.config,
+                        notice);
+  check(!options.masks.empty(),
+        "prune: the method \"masks\" cuts what is given; expected a file in `masks` "
+        "(--masks), or set \"pruning_method\": \"iterative\"");
+  const std::string text = read_file(options.masks, kLongestMasks);
+  return {.steps = {}, .masks = masks_from_json(parse_json(text, options.masks.string()))};
+}
+
 PruneResult prune(const PruneOptions& options,
                   const std::function<void(const std::string& sentence)>& notice) {
   check_other_folder("prune", options.model, options.out);
   check_no_model("prune", options.out);
   const Model model = load_model(options.model, {.notice = notice});
-  check_length(model.config, options.max_length);
-  Pruning pruning;
-  if (options.config.pruning_method == PruningMethod::masks) {
-    check(!options.masks.empty(),
-          "prune: the method \"masks\" cuts what is given; expected a file in `masks` "
-          "(--masks), or set \"pruning_method\": \"iterative\"");
-    pruning.masks = masks_from_json(
-        parse_json(read_file(options.masks, kLongestMasks), options.masks.string()));
-  } else {
-    pruning =
-        choose_masks(model, scoring_batches(options, model.config, notice), options.config, notice);
-  }
+  const Pruning pruning = plan_pruning(options, model, notice);
   const Model smaller = pruned_model(model, pruning.masks);
   save_folder(smaller, options.out, options.model, Dtype::f32, notice);
   write_account(options, pruning);

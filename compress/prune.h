@@ -62,6 +62,12 @@ struct PruneResult {
   int64_t parameters_before = 0, parameters_after = 0;
 };
 
+// The parts of prune(), for jobs that cut more than heads and neurons: the masks that options and
+// model come to, and the account of them, which goes to options.out.
+Pruning plan_pruning(const PruneOptions& options, const Model& model,
+                     const std::function<void(const std::string& sentence)>& notice = {});
+void write_account(const PruneOptions& options, const Pruning& pruning);
+
 PruneResult prune(const PruneOptions& options,
                   const std::function<void(const std::string& sentence)>& notice = {});
 

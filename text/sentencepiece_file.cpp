@@ -11,10 +11,11 @@ namespace ink {
 namespace {
 
 // Numbers of sentencepiece_model.proto.
-constexpr uint32_t kPieces = 1, kTrainer = 2, kNormalizer = 3;     // of ModelProto
-constexpr uint32_t kText = 1, kScore = 2, kType = 3;               // of SentencePiece
-constexpr uint32_t kModelType = 3, kUnigram = 1, kUnknownId = 40;  // of TrainerSpec
-constexpr uint32_t kCharsmap = 2;                                  // of NormalizerSpec
+constexpr uint32_t kPieces = 1, kTrainer = 2, kNormalizer = 3;  // of ModelProto
+constexpr uint32_t kText = 1, kScore = 2, kType = 3;            // of SentencePiece
+constexpr uint32_t kModelType = 3, kUnigram = 1;                // of TrainerSpec
+constexpr uint32_t kVocabularySize = 4, kUnknownId = 40, kPadId = 43;
+constexpr uint32_t kCharsmap = 2;  // of NormalizerSpec
 enum class Wire : uint32_t { varint = 0, fixed64 = 1, bytes = 2, fixed32 = 5 };
 
 struct Field {
@@ -22,6 +23,7 @@ struct Field {
   Wire wire;
   uint64_t value = 0;           // of varint and fixed
   std::string_view bytes = {};  // of bytes
+  std::string_view whole = {};  // as it is written
 };
 
 // The fields of a message, one after the other.
@@ -32,6 +34,7 @@ class Fields {
 
   bool next(Field& field) {
     if (rest_.empty()) return false;
+    const std::string_view before = rest_;
     const uint64_t key = varint();
     field = {static_cast<uint32_t>(key >> 3), static_cast<Wire>(key & 7)};
     expect(key >> 3 > 0 && key >> 3 < (1u << 29), "a field's number");
@@ -47,6 +50,7 @@ class Fields {
       }
       default: expect(false, "a field of a known kind");
     }
+    field.whole = before.substr(0, before.size() - rest_.size());
     return true;
   }
   void expect(bool ok, const char* what) const {
@@ -168,6 +172,47 @@ std::string write_sentencepiece(const SentencePieceFile& file) {
   put_bytes(out, kTrainer, trainer);
   put_bytes(normalizer, kCharsmap, file.charsmap);
   put_bytes(out, kNormalizer, normalizer);
+  return out;
+}
+
+namespace {
+
+// Numbers of pieces, unk_id to pad_id, as `new_places` has them; −1 is none.
+std::string with_new_places(Fields trainer, const std::vector<int64_t>& new_places, size_t kept) {
+  std::string out;
+  for (Field f{}; trainer.next(f);) {
+    const bool is_place = f.wire == Wire::varint && f.number >= kUnknownId && f.number <= kPadId;
+    if (is_place && f.value < new_places.size())
+      put_number(out, f.number, static_cast<uint64_t>(new_places[static_cast<size_t>(f.value)]));
+    else if (f.number == kVocabularySize && f.wire == Wire::varint)
+      put_number(out, f.number, kept);
+    else
+      out += f.whole;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string with_pieces(std::string_view bytes, const std::string& source,
+                        const std::function<bool(const SentencePieceFile::Piece& piece)>& stays) {
+  const SentencePieceFile file = parse_sentencepiece(bytes, source);
+  std::vector<int64_t> new_places;
+  size_t kept = 0;
+  for (const SentencePieceFile::Piece& piece : file.pieces)
+    new_places.push_back(stays(piece) ? static_cast<int64_t>(kept++) : -1);
+  std::string out;
+  Fields model(bytes, bytes, source);
+  size_t place = 0;
+  for (Field f{}; model.next(f);) {
+    if (f.number == kPieces && f.wire == Wire::bytes) {
+      if (new_places[place++] >= 0) out += f.whole;
+    } else if (f.number == kTrainer && f.wire == Wire::bytes) {
+      put_bytes(out, kTrainer, with_new_places(Fields(bytes, f.bytes, source), new_places, kept));
+    } else {
+      out += f.whole;
+    }
+  }
   return out;
 }
 

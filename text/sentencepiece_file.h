@@ -5,6 +5,7 @@
 // there, and numbers against their ranges.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,5 +28,10 @@ struct SentencePieceFile {
 // Raises Error, naming `source` and the offset, for anything but a complete Unigram model.
 SentencePieceFile parse_sentencepiece(std::string_view bytes, const std::string& source);
 std::string write_sentencepiece(const SentencePieceFile& file);
+
+// The same file with those pieces alone that `stays` says, scores and all else unchanged; numbers
+// of pieces (unk_id, vocab_size, …) become those of the smaller file. Raises Error as parsing does.
+std::string with_pieces(std::string_view bytes, const std::string& source,
+                        const std::function<bool(const SentencePieceFile::Piece& piece)>& stays);
 
 }  // namespace ink

@@ -292,9 +292,9 @@ TEST_F(Wiring, TaskTrainings) {
                             "pruned" +
                             arguments_of(pruning))}});
   expect_shown(facts.set("account", read("pruned/pruning.json")), pruning);
-  expect_complete(
-      "prune", pruning,
-      {"--mode", "--model", "--configurations", "--data", "--masks", "--task", "--seed"});
+  expect_complete("prune", pruning,
+                  {"--mode", "--model", "--configurations", "--data", "--masks", "--text",
+                   "--tokens", "--task", "--seed"});
 }
 
 }  // namespace

@@ -1,0 +1,26 @@
+// The pipeline: heads and FFNs first, then the vocabulary; one model is written, once.
+#include "compress/prune_pipeline.h"
+
+#include "nn/model_folder.h"
+#include "tasks/classification.h"
+
+namespace ink {
+
+PipelineResult prune_pipeline(const PruneOptions& transformer, VocabularyPruneOptions vocabulary,
+                              const Notice& notice) {
+  check_other_folder("prune", transformer.model, transformer.out);
+  check_no_model("prune", transformer.out);
+  vocabulary.model = transformer.model;
+  vocabulary.out = transformer.out;
+  const Model model = load_model(transformer.model, {.notice = notice});
+  const VocabularyPlan plan = plan_vocabulary(vocabulary, model, notice);
+  const Pruning pruning = plan_pruning(transformer, model, notice);
+  const Model narrower = pruned_model(model, pruning.masks);
+  PipelineResult result{{narrower.config.heads_per_layer, narrower.config.ffn_per_layer,
+                         model.parameters.elements(), narrower.parameters.elements()},
+                        save_with_vocabulary(vocabulary, plan, model, narrower, notice)};
+  write_account(transformer, pruning);
+  return result;
+}
+
+}  // namespace ink
