@@ -18,14 +18,26 @@
 namespace ink {
 namespace {
 
-ModelSize size_of(const ModelConfig& config) { return {config.layers(), config.hidden_size}; }
+// Without heads where attention is more than softmax(q kᵀ/√D), as XLNet's is.
+ModelSize size_of(const ModelConfig& config) {
+  ModelSize size{.layers = config.layers(), .hidden = config.hidden_size};
+  if (config.family->body_kind == BodyKind::xlnet || config.family->body_kind == BodyKind::bigru)
+    return size;
+  size.heads = config.heads_per_layer;
+  size.head_size = config.head_size;
+  return size;
+}
 
 ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions options,
-                        bool hidden) {
-  options.all_hidden = hidden;
+                        const DistillationConfig& config) {
+  options.all_hidden = config.matches_hidden();
+  options.attention_inputs = config.matches_attention();
   Encoded encoded = model.body(batch, options);
   const Tensor summary = model.summary(encoded.hidden, batch.offsets);
-  return {model.classification->logits(summary, options.random), std::move(encoded.all_hidden)};
+  return {.logits = model.classification->logits(summary, options.random),
+          .hidden = std::move(encoded.all_hidden),
+          .attention = std::move(encoded.attention),
+          .heads = model.config.heads_per_layer};
 }
 
 // What the teacher says about batches: computed anew, or looked up where only logits are needed and
@@ -33,14 +45,14 @@ ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions 
 class Teacher {
  public:
   Teacher(const Session& session, const Reading& reading, const DistillationConfig& config)
-      : session_(session), reading_(reading), hidden_(!config.intermediate_matches.empty()) {
+      : session_(session), reading_(reading), config_(config) {
     if (!config.is_caching_logits) return;
     const Features& train = *reading.teacher.features;
     cache_ = Tensor({train.size(), session.model().config.label_count()});
     for (const std::vector<int64_t>& rows : train.plan(kInferencePlan)) {
       const Pause pause;
       const Tensor logits =
-          on_host(outputs_of(session.model(), train.batch(rows).inputs, {}, false).logits);
+          on_host(outputs_of(session.model(), train.batch(rows).inputs, {}, {}).logits);
       const int64_t C = logits.dim(1);
       for (size_t b = 0; b < rows.size(); ++b)
         std::copy_n(logits.data<float>() + static_cast<int64_t>(b) * C, C,
@@ -52,16 +64,17 @@ class Teacher {
   ModelOutputs outputs(const FeatureBatch& batch) const {
     if (cached_) {
       const std::vector<int32_t> rows(batch.rows.begin(), batch.rows.end());
-      return {gather_rows(cache_, from(rows)), {}};
+      return {.logits = gather_rows(cache_, from(rows)), .hidden = {}};
     }
     const Pause pause;
-    return outputs_of(session_.model(), reading_.for_teacher(batch), {}, hidden_);
+    return outputs_of(session_.model(), reading_.for_teacher(batch), {}, config_);
   }
 
  private:
   const Session& session_;
   const Reading& reading_;
-  bool hidden_, cached_ = false;
+  const DistillationConfig& config_;
+  bool cached_ = false;
   Tensor cache_;  // (examples, classes)
 };
 
@@ -76,7 +89,10 @@ DistillationConfig settled_config(const DistillOptions& options, const ModelConf
   }
   check(!config.is_caching_logits || config.intermediate_matches.empty(),
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
-  check_matches(config, size_of(teacher), size_of(student));
+  check(!options.fit.recompute || !config.matches_attention(),
+        "distill: recomputed layers keep no attention to match; expected recompute off, or matches "
+        "of hidden states alone");
+  check_matches(config.intermediate_matches, size_of(teacher), size_of(student));
   return config;
 }
 
@@ -133,9 +149,9 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
                        int64_t steps) -> MicroLoss {
     const ModelOutputs wanted = teacher.outputs(batch);
     const ModelOutputs got =
-        outputs_of(student, batch.inputs, training_options(options.fit, random),
-                   !config.intermediate_matches.empty());
-    DistillationLoss::Result result = loss(got, wanted, batch.labels, step, steps);
+        outputs_of(student, batch.inputs, training_options(options.fit, random), config);
+    DistillationLoss::Result result =
+        loss(got, wanted, batch.labels, batch.inputs.offsets, step, steps);
     return {.loss = result.total,
             .weight = static_cast<double>(batch.rows.size()),
             .tokens = batch.inputs.tokens(),

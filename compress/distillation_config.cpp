@@ -1,6 +1,7 @@
 // DistillationConfig from and to JSON.
 #include "compress/distillation_config.h"
 
+#include <algorithm>
 #include <array>
 
 #include "tensor/error.h"
@@ -9,15 +10,8 @@
 namespace ink {
 namespace {
 
-constexpr std::array<const char*, 2> kKdLosses = {"ce", "mse"};
-constexpr std::array<const char*, 2> kMatchLosses = {"hidden_mse", "cos"};
+constexpr std::array<const char*, 5> kKdLosses = {"ce", "mse", "kl", "bce", "regression"};
 constexpr std::array<const char*, 3> kSchedules = {"none", "linear_decay", "linear_growth"};
-struct NamedProjection {
-  const char* name;
-  Activation activation;
-};
-constexpr std::array<NamedProjection, 3> kProjections = {
-    {{"linear", Activation::none}, {"relu", Activation::relu}, {"tanh", Activation::tanh}}};
 
 WeightSchedule schedule_in(const Json& json, const char* key) {
   const Json* value = json.find(key);
@@ -32,43 +26,57 @@ double weight_in(const Json& json, const char* key, double otherwise) {
   return weight;
 }
 
-void read_projection(const Json& proj, IntermediateMatch& match) {
-  check(proj.size() == 3, "", proj.where(), ": expected [kind, student size, teacher size], got ",
-        proj.to_string());
-  const std::string& kind = proj.string(0);
-  size_t i = 0;
-  while (i < kProjections.size() && kind != kProjections[i].name) ++i;
-  check(i < kProjections.size(), "", proj.where(), ": unknown projection '", kind,
-        "'; expected linear, relu or tanh");
-  match.projection = kProjections[i].activation;
-  match.student_size = proj.integer_between(1, 1, int64_t{1} << 24);
-  match.teacher_size = proj.integer_between(2, 1, int64_t{1} << 24);
+// ["flsw", β, γ], ["flsw", {"beta": β, "gamma": γ}], ["cwsm", β], or "none" or "constant".
+TemperatureSchedule read_temperatures(const Json& json, const char* key) {
+  using Kind = TemperatureSchedule::Kind;
+  const Json* value = json.find(key);
+  if (!value || value->is_null()) return {};
+  const auto expected = [&](bool ok) {
+    check(ok, "", json.where(key),
+          ": expected \"none\", \"constant\", [\"flsw\", beta, gamma] or [\"cwsm\", beta], got ",
+          value->to_string());
+  };
+  if (value->is_string()) {
+    expected(value->as_string() == "none" || value->as_string() == "constant");
+    return {};
+  }
+  expected(value->is_array() && value->size() > 0 && value->items()[0].is_string());
+  const std::string& name = value->string(0);
+  expected(name == "flsw" || name == "cwsm");
+  TemperatureSchedule schedule{.kind = name == "flsw" ? Kind::flsw : Kind::cwsm};
+  const bool flsw = schedule.kind == Kind::flsw;
+  const bool named = value->size() == 2 && value->items()[1].is_object();
+  expected(named || value->size() == (flsw ? 3U : 2U));
+  if (named && flsw) check_keys(value->object(1), {"beta", "gamma"});
+  if (named && !flsw) check_keys(value->object(1), {"beta"});
+  schedule.beta = named ? value->object(1).real("beta") : value->real(1);
+  if (flsw) schedule.gamma = named ? value->object(1).real("gamma") : value->real(2);
+  check(schedule.gamma >= 0, "", json.where(key), ": expected a gamma of at least 0, got ",
+        schedule.gamma);
+  return schedule;
 }
 
-IntermediateMatch read_match(const Json& json) {
-  check_keys(json, {"layer_T", "layer_S", "feature", "loss", "weight", "proj"});
-  choice(json, "feature", {"hidden"});
-  IntermediateMatch match;
-  match.layer_teacher = json.integer_between("layer_T", 0, 1 << 20);
-  match.layer_student = json.integer_between("layer_S", 0, 1 << 20);
-  match.loss = static_cast<MatchLoss>(choice(json, "loss", {kMatchLosses[0], kMatchLosses[1]}));
-  match.weight = weight_in(json, "weight", 1);
-  if (const Json* proj = json.find("proj"); proj && !proj->is_null())
-    read_projection(json.array("proj"), match);
-  return match;
+Json temperatures_to_json(const TemperatureSchedule& schedule) {
+  switch (schedule.kind) {
+    case TemperatureSchedule::Kind::none: return "none";
+    case TemperatureSchedule::Kind::flsw:
+      return Json::make_array({"flsw", schedule.beta, schedule.gamma});
+    case TemperatureSchedule::Kind::cwsm: return Json::make_array({"cwsm", schedule.beta});
+  }
+  fail("distill: unknown temperature schedule ", static_cast<int>(schedule.kind));
 }
 
-Json match_to_json(const IntermediateMatch& match) {
-  Json json = Json::make_object({{"layer_T", match.layer_teacher},
-                                 {"layer_S", match.layer_student},
-                                 {"feature", "hidden"},
-                                 {"loss", kMatchLosses[static_cast<size_t>(match.loss)]},
-                                 {"weight", match.weight}});
-  if (!match.projected()) return json;
-  for (const NamedProjection& p : kProjections)
-    if (p.activation == match.projection)
-      json.set("proj", Json::make_array({p.name, match.student_size, match.teacher_size}));
-  return json;
+void check_together(const DistillationConfig& c, const Json& json) {
+  check(!c.is_caching_logits || c.intermediate_matches.empty(), "", json.where("is_caching_logits"),
+        ": logits alone are cached; expected false where intermediate_matches are given");
+  check(!c.compatible || !c.temperature_squared, "", json.where("temperature_squared"),
+        ": TextBrewer has no such factor; expected false with \"compatible\"");
+  check(c.compatible || c.inputs_mask, "", json.where("inputs_mask"),
+        ": there is no padding here to compare; expected false with \"compatible\" only");
+  check(c.kd_loss_type != KdLoss::bce || !c.probability_shift, "", json.where("probability_shift"),
+        ": it moves the one true label to the front; expected false with kd_loss_type bce");
+  check(c.kd_loss_type != KdLoss::regression || !c.probability_shift, "",
+        json.where("probability_shift"), ": expected false with kd_loss_type regression");
 }
 
 }  // namespace
@@ -79,35 +87,31 @@ double scheduled_weight(WeightSchedule schedule, double configured, int64_t step
   return schedule == WeightSchedule::linear_decay ? 1 - x : x;
 }
 
-std::string IntermediateMatch::name() const {
-  return std::string("hidden_") + kMatchLosses[static_cast<size_t>(loss)] + '_' +
-         std::to_string(layer_student) + '_' + std::to_string(layer_teacher);
-}
-
 DistillationConfig DistillationConfig::from_json(const Json& json) {
-  check_keys(json, {"temperature", "temperature_squared", "hard_label_weight",
-                    "hard_label_weight_scheduler", "kd_loss_type", "kd_loss_weight",
-                    "kd_loss_weight_scheduler", "intermediate_matches", "is_caching_logits"});
+  check_keys(json, {"temperature", "temperature_scheduler", "temperature_squared",
+                    "hard_label_weight", "hard_label_weight_scheduler", "kd_loss_type",
+                    "kd_loss_weight", "kd_loss_weight_scheduler", "probability_shift",
+                    "intermediate_matches", "is_caching_logits", "compatible", "inputs_mask"});
   DistillationConfig config;
   config.temperature = json.real("temperature", config.temperature);
   check(config.temperature > 0, "", json.where("temperature"), ": expected more than 0, got ",
         config.temperature);
+  config.temperature_scheduler = read_temperatures(json, "temperature_scheduler");
   config.temperature_squared = json.boolean("temperature_squared", false);
   config.hard_label_weight = weight_in(json, "hard_label_weight", config.hard_label_weight);
   config.hard_label_weight_scheduler = schedule_in(json, "hard_label_weight_scheduler");
   if (json.has("kd_loss_type"))
-    config.kd_loss_type =
-        static_cast<KdLoss>(choice(json, "kd_loss_type", {kKdLosses[0], kKdLosses[1]}));
+    config.kd_loss_type = static_cast<KdLoss>(
+        choice(json, "kd_loss_type",
+               {kKdLosses[0], kKdLosses[1], kKdLosses[2], kKdLosses[3], kKdLosses[4]}));
   config.kd_loss_weight = weight_in(json, "kd_loss_weight", config.kd_loss_weight);
   config.kd_loss_weight_scheduler = schedule_in(json, "kd_loss_weight_scheduler");
-  const Json* matches = json.find("intermediate_matches");
-  if (matches && !matches->is_null())
-    for (const Json& match : json.array("intermediate_matches").items())
-      config.intermediate_matches.push_back(read_match(match));
+  config.probability_shift = json.boolean("probability_shift", false);
+  config.intermediate_matches = matches_from_json(json, "intermediate_matches");
   config.is_caching_logits = json.boolean("is_caching_logits", false);
-  check(!config.is_caching_logits || config.intermediate_matches.empty(), "",
-        json.where("is_caching_logits"),
-        ": logits alone are cached; expected false where intermediate_matches are given");
+  config.compatible = json.boolean("compatible", false);
+  config.inputs_mask = json.boolean("inputs_mask", true);
+  check_together(config, json);
   return config;
 }
 
@@ -116,6 +120,7 @@ Json DistillationConfig::to_json() const {
   for (const IntermediateMatch& match : intermediate_matches) matches.append(match_to_json(match));
   return Json::make_object(
       {{"temperature", temperature},
+       {"temperature_scheduler", temperatures_to_json(temperature_scheduler)},
        {"temperature_squared", temperature_squared},
        {"hard_label_weight", hard_label_weight},
        {"hard_label_weight_scheduler",
@@ -123,46 +128,23 @@ Json DistillationConfig::to_json() const {
        {"kd_loss_type", kKdLosses[static_cast<size_t>(kd_loss_type)]},
        {"kd_loss_weight", kd_loss_weight},
        {"kd_loss_weight_scheduler", kSchedules[static_cast<size_t>(kd_loss_weight_scheduler)]},
+       {"probability_shift", probability_shift},
        {"intermediate_matches", std::move(matches)},
-       {"is_caching_logits", is_caching_logits}});
+       {"is_caching_logits", is_caching_logits},
+       {"compatible", compatible},
+       {"inputs_mask", inputs_mask}});
 }
 
-void check_matches(const DistillationConfig& config, const ModelSize& teacher,
-                   const ModelSize& student) {
-  for (const IntermediateMatch& m : config.intermediate_matches) {
-    const std::string name = m.name();
-    check(m.layer_teacher <= teacher.layers, "distill: match ", name, " wants layer_T ",
-          m.layer_teacher, ", but the teacher has hidden layers 0 to ", teacher.layers);
-    check(m.layer_student <= student.layers, "distill: match ", name, " wants layer_S ",
-          m.layer_student, ", but the student has hidden layers 0 to ", student.layers);
-    if (m.projected())
-      check(m.student_size == student.hidden && m.teacher_size == teacher.hidden, "distill: match ",
-            name, " projects ", m.student_size, " to ", m.teacher_size,
-            ", but student and teacher have ", student.hidden, " and ", teacher.hidden,
-            " channels");
-    else
-      check(student.hidden == teacher.hidden, "distill: match ", name,
-            " needs \"proj\": [\"linear\", ", student.hidden, ", ", teacher.hidden,
-            "], because the widths differ");
-  }
+bool DistillationConfig::matches_hidden() const {
+  return std::ranges::any_of(intermediate_matches, [](const IntermediateMatch& m) {
+    return feature_of(m.loss) == MatchFeature::hidden;
+  });
 }
 
-std::vector<IntermediateMatch> even_matches(const ModelSize& teacher, const ModelSize& student,
-                                            MatchLoss loss, double weight) {
-  check(student.layers > 0 && teacher.layers > 0, "distill: expected models with layers");
-  std::vector<IntermediateMatch> matches;
-  for (int64_t j = 0; j <= student.layers; ++j) {
-    IntermediateMatch match{.layer_teacher = j * teacher.layers / student.layers,
-                            .layer_student = j,
-                            .loss = loss,
-                            .weight = weight};
-    if (teacher.hidden != student.hidden) {
-      match.student_size = student.hidden;
-      match.teacher_size = teacher.hidden;
-    }
-    matches.push_back(match);
-  }
-  return matches;
+bool DistillationConfig::matches_attention() const {
+  return std::ranges::any_of(intermediate_matches, [](const IntermediateMatch& m) {
+    return feature_of(m.loss) != MatchFeature::hidden;
+  });
 }
 
 }  // namespace ink

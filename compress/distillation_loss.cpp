@@ -1,4 +1,4 @@
-// The losses of distillation and their weighted sum.
+// The weighted sum of distillation's losses.
 #include "compress/distillation_loss.h"
 
 #include "tensor/error.h"
@@ -14,27 +14,7 @@ void add_term(Tensor& total, const Tensor& part, double weight) {
   total = total ? add(total, term) : term;
 }
 
-const Tensor& layer_of(const ModelOutputs& features, int64_t layer, const char* whose) {
-  check(layer < static_cast<int64_t>(features.hidden.size()), "distill: expected hidden layer ",
-        layer, " of the ", whose, ", got ", features.hidden.size(), " layers");
-  return features.hidden[static_cast<size_t>(layer)];
-}
-
 }  // namespace
-
-Tensor kd_loss(const Tensor& student, const Tensor& teacher, KdLoss type, double temperature) {
-  check(student.shape() == teacher.shape(),
-        "kd_loss: student and teacher should have logits of one shape, got ", student.shape(),
-        " and ", teacher.shape());
-  if (type == KdLoss::mse)
-    return scale(mse_loss(student, teacher), 1 / (temperature * temperature));
-  return soft_cross_entropy(scale(student, 1 / temperature),
-                            softmax(scale(teacher, 1 / temperature)));
-}
-
-Tensor match_loss(const Tensor& student, const Tensor& teacher, MatchLoss loss) {
-  return loss == MatchLoss::hidden_mse ? mse_loss(student, teacher) : cosine_loss(student, teacher);
-}
 
 DistillationLoss::DistillationLoss(DistillationConfig config, const Scope& scope)
     : config_(std::move(config)) {
@@ -49,35 +29,55 @@ DistillationLoss::DistillationLoss(DistillationConfig config, const Scope& scope
   }
 }
 
+Tensor DistillationLoss::soft_loss(const Tensor& student, const Tensor& teacher,
+                                   const Tensor& labels) const {
+  const Tensor wanted = config_.probability_shift ? probability_shift(teacher, labels) : teacher;
+  if (config_.temperature_scheduler.kind == TemperatureSchedule::Kind::none)
+    return kd_loss(student, wanted, config_.kd_loss_type, config_.temperature);
+  return kd_loss(student, wanted, config_.kd_loss_type,
+                 row_temperatures(config_.temperature_scheduler, student, wanted,
+                                  config_.temperature, !config_.compatible));
+}
+
 DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& student,
                                                       const ModelOutputs& teacher,
-                                                      const Tensor& labels, int64_t step,
-                                                      int64_t steps) const {
+                                                      const Tensor& labels, const Tensor& offsets,
+                                                      int64_t step, int64_t steps) const {
   Result result;
   const double kd_weight =
       scheduled_weight(config_.kd_loss_weight_scheduler, config_.kd_loss_weight, step, steps);
   const double hard_weight =
       scheduled_weight(config_.hard_label_weight_scheduler, config_.hard_label_weight, step, steps);
-  const bool squared = config_.temperature_squared && config_.kd_loss_type == KdLoss::ce;
+  const bool squared = config_.temperature_squared && config_.kd_loss_type != KdLoss::mse &&
+                       config_.kd_loss_type != KdLoss::regression;
 
-  const Tensor kd =
-      kd_loss(student.logits, teacher.logits, config_.kd_loss_type, config_.temperature);
+  const Tensor kd = soft_loss(student.logits, teacher.logits, labels);
   result.parts.push_back({"kd_loss", kd});
   add_term(result.total, kd, kd_weight * (squared ? config_.temperature * config_.temperature : 1));
 
+  const Sequences sequences(offsets);
+  check(config_.inputs_mask || sequences.even(),
+        "distill: \"inputs_mask\": false compares padding, ",
+        "which is not there; expected sequences of one length, got a batch with ",
+        sequences.tokens(), " tokens in ", sequences.count(), " of at most ", sequences.longest());
+  const MatchContext context{.sequences = sequences,
+                             .offsets = offsets,
+                             .compatible = config_.compatible,
+                             .inputs_mask = config_.inputs_mask};
   for (size_t i = 0; i < projections_.size(); ++i) {
     const IntermediateMatch& match = config_.intermediate_matches[i];
-    const Projection& projection = projections_[i];
-    Tensor states = layer_of(student, match.layer_student, "student");
-    if (projection.weight)
-      states = linear(states, projection.weight->value, projection.bias->value, match.projection);
-    const Tensor part =
-        match_loss(states, layer_of(teacher, match.layer_teacher, "teacher"), match.loss);
+    const Projection& p = projections_[i];
+    std::function<Tensor(const Tensor&)> project;
+    if (p.weight)
+      project = [&](const Tensor& x) {
+        return linear(x, p.weight->value, p.bias->value, match.projection);
+      };
+    const Tensor part = match_loss(match, student, teacher, context, project);
     result.parts.push_back({match.name(), part});
     add_term(result.total, part, match.weight);
   }
 
-  const Tensor hard = cross_entropy(student.logits, labels);
+  const Tensor hard = hard_label_loss(student.logits, labels, config_.kd_loss_type);
   result.parts.push_back({"hard_label_loss", hard});
   add_term(result.total, hard, hard_weight);
   check(static_cast<bool>(result.total), "distill: all losses have weight 0 at step ", step,

@@ -6,6 +6,7 @@
 #include "compress/prune.h"
 #include "nn/session.h"
 #include "tensor/allocator.h"
+#include "tensor/file.h"
 #include "tests/compress/helpers.h"
 #include "tests/tasks/toy_task.h"
 
@@ -77,6 +78,33 @@ TEST_F(Compressed, StudentLearnsFromSoftLabelsAndHiddenStates) {
   EXPECT_EQ(saved.config.layers(), 1);
   EXPECT_EQ(saved.parameters.find("projection.0.weight"), nullptr)
       << "projections are no part of the student";
+}
+
+TEST_F(Compressed, StudentLearnsFromAttentionAndRelations) {
+  DistillOptions options = distill_options("attentive");
+  options.student.architecture = narrow();  // 1 layer of 2 heads; the teacher has 2 of 4
+  options.fit.epochs = 2;
+  options.config.intermediate_matches = {
+      {.layer_teacher = 2, .layer_student = 1, .loss = MatchLoss::attention_ce_mean},
+      {.layer_teacher = 2, .layer_student = 1, .loss = MatchLoss::minilm_value},
+      {.layer_teacher = 2, .layer_student = 1, .loss = MatchLoss::nst}};
+  options.config.intermediate_matches[1].relation_heads = 4;
+  options.config.intermediate_matches[2].second_teacher = 1;
+  options.config.probability_shift = true;
+  options.config.temperature_scheduler = {.kind = TemperatureSchedule::Kind::flsw};
+  std::vector<double> losses;
+  distill(options, {.progress = [&](const Progress& p) { losses.push_back(p.loss); }});
+  EXPECT_LT(losses.back(), losses.front());
+  const std::string log = read_file(options.out / "training" / "log.jsonl", 1 << 24);
+  for (const char* part :
+       {"attention_attention_ce_mean_1_2", "relation_minilm_value_1_2", "hidden_nst_1-0_2-1"})
+    EXPECT_NE(log.find(part), std::string::npos) << part;
+  options.out = task->folder / "never";
+  options.fit.recompute = true;
+  EXPECT_ERROR(distill(options), "recomputed layers keep no attention to match");
+  options.fit.recompute = false;
+  options.config.intermediate_matches[0].layer_teacher = 3;
+  EXPECT_ERROR(distill(options), "wants layer_T 3, but the teacher has attention layers 1 to 2");
 }
 
 TEST_F(Compressed, StudentDropsInEveryStep) {

@@ -1,0 +1,91 @@
+// Sequences apart, and the masks of what lies behind their ends.
+#include "compress/losses/sequences.h"
+
+#include <algorithm>
+
+#include "tensor/error.h"
+#include "tensor/ops.h"
+
+namespace ink {
+
+Sequences::Sequences(const Tensor& offsets) {
+  check(offsets && offsets.rank() == 1 && offsets.size() >= 1 && offsets.dtype() == Dtype::i32,
+        "distill: expected offsets i32 (B + 1) of a packed batch");
+  const std::vector<int32_t> at = to_vector<int32_t>(offsets);
+  for (size_t b = 0; b + 1 < at.size(); ++b) {
+    check(at[b] <= at[b + 1], "distill: offsets should not decrease, got ", at[b], " before ",
+          at[b + 1], " at ", b);
+    const int64_t length = at[b + 1] - at[b];
+    lengths_.push_back(length);
+    longest_ = std::max(longest_, length);
+    pairs_ += static_cast<double>(length) * static_cast<double>(length);
+  }
+  tokens_ = at.back();
+  rows_ = Tensor({count(), longest_}, Dtype::i32);
+  int32_t* row = rows_.data<int32_t>();
+  for (size_t b = 0; b < lengths_.size(); ++b) {
+    for (int64_t i = 0; i < longest_; ++i) {
+      const int64_t place = (i < lengths_[b] ? at[b] : tokens_) + i;
+      *row++ = static_cast<int32_t>(place);
+    }
+  }
+}
+
+Tensor Sequences::apart(const Tensor& rows) const {
+  check(rows.rank() == 2 && rows.dim(0) == tokens_, "distill: expected states of ", tokens_,
+        " tokens, got shape ", rows.shape());
+  if (even()) return reshape(rows, {count(), longest_, rows.dim(1)});
+  // As many zeros as places, so that backward does not add up all of them in one row.
+  const Tensor behind = zeros({longest_, rows.dim(1)}, rows.dtype(), rows.device());
+  return gather_rows(concat({rows, behind}, 0), rows_);
+}
+
+template <class F>
+Tensor Sequences::table(const Tensor& x, F&& f) const {
+  Tensor values({count(), longest_}, Dtype::f32);
+  float* value = values.data<float>();
+  for (const int64_t length : lengths_)
+    for (int64_t i = 0; i < longest_; ++i) *value++ = f(i < length);
+  return like(x, values);
+}
+
+Tensor Sequences::rows_kept(const Tensor& x) const {
+  if (even()) return x;
+  const Tensor inside = table(x, [](bool counts) { return counts ? 1.0F : 0.0F; });
+  return multiply(x, x.rank() == 3 ? reshape(inside, {count(), longest_, 1})
+                                   : reshape(inside, {count(), 1, longest_, 1}));
+}
+
+Tensor Sequences::pairs_kept(const Tensor& maps) const {
+  if (even()) return maps;
+  const Tensor inside = table(maps, [](bool counts) { return counts ? 1.0F : 0.0F; });
+  return multiply(maps, multiply(reshape(inside, {count(), 1, longest_, 1}),
+                                 reshape(inside, {count(), 1, 1, longest_})));
+}
+
+Tensor Sequences::columns_shifted(const Tensor& maps, double value) const {
+  if (even()) return maps;
+  const auto number = static_cast<float>(value);
+  const Tensor terms = table(maps, [=](bool counts) { return counts ? 0.0F : number; });
+  return add(maps, reshape(terms, {count(), 1, 1, longest_}));
+}
+
+Tensor Sequences::over_lengths(const Tensor& x) const {
+  if (even()) return scale(x, 1 / static_cast<double>(std::max<int64_t>(longest_, 1)));
+  Tensor lengths({count(), 1, 1}, Dtype::f64);
+  for (size_t b = 0; b < lengths_.size(); ++b)
+    lengths.data<double>()[b] = static_cast<double>(std::max<int64_t>(lengths_[b], 1));
+  return divide(x, to(converted(lengths, x.dtype()), x.device()));
+}
+
+double Sequences::share_of_rows() const {
+  const int64_t all = count() * longest_;
+  return static_cast<double>(all) / static_cast<double>(std::max<int64_t>(tokens_, 1));
+}
+
+double Sequences::share_of_pairs() const {
+  const int64_t all = count() * longest_ * longest_;
+  return static_cast<double>(all) / std::max(pairs_, 1.0);
+}
+
+}  // namespace ink
