@@ -25,7 +25,7 @@ struct EmulatedComm {
   int rank, size;
   std::unique_ptr<ink::cuda::emulated::Mailboxes> boxes;
   ncclResult_t failure = ncclSuccess;
-  std::string text = "";
+  std::string text = {};
   bool told = true;  // that the last call has ended
 };
 
