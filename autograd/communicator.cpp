@@ -35,11 +35,12 @@ std::string from_first(Communicator& processes, const std::string& text) {
 }
 
 std::optional<Launch> launched_by_mpi() {
-  constexpr const char* kVariables[][2] = {{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-                                           {"PMI_RANK", "PMI_SIZE"}};
-  for (const auto& [rank, size] : kVariables) {
+  constexpr const char* kVariables[][3] = {
+      {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"},
+      {"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"}};
+  for (const auto& [rank, size, local] : kVariables) {
     const std::optional<int> r = number_in(rank), n = number_in(size);
-    if (r && n) return Launch{*r, *n};
+    if (r && n) return Launch{*r, *n, number_in(local).value_or(*r)};
   }
   return std::nullopt;
 }

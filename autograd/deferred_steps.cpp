@@ -6,15 +6,39 @@
 
 namespace ink {
 
-void DeferredSteps::add(MicroResult known, const Tensor& loss,
+void DeferredSteps::add(MicroResult& known, const Tensor& loss,
                         const std::vector<Measure>& measures) {
-  open_.known.micro_batches.push_back(std::move(known));
   losses_.push_back(converted(loss, Dtype::f32));
-  Factors& factors = open_.measures.emplace_back();
   std::vector<Tensor>& values = measures_.emplace_back();
   for (const Measure& m : measures) {
-    factors.emplace_back(m.name, m.factor);
+    known.measures.emplace_back(m.name, m.factor);
     values.push_back(converted(to(m.value, Device::cuda), Dtype::f32));
+  }
+  open_.micro_batches.push_back(known);
+}
+
+std::vector<Tensor> DeferredSteps::numbers_among(const std::vector<MicroResult>& all) const {
+  std::vector<Tensor> numbers;
+  size_t mine = 0;
+  for (const MicroResult& micro : all) {
+    const bool here = mine < losses_.size() && open_.micro_batches[mine].number == micro.number;
+    numbers.push_back(here ? losses_[mine] : Tensor());
+    for (size_t m = 0; m < micro.measures.size(); ++m)
+      numbers.push_back(here ? measures_[mine][m] : Tensor());
+    if (here) ++mine;
+  }
+  return numbers;
+}
+
+void DeferredSteps::replace(const std::vector<MicroResult>& all, std::span<const Tensor> numbers) {
+  drop();
+  open_.micro_batches = all;
+  auto next = numbers.begin();
+  for (const MicroResult& micro : all) {
+    losses_.push_back(*next++);
+    const auto end = next + std::ssize(micro.measures);
+    measures_.emplace_back(next, end);
+    next = end;
   }
 }
 
@@ -25,7 +49,7 @@ void DeferredSteps::drop() {
 }
 
 void DeferredSteps::close(int64_t step, const StepControl& control) {
-  open_.known.step = step;
+  open_.step = step;
   for (size_t k = 0; k < losses_.size(); ++k) {
     note(losses_[k]);
     for (const Tensor& value : measures_[k]) note(value);
@@ -57,16 +81,15 @@ std::vector<DoneStep> DeferredSteps::read() {
     return std::span(first, static_cast<size_t>(n));
   };
   std::vector<DoneStep> done;
-  for (Step& step : closed_) {
-    for (size_t k = 0; k < step.measures.size(); ++k) {
-      MicroResult& micro = step.known.micro_batches[k];
+  for (DoneStep& step : closed_) {
+    for (MicroResult& micro : step.micro_batches) {
       micro.loss = static_cast<double>(next(1)[0]);
-      for (const auto& [name, factor] : step.measures[k])
+      for (const auto& [name, factor] : micro.measures)
         micro.metrics.emplace_back(name, factor * static_cast<double>(next(1)[0]));
     }
-    step.known.record = StepControl::record_from(next(StepControl::kRecordWords));
-    step.known.loss_scale = static_cast<double>(next(1)[0]);
-    done.push_back(std::move(step.known));
+    step.record = StepControl::record_from(next(StepControl::kRecordWords));
+    step.loss_scale = static_cast<double>(next(1)[0]);
+    done.push_back(std::move(step));
   }
   closed_.clear();
   blocks_.clear();

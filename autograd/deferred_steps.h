@@ -4,12 +4,18 @@
 //   deferred.add(micro, loss, measures);   // for each micro-batch of the step
 //   optimizer.step(parameters, gradients, settings, deferred.losses());
 //   deferred.close(step, *optimizer.control());
+//   …
+//   deferred.add(micro, loss, measures);   // of several processes with a device each: its own,
+//   const auto all = share_results(processes, mine, true);
+//   std::vector<Tensor> numbers = deferred.numbers_among(*all);
+//   sum.sum_over(processes, parameters, unit, numbers);
+//   deferred.replace(*all, numbers);       // then those of all
 //   …                                      // more steps; nothing waits for the device
 //   for (const DoneStep& done : deferred.read()) …
 #pragma once
 #include <cstdint>
+#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "autograd/micro_batches.h"
@@ -33,8 +39,12 @@ struct DoneStep {
 
 class DeferredSteps {
  public:
-  // `known` lacks its loss and the measures.
-  void add(MicroResult known, const Tensor& loss, const std::vector<Measure>& measures);
+  // `known` lacks its loss, and is told what is measured.
+  void add(MicroResult& known, const Tensor& loss, const std::vector<Measure>& measures);
+  // A place for each loss of `all` and the measures behind it, filled where the open step has it.
+  std::vector<Tensor> numbers_among(const std::vector<MicroResult>& all) const;
+  // The open step consists of these micro-batches, whose losses and measures are the numbers.
+  void replace(const std::vector<MicroResult>& all, std::span<const Tensor> numbers);
   // Of the micro-batches since the last close or drop, as f32.
   const std::vector<Tensor>& losses() const { return losses_; }
   void drop();  // forgets those micro-batches
@@ -43,17 +53,12 @@ class DeferredSteps {
   std::vector<DoneStep> read();
 
  private:
-  using Factors = std::vector<std::pair<std::string, double>>;
-  struct Step {
-    DoneStep known;
-    std::vector<Factors> measures;  // of each micro-batch
-  };
   void note(const Tensor& words);
 
-  Step open_;
+  DoneStep open_;
   std::vector<Tensor> losses_;                 // of the open step
   std::vector<std::vector<Tensor>> measures_;  // likewise
-  std::vector<Step> closed_;
+  std::vector<DoneStep> closed_;
   // Numbers in the order in which they will be read, in blocks of kBlock; the last one grows.
   static constexpr int64_t kBlock = 1024;
   std::vector<Tensor> blocks_;

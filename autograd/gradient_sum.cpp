@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "tensor/flat.h"
 #include "tensor/json.h"
 #include "tensor/update.h"
 
@@ -69,30 +70,60 @@ double GradientSum::norm(const Parameters& parameters) const {
   return std::sqrt(squares) / weight_;
 }
 
-void GradientSum::sum_over(Communicator& processes, const Parameters& parameters, double unit) {
+void GradientSum::sum_over(Communicator& processes, const Parameters& parameters, double unit,
+                           std::span<Tensor> numbers) {
   if (processes.size() == 1) return;
   check(parameters.size() == sums_.size(), "gradient sum: made for ", sums_.size(),
         " parameters, got ", parameters.size());
   weight_ *= unit;
-  if (unit != 1) {
-    for (Tensor& sum : sums_) {
-      if (!sum) continue;
-      sum = converted(sum, wide(sum.dtype()));
-      if (sum.storage()->use_count() > 1) sum = clone(sum);  // of another parameter too
-      scale_in_place(sum, unit);
-    }
-  }
-  const std::vector<bool> defined = defined_anywhere(processes);
+  if (processes.joins_devices()) return sum_on_devices(processes, parameters, unit, numbers);
+  if (unit != 1) multiply(unit);
+  const std::vector<bool> defined = defined_anywhere(processes, parameters);
   write_flat(defined, parameters);
   processes.sum(flat_);
   read_flat(defined, parameters);
 }
 
-// And adds up the weights.
-std::vector<bool> GradientSum::defined_anywhere(Communicator& processes) {
+void GradientSum::multiply(double unit) {
+  for (Tensor& sum : sums_) {
+    if (!sum) continue;
+    sum = converted(sum, wide(sum.dtype()));
+    if (sum.storage()->use_count() > 1) sum = clone(sum);  // of another parameter too
+    scale_in_place(sum, unit);
+  }
+}
+
+// Gradients and numbers behind each other in one array; afterwards they are views of it.
+void GradientSum::sum_on_devices(Communicator& processes, const Parameters& parameters, double unit,
+                                 std::span<Tensor> numbers) {
+  const std::vector<bool> defined = defined_anywhere(processes, parameters);
+  std::vector<FlatPart> parts;
+  size_t i = 0;
+  for (const Parameter& p : parameters) {
+    if (defined[i]) parts.push_back({std::move(sums_[i]), p.value.size(), unit});
+    ++i;
+  }
+  for (Tensor& number : numbers) parts.push_back({std::move(number), 1});
+  Flat flat(parts, 4 * processes.size());
+  parts.clear();  // the stream still reads them; their memory goes to what comes after it
+  processes.sum(flat.values());
+  size_t k = 0;
+  i = 0;
+  for (const Parameter& p : parameters) {
+    if (defined[i]) sums_[i] = flat.part(k++, p.value.shape());
+    ++i;
+  }
+  for (Tensor& number : numbers) number = flat.part(k++, {});
+}
+
+// And adds up the weights. Arrays of different lengths would be exchanged wrongly, or never.
+std::vector<bool> GradientSum::defined_anywhere(Communicator& processes,
+                                                const Parameters& parameters) {
   std::string mine;
   for (const Tensor& sum : sums_) mine += sum ? '1' : '0';
-  const Json message = Json::make_object({{"defined", mine}, {"weight", weight_}});
+  const int64_t elements = parameters.elements();
+  const Json message =
+      Json::make_object({{"defined", mine}, {"weight", weight_}, {"elements", elements}});
   std::vector<bool> defined(sums_.size());
   weight_ = 0;
   for (const std::string& text : processes.gather(message.to_string())) {
@@ -100,6 +131,9 @@ std::vector<bool> GradientSum::defined_anywhere(Communicator& processes) {
     const std::string& marks = theirs.string("defined");
     check(marks.size() == sums_.size(), "gradient sum: made for ", sums_.size(),
           " parameters, another process has ", marks.size());
+    check(theirs.integer("elements") == elements, "gradient sum: the parameters have ", elements,
+          " elements, those of another process ", theirs.integer("elements"),
+          "; start all with the same options, files and version of inkstone");
     for (size_t i = 0; i < marks.size(); ++i) defined[i] = defined[i] || marks[i] == '1';
     weight_ += theirs.real("weight");
   }

@@ -38,8 +38,11 @@ class GradientSum {
   // Adds up the sums of all processes, in order of rank, so that all of them hold the same bits.
   // The weights of this process are multiplied by `unit` first, where they were taken relative to
   // something of its own. A parameter without a gradient anywhere stays without; with one process
-  // nothing happens. Gradients travel in f32 through the host's memory; those of f64 are an Error.
-  void sum_over(Communicator& processes, const Parameters& parameters, double unit = 1);
+  // nothing happens. Gradients travel in f32, those of f64 are an Error: through the host's memory,
+  // or where the processes join their devices, from one to the other without it. Then `numbers`,
+  // scalars on the device in f32, are added up along with them; an undefined one counts as 0.
+  void sum_over(Communicator& processes, const Parameters& parameters, double unit = 1,
+                std::span<Tensor> numbers = {});
 
   // One for each parameter, in order; undefined where the losses do not depend on it.
   std::span<const Tensor> gradients() const { return sums_; }
@@ -53,9 +56,12 @@ class GradientSum {
   void clear();
 
  private:
+  void multiply(double unit);
+  void sum_on_devices(Communicator& processes, const Parameters& parameters, double unit,
+                      std::span<Tensor> numbers);
   void add_on_device(const Parameters& parameters, Gradients& gradients, double weight);
   // Through one array of all gradients: one exchange rather than one for each parameter.
-  std::vector<bool> defined_anywhere(Communicator& processes);
+  std::vector<bool> defined_anywhere(Communicator& processes, const Parameters& parameters);
   void write_flat(const std::vector<bool>& defined, const Parameters& parameters);
   void read_flat(const std::vector<bool>& defined, const Parameters& parameters);
   std::vector<Tensor> sums_;

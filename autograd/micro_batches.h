@@ -20,6 +20,8 @@ struct MicroResult {
   double loss = 0, weight = 0;
   int64_t tokens = 0;
   Metrics metrics = {};
+  // Name and factor of the metrics that a device still computes (autograd/deferred_steps.h).
+  Metrics measures = {};
 };
 
 // The results of all processes by number. Nothing when any of them did not finish its share

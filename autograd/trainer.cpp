@@ -187,8 +187,16 @@ std::optional<std::vector<MicroResult>> Training::accumulate() {
   }
   check(first_weight > 0, "training: nothing in step ", step + 1,
         " counts: the weights of all its micro-batches are 0");
-  sum_.sum_over(processes_, parameters_, unit / first_weight);
+  exchange(*all, unit / first_weight);
   return all;
+}
+
+// Gradients, and what the devices know of losses and metrics.
+void Training::exchange(const std::vector<MicroResult>& all, double unit) {
+  if (!defers() || processes_.size() == 1) return sum_.sum_over(processes_, parameters_, unit);
+  std::vector<Tensor> numbers = deferred_.numbers_among(all);
+  sum_.sum_over(processes_, parameters_, unit, numbers);
+  deferred_.replace(all, numbers);
 }
 
 // Weights are taken relative to the first, `unit`, so that equal ones multiply by exactly 1.

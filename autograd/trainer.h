@@ -32,8 +32,9 @@
 // losses and norms are read when a line of the log, an evaluation or a checkpoint needs them. Hooks
 // should not wait either: they hand metrics over as `measures`. Progress shows the values of the
 // last step that was read. f16 is trained with a loss scale, which the log shows; a step whose
-// gradients overflow it changes nothing, and counts. Several processes exchange gradients through
-// the host and do wait.
+// gradients overflow it changes nothing, and counts. Several processes whose devices are joined
+// exchange gradients, losses and measures there, judge each step alike, and do not wait either;
+// others exchange gradients through the host and do wait.
 //
 // Errors: a loss or gradient that is not finite raises Error naming the step (and the
 // parameter), on the CUDA device when it is read; parameters are those before the step, checkpoints

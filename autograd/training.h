@@ -39,7 +39,9 @@ class Training {
     if (hooks_.notice && processes_.is_first()) hooks_.notice(sentence);
   }
   // Whether the host reads losses and norms later than they are asked for.
-  bool defers() const { return optimizer_.control() && processes_.size() == 1; }
+  bool defers() const {
+    return optimizer_.control() && (processes_.size() == 1 || processes_.joins_devices());
+  }
   double seconds() const;  // of training, those before a resume included
 
   // ── trainer.cpp ──
@@ -50,6 +52,7 @@ class Training {
   void settle();
   bool settles_now() const;
   std::optional<std::vector<MicroResult>> accumulate();
+  void exchange(const std::vector<MicroResult>& all, double unit);
   MicroResult compute(int64_t number, const Random& random, double& unit);
   void report();
   void write_log_line();

@@ -94,6 +94,7 @@ int run(const std::vector<std::string>& arguments) {
   }
   const Verb& verb = find_verb(arguments[0]);
   check_alone(verb);
+  take_own_device();
   Command command(verb.name, verb.summary);
   const Action action = verb.declare(command);
   if (command.parse({arguments.begin() + 1, arguments.end()})) {

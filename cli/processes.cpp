@@ -7,7 +7,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <thread>
+#include <utility>
 
+#include "nn/place.h"
 #include "tensor/parallel.h"
 
 namespace ink::cli {
@@ -15,6 +17,8 @@ namespace ink::cli {
 std::unique_ptr<Communicator> join_processes(Command& command, ProgressDisplay& display) {
   auto processes = ink::join_processes();
   if (processes->size() == 1) return processes;
+  const bool on_cuda = working_place().device == Device::cuda;
+  if (on_cuda) processes = join_devices(std::move(processes));
   const auto cores = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)),
              allowed = static_cast<int>(std::thread::hardware_concurrency());
   const bool bound = allowed < cores;  // by mpirun, each process to cores of its own
@@ -26,6 +30,10 @@ std::unique_ptr<Communicator> join_processes(Command& command, ProgressDisplay& 
   }
   display.say(std::to_string(processes->size()) + " processes, " + std::to_string(threads()) +
               (threads() == 1 ? " thread each" : " threads each"));
+  if (on_cuda && !processes->joins_devices()) {
+    display.say(
+        "this build has no NCCL: gradients go through the host, for which every step waits");
+  }
   if (bound && allowed * processes->here() < cores) {
     display.say("mpirun has bound each process to " + std::to_string(allowed) + " of " +
                 std::to_string(cores) + " cores; --bind-to none gives them all");

@@ -9,8 +9,9 @@
 
 namespace ink::cli {
 
-// Joins the processes that mpirun has started. Unless --threads or INK_THREADS says otherwise, each
-// takes its share of the cores of its machine. The first one says so; the others print no results.
+// Joins the processes that mpirun has started, and their GPUs where they compute on them. Unless
+// --threads or INK_THREADS says otherwise, each takes its share of the cores of its machine. The
+// first one says so; the others print no results.
 std::unique_ptr<Communicator> join_processes(Command& command, ProgressDisplay& display);
 
 // After an error: says it once and ends all processes with this status. What is wrong is mostly

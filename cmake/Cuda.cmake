@@ -18,6 +18,12 @@ if(INK_CUDA)
   target_compile_definitions(ink_flags INTERFACE INK_CUDA=1)
   target_include_directories(ink_flags SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(ink_flags INTERFACE ${ink_cuda_libraries})
+  if(INK_NCCL)
+    find_package(NCCL 2.18)
+    if(NOT NCCL_FOUND)
+      message(STATUS "no NCCL: processes with a GPU each exchange gradients through the host")
+    endif()
+  endif()
 endif()
 
 # Of the files of cuda/, those of this kind of build.

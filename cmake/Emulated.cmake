@@ -17,6 +17,10 @@ endforeach()
 target_include_directories(ink_emulated_tensor SYSTEM PRIVATE
   $<TARGET_PROPERTY:nlohmann_json::nlohmann_json,INTERFACE_INCLUDE_DIRECTORIES>)
 
+# NCCL is emulated too, between processes of this machine; what MPI they meet by is the real one.
+target_compile_definitions(ink_emulated_autograd PRIVATE INK_WITH_NCCL $<$<BOOL:${MPI_FOUND}>:INK_WITH_MPI>)
+target_link_libraries(ink_emulated_autograd PRIVATE $<$<BOOL:${MPI_FOUND}>:MPI::MPI_CXX>)
+
 # The emulator itself runs more often than any kernel. ThreadSanitizer is to see kernels' threads, not how they are scheduled.
 file(GLOB emulator CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/cuda/emulated/*.cpp")
 set(emulator_options -O2)

@@ -20,7 +20,8 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/inkstoneConfig.cmake.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/inkstoneConfigVersion.cmake"
   COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/inkstoneConfig.cmake" "${PROJECT_BINARY_DIR}/inkstoneConfigVersion.cmake"
-  "${PROJECT_SOURCE_DIR}/cmake/FindOpenBLAS.cmake" DESTINATION "${config_dir}")
+  "${PROJECT_SOURCE_DIR}/cmake/FindOpenBLAS.cmake" "${PROJECT_SOURCE_DIR}/cmake/FindNCCL.cmake"
+  DESTINATION "${config_dir}")
 
 # The .pc file finds its prefix from its own place, so an installed tree can be moved.
 file(RELATIVE_PATH INK_PC_TO_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
@@ -31,6 +32,10 @@ endif()
 set(INK_PC_MPI "")
 if(MPI_FOUND)
   set(INK_PC_MPI " -lmpi")
+endif()
+set(INK_PC_NCCL "")
+if(NCCL_FOUND)
+  set(INK_PC_NCCL " -lnccl")
 endif()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/inkstone.pc.in" "${PROJECT_BINARY_DIR}/inkstone.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/inkstone.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

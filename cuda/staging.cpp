@@ -26,7 +26,7 @@ void Staging::make_ring() {
 void Staging::upload_piece(std::byte* device, const std::byte* host, size_t bytes) {
   const Buffer& buffer = ring_[at_];
   at_ = (at_ + 1) % kBuffers;
-  expect_success(cudaEventSynchronize(buffer.read), "waiting for an upload");
+  expect_success(wait_for(buffer.read), "waiting for an upload");
   std::memcpy(buffer.data, host, bytes);
   expect_success(cudaMemcpyAsync(device, buffer.data, bytes, cudaMemcpyHostToDevice, stream()),
                  "copying to the device");

@@ -2,25 +2,42 @@
 #include "cuda/stream.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
+#include <thread>
+#include <utility>
 
 namespace ink::cuda {
 namespace {
 
 thread_local cudaStream_t current = nullptr;
 std::atomic<uint64_t> waited{0};
+std::atomic<int> wanted{0};
+std::atomic<bool> in_use{false};
+std::function<void()> watch;
 
-Properties read_properties() {
+int device_count() {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   cudaGetLastError();  // the failure is told below; later calls shall not find it again
   check(status == cudaSuccess && count > 0, "cuda: this machine has no usable CUDA device (",
         status == cudaSuccess ? "none found" : cudaGetErrorString(status),
         "); run on the CPU with --device cpu");
-  expect_success(cudaSetDevice(0), "choosing the device");
+  return count;
+}
+
+Properties read_properties() {
+  const int number = wanted % device_count();
+  expect_success(cudaSetDevice(number), "choosing the device");
   cudaDeviceProp read;
-  expect_success(cudaGetDeviceProperties(&read, 0), "reading the device's properties");
-  return {.name = read.name,
+  expect_success(cudaGetDeviceProperties(&read, number), "reading the device's properties");
+  char address[32] = {};
+  expect_success(cudaDeviceGetPCIBusId(address, sizeof address, number),
+                 "reading the device's address");
+  in_use = true;
+  return {.number = number,
+          .name = read.name,
+          .address = address,
           .processors = read.multiProcessorCount,
           .major = read.major,
           .minor = read.minor,
@@ -38,6 +55,28 @@ cudaStream_t own_stream() {
   return made;
 }
 
+// A thread begins on device 0, whatever the others have chosen.
+void join_device() {
+  thread_local bool joined = false;
+  if (joined) return;
+  const int number = properties().number;
+  if (number != 0) expect_success(cudaSetDevice(number), "choosing the device");
+  joined = true;
+}
+
+// Until query() says something else than that the device is busy.
+template <class Query>
+cudaError_t poll(Query query) {
+  constexpr std::chrono::microseconds kPause(50);
+  cudaError_t status = query();
+  for (; status == cudaErrorNotReady; status = query()) {
+    cudaGetLastError();  // to be busy is no failure
+    watch();
+    std::this_thread::sleep_for(kPause);
+  }
+  return status;
+}
+
 }  // namespace
 
 void expect_success(cudaError_t status, const char* doing) {
@@ -48,11 +87,22 @@ void expect_success(cudaError_t status, const char* doing) {
 
 cudaError_t wait_for_stream() {
   waited.fetch_add(1, std::memory_order_relaxed);
-  return cudaStreamSynchronize(stream());
+  if (!watch) return cudaStreamSynchronize(stream());
+  return poll([] { return cudaStreamQuery(stream()); });
+}
+cudaError_t wait_for(cudaEvent_t event) {
+  if (!watch) return cudaEventSynchronize(event);
+  return poll([=] { return cudaEventQuery(event); });
 }
 uint64_t waits() { return waited.load(std::memory_order_relaxed); }
 
-cudaStream_t stream() { return current ? current : own_stream(); }
+WatchScope::WatchScope(std::function<void()> look) { watch = std::move(look); }
+WatchScope::~WatchScope() { watch = nullptr; }
+
+cudaStream_t stream() {
+  join_device();
+  return current ? current : own_stream();
+}
 
 StreamScope::StreamScope(cudaStream_t stream) : before_(current) { current = stream; }
 StreamScope::~StreamScope() { current = before_; }
@@ -67,6 +117,14 @@ std::string Properties::description() const {
 const Properties& properties() {
   static const Properties read = read_properties();
   return read;
+}
+
+void choose_device(int number) {
+  check(number >= 0, "cuda: expected the number of a device, got ", number);
+  const int chosen = in_use ? number % device_count() : number;
+  check(!in_use || chosen == properties().number, "cuda: device ", in_use ? properties().number : 0,
+        " is in use already; choose device ", chosen, " before anything is computed on it");
+  wanted = number;
 }
 
 }  // namespace ink::cuda

@@ -1,6 +1,7 @@
 // The stream of the calling thread: the queue in which its copies and kernels run, in order.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "cuda/runtime.h"
@@ -12,7 +13,18 @@ cudaStream_t stream();
 
 // Waits until everything asked for so far is done. waits() counts how often the host did so.
 cudaError_t wait_for_stream();
+cudaError_t wait_for(cudaEvent_t event);
 uint64_t waits();
+
+// While one lives, who waits asks look() again and again: the device may wait for something that
+// will never come. What look() throws ends the waiting.
+class WatchScope {
+ public:
+  explicit WatchScope(std::function<void()> look);
+  ~WatchScope();
+  WatchScope(const WatchScope&) = delete;
+  WatchScope& operator=(const WatchScope&) = delete;
+};
 
 // Work of this thread goes to another stream while this lives.
 class StreamScope {
@@ -28,7 +40,9 @@ class StreamScope {
 
 // What the device can do.
 struct Properties {
+  int number = 0;  // among those visible
   std::string name;
+  std::string address;              // on the machine's bus: "0000:1b:00.0"
   int processors = 0;               // streaming multiprocessors
   int major = 0, minor = 0;         // compute capability
   size_t memory = 0;                // bytes
@@ -37,5 +51,9 @@ struct Properties {
 };
 // Raises Error when there is no device; the first call starts the runtime.
 const Properties& properties();
+
+// The device this process computes on: number modulo the devices visible; the first one, where
+// nobody chooses. An Error once another one is in use.
+void choose_device(int number);
 
 }  // namespace ink::cuda

@@ -24,7 +24,7 @@ tests:       inkstone.h tensor tensor/ops cuda autograd nn text objectives tasks
 '
 
 # Heavy third-party headers: at most one file of the project includes each, so that only that file pays for them.
-heavy='nlohmann/ CLI/ curl/ httplib mpi.h'
+heavy='nlohmann/ CLI/ curl/ httplib mpi.h nccl.h'
 
 git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp' '*.cu' '*.cuh' | awk -v arrows="$arrows" -v heavy="$heavy" '
 BEGIN {

@@ -1,6 +1,7 @@
 // The runtime's streams and events.
 #include "cuda/emulated/streams.h"
 
+#include <atomic>
 #include <mutex>
 #include <set>
 
@@ -19,7 +20,13 @@ AllStreams& all() {
   return made;
 }
 
+std::atomic<bool> are_stuck = false;
+
+cudaError_t when_stuck(cudaError_t status) { return reported(are_stuck ? status : cudaSuccess); }
+
 }  // namespace
+
+void set_stuck(bool stuck) { are_stuck = stuck; }
 
 EmulatedStream& stream_of(cudaStream_t handle) { return handle ? *handle : all().standard; }
 
@@ -69,14 +76,17 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   wait_for(stream);
-  return reported(cudaSuccess);
+  return when_stuck(cudaErrorLaunchFailure);
 }
 
-cudaError_t cudaStreamQuery(cudaStream_t stream) { return cudaStreamSynchronize(stream); }
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  wait_for(stream);
+  return when_stuck(cudaErrorNotReady);
+}
 
 cudaError_t cudaDeviceSynchronize() {
   wait_for_all_streams();
-  return reported(cudaSuccess);
+  return when_stuck(cudaErrorLaunchFailure);
 }
 
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
@@ -112,10 +122,13 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (event->point) acquire(event->point.get());
-  return reported(cudaSuccess);
+  return when_stuck(cudaErrorLaunchFailure);
 }
 
-cudaError_t cudaEventQuery(cudaEvent_t event) { return cudaEventSynchronize(event); }
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  if (event->point) acquire(event->point.get());
+  return when_stuck(cudaErrorNotReady);
+}
 
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
   if (!start->point || !end->point) return reported(cudaErrorInvalidResourceHandle);

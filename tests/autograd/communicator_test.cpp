@@ -49,8 +49,12 @@ TEST(Communicator, AnyIsTrueWhereOneIs) {
 }
 
 TEST(Communicator, TheEnvironmentTellsOfALaunch) {
-  for (const auto& [rank, size] :
-       {std::pair{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"PMI_RANK", "PMI_SIZE"}}) {
+  struct Names {
+    const char *rank, *size, *local;
+  };
+  for (const auto& [rank, size, local] :
+       {Names{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"},
+        Names{"PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID"}}) {
     ::setenv(rank, "1", 1);
     EXPECT_FALSE(launched_by_mpi());
     ::setenv(size, "3", 1);
@@ -58,6 +62,10 @@ TEST(Communicator, TheEnvironmentTellsOfALaunch) {
     ASSERT_TRUE(launch);
     EXPECT_EQ(launch->rank, 1);
     EXPECT_EQ(launch->size, 3);
+    EXPECT_EQ(launch->local, 1) << "as far as is known";
+    ::setenv(local, "0", 1);
+    EXPECT_EQ(launched_by_mpi()->local, 0);
+    ::unsetenv(local);
     ::setenv(size, "3x", 1);
     EXPECT_FALSE(launched_by_mpi());
     ::unsetenv(rank);
@@ -68,14 +76,16 @@ TEST(Communicator, TheEnvironmentTellsOfALaunch) {
 
 TEST(MicroBatches, AreInOrderWhoeverComputedThem) {
   OfTwo processes;
-  processes.texts = {R"([[1, 0.5, 2.0, 7, {"rows": 3.0}], [3, 0.25, 1.0, 8, {"rows": null}]])", "",
-                     "[]"};
+  const std::string measured = R"([1, 0.5, 2.0, 7, {"rows": 3.0}, [["b", 0.5], ["a", 2.0]]])",
+                    plain = R"([3, 0.25, 1.0, 8, {"rows": null}, []])";
+  processes.texts = {"[" + measured + ", " + plain + "]", "", "[]"};
   const std::vector<MicroResult> mine{{0, 1.0 / 3, 4, 5, {{"rows", 1.0}}}, {2, 0.1, 0, 6, {}}};
   const auto all = share_results(processes, mine, true);
   ASSERT_TRUE(all);
   ASSERT_EQ(all->size(), 4u);
   EXPECT_EQ(all->at(0).loss, 1.0 / 3) << "every bit";
   EXPECT_EQ(all->at(1).metrics, (Metrics{{"rows", 3.0}}));
+  EXPECT_EQ(all->at(1).measures, (Metrics{{"b", 0.5}, {"a", 2.0}})) << "in their order";
   EXPECT_EQ(all->at(2).tokens, 6);
   EXPECT_TRUE(std::isnan(all->at(3).metrics[0].second));
   EXPECT_FALSE(share_results(processes, mine, true)) << "the other was stopped";
@@ -97,15 +107,18 @@ TEST(GradientSum, OfTwoProcesses) {
     sum.add(parameters, gradients, 3);
   }
   OfTwo processes;
-  processes.texts = {R"({"defined": "110", "weight": 4.0})"};
+  processes.texts = {R"({"defined": "110", "weight": 4.0, "elements": 4})"};
   processes.values = {10, 20, 30};
   sum.sum_over(processes, parameters, 0.5);
   EXPECT_EQ(sum.weight(), 5.5);
   EXPECT_EQ(to_vector<float>(sum.gradients()[0]), (std::vector<float>{13, 26}));
   EXPECT_EQ(to_vector<float>(sum.gradients()[1]), (std::vector<float>{30}));
   EXPECT_FALSE(sum.gradients()[2]);
-  processes.texts.emplace_back(R"({"defined": "11", "weight": 4.0})");
+  processes.texts.emplace_back(R"({"defined": "11", "weight": 4.0, "elements": 4})");
   EXPECT_ERROR(sum.sum_over(processes, parameters), "another process has 2");
+  processes.texts.emplace_back(R"({"defined": "111", "weight": 4.0, "elements": 5})");
+  EXPECT_ERROR(sum.sum_over(processes, parameters),
+               "the parameters have 4 elements, those of another process 5");
 }
 
 }  // namespace
