@@ -112,7 +112,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& folder, const ModelConfig& c
       options_(options),
       weights_(Weights::open(folder)),
       names_(*config.family, weights_.entries()),
-      fresh_(random_values(options.random)) {
+      random_(random_values(options.random)) {
   for (const Weights::Entry& entry : weights_.entries()) {
     const bool added = entries_.emplace(names_.canonical(entry.name), &entry).second;
     check(added, "", weights_.path_of(entry).string(), ": ", entry.name,
@@ -135,11 +135,16 @@ bool Checkpoint::holds(const std::string& start) const {
 
 Heads Checkpoint::heads() const {
   if (options_.heads) return *options_.heads;
+  for (const std::string& name : config_.architectures)
+    if (classes_of(*config_.family, {name}).empty())
+      say("config.json names " + name.substr(0, 80) + ", which is no class of " +
+          config_.family->model_type + "'s; taking the heads that the file holds");
   return heads_of_file(heads_from(*config_.family, config_.architectures));
 }
 
 Heads Checkpoint::heads_of_file(const Heads& named) const {
-  const bool any_class = !config_.architectures.empty();
+  const std::vector<std::string> classes = classes_of(*config_.family, config_.architectures);
+  const bool any_class = !classes.empty();
   // The pooler of a MobileBERT may be the first token's state itself, without tensors.
   const bool plain_pooler = config_.family->body_kind == BodyKind::mobilebert &&
                             !config_.bottlenecks.classifier_activation;
@@ -159,8 +164,7 @@ Heads Checkpoint::heads_of_file(const Heads& named) const {
   for (const HeadNames& names : named_heads(*config_.family))
     take(names, named.*names.head, holds(names.start));
   heads.pair &= heads.pooler || plain_pooler;  // which it reads
-  if (!absent.empty())
-    say("config.json names " + config_.architectures.front() + ", the file has no " + absent);
+  if (!absent.empty()) say("config.json names " + classes.front() + ", the file has no " + absent);
   return heads;
 }
 
@@ -173,19 +177,36 @@ void Checkpoint::say(const std::string& sentence) const {
 Tensor Checkpoint::value(const std::string& name, const Shape& shape, const Initial& initial) {
   const auto found = entries_.find(name);
   if (found == entries_.end()) {
-    if (!names_.is_body(name) && options_.new_heads) return fresh_(name, shape, initial);
+    if (!names_.is_body(name) && options_.new_heads) return fresh(name, shape, initial);
     missing_.push_back(name);
+    // What config.json asks for may have no end: as many as that are another model's.
+    constexpr size_t kFew = 64;
+    if (missing_.size() > entries_.size() + kFew) refuse({});
     return placeholder(shape);
   }
   used_.insert(name);
   const Weights::Entry& entry = *found->second;
-  if (entry.shape != shape || !is_float(entry.dtype)) {
+  if (entry.shape != shape || entry.foreign || !is_float(entry.dtype)) {
     std::ostringstream text;
-    text << name << ' ' << entry.shape << " of " << name_of(entry.dtype) << " instead of " << shape;
+    text << name << ' ' << entry.shape << " of "
+         << (entry.foreign ? entry.foreign : name_of(entry.dtype)) << " instead of " << shape;
     wrong_.push_back(text.str());
     return placeholder(shape);
   }
   return converted(weights_.tensor(entry), Dtype::f32);
+}
+
+// A new head is as wide as the body, which is there already: where that does not fit, nothing is
+// made. A body without layers could still be wider than anything that the file holds.
+Tensor Checkpoint::fresh(const std::string& name, const Shape& shape, const Initial& initial) {
+  if (!missing_.empty() || !wrong_.empty()) return placeholder(shape);
+  constexpr uint64_t kTimes = 8, kSmall = uint64_t{16} << 20;
+  const uint64_t most = kTimes * weights_.bytes() + kSmall;
+  fresh_bytes_ += static_cast<uint64_t>(shape.size()) * size_of(Dtype::f32);
+  check(fresh_bytes_ <= most, "", weights_.path().string(), ": new heads would need more than ",
+        most, " bytes with ", name, ' ', shape, ", for weights of ", weights_.bytes(),
+        "; config.json is not theirs");
+  return random_(name, shape, initial);
 }
 
 void Checkpoint::finish() const {
@@ -197,20 +218,23 @@ void Checkpoint::finish() const {
   const auto of_pooler = [&](const std::string& name) { return names_.is_pooler(name); };
   check(missing_.empty() || !options_.heads || !std::ranges::all_of(missing_, of_pooler), "",
         weights_.path().string(), ": this model has no pooler; use mean or cls");
+  // Where something is missing, a head's other tensors may be it under a wrong name.
+  if (!missing_.empty() && !options_.heads)
+    unexpected.insert(unexpected.end(), left_out.begin(), left_out.end());
+  if (!missing_.empty() || !unexpected.empty() || !wrong_.empty()) refuse(unexpected);
+  if (!left_out.empty() && !options_.heads) say("left out " + listed(left_out));
+}
+
+void Checkpoint::refuse(const std::vector<std::string>& unexpected) const {
   std::string complaint;
   const auto add = [&](const char* what, const std::vector<std::string>& names) {
     if (!names.empty())
       complaint += (complaint.empty() ? ": " : "; ") + std::string(what) + ' ' + listed(names);
   };
   add("missing", missing_);
-  // Where something is missing, a head's other tensors may be it under a wrong name.
-  if (!missing_.empty() && !options_.heads)
-    unexpected.insert(unexpected.end(), left_out.begin(), left_out.end());
   add("unexpected", unexpected);
   add("of the wrong shape or type", wrong_);
-  check(complaint.empty(), "", weights_.path().string(), ": the tensors do not fit the model",
-        complaint);
-  if (!left_out.empty() && !options_.heads) say("left out " + listed(left_out));
+  fail("", weights_.path().string(), ": the tensors do not fit the model", complaint);
 }
 
 }  // namespace ink

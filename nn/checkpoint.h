@@ -9,14 +9,16 @@
 // **Heads.** Published files seldom hold just what config.json names: BertForMaskedLM with a pooler
 // and a next-sentence head, or with no head at all. A model gets the heads that config.json names
 // and the file holds; besides, where the file holds them, the pooler and the head of pairs; and
-// where config.json names no class, every head that can be told by its name alone. What is named
-// but not there, and what is there but not taken, goes to LoadOptions::notice. With
+// where config.json names no class of the family's, every head that can be told by its name alone.
+// What is named but not there, and what is there but not taken, goes to LoadOptions::notice. With
 // LoadOptions::heads the caller has the word instead.
 //
 // **Names.** With or without the prefix of the body, or behind `module.` (data-parallel training);
 // layer norms also as `gamma` and `beta`; copies of tied tensors and buffers are passed over. A
 // tensor of the body that nobody asks for is an error, as is one that is missing or has the wrong
-// shape.
+// shape. Building stops once more are missing than the file could hold; new heads
+// (LoadOptions::new_heads) are made behind a body that fits, of at most 8 times the bytes of the
+// files and 16 MiB.
 #pragma once
 #include <map>
 #include <set>
@@ -57,13 +59,16 @@ class Checkpoint {
   Heads heads_of_file(const Heads& named) const;
   bool holds(const std::string& start) const;  // a tensor whose name begins so
   void use_untied_bias(const MaskedLmNames& names);
+  Tensor fresh(const std::string& name, const Shape& shape, const Initial& initial);
+  [[noreturn]] void refuse(const std::vector<std::string>& unexpected) const;
   void say(const std::string& sentence) const;
 
   const ModelConfig& config_;
   const LoadOptions& options_;
   Weights weights_;
   CheckpointNames names_;
-  ValueSource fresh_;
+  ValueSource random_;
+  uint64_t fresh_bytes_ = 0;
   std::map<std::string, const Weights::Entry*> entries_;  // by canonical name
   std::set<std::string> used_;
   std::vector<std::string> missing_, wrong_;

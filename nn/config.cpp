@@ -3,15 +3,18 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <string_view>
+#include <unordered_map>
 
 #include "tensor/file.h"
+#include "tensor/json_bounded.h"
 
 namespace ink {
 namespace {
 
 constexpr int64_t kLargestVocabulary = 10'000'000, kLargestWidth = 1 << 20, kMostLayers = 1000,
-                  kMostHeads = 4096;
+                  kMostHeads = 4096, kMostNumberedLabels = 1 << 16;
 constexpr size_t kLongestFile = size_t{16} << 20;
 
 double real_between(const Json& json, Json::Key key, double otherwise, double low, double high) {
@@ -33,22 +36,31 @@ std::vector<int64_t> per_layer(const Json& json, const char* key, int64_t layers
   return values;
 }
 
+// LABEL_0, LABEL_1, … as transformers calls them: as many as num_labels says.
+std::vector<std::string> numbered_labels(const Json& json) {
+  std::vector<std::string> labels;
+  const bool counted = json.has("num_labels") && !json["num_labels"].is_null();
+  const int64_t n = counted ? json.integer_between("num_labels", 1, kMostNumberedLabels) : 0;
+  for (int64_t i = 0; i < n; ++i) labels.push_back("LABEL_" + std::to_string(i));
+  return labels;
+}
+
 // id2label is an object {"0": "first", …} with the numbers as strings, in any order.
 std::vector<std::string> labels_from(const Json& json) {
-  if (!json.has("id2label")) {
-    std::vector<std::string> labels;
-    const int64_t n =
-        json.has("num_labels") ? json.integer_between("num_labels", 1, kLargestWidth) : 0;
-    for (int64_t i = 0; i < n; ++i) labels.push_back("LABEL_" + std::to_string(i));
-    return labels;
-  }
+  if (!json.has("id2label") || json["id2label"].is_null()) return numbered_labels(json);
   const Json& table = json.object("id2label");
-  std::vector<std::string> labels;
-  for (size_t i = 0; i < table.size(); ++i) {
-    const std::string number = std::to_string(i);
-    const Json& label = table[number];  // some write the number once more
-    labels.push_back(label.type() == Json::Type::integer ? label.to_string()
-                                                         : table.string(number));
+  std::vector<std::string> labels(table.size());
+  for (const auto& [key, label] : table.members()) {
+    size_t number = 0;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), number);
+    const bool plain = error == std::errc() && end == key.data() + key.size() &&
+                       key == std::to_string(number);  // so that none is there twice
+    if (!plain || number >= labels.size())
+      fail("", json.where("id2label"), ": expected the numbers 0 to ", labels.size() - 1,
+           " as keys, one for each of its labels, got ", Json(key.substr(0, 40)).to_string());
+    labels[number] = label.type() == Json::Type::integer  // some write the number once more
+                         ? label.to_string()
+                         : label.as_string(table.where(key));
   }
   return labels;
 }
@@ -58,6 +70,7 @@ std::vector<std::string> labels_from(const Json& json) {
 std::string with_quoted_constants(const std::string& text) {
   constexpr std::array<std::string_view, 3> kConstants{"NaN", "Infinity", "-Infinity"};
   std::string out;
+  out.reserve(text.size());
   bool in_string = false;
   for (size_t at = 0; at < text.size();) {
     const std::string_view rest = std::string_view(text).substr(at);
@@ -113,7 +126,7 @@ void read_layers(const Json& json, ModelConfig& c) {
 void read_probabilities(const Json& json, ModelConfig& c) {
   const ConfigKeys& keys = c.family->keys;
   const auto probability = [&](const char* key, double otherwise) {
-    return real_between(json, key, otherwise, 0, 0.99);
+    return real_between(json, key, otherwise, 0, 1);
   };
   c.hidden_dropout_prob = probability(keys.dropout, c.hidden_dropout_prob);
   c.attention_probs_dropout_prob =
@@ -165,7 +178,7 @@ ModelConfig ModelConfig::from(const Json& json) {
 
 ModelConfig ModelConfig::read(const std::filesystem::path& file) {
   const std::string text = with_quoted_constants(read_regular_file(file, kLongestFile));
-  return from(parse_json(text, file.string(), {.long_integers = true}));
+  return from(parse_bounded_json(text, file.string(), {.long_integers = true}));
 }
 
 void ModelConfig::set_layers(int64_t layers, int64_t heads, int64_t ffn) {
@@ -224,12 +237,18 @@ void write_layers(const ModelConfig& c, Json& json) {
 void write_labels(const ModelConfig& c, Json& json) {
   json.erase("num_labels");
   if (!c.labels.empty()) {
-    Json id2label = Json::make_object(), label2id = Json::make_object();
+    Json::Members id2label, label2id;
+    std::unordered_map<std::string_view, size_t> places;  // of equal labels the last number counts
     for (size_t i = 0; i < c.labels.size(); ++i) {
-      id2label.set(std::to_string(i), c.labels[i]);
-      label2id.set(c.labels[i], i);
+      id2label.push_back({std::to_string(i), c.labels[i]});
+      const auto [place, added] = places.emplace(c.labels[i], label2id.size());
+      if (added)
+        label2id.push_back({c.labels[i], i});
+      else
+        label2id[place->second].value = i;
     }
-    json.set("id2label", std::move(id2label)).set("label2id", std::move(label2id));
+    json.set("id2label", Json::make_object(std::move(id2label)))
+        .set("label2id", Json::make_object(std::move(label2id)));
   }
   if (!c.problem_type.empty()) json.set("problem_type", c.problem_type);
 }

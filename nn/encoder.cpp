@@ -90,7 +90,7 @@ Encoder::Encoder(const Scope& body, const ModelConfig& c) {
     layers.emplace_back(layer, names, c, c.heads_per_layer[0], c.ffn_per_layer[0]);
   }
   for (size_t i = 0; i < L; ++i) {
-    const size_t group = i * G / L;
+    const auto group = static_cast<size_t>(static_cast<double>(i) / (double(L) / double(G)));
     for (size_t j = 0; j < inner; ++j) order.push_back(group * inner + j);
   }
 }

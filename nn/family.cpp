@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "tensor/error.h"
 #include "tensor/keys.h"
@@ -17,12 +18,6 @@ constexpr std::array kFlags{&Heads::masked_lm,      &Heads::pair,    &Heads::rep
 std::vector<std::string_view> model_types() {
   std::vector<std::string_view> names;
   for (const Family* family : families()) names.emplace_back(family->model_type);
-  return names;
-}
-
-std::vector<std::string_view> class_names(const Family& family) {
-  std::vector<std::string_view> names{family.body};
-  for (const Architecture& a : family.architectures) names.emplace_back(a.name);
   return names;
 }
 
@@ -54,21 +49,29 @@ void restore(Json& json, const char* key, const Json& file) {
     json.erase(key);
 }
 
+std::vector<std::string> classes_of(const Family& family,
+                                    const std::vector<std::string>& architectures) {
+  std::vector<std::string> known;
+  std::ranges::copy_if(architectures, std::back_inserter(known), [&](const std::string& name) {
+    return name == family.body ||
+           std::ranges::any_of(family.architectures,
+                               [&](const Architecture& a) { return name == a.name; });
+  });
+  return known;
+}
+
 Heads heads_from(const Family& family, const std::vector<std::string>& architectures) {
   Heads all;
-  for (const std::string& name : architectures) {
-    if (name == family.body) {
-      all.pooler = family.pooler != nullptr;
-      continue;
+  const std::vector<std::string> names = classes_of(family, architectures);
+  for (const std::string& name : names) {
+    if (name == family.body) all.pooler = family.pooler != nullptr;
+    for (const Architecture& a : family.architectures) {
+      if (name != a.name) continue;
+      for (const auto flag : kFlags) all.*flag |= a.heads.*flag;
+      all.pooler |= a.heads.pooler;
     }
-    const auto known = std::ranges::find_if(family.architectures,
-                                            [&](const Architecture& a) { return name == a.name; });
-    check(known != family.architectures.end(), "config: architectures: ", in_quotes(name),
-          " is unknown; expected ", alternatives(class_names(family)));
-    for (const auto flag : kFlags) all.*flag |= known->heads.*flag;
-    all.pooler |= known->heads.pooler;
   }
-  if (architectures.empty()) all.pooler = family.pooler != nullptr;
+  if (names.empty()) all.pooler = family.pooler != nullptr;
   return all;
 }
 

@@ -143,8 +143,11 @@ std::span<const Family* const> families();
 // By config.json's model_type; raises Error for another, with the known ones.
 const Family& family_of(const std::string& model_type);
 
-// The heads behind the names in config.json ("BertForMaskedLM"), and back. Raises Error for a name
-// that is not one of the family's.
+// Those names of config.json ("BertForMaskedLM") that are classes of the family's. Others, a
+// company's own or a decoder's, say nothing about an encoder; transformers does not read them.
+std::vector<std::string> classes_of(const Family& family,
+                                    const std::vector<std::string>& architectures);
+// The heads behind these, and back. Without any: the pooler, where the family has one.
 Heads heads_from(const Family& family, const std::vector<std::string>& architectures);
 std::vector<std::string> architectures_of(const Family& family, const Heads& heads);
 

@@ -34,7 +34,7 @@ struct HubOptions {
   std::string revision = "main";  // a branch, tag or commit
   std::string endpoint = {};      // $HF_ENDPOINT, kDefaultHub
   std::string token = {};         // $HF_TOKEN, the file $HF_TOKEN_PATH or $HF_HOME/token
-  // $HF_HUB_CACHE, $HF_HOME/hub, $XDG_CACHE_HOME/huggingface/hub, ~/.cache/huggingface/hub
+  // $HF_HUB_CACHE, $HUGGINGFACE_HUB_CACHE, $HF_HOME/hub, $XDG_CACHE_HOME/huggingface/hub, ~/.cache
   std::filesystem::path cache = {};
   std::function<void(const HubProgress&)> progress = {};  // while files arrive
   double timeout_seconds = 30;                            // without any answer

@@ -37,20 +37,37 @@ std::string first_word(const std::string& text) {
   return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
 }
 
+fs::path home() {
+  const std::string folder = environment("HOME");
+  check(!folder.empty(), "cannot find the cache of models: set HF_HOME, HF_HUB_CACHE or HOME");
+  return folder;
+}
+
+// The folder that a variable names, where "~" is HOME; empty where it is not set.
+fs::path folder_from(const char* name) {
+  const std::string path = environment(name);
+  if (path == "~") return home();
+  return path.starts_with("~/") ? home() / path.substr(2) : fs::path(path);
+}
+
 fs::path home_of_hub() {
-  if (const std::string home = environment("HF_HOME"); !home.empty()) return home;
-  if (const std::string cache = environment("XDG_CACHE_HOME"); !cache.empty())
-    return fs::path(cache) / "huggingface";
-  const std::string home = environment("HOME");
-  check(!home.empty(), "cannot find the cache of models: set HF_HOME, HF_HUB_CACHE or HOME");
-  return fs::path(home) / ".cache" / "huggingface";
+  if (fs::path folder = folder_from("HF_HOME"); !folder.empty()) return folder;
+  if (fs::path cache = folder_from("XDG_CACHE_HOME"); !cache.empty()) return cache / "huggingface";
+  return home() / ".cache" / "huggingface";
+}
+
+// HUGGINGFACE_HUB_CACHE is the older name.
+fs::path cache_of_hub() {
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"})
+    if (fs::path folder = folder_from(name); !folder.empty()) return folder;
+  return home_of_hub() / "hub";
 }
 
 std::string stored_token() {
   for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"})
     if (std::string token = first_word(environment(name)); !token.empty()) return token;
-  const std::string path = environment("HF_TOKEN_PATH");
-  const fs::path file = path.empty() ? home_of_hub() / "token" : fs::path(path);
+  const fs::path path = folder_from("HF_TOKEN_PATH");
+  const fs::path file = path.empty() ? home_of_hub() / "token" : path;
   std::error_code ignored;
   return fs::is_regular_file(file, ignored) ? first_word(read_file(file, kLongestLine)) : "";
 }
@@ -80,8 +97,7 @@ HubOptions with_environment(HubOptions o) {
   while (o.endpoint.ends_with('/')) o.endpoint.pop_back();
   check(o.endpoint.starts_with("https://") || o.endpoint.starts_with("http://"),
         "the address of the hub (HF_ENDPOINT) should begin with https://, got ", o.endpoint);
-  if (o.cache.empty()) o.cache = environment("HF_HUB_CACHE");
-  if (o.cache.empty()) o.cache = home_of_hub() / "hub";
+  if (o.cache.empty()) o.cache = cache_of_hub();
   if (o.token.empty()) o.token = stored_token();
   check(std::ranges::all_of(o.token, [](char c) { return c > ' ' && c < 127; }),
         "the token (HF_TOKEN) holds characters that no token has");

@@ -77,8 +77,10 @@ void Weights::add_file(const fs::path& path) {
   const auto number = static_cast<uint32_t>(files_.size());
   const auto add_entries = [&](const auto& content) {
     uint32_t place = 0;
-    for (const auto& e : content.entries())
+    for (const auto& e : content.entries()) {
       entries_.push_back({e.name, e.shape, e.dtype, number, place++});
+      if constexpr (requires { e.foreign; }) entries_.back().foreign = e.foreign;
+    }
   };
   const bool safe = path.extension() == ".safetensors" || is_safetensors(*MappedFile::open(path));
   if (safe) {
@@ -123,6 +125,12 @@ void Weights::sort_entries() {
 const Weights::Entry* Weights::find(std::string_view name) const {
   const auto at = std::ranges::lower_bound(entries_, name, {}, &Entry::name);
   return at != entries_.end() && at->name == name ? &*at : nullptr;
+}
+
+uint64_t Weights::bytes() const {
+  uint64_t sum = 0;
+  for (const File& file : files_) sum += fs::file_size(file.path);
+  return sum;
 }
 
 Tensor Weights::tensor(std::string_view name) const {

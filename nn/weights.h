@@ -34,6 +34,8 @@ class Weights {
     Shape shape;
     Dtype dtype;
     uint32_t file, place;  // which file, and which of its tensors
+    // A type of safetensors that no tensor here has; null: dtype is its type.
+    const char* foreign = nullptr;
   };
 
   // The first of kWeightFiles that the folder holds. Raises Error that says what is there instead.
@@ -47,6 +49,7 @@ class Weights {
   Tensor tensor(const Entry& entry) const;
   Tensor tensor(std::string_view name) const;
 
+  uint64_t bytes() const;                                      // of all files
   const std::filesystem::path& path() const { return path_; }  // what was opened: a file or index
   const std::filesystem::path& path_of(const Entry& entry) const { return files_[entry.file].path; }
 

@@ -26,6 +26,10 @@ struct FileType {
   std::string_view name;
   Dtype dtype;
 };
+struct ForeignType {
+  std::string_view name;
+  uint64_t bytes;
+};
 constexpr std::array<FileType, 8> kTypes{{{"F32", Dtype::f32},
                                           {"F64", Dtype::f64},
                                           {"F16", Dtype::f16},
@@ -35,13 +39,32 @@ constexpr std::array<FileType, 8> kTypes{{{"F32", Dtype::f32},
                                           {"I8", Dtype::i8},
                                           {"U8", Dtype::u8}}};
 
-Dtype dtype_from(const Json& fields) {
+// Of the format, but not of tensors here.
+constexpr std::array<ForeignType, 10> kForeign{{{"BOOL", 1},
+                                                {"I16", 2},
+                                                {"U16", 2},
+                                                {"U32", 4},
+                                                {"U64", 8},
+                                                {"F8_E4M3", 1},
+                                                {"F8_E5M2", 1},
+                                                {"F8_E4M3FNUZ", 1},
+                                                {"F8_E5M2FNUZ", 1},
+                                                {"F8_E8M0", 1}}};
+constexpr const char* kExpected = "expected F32, F64, F16, BF16, I64, I32, I8 or U8, got ";
+
+// Sets the entry's type; returns the bytes of a number.
+uint64_t read_type(const Json& fields, SafeTensors::Entry& entry) {
   const std::string& name = fields.string("dtype");
-  const auto type = std::ranges::find(kTypes, name, &FileType::name);
-  check(type != kTypes.end(), "", fields.where("dtype"),
-        ": expected F32, F64, F16, BF16, I64, I32, I8 or U8, got ",
+  if (const auto type = std::ranges::find(kTypes, name, &FileType::name); type != kTypes.end()) {
+    entry.dtype = type->dtype;
+    return size_of(entry.dtype);
+  }
+  const auto foreign = std::ranges::find(kForeign, name, &ForeignType::name);
+  check(foreign != kForeign.end(), "", fields.where("dtype"), ": ", kExpected,
         Json(name.substr(0, 40)).to_string());
-  return type->dtype;
+  entry.dtype = Dtype::u8;
+  entry.foreign = foreign->name.data();
+  return foreign->bytes;
 }
 
 Shape shape_from(const Json& fields) {
@@ -56,8 +79,8 @@ Shape shape_from(const Json& fields) {
 
 // Bytes of a tensor; nothing where they cannot be counted. Extents of 0 count as 1 on the way:
 // strides are products too.
-std::optional<uint64_t> bytes_of(const Shape& shape, Dtype dtype) {
-  uint64_t bytes = size_of(dtype);
+std::optional<uint64_t> bytes_of(const Shape& shape, uint64_t number) {
+  uint64_t bytes = number;
   bool empty = false;
   for (const int64_t extent : shape) {
     empty |= extent == 0;
@@ -78,7 +101,8 @@ SafeTensors::Entry entry_from(std::string name, const Json& fields, const std::s
   check_name(source, name);
   check(fields.is_object(), "", source, ": ", name,
         ": expected an object with dtype, shape and data_offsets");
-  SafeTensors::Entry entry{std::move(name), shape_from(fields), dtype_from(fields), 0, 0};
+  SafeTensors::Entry entry{std::move(name), shape_from(fields), Dtype::u8, 0, 0};
+  const uint64_t number = read_type(fields, entry);
   const Json& range = fields.array("data_offsets");
   check(range.size() == 2, "", range.where(), ": expected [begin, end], got ", range.size(),
         " numbers");
@@ -88,10 +112,11 @@ SafeTensors::Entry entry_from(std::string name, const Json& fields, const std::s
         ": expected an increasing range within the ", data_bytes,
         " bytes of data that the file holds, got [", entry.begin, ", ", entry.end,
         "]; the file may be truncated");
-  const std::optional<uint64_t> bytes = bytes_of(entry.shape, entry.dtype);
+  const std::optional<uint64_t> bytes = bytes_of(entry.shape, number);
   check(bytes.has_value(), "", fields.where("shape"), ": ", entry.shape, " is too large to count");
   check(*bytes == entry.end - entry.begin, "", range.where(), ": shape ", entry.shape, " of ",
-        name_of(entry.dtype), " needs ", *bytes, " bytes, the range has ", entry.end - entry.begin);
+        entry.foreign ? entry.foreign : name_of(entry.dtype), " needs ", *bytes,
+        " bytes, the range has ", entry.end - entry.begin);
   return entry;
 }
 
@@ -165,6 +190,8 @@ const SafeTensors::Entry* SafeTensors::find(std::string_view name) const {
 }
 
 Tensor SafeTensors::tensor(const Entry& entry) const {
+  check(!entry.foreign, "", source_, ": ", entry.name, ": dtype: ", kExpected,
+        entry.foreign ? entry.foreign : "");
   const std::byte* data = bytes_.data() + data_ + entry.begin;
   const size_t bytes = entry.end - entry.begin;
   if (reinterpret_cast<uintptr_t>(data) % size_of(entry.dtype) == 0) {

@@ -4,8 +4,10 @@
 // Reading maps the file: opening checks everything but copies nothing, and tensors borrow the
 // mapping. The reader is strict: whatever the format's text forbids, whatever two readers could
 // understand differently, and whatever we could not represent is one Error naming file, tensor and
-// field. Opening needs at most 8 times the file's size plus 16 MiB of memory, whatever the file
-// holds. Format: github.com/huggingface/safetensors.
+// field. Tensors of the format's other types are listed, so that a file with booleans that nobody
+// needs can be opened, and refused when they are asked for. Opening needs at most 8 times the
+// file's size plus 16 MiB of memory, whatever the file holds.
+// Format: github.com/huggingface/safetensors.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -29,6 +31,8 @@ class SafeTensors {
     Shape shape;
     Dtype dtype;
     uint64_t begin, end;  // bytes of the data
+    // The name of a type that tensors here do not have, such as "BOOL"; dtype says nothing then.
+    const char* foreign = nullptr;
   };
 
   explicit SafeTensors(const std::filesystem::path& path);
@@ -39,7 +43,7 @@ class SafeTensors {
   const std::vector<Entry>& entries() const { return entries_; }  // ordered by name
   const Entry* find(std::string_view name) const;                 // null when absent
   // The numbers as they lie in the file (copied only where the file does not align them). Raises
-  // Error for a name that is not there.
+  // Error for a name that is not there, and for one of a foreign type.
   Tensor tensor(const Entry& entry) const;
   Tensor tensor(std::string_view name) const;
   const Metadata& metadata() const { return metadata_; }

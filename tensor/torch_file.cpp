@@ -74,6 +74,7 @@ TorchFile::TorchFile(std::span<const std::byte> bytes, std::shared_ptr<const voi
     read_legacy();
   }
   std::ranges::sort(entries_, {}, &Entry::name);
+  check_copies();
   const auto twice = std::ranges::adjacent_find(entries_, {}, &Entry::name);
   check(twice == entries_.end(), "", source_, ": the tensor ",
         twice == entries_.end() ? "" : twice->name, " appears twice");
@@ -213,6 +214,23 @@ void TorchFile::add_entries(const Unpickler& state, const Value& top) {
   });
 }
 
+// A hundred bytes of pickle can name a tensor as large as the file: of many such, what is copied
+// would have no bound. What is borrowed costs nothing, but f16 and the like, of which a model makes
+// f32.
+void TorchFile::check_copies() const {
+  constexpr uint64_t kSmall = uint64_t{1} << 20;
+  const uint64_t most = 2 * uint64_t{bytes_.size()} + kSmall;
+  uint64_t copied = 0;
+  for (const Entry& entry : entries_) {
+    const Tensor view = mapped(entry, blocks_[entry.storage]);
+    if (entry.dtype == Dtype::f32 && view && view.is_contiguous()) continue;
+    copied += static_cast<uint64_t>(entry.shape.size()) * size_of(entry.dtype);
+    check(copied <= most, "", source_, ": copies of its tensors would need more than ", most,
+          " bytes, the file has ", bytes_.size(), ": ", entry.name,
+          " and others repeat or share their numbers; save the tensors with .clone()");
+  }
+}
+
 const TorchFile::Entry* TorchFile::find(std::string_view name) const {
   const auto at = std::ranges::lower_bound(entries_, name, {}, &Entry::name);
   return at != entries_.end() && at->name == name ? &*at : nullptr;
@@ -231,14 +249,17 @@ Tensor TorchFile::tensor(const Entry& entry) const {
     zip_->check_sum(*block.in_zip);
     intact_[entry.storage] = true;
   }
+  const Tensor view = mapped(entry, block);
+  return view ? contiguous(view) : gathered(entry, block);
+}
+
+// The numbers where they lie; undefined where the file does not align them or they become wider.
+Tensor TorchFile::mapped(const Entry& entry, const Block& block) const {
   const size_t size = size_of(block.type);
   const bool aligned = reinterpret_cast<uintptr_t>(block.bytes.data()) % size == 0;
-  if (aligned && size == size_of(entry.dtype)) {
-    const Tensor mapped(StorageRef(Storage::borrow(block.bytes.data(), block.bytes.size(), owner_)),
-                        entry.shape, entry.strides, entry.offset, entry.dtype);
-    return contiguous(mapped);
-  }
-  return gathered(entry, block);
+  if (!aligned || size != size_of(entry.dtype)) return {};
+  return {StorageRef(Storage::borrow(block.bytes.data(), block.bytes.size(), owner_)), entry.shape,
+          entry.strides, entry.offset, entry.dtype};
 }
 
 // A copy element by element, from any address.

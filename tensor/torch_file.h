@@ -5,7 +5,9 @@
 // shape and range; tensors borrow the mapping where the file aligns them and they lie in it row by
 // row, and are copied otherwise. i16 becomes i32, booleans become u8. Opening needs at most 8
 // times the file's size plus 16 MiB of memory, a tensor never more than the file's size (i16:
-// twice).
+// twice). Tensors may share a storage, or repeat what little it holds; those that a model cannot
+// borrow (of another type than f32, or not row by row) should need no more than twice the file's
+// size plus 1 MiB together.
 //
 // The state dict is the outermost dictionary or, where that holds no tensor, the dictionary under
 // its key state_dict, model_state_dict, model or module, the first of these that is there; once
@@ -69,6 +71,8 @@ class TorchFile {
   void read_legacy_blocks(ByteReader& in, const Unpickler& keys, const Unpickler::Value& list,
                           const Unpickler& state);
   void add_entries(const Unpickler& state, const Unpickler::Value& top);
+  void check_copies() const;
+  Tensor mapped(const Entry& entry, const Block& block) const;
   Tensor gathered(const Entry& entry, const Block& block) const;
 
   std::span<const std::byte> bytes_;

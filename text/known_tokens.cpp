@@ -6,6 +6,7 @@
 
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "tensor/json_bounded.h"
 
 namespace ink {
 namespace {
@@ -42,6 +43,11 @@ std::vector<AddedToken> extra_tokens(const Json& first, const Json& second) {
   return out;
 }
 
+Json read_json(const fs::path& path) {
+  const std::string text = read_regular_file(path, kMaxFileBytes);
+  return parse_bounded_json(text, path.string());
+}
+
 int64_t id_of(const std::string& digits, const std::string& place) {
   const bool plain = !digits.empty() && digits.size() < 9 &&
                      digits.find_first_not_of("0123456789") == std::string::npos;
@@ -57,9 +63,11 @@ std::vector<AddedToken> added_tokens(const fs::path& folder, const Json* decoder
     for (const auto& [digits, item] : decoder->members())
       by_id.emplace(id_of(digits, decoder->where()), read_added_token(item));
   } else if (const fs::path path = folder / "added_tokens.json"; fs::exists(path)) {
-    const Json listed = parse_json(read_regular_file(path, kMaxFileBytes), path.string());
+    const Json listed = read_json(path);
     for (const auto& [token, number] : listed.members()) {
-      const int64_t id = listed.integer_between(token, 0, kMostTokens);
+      const int64_t id = number.as_integer(listed.where(token));
+      check(id >= 0 && id <= kMostTokens, "", listed.where(token),
+            ": expected an integer from 0 to ", kMostTokens, ", got ", id);
       const bool known = is_special(token);
       by_id.emplace(id, AddedToken{.content = token, .normalized = !known, .special = known});
     }
@@ -74,9 +82,7 @@ std::vector<AddedToken> added_tokens(const fs::path& folder, const Json* decoder
 
 KnownTokens read_known_tokens(const fs::path& folder, const Json& config) {
   const fs::path path = folder / "special_tokens_map.json";
-  const Json map = fs::exists(path)
-                       ? parse_json(read_regular_file(path, kMaxFileBytes), path.string())
-                       : Json::make_object();
+  const Json map = fs::exists(path) ? read_json(path) : Json::make_object();
   const Json* decoder = not_null(config, "added_tokens_decoder");
   const Json& first = decoder ? config : map;
   const Json& second = decoder ? map : config;

@@ -5,6 +5,7 @@
 
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "tensor/json_bounded.h"
 #include "text/sentencepiece_file.h"
 
 namespace ink {
@@ -71,11 +72,11 @@ TokenizerParts read_bert(const fs::path& folder, const Json& config, const Known
 // The tokens of vocab.json, by id.
 std::vector<std::string> read_vocab_json(const fs::path& path) {
   std::vector<std::pair<int32_t, std::string>> members;
-  for_each_member(read_regular_file(path, kMaxFileBytes), path.string(), {},
-                  [&](auto token, const Json& id) {
-                    const int32_t number = id_from(id, kMostTokens, path.string() + ": " + token);
-                    members.emplace_back(number, std::move(token));
-                  });
+  const std::string text = read_regular_file(path, kMaxFileBytes);
+  for_each_bounded_member(text, path.string(), [&](auto token, const Json& id) {
+    const int32_t number = id_from(id, kMostTokens, path.string() + ": " + token);
+    members.emplace_back(number, std::move(token));
+  });
   return tokens_by_id(std::move(members), path.string());
 }
 
@@ -178,15 +179,22 @@ ByteBpeOptions byte_bpe_options(const Json& config) {
           .trim_offsets = config.boolean("trim_offsets", true)};
 }
 
+namespace {
+
+// "" where there is no such file or it says nothing.
+std::string model_type_in(const fs::path& config) {
+  if (!fs::exists(config)) return "";
+  const std::string text = read_regular_file(config, kMaxFileBytes);
+  return parse_bounded_json(text, config.string(), {.long_integers = true})
+      .string("model_type", "");
+}
+
+}  // namespace
+
 std::optional<TokenizerClass> tokenizer_class_named(const fs::path& folder, const Json& config) {
   std::string name = config.string("tokenizer_class", "");
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
-  const fs::path path = folder / "config.json";
-  std::string type;
-  if (name.empty() && fs::exists(path))
-    type =
-        parse_json(read_regular_file(path, kMaxFileBytes), path.string(), {.long_integers = true})
-            .string("model_type", "");
+  const std::string type = name.empty() ? model_type_in(folder / "config.json") : "";
   for (const Known& known : kKnown)
     if (name.empty() ? type == known.model_type : name == known.class_name) return known.family;
   return std::nullopt;

@@ -17,7 +17,10 @@ constexpr double kUnknownPenalty = 10;  // below the worst piece
 
 Unigram::Unigram(const Vocabulary& vocabulary, std::vector<double> scores, int32_t unknown,
                  UnigramOptions options)
-    : scores_(std::move(scores)), unknown_(unknown), options_(options), pieces_(scores_.size()) {
+    : scores_(std::move(scores)),
+      unknown_(unknown),
+      options_(options),
+      pieces_(scores_.size(), vocabulary.characters()) {
   const auto pieces = static_cast<int32_t>(scores_.size());
   check(pieces > 0 && pieces <= vocabulary.size(), "unigram: expected a score for 1 to ",
         vocabulary.size(), " tokens, got ", pieces);

@@ -93,6 +93,11 @@ size_t Vocabulary::written() const {
   return count;
 }
 
+size_t Vocabulary::characters() const {
+  return static_cast<size_t>(
+      std::ranges::count_if(text_, [](char byte) { return (byte & 0xC0) != 0x80; }));
+}
+
 std::string_view Vocabulary::token(int32_t id) const {
   check(id >= 0 && id < size(), "vocabulary: expected an id in [0, ", size(), "), got ", id);
   return at(static_cast<size_t>(id));

@@ -39,7 +39,8 @@ class Vocabulary {
   void append(const std::vector<std::string>& tokens, SpecialTokens names,
               const std::string& source);
 
-  size_t written() const;  // tokens that are not empty
+  size_t written() const;     // tokens that are not empty
+  size_t characters() const;  // code points of all tokens
   int32_t size() const { return static_cast<int32_t>(ends_.size()); }
   // Lives as long as the vocabulary. Raises Error when id is outside [0, size()).
   std::string_view token(int32_t id) const;

@@ -9,7 +9,7 @@ WordPiece::WordPiece(const Vocabulary& vocabulary, int32_t own, WordPieceOptions
     : options_(std::move(options)),
       own_(own),
       unknown_(vocabulary.unk()),
-      pieces_(vocabulary.written()) {
+      pieces_(vocabulary.written(), vocabulary.characters()) {
   check(!options_.prefix.empty(), "wordpiece: expected a prefix for pieces inside words, got none");
   continuation_ = pieces_.insert(decode_utf8(options_.prefix), Trie::no_value);
   for (int32_t id = 0; id < own; ++id)

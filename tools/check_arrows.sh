@@ -12,7 +12,7 @@ tensor:      cuda/kernel.cuh cuda/launch.h cuda/pieces.cuh
 cuda:        tensor
 autograd:    tensor cuda
 nn:          tensor
-text:        tensor/error.h tensor/dtype.h tensor/shape.h tensor/tensor.h tensor/packed.h tensor/byte_reader.h tensor/json.h tensor/file.h tensor/philox.h tensor/parallel.h tensor/simd.h tensor/fingerprint.h
+text:        tensor/error.h tensor/dtype.h tensor/shape.h tensor/tensor.h tensor/packed.h tensor/byte_reader.h tensor/json.h tensor/json_bounded.h tensor/file.h tensor/philox.h tensor/parallel.h tensor/simd.h tensor/fingerprint.h
 objectives:  tensor autograd nn text
 tasks:       tensor autograd nn text
 compress:    tensor autograd nn text tasks

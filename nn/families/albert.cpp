@@ -1,19 +1,31 @@
 // ALBERT (Lan et al. 2020): narrow embeddings, and layers that share their weights.
 //
-// Layer i of L uses the weights of group ⌊i / (L / groups)⌋, and runs that group's inner layers one
-// after the other.
+// Layer i of L uses the weights of group ⌊i / (L / groups)⌋, with the rounding of f64 as in Python,
+// and runs that group's inner layers one after the other. There are no more groups than layers, and
+// at most 1000 inner layers are run.
+#include <algorithm>
+
 #include "nn/config.h"
 
 namespace ink {
 namespace {
 
+constexpr int64_t kMostLayers = 1000;
+
+// What config.json asks for has to be within reason before anything is built from it.
+void read_groups(const Json& json, SharedLayers& shared) {
+  const int64_t layers = json.integer_between("num_hidden_layers", 0, kMostLayers);
+  const auto count = [&](const char* key, int64_t most) {
+    return json.has(key) ? json.integer_between(key, 1, most) : 1;
+  };
+  shared.groups = count("num_hidden_groups", std::max<int64_t>(1, layers));
+  shared.inner = count("inner_group_num", kMostLayers / std::max<int64_t>(1, layers));
+}
+
 void read_config(const Json& json, ModelConfig& config) {
   config.embedding_size =
       json.has("embedding_size") ? json.integer_between("embedding_size", 1, 1 << 20) : 128;
-  config.shared.groups =
-      json.has("num_hidden_groups") ? json.integer_between("num_hidden_groups", 1, 1000) : 1;
-  config.shared.inner =
-      json.has("inner_group_num") ? json.integer_between("inner_group_num", 1, 1000) : 1;
+  read_groups(json, config.shared);
   config.hidden_act = Activation::gelu_tanh;
   config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0;
   config.classifier_dropout = 0.1;

@@ -11,7 +11,8 @@ void read_config(const Json& json, ModelConfig& config) {
   expect_value(json, "summary_type", "first");
   expect_value(json, "summary_activation", "gelu");
   expect_value(json, "summary_use_proj", true);
-  config.embedding_size = json.integer_between("embedding_size", 1, 1 << 20);
+  config.embedding_size =
+      json.has("embedding_size") ? json.integer_between("embedding_size", 1, 1 << 20) : 128;
   config.choice_dropout = json.real("summary_last_dropout", 0.1);
 }
 

@@ -4,10 +4,12 @@
 namespace ink {
 namespace {
 
+constexpr int64_t kLargestWidth = 1 << 20, kMostNetworks = 64;  // published ones have 4
+
 void read_config(const Json& json, ModelConfig& config) {
   Bottlenecks& b = config.bottlenecks;
-  const auto size = [&](const char* key, int64_t otherwise) {
-    return json.has(key) ? json.integer_between(key, 1, 1 << 20) : otherwise;
+  const auto size = [&](const char* key, int64_t otherwise, int64_t most = kLargestWidth) {
+    return json.has(key) ? json.integer_between(key, 1, most) : otherwise;
   };
   config.embedding_size = size("embedding_size", 128);
   config.hidden_act = Activation::relu;
@@ -17,7 +19,7 @@ void read_config(const Json& json, ModelConfig& config) {
   b.intra_bottleneck_size = size("intra_bottleneck_size", b.intra_bottleneck_size);
   b.key_query_shared = json.boolean("key_query_shared_bottleneck", b.key_query_shared);
   b.attention_bottleneck = json.boolean("use_bottleneck_attention", b.attention_bottleneck);
-  b.feedforward_networks = size("num_feedforward_networks", b.feedforward_networks);
+  b.feedforward_networks = size("num_feedforward_networks", b.feedforward_networks, kMostNetworks);
   const std::string norm = json.string("normalization_type", "no_norm");
   if (norm != "no_norm" && norm != "layer_norm")
     fail("", json.where("normalization_type"), ": expected no_norm or layer_norm, got '", norm,

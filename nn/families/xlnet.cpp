@@ -6,6 +6,17 @@
 namespace ink {
 namespace {
 
+// d_head follows from the other sizes; where it says something else, one of them is wrong.
+void check_head_channels(const Json& json) {
+  if (!json.has("d_head") || json["d_head"].is_null()) return;
+  const bool own = json.has("head_size");  // of layers of different sizes
+  const int64_t heads = json.integer_between("n_head", 1, 4096);
+  const int64_t expected = own ? json.integer("head_size") : json.integer("d_model") / heads;
+  if (json.integer("d_head") != expected)
+    fail("", json.where("d_head"), ": expected ", own ? "head_size" : "d_model / n_head", " = ",
+         expected, ", got ", json.integer("d_head"));
+}
+
 void read_config(const Json& json, ModelConfig& config) {
   expect_value(json, "attn_type", "bi");
   expect_value(json, "summary_type", "last");
@@ -14,6 +25,7 @@ void read_config(const Json& json, ModelConfig& config) {
   expect_value(json, "bi_data", false);
   config.pad_token_id = 5;
   config.max_position_embeddings = 1 << 20;  // no limit of its own
+  check_head_channels(json);
   config.relative.clamp_len = json.integer("clamp_len", -1);
   config.classifier_dropout = 0.1;
   config.tagging_dropout = 0;

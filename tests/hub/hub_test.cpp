@@ -27,9 +27,9 @@ using testing::TemporaryFolder;
 // Without the variables of whoever runs the tests.
 void clear_environment() {
   for (const char* name :
-       {"HF_HOME", "HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN",
-        "HF_TOKEN_PATH", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "XDG_CACHE_HOME", "http_proxy",
-        "all_proxy", "ALL_PROXY"})
+       {"HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN",
+        "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE",
+        "XDG_CACHE_HOME", "http_proxy", "all_proxy", "ALL_PROXY"})
     ::unsetenv(name);
 }
 
@@ -68,6 +68,15 @@ TEST(HubOptions, ComeFromTheEnvironment) {
   clear_environment();
   ::setenv("XDG_CACHE_HOME", "/xdg", 1);
   EXPECT_EQ(with_environment({.token = "y"}).cache, "/xdg/huggingface/hub");
+  const std::string home = std::getenv("HOME") ? std::getenv("HOME") : "";
+  ::setenv("HOME", "/me", 1);
+  ::setenv("HF_HOME", "~/models", 1);
+  EXPECT_EQ(with_environment({.token = "y"}).cache, "/me/models/hub");
+  ::setenv("HUGGINGFACE_HUB_CACHE", "~/older", 1);
+  EXPECT_EQ(with_environment({.token = "y"}).cache, "/me/older");
+  ::setenv("HF_HUB_CACHE", "/newer", 1);
+  EXPECT_EQ(with_environment({.token = "y"}).cache, "/newer");
+  ::setenv("HOME", home.c_str(), 1);
   clear_environment();
 }
 

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "tensor/file.h"
 #include "tests/expect_error.h"
 #include "tests/nn/small_models.h"
@@ -138,6 +140,54 @@ TEST_F(Published, AClassifierThatIsNotNamed) {
   call_it({"BertModel"});
   expect_loads(saved, {.pooler = true},
                "model.safetensors: left out classifier.bias, classifier.weight\n");
+}
+
+// A decoder's class, or a company's own: transformers does not read the field either.
+TEST_F(Published, AForeignClass) {
+  const Heads all{.pooler = true, .masked_lm = true, .pair = true};
+  const Model saved = save(all);
+  for (const char* name : {"BertLMHeadModel", "CompanyBert"}) {
+    call_it({name});
+    expect_loads(saved, all,
+                 "model.safetensors: config.json names " + std::string(name) +
+                     ", which is no class of bert's; taking the heads that the file holds\n");
+  }
+  call_it({"CompanyBert", "BertForMaskedLM"});
+  load();
+  EXPECT_EQ(heads_from(bert_family(), {"CompanyBert", "BertForMaskedLM"}),
+            (Heads{.masked_lm = true}));
+}
+
+// A safetensors file whose one tensor of a type that we have not is a buffer that nobody reads.
+TEST_F(Published, ABufferOfAForeignType) {
+  const Model saved = save({.pooler = true});
+  const auto with = [&](const std::string& name, const char* type, size_t number) {
+    save_model(saved, folder_.path());
+    const std::string bytes = read_file(folder_ / "model.safetensors", 1 << 24);
+    uint64_t length = 0;
+    std::memcpy(&length, bytes.data(), sizeof length);
+    const uint64_t data = bytes.size() - 8 - length, end = data + 4 * number;
+    std::string header = bytes.substr(8, length);
+    header.erase(header.rfind('}'));
+    header += ",\"" + name + R"(":{"dtype":")" + type + R"(","shape":[1,4],"data_offsets":[)" +
+              std::to_string(data) + ',' + std::to_string(end) + "]}}";
+    const uint64_t longer = header.size();
+    std::string file(8, '\0');
+    std::memcpy(file.data(), &longer, sizeof longer);
+    file += header + bytes.substr(8 + length) + std::string(4 * number, '\1');
+    write_file(folder_ / "model.safetensors", file);
+  };
+  for (const auto& [type, number] :
+       {std::pair("BOOL", 1), {"I16", 2}, {"U16", 2}, {"U32", 4}, {"U64", 8}, {"F8_E4M3", 1}}) {
+    with("embeddings.position_ids", type, static_cast<size_t>(number));
+    expect_loads(saved, {.pooler = true});
+    EXPECT_ERROR(Weights::open(folder_.path()).tensor("embeddings.position_ids"),
+                 std::string("embeddings.position_ids: dtype: expected F32, F64, F16, BF16, I64, "
+                             "I32, I8 or U8, got ") +
+                     type);
+  }
+  with("encoder.layer.0.extra", "U64", 8);
+  EXPECT_ERROR(load(), "unexpected bert.encoder.layer.0.extra");
 }
 
 TEST_F(Published, PairsNeedAPooler) {

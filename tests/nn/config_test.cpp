@@ -5,9 +5,12 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <fstream>
 
+#include "nn/encoder.h"
 #include "nn/weights.h"
+#include "tensor/file.h"
 #include "tests/expect_error.h"
 #include "tests/temporary_folder.h"
 
@@ -145,6 +148,47 @@ TEST(Config, KeepsLayersOfDifferentSizes) {
   EXPECT_EQ(ModelConfig::from(even.to_json()).heads_per_layer, even.heads_per_layer);
 }
 
+// As transformers 4.44 and 5 read them.
+TEST(Config, TakesWhatItsClassesTake) {
+  Json json = base();
+  json.set("id2label", Json()).set("hidden_dropout_prob", 1.0);
+  EXPECT_EQ(ModelConfig::from(json).label_count(), 2);
+  EXPECT_EQ(ModelConfig::from(json).hidden_dropout_prob, 1);
+  json.set("num_labels", 3);
+  EXPECT_EQ(ModelConfig::from(json).label_count(), 3);
+  json.set("model_type", "electra");
+  EXPECT_EQ(ModelConfig::from(json).embedding_size, 128) << "the default of its class";
+}
+
+// d_head is d_model / n_head, or the head size of layers of different sizes.
+TEST(Config, RefusesAnotherHeadSizeOfXlnet) {
+  const fs::path file = fs::path(INK_SOURCE_DIR) / "tests/golden/families" / "xlnet-MaskedLM";
+  Json json = parse_json(read_file(file / "config.json", 1 << 20), "config.json");
+  json.set("d_head", 7);
+  EXPECT_ERROR(ModelConfig::from(json),
+               "config.json: d_head: expected d_model / n_head = 4, got 7");
+  json.erase("d_head");
+  ModelConfig c = ModelConfig::from(json);
+  EXPECT_EQ(c.head_size, 4);
+  c.heads_per_layer[0] = 2;
+  EXPECT_EQ(ModelConfig::from(c.to_json()).heads_per_layer, c.heads_per_layer);
+}
+
+// int(i / (L / G)) of f64, which for a few sizes is not i·G / L in whole numbers.
+TEST(Config, LayersOfAnAlbertFollowPython) {
+  for (const auto& [layers, groups, layer, group] :
+       {std::array{18, 14, 9, 6}, {27, 21, 18, 13}, {36, 28, 9, 6}, {12, 3, 4, 1}, {5, 2, 2, 0}}) {
+    ModelConfig c;
+    c.family = &albert_family();
+    c.vocab_size = c.hidden_size = 4;
+    c.shared.groups = groups;
+    c.set_layers(layers, 1, 1);
+    Parameters parameters;
+    const Encoder encoder(Scope(parameters, random_values(Random(1))), c);
+    EXPECT_EQ(encoder.order[static_cast<size_t>(layer)], static_cast<size_t>(group)) << layers;
+  }
+}
+
 TEST(Config, RefusesWhatItCannotBuild) {
   const auto with = [](const char* key, Json value) {
     Json json = base();
@@ -172,7 +216,12 @@ TEST(Config, RefusesWhatItCannotBuild) {
                "expected 3 numbers, one a layer, got 2");
   EXPECT_ERROR(with("ffn_per_layer", Json::make_array({1, 2, -3})), "expected an integer from 0");
   EXPECT_ERROR(with("id2label", Json::make_object({{"0", "a"}, {"2", "b"}})),
-               "1: this key is missing");
+               "id2label: expected the numbers 0 to 1 as keys, one for each of its labels, got "
+               "\"2\"");
+  EXPECT_ERROR(with("id2label", Json::make_object({{"0", "a"}, {"00", "b"}})), "got \"00\"");
+  EXPECT_ERROR(with("id2label", Json::make_object({{"0", "a"}, {"1", Json()}})),
+               "1: expected a string, got null");
+  EXPECT_ERROR(with("type_vocab_size", Json()), "type_vocab_size: expected an integer, got null");
   EXPECT_ERROR(with("architectures", "BertModel"), "architectures: expected an array");
   Json json = base();
   json.erase("hidden_size");

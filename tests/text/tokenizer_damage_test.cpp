@@ -141,6 +141,76 @@ TEST(TokenizerDamage, VocabTxtIsBounded) {
   expect_bounded("vocab.txt", std::string(4'000'000, '\n'), "BertTokenizer");
 }
 
+// The same of content that is no damage.
+void expect_read_within(const std::string& name, const std::string& content,
+                        const std::string& tokenizer_class) {
+  const TemporaryFolder folder;
+  write_file(folder / name, content);
+  write_file(folder / "tokenizer_config.json",
+             R"({"tokenizer_class": ")" + tokenizer_class + "\"}");
+  testing::expect_bounded_memory(content.size(),
+                                 [&] { EXPECT_NO_THROW(load_and_encode(folder.path())); });
+}
+
+// A character of a long word may take as much as one of a short word, but no more.
+std::string long_word(size_t i, size_t length) {
+  std::string word;
+  for (size_t k = 0; k < length; ++k)
+    word += static_cast<char>('a' + (i >> k % 17 & 1) + 2 * (k % 9));
+  return std::to_string(i) + word;
+}
+
+TEST(TokenizerDamage, LongWordsAreBounded) {
+  INK_SKIP_MEMORY_TEST();
+  expect_read_within("vocab.txt",
+                     vocab_txt(10) + many(43'000, [](size_t i) { return long_word(i, 99) + '\n'; }),
+                     "BertTokenizer");
+  // Pairs that part in their last letter.
+  expect_read_within(
+      "vocab.txt",
+      vocab_txt(10) +
+          many(43'000, [](size_t i) { return long_word(i / 2, 99) + (i % 2 ? "x\n" : "y\n"); }),
+      "BertTokenizer");
+  const std::string pieces =
+      many(10'000, [](size_t i) { return "[\"" + long_word(i, 200) + "\",-1],"; });
+  expect_read_within("tokenizer.json",
+                     R"({"model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0],)" +
+                         pieces +
+                         R"(["<s>", 0], ["</s>", 0]]}, "normalizer": null,
+                     "pre_tokenizer": {"type": "Metaspace"},
+                     "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 10002],
+                                        "cls": ["<s>", 10001]}})",
+                     "XLMRobertaTokenizer");
+}
+
+// Whatever a file says beside what is read of it.
+TEST(TokenizerDamage, SmallFilesAreBounded) {
+  INK_SKIP_MEMORY_TEST();
+  for (const char* name :
+       {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "config.json"}) {
+    for (const char* value : {"{},", "0,", "[],", "\"\","}) {
+      SCOPED_TRACE(std::string(name) + ' ' + value);
+      const TemporaryFolder folder;
+      write_file(folder / "vocab.txt", vocab_txt(10));
+      const std::string content =
+          "{\"x\":[" + many(1'000'000, [&](size_t) { return std::string(value); }) + "0]}";
+      write_file(folder / name, content);
+      testing::expect_bounded_memory(content.size(), [&] { load_and_encode(folder.path()); });
+    }
+  }
+  const TemporaryFolder folder;
+  write_file(folder / "vocab.txt", vocab_txt(10));
+  const std::string tokens =
+      "{\"added_tokens_decoder\":{" +
+      many(100'000,
+           [](size_t i) {
+             return '"' + std::to_string(i) + R"(":{"content":")" + short_word(i) + "\"},";
+           }) +
+      R"("100000":{"content":"last"}}})";
+  write_file(folder / "tokenizer_config.json", tokens);
+  testing::expect_bounded_memory(tokens.size(), [&] { load_and_encode(folder.path()); });
+}
+
 TEST(TokenizerDamage, SentencePieceIsBounded) {
   INK_SKIP_MEMORY_TEST();
   expect_bounded("spiece.model", write_sentencepiece(with_short_pieces(kMany)), "AlbertTokenizer");

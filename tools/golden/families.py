@@ -2,7 +2,7 @@
 
     python tools/golden/families.py                 the committed ones: one small model for each class
     python tools/golden/families.py --full FOLDER   at least twelve configurations for each family, then:
-    INK_FAMILIES=FOLDER build/tests/test_nn --gtest_filter='Families.*'
+    INK_FAMILIES=FOLDER build/tests/test_nn --gtest_filter='*Families*'
     python tools/golden/families.py --base FOLDER   base-sized models (no gradients)
 
 Needs torch, transformers, safetensors. Each model is a folder as save_pretrained writes it (whole or sharded safetensors,
