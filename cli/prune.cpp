@@ -16,7 +16,7 @@ namespace {
 
 struct Options {
   TaskOptions task;
-  std::string mode = "transformer", model, data, masks, tokens, out;
+  std::string mode = "transformer", model, data, masks, reference, tokens, out;
   std::vector<std::string> configurations, text;
   PruneOptions job = {};
 };
@@ -39,6 +39,8 @@ PruneOptions transformer_job(const Options& o, const PruningConfig& config) {
   job.out = o.out;
   job.data = o.data;
   job.masks = o.masks;
+  job.reference = o.reference;
+  job.task = &task_named(o.task.task);
   job.read = read_options(o.task);
   job.max_length = length_for(o.task.max_length, job.model);
   job.config = config;
@@ -113,7 +115,8 @@ Action declare_prune(Command& command) {
   command.list("--configurations", o->configurations,
                "JSON files with the keys of VocabularyPruningConfig, TransformerPruningConfig or "
                "one file of each; of tokens none is needed");
-  command.path("--data", o->data, "labelled examples that importance is measured on");
+  command.path("--data", o->data,
+               "examples that importance is measured on; with use_logits no labels are needed");
   command.path("--masks", o->masks,
                "for pruning_method masks: JSON file with head_mask and ffn_mask");
   command.list("--text", o->text,
@@ -123,11 +126,20 @@ Action declare_prune(Command& command) {
                "file of tokens or ids to keep, or with a tab and its count behind each, a line "
                "each");
   command.path("--out", o->out, "model folder to write");
-  declare_task(command, o->task);
+  declare_task(command, o->task, true);
   command.option("--batch-size", o->job.batch_size, "examples of a batch of measuring", kOneOrMore);
   command.option("--max-examples", o->job.max_examples, "examples measured on; 0 = all");
+  command.path("--reference", o->reference,
+               "for use_logits with compatible: safetensors with a reference model's logits of "
+               "each batch, called 0.0, 1.0, …");
+  command.flag("--keep-shape", o->job.keep_shape,
+               "write zeros where heads and neurons go instead of cutting them out");
+  command.computes_on_devices();
   for (const char* name : {"--model", "--out"}) command.require(name);
-  return with_model(command, o->model, [o] { return run(*o); });
+  return with_model(command, o->model, [o, &command] {
+    o->job.seed = static_cast<uint64_t>(command.seed);
+    return run(*o);
+  });
 }
 
 }  // namespace ink::cli

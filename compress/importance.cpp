@@ -1,4 +1,4 @@
-// Weight times gradient, summed over what each head or neuron owns.
+// Gates of every sequence, one backward pass a batch, and sums of what it gives.
 #include "compress/importance.h"
 
 #include <cmath>
@@ -10,76 +10,88 @@
 namespace ink {
 namespace {
 
-// w ⊙ g of a matrix or vector, as f64 sums over columns (one for each row) or over rows
-// (one for each column).
-std::vector<double> products(const Parameter& parameter, const Gradients& gradients,
-                             int kept_axis) {
-  const Tensor& gradient = gradients[parameter.value];
-  const Tensor& value = parameter.value;
-  std::vector<double> sums(static_cast<size_t>(value.dim(kept_axis)));
-  if (!gradient) return sums;
-  const Tensor w = contiguous(converted(value, Dtype::f64)),
-               g = contiguous(converted(gradient, Dtype::f64));
-  const int64_t columns = value.rank() == 2 ? value.dim(1) : 1;
-  const double *pw = w.data<double>(), *pg = g.data<double>();
-  for (int64_t i = 0; i < value.size(); ++i)
-    sums[static_cast<size_t>(kept_axis == 0 ? i / columns : i % columns)] += pw[i] * pg[i];
-  return sums;
+Importance nothing_of(const std::vector<int64_t>& sizes) {
+  Importance importance;
+  for (const int64_t size : sizes) importance.emplace_back(static_cast<size_t>(size));
+  return importance;
 }
 
-void add_absolute(std::vector<double>& into, const std::vector<double>& sums, int64_t width) {
-  for (size_t i = 0; i < into.size(); ++i) {
-    double sum = 0;
-    for (int64_t k = 0; k < width; ++k)
-      sum += sums[i * static_cast<size_t>(width) + static_cast<size_t>(k)];
-    into[i] += std::abs(sum);
+// Gates of B sequences, all 1, which the tape watches.
+std::vector<LayerGates> watched_gates(const Model& model, const PrunableSizes& sizes, int64_t B,
+                                      bool input_gate, Tape& tape) {
+  const Tensor& like = model.body.words().value;
+  const auto ones = [&](int64_t size) {
+    Tensor gates = full({B, size}, 1, like.dtype(), like.device());
+    tape.watch(gates);
+    return gates;
+  };
+  std::vector<LayerGates> gates;
+  for (size_t l = 0; l < sizes.heads.size(); ++l) {
+    gates.push_back({.heads = ones(sizes.heads[l]), .ffn_before = {}, .ffn_after = {}});
+    if (input_gate) gates.back().ffn_before = ones(sizes.ffn[l]);
+    gates.back().ffn_after = ones(sizes.ffn[l]);
   }
+  return gates;
 }
 
-void divide(Importance& scores, int64_t examples) {
+// The derivatives d (B, size) of one gate of each sequence, by the rule of `term`.
+double score_of(const double* d, int64_t size, Term term, size_t sequences,
+                const std::vector<double>& scales) {
+  double sum = 0;
+  for (size_t b = 0; b < sequences; ++b, d += size) {
+    if (term == Term::batch)
+      sum += *d;
+    else if (term == Term::example)
+      sum += std::abs(scales[b] * *d);
+    else
+      sum += (scales[b] * *d) * (scales[b] * *d);
+  }
+  return std::abs(sum);
+}
+
+// Undefined derivatives are those of what has no influence.
+void add_scores(const Tensor& derivatives, Term term, const std::vector<double>& scales,
+                std::vector<double>& into) {
+  if (!derivatives || into.empty()) return;
+  const Tensor d = contiguous(converted(to(derivatives, Device::cpu), Dtype::f64));
+  for (size_t j = 0; j < into.size(); ++j)
+    into[j] +=
+        score_of(d.data<double>() + j, d.dim(1), term, static_cast<size_t>(d.dim(0)), scales);
+}
+
+void divide(Importance& scores, double by) {
   for (auto& layer : scores)
-    for (double& score : layer) score /= static_cast<double>(examples);
+    for (double& score : layer) score /= by;
 }
 
 }  // namespace
 
-ImportanceScores measure_importance(const ModelConfig& config, Parameters& parameters,
-                                    const ImportanceOptions& options,
-                                    const std::function<Tensor(int64_t batch)>& loss) {
-  check(options.batches > 0 && options.examples > 0,
-        "importance: expected examples to measure with, got none");
-  const auto layers = prunable_layers(parameters, config);
-  ImportanceScores scores;
-  for (size_t l = 0; l < layers.size(); ++l) {
-    scores.heads.emplace_back(static_cast<size_t>(config.heads_per_layer[l]));
-    scores.ffn.emplace_back(static_cast<size_t>(config.ffn_per_layer[l]));
-  }
-  for (int64_t batch = 0; batch < options.batches; ++batch) {
+ImportanceScores measure_importance(const Model& model, std::span<const FeatureBatch> batches,
+                                    const ImportanceOptions& options, const LossOfBatch& loss) {
+  check(!batches.empty(), "importance: expected examples to measure with, got none");
+  const PrunableSizes sizes = prunable_sizes(model.config);
+  ImportanceScores scores{nothing_of(sizes.heads), nothing_of(sizes.ffn)};
+  int64_t examples = 0;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const int64_t B = batches[i].inputs.sequences();
     Tape tape;
-    for (const auto& layer : layers) {
-      tape.watch(layer.attention_output->value);
-      tape.watch(layer.ffn_output->value);
-      if (!options.input_gate) continue;
-      tape.watch(layer.ffn_input_weight->value);
-      tape.watch(layer.ffn_input_bias->value);
+    const std::vector<LayerGates> gates = watched_gates(model, sizes, B, options.input_gate, tape);
+    const GatedLoss value = loss(model, i, {.gates = &gates});
+    check(std::isfinite(value.loss.item()), "importance: the loss of batch ", i,
+          " is not finite: ", value.loss.item());
+    check(options.term == Term::batch || std::ssize(value.scales) == B,
+          "importance: expected a scale for each of ", B, " examples, got ", value.scales.size());
+    const Gradients gradients = tape.backward(value.loss);
+    for (size_t l = 0; l < gates.size(); ++l) {
+      add_scores(gradients[gates[l].heads], options.term, value.scales, scores.heads[l]);
+      add_scores(gradients[gates[l].ffn_after], options.term, value.scales, scores.ffn[l]);
+      if (options.input_gate)
+        add_scores(gradients[gates[l].ffn_before], options.term, value.scales, scores.ffn[l]);
     }
-    const Tensor value = loss(batch);
-    check(std::isfinite(value.item()), "importance: the loss of batch ", batch,
-          " is not finite: ", value.item());
-    const Gradients gradients = tape.backward(value);
-    for (size_t l = 0; l < layers.size(); ++l) {
-      add_absolute(scores.heads[l], products(*layers[l].attention_output, gradients, 1),
-                   config.head_size);
-      add_absolute(scores.ffn[l], products(*layers[l].ffn_output, gradients, 1), 1);
-      if (!options.input_gate) continue;
-      std::vector<double> before = products(*layers[l].ffn_input_weight, gradients, 0);
-      const std::vector<double> bias = products(*layers[l].ffn_input_bias, gradients, 0);
-      for (size_t j = 0; j < before.size(); ++j) before[j] += bias[j];
-      add_absolute(scores.ffn[l], before, 1);
-    }
+    examples += B;
   }
-  divide(scores.heads, options.examples);
-  divide(scores.ffn, options.examples);
+  divide(scores.heads, static_cast<double>(examples));
+  divide(scores.ffn, static_cast<double>(examples));
   return scores;
 }
 

@@ -1,37 +1,60 @@
-// Importance of heads and FFN neurons: |∂L/∂ξ| for a gate ξ = 1 on each (Michel et al. 2019).
+// Importance of heads and FFN neurons: derivatives of a loss by a gate ξ = 1 on each (Michel et al.
+// 2019).
 //
-// The gates need not exist. Multiplying head a's context by ξ_a is multiplying its
-// columns of W_O by ξ_a, so
-//   head a     |Σ_columns of a, rows  W_O ⊙ ∂L/∂W_O|
-//   neuron j   |Σ_k (W₂ ⊙ ∂L/∂W₂)[k, j]|                               gate behind the activation
-//            + |Σ_k (W₁ ⊙ ∂L/∂W₁)[j, k] + b₁[j]·∂L/∂b₁[j]|             gate before it, if asked
-// with L the loss of a batch; sums over batches are divided by the number of
-// examples (TextPruner's scores). The absolute value is taken of a whole batch,
-// so scores depend on how examples are batched.
+//   head a     ∂L/∂ξ, ξ on what the head has mixed, before the output's weights
+//   neuron j   ∂L/∂ξ, ξ behind the activation; and one before the activation, if asked
+//
+// The gates of every sequence are its own (nn/gates.h), so one backward pass gives the derivatives
+// of all examples of a batch, and no gradient of any weight is computed. They are what weights and
+// their gradients give as well: Σ W_O ⊙ ∂L/∂W_O over a head's columns is ∂L/∂ξ of its gate, so is
+// Σ W₂ ⊙ ∂L/∂W₂ behind the activation and Σ W₁ ⊙ ∂L/∂W₁ + b₁·∂L/∂b₁ before it.
+//
+// With L the mean loss of a batch of B examples and L_i that of one of them, a score is one of
+//
+//   batch     Σ over batches of |∂L/∂ξ| / N     TextPruner's; depends on how examples are batched
+//   example   Σ over examples of |∂L_i/∂ξ| / N  (Michel et al. 2019), whatever the batches
+//   square    Σ over examples of (∂L_i/∂ξ)² / N
+//
+// of N examples in all.
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <span>
+#include <vector>
 
 #include "compress/masks.h"
-#include "nn/config.h"
-#include "tensor/parameters.h"
+#include "nn/model.h"
+#include "tasks/features.h"
 
 namespace ink {
 
+// Rows as those of masks (compress/surgery.h).
 struct ImportanceScores {
   Importance heads, ffn;
 };
 
+// What a score adds up.
+enum class Term : uint8_t { batch, example, square };
+
 struct ImportanceOptions {
-  int64_t batches = 0;
-  int64_t examples = 0;    // in all batches together
+  Term term = Term::batch;
   bool input_gate = true;  // TextPruner adds it where FFNs are masked evenly
 };
 
-// `loss` computes the loss of a batch with a model that reads `parameters`, without dropout. Raises
-// Error without batches and when a loss is not finite.
-ImportanceScores measure_importance(const ModelConfig& config, Parameters& parameters,
-                                    const ImportanceOptions& options,
-                                    const std::function<Tensor(int64_t batch)>& loss);
+// The loss of a batch, and for each example b how many times ∂loss/∂ξ_b its own L_b has, which
+// `example` and `square` need: B for a mean over examples.
+struct GatedLoss {
+  Tensor loss;
+  std::vector<double> scales = {};
+};
+
+// Computes the loss of batch number i, without dropout, by a model that is run as `options` say:
+// they hold the gates.
+using LossOfBatch =
+    std::function<GatedLoss(const Model& model, size_t i, const EncoderOptions& options)>;
+
+// Raises Error without batches and when a loss is not finite.
+ImportanceScores measure_importance(const Model& model, std::span<const FeatureBatch> batches,
+                                    const ImportanceOptions& options, const LossOfBatch& loss);
 
 }  // namespace ink

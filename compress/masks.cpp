@@ -11,15 +11,20 @@
 namespace ink {
 namespace {
 
-// Elements of one layer from the most important to the least; what was masked before
-// comes last among equals.
-std::vector<size_t> ranked(const std::vector<double>& importance,
-                           const std::vector<uint8_t>& before) {
-  std::vector<size_t> order(importance.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::stable_sort(order, std::greater<>{},
-                           [&](size_t i) { return std::pair(importance[i], before[i]); });
-  return order;
+// Elements of one layer from the most important to the least; what was masked before comes last
+// among equals. Row r of the result: the r-th of each network.
+std::vector<std::vector<size_t>> ranked(const std::vector<double>& importance,
+                                        const std::vector<uint8_t>& before, int64_t networks) {
+  const size_t size = importance.size() / static_cast<size_t>(networks);
+  std::vector<std::vector<size_t>> ranks(size);
+  std::vector<size_t> order(size);
+  for (size_t first = 0; first < importance.size(); first += size) {
+    std::iota(order.begin(), order.end(), first);
+    std::ranges::stable_sort(order, std::greater<>{},
+                             [&](size_t i) { return std::pair(importance[i], before[i]); });
+    for (size_t r = 0; r < size; ++r) ranks[r].push_back(order[r]);
+  }
+  return ranks;
 }
 
 void check_shapes(const Importance& importance, const Mask& before, int64_t total,
@@ -27,17 +32,29 @@ void check_shapes(const Importance& importance, const Mask& before, int64_t tota
   check(!importance.empty() && importance.size() == before.size(), "mask: expected ", before.size(),
         " layers of importance, got ", importance.size());
   check(total > 0, "mask: expected a positive number to keep, got ", total);
-  check(options.multiple_of > 0 && options.at_least > 0,
-        "mask: multiple_of and at_least should be positive, got ", options.multiple_of, " and ",
-        options.at_least);
-  const auto m = static_cast<size_t>(options.multiple_of);
+  check(options.multiple_of > 0 && options.at_least > 0 && options.networks > 0,
+        "mask: multiple_of, at_least and networks should be positive, got ", options.multiple_of,
+        ", ", options.at_least, " and ", options.networks);
+  const auto m = static_cast<size_t>(options.multiple_of),
+             networks = static_cast<size_t>(options.networks);
   for (size_t l = 0; l < importance.size(); ++l) {
     const size_t n = importance[l].size();
     check(n == before[l].size(), "mask: layer ", l, " has ", before[l].size(),
           " elements, but importance of ", n);
-    check(options.even || n % m == 0, "mask: the ", n, " neurons of layer ", l,
-          " are not a multiple of ", m);
+    check(n % networks == 0, "mask: the ", n, " elements of layer ", l, " are not of ", networks,
+          " networks");
+    check(options.even || n / networks % m == 0, "mask: the ", n / networks, " elements of layer ",
+          l, " are not a multiple of ", m);
   }
+}
+
+int64_t rounded_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+// Of each layer, with even masking.
+size_t even_share(int64_t total, size_t layers, const KeepOptions& options) {
+  const int64_t each = total / static_cast<int64_t>(layers);
+  const int64_t m = options.compatible ? 1 : options.multiple_of;
+  return static_cast<size_t>(std::max(each / m * m, rounded_up(options.at_least, m)));
 }
 
 Mask nothing(const Mask& like) {
@@ -71,48 +88,52 @@ Mask choose_mask(const Importance& importance, const Mask& before, int64_t total
   check_shapes(importance, before, total, options);
   const size_t layers = importance.size();
   const size_t m = options.even ? 1 : static_cast<size_t>(options.multiple_of);
-  const auto share = static_cast<size_t>(total) / (options.even ? layers : m);
 
-  // Groups of m elements that follow one another in their layer's ranking.
+  // Groups of m ranks that follow one another in their layer.
   struct Group {
     double importance;
     size_t alive, layer, rank;
   };
   std::vector<Group> groups;
-  std::vector<std::vector<size_t>> order;
+  std::vector<std::vector<std::vector<size_t>>> ranks;
+  const auto for_each_in = [&](size_t l, size_t rank, size_t count, const auto& f) {
+    for (size_t r = rank; r < rank + count; ++r)
+      for (const size_t i : ranks[l][r]) f(i);
+  };
   for (size_t l = 0; l < layers; ++l) {
-    order.push_back(ranked(importance[l], before[l]));
-    for (size_t rank = 0; rank < order[l].size(); rank += m) {
+    ranks.push_back(ranked(importance[l], before[l], options.networks));
+    for (size_t rank = 0; rank < ranks[l].size(); rank += m) {
       Group group{0, 0, l, rank};
-      for (size_t i = rank; i < rank + m; ++i) {
-        group.importance += importance[l][order[l][i]];
-        group.alive += before[l][order[l][i]];
-      }
+      for_each_in(l, rank, m, [&](size_t i) {
+        group.importance += importance[l][i];
+        group.alive += before[l][i];
+      });
       groups.push_back(group);
     }
   }
   if (options.even) {
+    const size_t share = even_share(total, layers, options);
     std::erase_if(groups, [&](const Group& g) { return g.rank >= share; });
   } else {
     std::ranges::stable_sort(groups, std::greater<>{},
                              [](const Group& g) { return std::pair(g.importance, g.alive); });
-    groups.resize(std::min(groups.size(), share));
+    groups.resize(std::min(groups.size(), static_cast<size_t>(total) / m));
   }
 
   Mask mask = nothing(before);
   std::vector<int64_t> left(layers);
-  const auto keep_group = [&](size_t l, size_t rank) {
-    for (size_t i = rank; i < rank + m; ++i) {
-      uint8_t& keep = mask[l][order[l][i]];
-      const uint8_t wanted = before[l][order[l][i]];
-      left[l] += wanted - keep;
-      keep = wanted;
-    }
+  const auto keep = [&](size_t l, size_t rank, size_t count) {
+    for_each_in(l, rank, count, [&](size_t i) {
+      left[l] += before[l][i] - mask[l][i];
+      mask[l][i] = before[l][i];
+    });
   };
-  for (const Group& g : groups) keep_group(g.layer, g.rank);
+  for (const Group& g : groups) keep(g.layer, g.rank, m);
+  const size_t together = options.compatible ? 1 : m;
   for (size_t l = 0; l < layers; ++l)
-    for (size_t rank = 0; rank < order[l].size() && left[l] < options.at_least; rank += m)
-      keep_group(l, rank);
+    for (size_t rank = 0; rank < ranks[l].size() && left[l] < options.at_least * options.networks;
+         rank += together)
+      keep(l, rank, together);
   return mask;
 }
 

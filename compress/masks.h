@@ -17,18 +17,23 @@ std::vector<int64_t> kept_per_layer(const Mask& mask);
 
 struct KeepOptions {
   bool even = true;         // the same number in every layer; otherwise wherever importance is
-  int64_t multiple_of = 1;  // uneven only: sizes are multiples of it
+  int64_t multiple_of = 1;  // sizes are multiples of it
   int64_t at_least = 1;     // kept in every layer, whatever the importance
+  int64_t networks = 1;     // a row is those of so many networks, each of which keeps as many
+  // As TextPruner rescues an empty layer: by its most important element alone, though that is no
+  // multiple; and even sizes are not made multiples.
+  bool compatible = false;
 };
 
 // Keeps about `total` of what `before` keeps (TextPruner's rules; equal importances go to the
 // earlier layer and element):
-//   even     the total/layers (rounded down) most important of every layer;
+//   even     the total/layers (rounded down, to a multiple of m) most important of every layer;
 //   uneven   the `total` most important of all layers; with multiple_of m > 1 each layer is
 //            sorted and cut in groups of m, and the total/m groups with the largest sums stay.
 // A layer left with fewer than `at_least` keeps its most important ones too, in groups of m,
-// so the result can exceed `total`. Raises Error for shapes that do not fit and for layers
-// that m does not divide.
+// so the result can exceed `total`. With networks, `total` counts the elements of one of them: the
+// r-th most important of each network stand or fall together, by the sum of their importance.
+// Raises Error for shapes that do not fit and, uneven, for layers that m does not divide.
 Mask choose_mask(const Importance& importance, const Mask& before, int64_t total,
                  const KeepOptions& options);
 

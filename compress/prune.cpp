@@ -1,175 +1,118 @@
-// Iterations of measuring and masking, then one cut.
+// The job of pruning, from folder to folder.
 #include "compress/prune.h"
 
 #include <algorithm>
 #include <numeric>
 
-#include "compress/values.h"
+#include "compress/pruning_account.h"
 #include "tasks/classification.h"
 #include "tasks/save_folder.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "tensor/safetensors.h"
 
 namespace ink {
 namespace {
 
 constexpr size_t kLongestMasks = size_t{256} << 20;
 
-// One step's aims: totals to keep in all layers together; 0 leaves that kind alone.
-struct Aim {
-  int64_t heads = 0, ffn = 0;
-};
+using Notice = std::function<void(const std::string& sentence)>;
 
-int64_t sum(const std::vector<int64_t>& sizes) {
-  return std::accumulate(sizes.begin(), sizes.end(), int64_t{0});
+const Task& task_of(const PruneOptions& options) {
+  return options.task ? *options.task : classification_task();
 }
 
-std::vector<int64_t> totals(const char* key, const std::vector<int64_t>& sizes, int64_t target,
-                            int64_t steps) {
-  const auto layers = static_cast<int64_t>(sizes.size());
-  check(target * layers <= sum(sizes), "prune: ", key, ": expected at most ", sum(sizes) / layers,
-        " per layer (", sum(sizes), " in all ", layers, " layers together), got ", target);
-  return target ? schedule_totals(sum(sizes), target * layers, steps)
-                : std::vector<int64_t>(static_cast<size_t>(steps));
-}
-
-std::vector<Aim> aims(const ModelConfig& model, const PruningConfig& config) {
-  const std::vector<int64_t> heads = totals("target_num_of_heads", model.heads_per_layer,
-                                            config.target_num_of_heads, config.n_iters);
-  const std::vector<int64_t> ffn =
-      totals("target_ffn_size", model.ffn_per_layer, config.target_ffn_size, config.n_iters);
-  std::vector<Aim> all;
-  for (size_t i = 0; i < heads.size(); ++i) {
-    const Aim head_step{.heads = heads[i]}, ffn_step{.ffn = ffn[i]};
-    switch (config.pruning_order) {
-      case PruningOrder::together: all.push_back({heads[i], ffn[i]}); break;
-      case PruningOrder::head_first: all.insert(all.end(), {head_step, ffn_step}); break;
-      case PruningOrder::ffn_first: all.insert(all.end(), {ffn_step, head_step}); break;
-    }
-  }
-  return all;
-}
-
-std::vector<FeatureBatch> scoring_batches(
-    const PruneOptions& options, const ModelConfig& config,
-    const std::function<void(const std::string& sentence)>& notice) {
-  check(!options.data.empty(),
-        "prune: the iterative method measures importance; expected labelled examples in `data` "
-        "(--data)");
-  const Labels labels = labels_of(config);
-  Examples examples = read_examples(options.data, options.read, &labels);
-  if (options.max_examples > 0 && examples.items.size() > static_cast<size_t>(options.max_examples))
-    examples.items.resize(static_cast<size_t>(options.max_examples));
-  const Features features(examples, load_tokenizer(options.model, config), options.max_length);
-  const std::string cut = truncation_notice(features, "examples");
-  if (notice && !cut.empty()) notice(cut);
+// The examples in the order of the file, batch_size at a time.
+std::vector<FeatureBatch> batches_of(const Features& features, const PruneOptions& options) {
+  const int64_t all = features.size(),
+                count = options.max_examples > 0 ? std::min(all, options.max_examples) : all;
   std::vector<FeatureBatch> batches;
-  for (const std::vector<int64_t>& rows :
-       features.plan({.sequences = options.batch_size, .max_tokens = int64_t{1} << 40}))
+  for (int64_t first = 0; first < count; first += options.batch_size) {
+    std::vector<int64_t> rows(static_cast<size_t>(std::min(options.batch_size, count - first)));
+    std::iota(rows.begin(), rows.end(), first);
     batches.push_back(features.batch(rows));
+  }
   return batches;
 }
 
-Json to_json(const Importance& importance) {
-  Json rows = Json::make_array();
-  for (const std::vector<double>& layer : importance)
-    rows.append(Json::make_array({layer.begin(), layer.end()}));
-  return rows;
+std::vector<FeatureBatch> scoring_batches(const PruneOptions& options, const ModelConfig& config,
+                                          const Notice& notice) {
+  check(!options.data.empty(), "prune: the iterative method measures importance; expected ",
+        options.config.use_logits ? "" : "labelled ", "examples in `data` (--data)");
+  const Task& task = task_of(options);
+  ReadOptions read = options.read;
+  if (options.config.use_logits) read.labelled = false;
+  const TaskSet set = task.read(options.data, read, task.labels_of(config),
+                                {load_tokenizer(options.model, config), options.max_length});
+  const std::string cut = truncation_notice(*set.features, "examples");
+  if (notice && !cut.empty()) notice(cut);
+  return batches_of(*set.features, options);
+}
+
+std::vector<std::vector<Tensor>> reference_of(const PruneOptions& options) {
+  std::vector<std::vector<Tensor>> all;
+  if (options.reference.empty()) return all;
+  check(options.config.use_logits && options.config.compatible,
+        "prune: `reference` (--reference) is read with \"use_logits\" and \"compatible\" alone");
+  const SafeTensors file(options.reference);
+  const auto name = [&](size_t list) {
+    return std::to_string(all.size()) + '.' + std::to_string(list);
+  };
+  while (file.find(name(0))) {
+    std::vector<Tensor> lists;
+    for (size_t k = 0; file.find(name(k)); ++k) lists.push_back(clone(file.tensor(name(k))));
+    all.push_back(std::move(lists));
+  }
+  check(!all.empty(), "", options.reference.string(), ": expected logits called 0.0, 1.0, …");
+  return all;
+}
+
+Masks given_masks(const PruneOptions& options) {
+  check(!options.masks.empty(),
+        "prune: the method \"masks\" cuts what is given; expected a file in `masks` "
+        "(--masks), or set \"pruning_method\": \"iterative\"");
+  return masks_from_json(
+      parse_json(read_file(options.masks, kLongestMasks), options.masks.string()));
+}
+
+Json measured_on(const PruneOptions& options) {
+  return Json::make_object({{"task", task_of(options).name},
+                            {"max_length", options.max_length},
+                            {"batch_size", options.batch_size},
+                            {"max_examples", options.max_examples},
+                            {"seed", options.seed}});
 }
 
 }  // namespace
 
-Pruning choose_masks(const Model& model, const std::vector<FeatureBatch>& batches,
-                     const PruningConfig& config,
-                     const std::function<void(const std::string& sentence)>& notice) {
-  check(model.classification.has_value(),
-        "prune: expected a model with a classification head; fine-tune it first");
-  Model working(model.config, model.heads, copies_of(model.parameters));
-  ImportanceOptions measure{.batches = static_cast<int64_t>(batches.size()),
-                            .input_gate = config.ffn_even_masking};
-  for (const FeatureBatch& batch : batches) measure.examples += batch.inputs.sequences();
-  const auto loss = [&](int64_t i) {
-    const FeatureBatch& batch = batches[static_cast<size_t>(i)];
-    return working.classification->loss(classify(working, batch.inputs), batch.labels);
-  };
-
-  Pruning result;
-  const std::vector<Aim> all = aims(model.config, config);
-  for (const Aim& aim : all) {
-    PruningStep step{.importance =
-                         measure_importance(working.config, working.parameters, measure, loss)};
-    Masks& masks = result.masks;
-    if (aim.heads) {
-      if (masks.heads.empty()) masks.heads = full_mask(step.importance.heads);
-      masks.heads = choose_mask(step.importance.heads, masks.heads, aim.heads,
-                                {.even = config.head_even_masking, .at_least = config.min_heads});
-    } else {
-      step.importance.heads.clear();
-    }
-    if (aim.ffn) {
-      if (masks.ffn.empty()) masks.ffn = full_mask(step.importance.ffn);
-      masks.ffn = choose_mask(step.importance.ffn, masks.ffn, aim.ffn,
-                              {.even = config.ffn_even_masking, .multiple_of = config.multiple_of});
-    } else {
-      step.importance.ffn.clear();
-    }
-    zero_masked(working.config, working.parameters, masks);
-    step.masks = masks;
-    result.steps.push_back(std::move(step));
-    if (notice)
-      notice("step " + std::to_string(result.steps.size()) + " of " + std::to_string(all.size()) +
-             ": " +
-             std::to_string(masks.heads.empty() ? sum(model.config.heads_per_layer)
-                                                : kept(masks.heads)) +
-             " heads, " +
-             std::to_string(masks.ffn.empty() ? sum(model.config.ffn_per_layer) : kept(masks.ffn)) +
-             " neurons left");
-  }
-  return result;
-}
-
-Model pruned_model(const Model& model, const Masks& masks) {
-  const PrunedModel pruned = prune_with_masks(model.config, model.parameters, masks);
-  return Model(pruned.config, model.heads, values_of(pruned.parameters));
-}
-
-void write_account(const PruneOptions& options, const Pruning& pruning) {
-  Json json = to_json(pruning.masks);
-  json.set("config", options.config.to_json());
-  json.set("measured", Json::make_object({{"max_length", options.max_length},
-                                          {"batch_size", options.batch_size},
-                                          {"max_examples", options.max_examples}}));
-  for (const PruningStep& step : pruning.steps) {
-    if (!step.importance.heads.empty() && !json.has("head_importance"))
-      json.set("head_importance", to_json(step.importance.heads));
-    if (!step.importance.ffn.empty() && !json.has("ffn_importance"))
-      json.set("ffn_importance", to_json(step.importance.ffn));
-  }
-  write_file(options.out / "pruning.json", json.to_string() + '\n');
-}
-
-Pruning plan_pruning(const PruneOptions& options, const Model& model,
-                     const std::function<void(const std::string& sentence)>& notice) {
+Pruning plan_pruning(const PruneOptions& options, const Model& model, const Notice& notice) {
   check_length(model.config, options.max_length);
-  if (options.config.pruning_method == PruningMethod::iterative)
-    return choose_masks(model, scoring_batches(options, model.config, notice), options.config,
-                        notice);
-  check(!options.masks.empty(),
-        "prune: the method \"masks\" cuts what is given; expected a file in `masks` "
-        "(--masks), or set \"pruning_method\": \"iterative\"");
-  const std::string text = read_file(options.masks, kLongestMasks);
-  return {.steps = {}, .masks = masks_from_json(parse_json(text, options.masks.string()))};
+  if (options.config.pruning_method == PruningMethod::masks)
+    return {.steps = {}, .masks = given_masks(options)};
+  const ScoringOptions scoring{
+      .task = &task_of(options), .seed = options.seed, .reference = reference_of(options)};
+  return choose_masks(model, scoring_batches(options, model.config, notice), options.config,
+                      scoring, notice);
 }
 
-PruneResult prune(const PruneOptions& options,
-                  const std::function<void(const std::string& sentence)>& notice) {
+Model model_after(const PruneOptions& options, const Model& model, const Pruning& pruning) {
+  if (options.keep_shape) return masked_model(model, pruning.masks);
+  return pruned_model(model, pruning.masks);
+}
+
+void write_account(const PruneOptions& options, const Model& model, const Pruning& pruning) {
+  const Json account = pruning_account(model, pruning, options.config, measured_on(options));
+  write_file(options.out / "pruning.json", account.to_string() + '\n');
+}
+
+PruneResult prune(const PruneOptions& options, const Notice& notice) {
   check_other_folder("prune", options.model, options.out);
   check_no_model("prune", options.out);
   const Model model = load_model(options.model, {.notice = notice});
   const Pruning pruning = plan_pruning(options, model, notice);
-  const Model smaller = pruned_model(model, pruning.masks);
+  const Model smaller = model_after(options, model, pruning);
   save_folder(smaller, options.out, options.model, Dtype::f32, notice);
-  write_account(options, pruning);
+  write_account(options, model, pruning);
   return {smaller.config.heads_per_layer, smaller.config.ffn_per_layer, model.parameters.elements(),
           smaller.parameters.elements()};
 }

@@ -1,4 +1,4 @@
-// Pruning a classifier: measure importance, choose what stays, cut; without any training.
+// Pruning a fine-tuned model: measure importance, choose what stays, cut; without any training.
 //
 //   prune({.model = "teacher", .out = "pruned", .data = "train.tsv",
 //          .config = {.target_ffn_size = 512, .target_num_of_heads = 2,
@@ -12,48 +12,28 @@
 #include <functional>
 #include <vector>
 
-#include "compress/importance.h"
-#include "compress/pruning_config.h"
-#include "compress/surgery.h"
+#include "compress/choose_masks.h"
 #include "nn/model_folder.h"
 #include "tasks/examples.h"
-#include "tasks/features.h"
 
 namespace ink {
 
-// What a step of pruning measured and decided; heads or FFNs are empty in steps that
-// concern the other alone.
-struct PruningStep {
-  ImportanceScores importance = {};
-  Masks masks = {};  // of everything kept so far
-};
-
-struct Pruning {
-  std::vector<PruningStep> steps;
-  Masks masks;  // the result; relative to the model before
-};
-
-// Chooses masks in config.n_iters steps. Each measures the importance of what is left (the rest set
-// to zero) on `batches` by the mean cross-entropy of their labels, and masks down to the next total
-// of the schedule (compress/masks.h). With an order there are twice as many steps, heads and FFNs
-// in turns. `model` is not changed. Raises Error for targets above the present sizes.
-Pruning choose_masks(const Model& model, const std::vector<FeatureBatch>& batches,
-                     const PruningConfig& config,
-                     const std::function<void(const std::string& sentence)>& notice = {});
-
-// The model that masks leave, in memory of its own.
-Model pruned_model(const Model& model, const Masks& masks);
-
 struct PruneOptions {
-  // Folders; `out` receives the model and pruning.json (masks, first importance, settings).
+  // Folders; `out` receives the model and pruning.json (compress/pruning_account.h).
   std::filesystem::path model, out;
-  std::filesystem::path data = {};  // labelled examples, of the iterative method
+  std::filesystem::path data = {};  // examples of the iterative method
+  const Task* task = nullptr;       // null: classification
   ReadOptions read = {};
   int64_t max_length = 128;
-  int64_t batch_size = 32;   // scores depend on it a little (compress/importance.h)
+  int64_t batch_size = 32;   // scores of batches depend on it a little (compress/importance.h)
   int64_t max_examples = 0;  // the first so many; 0: all
+  uint64_t seed = 1;         // of drawn labels (compress/scoring.h)
+  // Of a compatible config with use_logits: safetensors with the reference's logits, "0.0" those of
+  // batch 0 (of spans "0.0" the starts, "0.1" the ends); empty: half_precision_logits.
+  std::filesystem::path reference = {};
   // Of the method with given masks: {"head_mask": …, "ffn_mask": …}.
   std::filesystem::path masks = {};
+  bool keep_shape = false;  // write zeros instead of cutting
   PruningConfig config = {};
 };
 
@@ -63,10 +43,11 @@ struct PruneResult {
 };
 
 // The parts of prune(), for jobs that cut more than heads and neurons: the masks that options and
-// model come to, and the account of them, which goes to options.out.
+// model come to, the model that they leave, and the account of them, which goes to options.out.
 Pruning plan_pruning(const PruneOptions& options, const Model& model,
                      const std::function<void(const std::string& sentence)>& notice = {});
-void write_account(const PruneOptions& options, const Pruning& pruning);
+Model model_after(const PruneOptions& options, const Model& model, const Pruning& pruning);
+void write_account(const PruneOptions& options, const Model& model, const Pruning& pruning);
 
 PruneResult prune(const PruneOptions& options,
                   const std::function<void(const std::string& sentence)>& notice = {});

@@ -15,11 +15,11 @@ PipelineResult prune_pipeline(const PruneOptions& transformer, VocabularyPruneOp
   const Model model = load_model(transformer.model, {.notice = notice});
   const VocabularyPlan plan = plan_vocabulary(vocabulary, model, notice);
   const Pruning pruning = plan_pruning(transformer, model, notice);
-  const Model narrower = pruned_model(model, pruning.masks);
+  const Model narrower = model_after(transformer, model, pruning);
   PipelineResult result{{narrower.config.heads_per_layer, narrower.config.ffn_per_layer,
                          model.parameters.elements(), narrower.parameters.elements()},
                         save_with_vocabulary(vocabulary, plan, model, narrower, notice)};
-  write_account(transformer, pruning);
+  write_account(transformer, model, pruning);
   return result;
 }
 

@@ -22,12 +22,41 @@ int64_t count_in(const Json& json, const char* key) {
 
 Json target_to_json(int64_t target) { return target ? Json(target) : Json(); }
 
+PruningOrder order_in(const Json& json) {
+  const Json* order = json.find("pruning_order");
+  if (!order || order->is_null()) return PruningOrder::together;
+  return choice(json, "pruning_order", {"head-first", "ffn-first"}) == 0 ? PruningOrder::head_first
+                                                                         : PruningOrder::ffn_first;
+}
+
+// Raises Error unless an even target is a multiple of what `key` says.
+void check_multiple(const Json& json, const char* key, int64_t multiple, const char* target_key,
+                    int64_t target) {
+  check(target % multiple == 0, "", json.where(key), ": expected a divisor of ", target_key, ' ',
+        target, ", got ", multiple);
+}
+
+void check_together(const Json& json, const PruningConfig& c) {
+  const bool targeted = c.target_ffn_size || c.target_num_of_heads;
+  check(targeted || c.pruning_method == PruningMethod::masks, "", json.where(),
+        ": the iterative method needs target_ffn_size, target_num_of_heads or both");
+  check(!c.per_example || !c.use_logits, "", json.where("per"),
+        ": is for scores of labels; expected use_logits false");
+  check(!c.compatible || (c.head_multiple_of == 1 && !c.per_example), "", json.where("compatible"),
+        ": TextPruner has no head_multiple_of and no per; expected neither beside it");
+  if (c.ffn_even_masking && !c.compatible)
+    check_multiple(json, "multiple_of", c.multiple_of, "target_ffn_size", c.target_ffn_size);
+  if (c.head_even_masking)
+    check_multiple(json, "head_multiple_of", c.head_multiple_of, "target_num_of_heads",
+                   c.target_num_of_heads);
+}
+
 }  // namespace
 
 PruningConfig PruningConfig::from_json(const Json& json) {
   check_keys(json, {"target_ffn_size", "target_num_of_heads", "pruning_method", "ffn_even_masking",
-                    "head_even_masking", "n_iters", "multiple_of", "pruning_order", "min_heads",
-                    "config_class"});
+                    "head_even_masking", "n_iters", "multiple_of", "pruning_order", "use_logits",
+                    "head_multiple_of", "min_heads", "per", "compatible", "config_class"});
   if (json.has("config_class")) choice(json, "config_class", {"TransformerPruningConfig"});
   PruningConfig config;
   config.target_ffn_size = target_in(json, "target_ffn_size");
@@ -39,19 +68,13 @@ PruningConfig PruningConfig::from_json(const Json& json) {
   config.head_even_masking = json.boolean("head_even_masking", true);
   config.n_iters = count_in(json, "n_iters");
   config.multiple_of = count_in(json, "multiple_of");
+  config.pruning_order = order_in(json);
+  config.use_logits = json.boolean("use_logits", false);
+  config.head_multiple_of = count_in(json, "head_multiple_of");
   config.min_heads = count_in(json, "min_heads");
-  const Json* order = json.find("pruning_order");
-  if (order && !order->is_null())
-    config.pruning_order = choice(json, "pruning_order", {"head-first", "ffn-first"}) == 0
-                               ? PruningOrder::head_first
-                               : PruningOrder::ffn_first;
-
-  const bool targeted = config.target_ffn_size || config.target_num_of_heads;
-  check(targeted || config.pruning_method == PruningMethod::masks, "", json.where(),
-        ": the iterative method needs target_ffn_size, target_num_of_heads or both");
-  check(!config.ffn_even_masking || config.target_ffn_size % config.multiple_of == 0, "",
-        json.where("multiple_of"), ": expected a divisor of target_ffn_size ",
-        config.target_ffn_size, ", got ", config.multiple_of);
+  config.per_example = json.has("per") && choice(json, "per", {"batch", "example"}) == 1;
+  config.compatible = json.boolean("compatible", false);
+  check_together(json, config);
   return config;
 }
 
@@ -68,7 +91,11 @@ Json PruningConfig::to_json() const {
        {"n_iters", n_iters},
        {"multiple_of", multiple_of},
        {"pruning_order", order ? Json(order) : Json()},
-       {"min_heads", min_heads}});
+       {"use_logits", use_logits},
+       {"head_multiple_of", head_multiple_of},
+       {"min_heads", min_heads},
+       {"per", per_example ? "example" : "batch"},
+       {"compatible", compatible}});
 }
 
 }  // namespace ink

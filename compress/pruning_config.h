@@ -1,6 +1,10 @@
 // PruningConfig: how far and in which steps to prune, as TextPruner's TransformerPruningConfig.
 //
 //   {"target_ffn_size": 512, "target_num_of_heads": 2, "pruning_method": "iterative", "n_iters": 4}
+//
+// Even masking keeps as many heads, or neurons, in every layer ("HP": homogenous pruning); uneven
+// masking lets every layer have its own number, wherever importance is ("UHF": uneven heads and
+// FFNs). Both may be mixed.
 #pragma once
 #include <cstdint>
 
@@ -13,18 +17,30 @@ enum class PruningMethod : uint8_t { masks, iterative };  // given masks; by imp
 enum class PruningOrder : uint8_t { together, head_first, ffn_first };
 
 struct PruningConfig {
-  int64_t target_ffn_size = 0;      // neurons a layer, on average; 0 (null): FFNs stay as they are
-  int64_t target_num_of_heads = 0;  // heads a layer, on average; 0 (null): heads stay as they are
+  // Neurons and heads a layer, on average; 0 (null in JSON): they stay as they are. A target of 0
+  // in JSON, which TextPruner takes for "prune nothing", is refused.
+  int64_t target_ffn_size = 0;
+  int64_t target_num_of_heads = 0;
   PruningMethod pruning_method = PruningMethod::masks;
   bool ffn_even_masking = true;  // the same number in every layer; otherwise wherever importance is
   bool head_even_masking = true;
   int64_t n_iters = 1;      // steps, each with importance measured anew
-  int64_t multiple_of = 1;  // of FFN sizes
+  int64_t multiple_of = 1;  // of FFN sizes; TextPruner heeds it for uneven ones alone
   PruningOrder pruning_order = PruningOrder::together;
-  int64_t min_heads = 1;  // kept in every layer (not a key of TextPruner, which keeps 1)
+  bool use_logits = false;  // importance without labels (compress/scoring.h)
 
-  // Raises Error for unknown keys and values, for an iterative method without a target, and where
-  // multiple_of does not divide an even target_ffn_size.
+  // Not keys of TextPruner:
+  int64_t head_multiple_of = 1;  // of heads a layer
+  int64_t min_heads = 1;         // kept in every layer
+  // "per": "batch" or "example": what of a labelled loss the absolute value is taken of.
+  bool per_example = false;
+  // Everything as TextPruner does it: multiple_of is for uneven FFNs alone, an empty layer is given
+  // one element back, and without labels importance is measured against half-precision logits of
+  // the model itself rather than by drawn labels.
+  bool compatible = false;
+
+  // Raises Error for unknown keys and values, for an iterative method without a target, where an
+  // even target is no multiple as asked, and for keys that do not go together.
   static PruningConfig from_json(const Json& json);
   Json to_json() const;
 };

@@ -4,43 +4,15 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <span>
+#include <string>
 
 #include "tensor/error.h"
 
 namespace ink {
 namespace {
 
-template <class P, class Store>
-std::vector<PrunableLayer<P>> find_layers(Store& parameters, const ModelConfig& config) {
-  const Family& family = *config.family;
-  check(family.body_kind == BodyKind::bert && config.shared.groups == 0,
-        "prune: expected layers of BERT's form with weights of their own, got ", family.model_type);
-  const LayerNames& names = family.layer;
-  std::vector<PrunableLayer<P>> layers;
-  for (size_t l = 0; l < config.heads_per_layer.size(); ++l) {
-    const std::string path =
-        std::string(family.prefix) + '.' + family.layers + '.' + std::to_string(l) + '.';
-    const auto part = [&](const char* name, const char* kind, const Shape& shape) {
-      P& p = parameters.at(path + name + '.' + kind);
-      check(p.value.shape() == shape, "prune: expected ", p.name, " to be ", shape, ", got ",
-            p.value.shape());
-      return &p;
-    };
-    const int64_t C = config.hidden_size, HD = config.heads_per_layer[l] * config.head_size,
-                  F = config.ffn_per_layer[l];
-    layers.push_back({.query_weight = part(names.query, "weight", {HD, C}),
-                      .query_bias = part(names.query, "bias", {HD}),
-                      .key_weight = part(names.key, "weight", {HD, C}),
-                      .key_bias = part(names.key, "bias", {HD}),
-                      .value_weight = part(names.value, "weight", {HD, C}),
-                      .value_bias = part(names.value, "bias", {HD}),
-                      .attention_output = part(names.attention_output, "weight", {C, HD}),
-                      .ffn_input_weight = part(names.intermediate, "weight", {F, C}),
-                      .ffn_input_bias = part(names.intermediate, "bias", {F}),
-                      .ffn_output = part(names.output, "weight", {C, F})});
-  }
-  return layers;
-}
+// ── what masks fit ──────────────────────────────────────────────────────────────────────────────
 
 void check_mask(const Mask& mask, const std::vector<int64_t>& sizes, const char* what) {
   if (mask.empty()) return;
@@ -50,53 +22,128 @@ void check_mask(const Mask& mask, const std::vector<int64_t>& sizes, const char*
   for (size_t l = 0; l < mask.size(); ++l) {
     check(static_cast<int64_t>(mask[l].size()) == sizes[l], "prune: layer ", l, " has ", sizes[l],
           ' ', what, ", but a mask of ", mask[l].size());
-    check(left[l] > 0, "prune: the mask leaves layer ", l, " without ", what,
+    check(left[l] > 0 || sizes[l] == 0, "prune: the mask leaves layer ", l, " without ", what,
           "; at least one must stay");
   }
 }
 
-// Which rows (axis 0) or columns (axis 1) of a parameter stay.
-struct Cut {
-  int axis;
-  std::vector<uint8_t> keep;
-};
+// The part of a mask's row that is of one network.
+std::span<const uint8_t> network_of(const std::vector<uint8_t>& row, int64_t network,
+                                    int64_t networks) {
+  const size_t size = row.size() / static_cast<size_t>(networks);
+  return std::span(row).subspan(static_cast<size_t>(network) * size, size);
+}
 
-// Every element of `mask` stands for `width` rows or columns.
-std::vector<uint8_t> widened(const std::vector<uint8_t>& mask, int64_t width) {
+int64_t kept_in(std::span<const uint8_t> row) {
+  return std::ranges::count_if(row, [](uint8_t keep) { return keep != 0; });
+}
+
+// What each row keeps, of one network.
+std::vector<int64_t> sizes_left(const Mask& mask, int64_t networks, const char* what) {
+  std::vector<int64_t> sizes;
+  for (size_t l = 0; l < mask.size(); ++l) {
+    sizes.push_back(kept_in(network_of(mask[l], 0, networks)));
+    for (int64_t n = 1; n < networks; ++n) {
+      const int64_t other = kept_in(network_of(mask[l], n, networks));
+      check(other == sizes.back(), "prune: the networks of a layer are of one size; expected ",
+            sizes.back(), ' ', what, " of network ", n, " in layer ", l, ", got ", other);
+    }
+  }
+  return sizes;
+}
+
+// One size for each layer of the config, from one for each row.
+std::vector<int64_t> per_layer(const std::vector<int64_t>& rows, const ModelConfig& config,
+                               const char* what) {
+  if (config.shared.groups == 0 || rows.empty()) return rows;
+  for (const int64_t size : rows)
+    check(size == rows.front(), "prune: layers that share weights are of one size; expected ",
+          rows.front(), ' ', what, " in each, got ", size, "; set even masking");
+  return std::vector<int64_t>(config.heads_per_layer.size(), rows.front());
+}
+
+// ── what heads and neurons own ──────────────────────────────────────────────────────────────────
+
+// Which parts of a parameter, along an axis, stay.
+struct Cut {
+  int axis = 0;
+  std::vector<uint8_t> keep = {};
+};
+using Cuts = std::map<std::string, Cut>;  // by name of the parameter
+
+std::string path_of_row(const ModelConfig& config, size_t row) {
+  const Family& family = *config.family;
+  const std::string path = std::string(family.prefix) + '.' + family.layers + '.';
+  if (config.shared.groups == 0) return path + std::to_string(row) + '.';
+  const auto inner = static_cast<size_t>(config.shared.inner);
+  return path + std::to_string(row / inner) + ".albert_layers." + std::to_string(row % inner) + '.';
+}
+
+// Every element of `row` stands for `width` parts.
+std::vector<uint8_t> widened(std::span<const uint8_t> row, int64_t width) {
   std::vector<uint8_t> keep;
-  for (const uint8_t m : mask) keep.insert(keep.end(), static_cast<size_t>(width), m);
+  for (const uint8_t element : row) keep.insert(keep.end(), static_cast<size_t>(width), element);
   return keep;
 }
 
-std::map<std::string, Cut> cuts(const ModelConfig& config, const Parameters& parameters,
-                                const Masks& masks) {
-  check_mask(masks.heads, config.heads_per_layer, "heads");
-  check_mask(masks.ffn, config.ffn_per_layer, "FFN neurons");
-  const auto layers = prunable_layers(parameters, config);
-  std::map<std::string, Cut> all;
-  for (size_t l = 0; l < layers.size(); ++l) {
-    if (!masks.heads.empty()) {
-      const std::vector<uint8_t> keep = widened(masks.heads[l], config.head_size);
-      for (const Parameter* p : {layers[l].query_weight, layers[l].query_bias, layers[l].key_weight,
-                                 layers[l].key_bias, layers[l].value_weight, layers[l].value_bias})
-        all[p->name] = {0, keep};
-      all[layers[l].attention_output->name] = {1, keep};
-    }
-    if (!masks.ffn.empty()) {
-      for (const Parameter* p : {layers[l].ffn_input_weight, layers[l].ffn_input_bias})
-        all[p->name] = {0, masks.ffn[l]};
-      all[layers[l].ffn_output->name] = {1, masks.ffn[l]};
-    }
+void cut_heads(const ModelConfig& config, const std::string& path, const std::vector<uint8_t>& row,
+               Cuts& cuts) {
+  if (config.family->body_kind == BodyKind::xlnet) {
+    const std::string attention = path + "rel_attn.";
+    for (const char* name : {"q", "k", "v", "o", "r", "seg_embed"})
+      cuts[attention + name] = {1, row};
+    for (const char* name : {"r_w_bias", "r_r_bias", "r_s_bias"}) cuts[attention + name] = {0, row};
+    return;
   }
-  return all;
+  const LayerNames& names = config.family->layer;
+  const std::vector<uint8_t> keep = widened(row, config.head_size);
+  for (const char* name : {names.query, names.key, names.value})
+    for (const char* kind : {".weight", ".bias"}) cuts[path + name + kind] = {0, keep};
+  cuts[path + names.attention_output + ".weight"] = {1, keep};
 }
 
-// Calls f(first byte, byte count) for every run of kept (or dropped) rows, or pieces of
-// rows, of contiguous x.
+void cut_neurons(const std::string& first, const std::string& second, std::span<const uint8_t> row,
+                 Cuts& cuts) {
+  for (const char* kind : {".weight", ".bias"}) cuts[first + kind] = {0, widened(row, 1)};
+  cuts[second + ".weight"] = {1, widened(row, 1)};
+}
+
+void cut_networks(const ModelConfig& config, const std::string& path,
+                  const std::vector<uint8_t>& row, int64_t networks, Cuts& cuts) {
+  if (config.family->body_kind == BodyKind::xlnet)
+    return cut_neurons(path + "ff.layer_1", path + "ff.layer_2", row, cuts);
+  const LayerNames& names = config.family->layer;
+  for (int64_t n = 0; n < networks; ++n) {
+    const std::string network = n + 1 < networks ? path + "ffn." + std::to_string(n) + '.'
+                                                 : path;  // the last has no number
+    cut_neurons(network + names.intermediate, network + names.output, network_of(row, n, networks),
+                cuts);
+  }
+}
+
+Cuts cuts_of(const ModelConfig& config, const Parameters& parameters, const Masks& masks) {
+  Cuts cuts;
+  for (size_t l = 0; l < masks.heads.size(); ++l)
+    cut_heads(config, path_of_row(config, l), masks.heads[l], cuts);
+  const int64_t networks = prunable_sizes(config).networks;
+  for (size_t l = 0; l < masks.ffn.size(); ++l)
+    cut_networks(config, path_of_row(config, l), masks.ffn[l], networks, cuts);
+  for (const auto& [name, cut] : cuts) {
+    const Tensor& x = parameters.at(name).value;
+    check(cut.axis < x.rank() && x.dim(cut.axis) == std::ssize(cut.keep), "prune: expected ", name,
+          " to have ", cut.keep.size(), " parts along axis ", cut.axis, ", got the shape ",
+          x.shape());
+  }
+  return cuts;
+}
+
+// Calls f(first byte, byte count) for all parts of contiguous x that stay, or that do not.
 template <class F>
-void for_each_run(const Tensor& x, const Cut& cut, bool kept, const F& f) {
-  const int64_t outer = cut.axis == 0 ? 1 : x.dim(0);
+void for_each_part(const Tensor& x, const Cut& cut, bool kept, const F& f) {
+  int64_t outer = 1;
+  for (int axis = 0; axis < cut.axis; ++axis) outer *= x.dim(axis);
   const auto n = static_cast<int64_t>(cut.keep.size());
+  if (x.size() == 0) return;
   const size_t unit = x.bytes() / static_cast<size_t>(outer * n);
   for (int64_t o = 0; o < outer; ++o)
     for (int64_t i = 0; i < n; ++i)
@@ -112,10 +159,10 @@ std::byte* bytes_of(const Tensor& x) {
 Tensor cut_out(const Tensor& value, const Cut& cut) {
   const Tensor x = contiguous(value);
   Shape shape = x.shape();
-  shape[cut.axis] = std::ranges::count_if(cut.keep, [](uint8_t k) { return k != 0; });
+  shape[cut.axis] = kept_in(cut.keep);
   Tensor y(shape, x.dtype());
   std::byte* to = bytes_of(y);
-  for_each_run(x, cut, true, [&](size_t first, size_t count) {
+  for_each_part(x, cut, true, [&](size_t first, size_t count) {
     std::memcpy(to, bytes_of(x) + first, count);
     to += count;
   });
@@ -124,26 +171,45 @@ Tensor cut_out(const Tensor& value, const Cut& cut) {
 
 }  // namespace
 
-std::vector<PrunableLayer<Parameter>> prunable_layers(Parameters& parameters,
-                                                      const ModelConfig& config) {
-  return find_layers<Parameter>(parameters, config);
+PrunableSizes prunable_sizes(const ModelConfig& config) {
+  const BodyKind kind = config.family->body_kind;
+  check(kind == BodyKind::bert || kind == BodyKind::mobilebert || kind == BodyKind::xlnet,
+        "prune: ", config.family->model_type,
+        " has no attention heads and feed-forward neurons; expected a transformer");
+  PrunableSizes sizes{.heads = config.heads_per_layer, .ffn = config.ffn_per_layer};
+  if (config.shared.groups > 0 && !sizes.heads.empty()) {
+    const auto rows = static_cast<size_t>(config.shared.groups * config.shared.inner);
+    sizes.heads.assign(rows, config.heads_per_layer.front());
+    sizes.ffn.assign(rows, config.ffn_per_layer.front());
+  }
+  if (kind == BodyKind::mobilebert) {
+    sizes.networks = config.bottlenecks.feedforward_networks;
+    for (int64_t& row : sizes.ffn) row *= sizes.networks;
+  }
+  return sizes;
 }
 
-std::vector<PrunableLayer<const Parameter>> prunable_layers(const Parameters& parameters,
-                                                            const ModelConfig& config) {
-  return find_layers<const Parameter>(parameters, config);
+ModelConfig pruned_config(const ModelConfig& config, const Masks& masks) {
+  const PrunableSizes sizes = prunable_sizes(config);
+  check_mask(masks.heads, sizes.heads, "heads");
+  check_mask(masks.ffn, sizes.ffn, "FFN neurons");
+  ModelConfig pruned = config;
+  if (!masks.heads.empty())
+    pruned.heads_per_layer = per_layer(kept_per_layer(masks.heads), config, "heads");
+  if (!masks.ffn.empty())
+    pruned.ffn_per_layer =
+        per_layer(sizes_left(masks.ffn, sizes.networks, "neurons"), config, "neurons");
+  return pruned;
 }
 
 PrunedModel prune_with_masks(const ModelConfig& config, const Parameters& parameters,
                              const Masks& masks) {
-  const std::map<std::string, Cut> all = cuts(config, parameters, masks);
-  PrunedModel pruned{config, {}};
-  if (!masks.heads.empty()) pruned.config.heads_per_layer = kept_per_layer(masks.heads);
-  if (!masks.ffn.empty()) pruned.config.ffn_per_layer = kept_per_layer(masks.ffn);
+  PrunedModel pruned{pruned_config(config, masks), {}};
+  const Cuts cuts = cuts_of(config, parameters, masks);
   for (const Parameter& p : parameters) {
-    const auto at = all.find(p.name);
+    const auto at = cuts.find(p.name);
     Parameter& copy = pruned.parameters.add(
-        p.name, at == all.end() ? clone(p.value) : cut_out(p.value, at->second));
+        p.name, at == cuts.end() ? clone(p.value) : cut_out(p.value, at->second));
     copy.trainable = p.trainable;
     copy.decay = p.decay;
   }
@@ -151,12 +217,13 @@ PrunedModel prune_with_masks(const ModelConfig& config, const Parameters& parame
 }
 
 void zero_masked(const ModelConfig& config, Parameters& parameters, const Masks& masks) {
-  for (const auto& [name, cut] : cuts(config, parameters, masks)) {
+  pruned_config(config, masks);  // raises Error for masks that do not fit
+  for (const auto& [name, cut] : cuts_of(config, parameters, masks)) {
     Tensor& x = parameters.at(name).value;
     check(x.is_contiguous() && !x.storage()->borrowed(), "prune: expected ", name,
           " in writable memory of its own");
-    for_each_run(x, cut, false,
-                 [&](size_t first, size_t count) { std::memset(bytes_of(x) + first, 0, count); });
+    for_each_part(x, cut, false,
+                  [&](size_t first, size_t count) { std::memset(bytes_of(x) + first, 0, count); });
     x.touch();
   }
 }

@@ -36,7 +36,7 @@ void SelfAttention::unpack() {
 }
 
 Tensor SelfAttention::operator()(const Tensor& x, const Tensor& offsets, const Random* random,
-                                 AttentionInputs* inputs) const {
+                                 AttentionInputs* inputs, const LayerGates* gates) const {
   const auto [q, k, v] = project(x);  // (N, H·D)
   if (inputs) *inputs = {q, k, v};
   Tensor mixed = v;  // without heads it is (N, 0), and the output is its bias
@@ -46,6 +46,7 @@ Tensor SelfAttention::operator()(const Tensor& x, const Tensor& offsets, const R
                       {.heads = heads,
                        .dropout = random ? probability_dropout : 0,
                        .random = random ? &stream : nullptr});
+    mixed = gated_heads(mixed, heads, offsets, gates);
   }
   return norm(dropout_if(random, output(mixed), output_dropout, "attention output"), x);
 }
@@ -60,9 +61,9 @@ EncoderLayer::EncoderLayer(const Scope& layer, const LayerNames& names, const Mo
       output_dropout(c.hidden_dropout_prob) {}
 
 Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& offsets, const Random* random,
-                                AttentionInputs* inputs) const {
-  const Tensor y = attention(x, offsets, random, inputs);  // (N, C)
-  const Tensor z = output(intermediate(y, activation));    // (N, C)
+                                AttentionInputs* inputs, const LayerGates* gates) const {
+  const Tensor y = attention(x, offsets, random, inputs, gates);                        // (N, C)
+  const Tensor z = output(gated_neurons(intermediate, y, activation, offsets, gates));  // (N, C)
   return norm(dropout_if(random, z, output_dropout, "layer output"), y);
 }
 
@@ -120,13 +121,22 @@ Encoded run_layers(const Tensor& embedded, size_t count, const EncoderOptions& o
   return result;
 }
 
+const LayerGates* gates_of(const std::vector<LayerGates>* gates, size_t layer, size_t layers) {
+  if (!gates) return nullptr;
+  check(gates->size() == layers, "encoder: expected gates of ", layers, " layers, got ",
+        gates->size());
+  return &(*gates)[layer];
+}
+
 Encoded Encoder::operator()(const Tensor& embedded, const Tensor& offsets,
                             const EncoderOptions& options) const {
-  return run_layers(
-      embedded, order.size(), options,
-      [this, offsets](size_t i, const Tensor& x, const Random* random, AttentionInputs* keep) {
-        return layers[order[i]](x, offsets, random, keep);
-      });
+  return run_layers(embedded, order.size(), options,
+                    [this, offsets, gates = options.gates](
+                        size_t i, const Tensor& x, const Random* random, AttentionInputs* keep) {
+                      const size_t layer = order[i];
+                      return layers[layer](x, offsets, random, keep,
+                                           gates_of(gates, layer, layers.size()));
+                    });
 }
 
 void Encoder::pack() {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "nn/config.h"
-#include "nn/layers.h"
+#include "nn/gates.h"
 
 namespace ink {
 
@@ -27,6 +27,8 @@ struct EncoderOptions {
   bool all_hidden = false;         // also return the hidden states below the last
   bool attention_inputs = false;  // also return q, k, v of every layer; not together with run_layer
   LayerRunner run_layer = {};     // how to run a layer; empty: simply call it
+  // One for each layer that has weights of its own, null without; they outlive the backward pass.
+  const std::vector<LayerGates>* gates = nullptr;
 };
 
 struct Encoded {
@@ -41,6 +43,8 @@ using LayerFunction =
     std::function<Tensor(size_t i, const Tensor& x, const Random* random, AttentionInputs* keep)>;
 Encoded run_layers(const Tensor& embedded, size_t count, const EncoderOptions& options,
                    const LayerFunction& layer);
+// Those of one layer; null without. Raises Error when there are gates of another number of layers.
+const LayerGates* gates_of(const std::vector<LayerGates>* gates, size_t layer, size_t layers);
 
 struct SelfAttention {
   int64_t heads;
@@ -54,7 +58,7 @@ struct SelfAttention {
                 int64_t heads);
   // LN(x + output(attention(query x, key x, value x)))
   Tensor operator()(const Tensor& x, const Tensor& offsets, const Random* random,
-                    AttentionInputs* inputs = nullptr) const;
+                    AttentionInputs* inputs = nullptr, const LayerGates* gates = nullptr) const;
   void pack();
   void unpack();
 
@@ -72,7 +76,7 @@ struct EncoderLayer {
   EncoderLayer(const Scope& layer, const LayerNames& names, const ModelConfig& config,
                int64_t heads, int64_t ffn);
   Tensor operator()(const Tensor& x, const Tensor& offsets, const Random* random,
-                    AttentionInputs* inputs = nullptr) const;
+                    AttentionInputs* inputs = nullptr, const LayerGates* gates = nullptr) const;
 };
 
 struct Encoder {

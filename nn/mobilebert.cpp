@@ -93,7 +93,8 @@ MobileBertLayer::MobileBertLayer(const Scope& scope, const ModelConfig& c, int64
 }
 
 Tensor MobileBertLayer::attend(const Tensor& h, const Tensor& l, const Tensor& offsets,
-                               const Random* random, AttentionInputs* inputs) const {
+                               const Random* random, AttentionInputs* inputs,
+                               const LayerGates* gates) const {
   Tensor shared = h;  // what queries and keys read
   if (values_narrow)
     shared = l;
@@ -106,17 +107,18 @@ Tensor MobileBertLayer::attend(const Tensor& h, const Tensor& l, const Tensor& o
                                  {.heads = heads,
                                   .dropout = random ? probability_dropout : 0,
                                   .random = random ? &stream : nullptr});
-  Tensor out = attention_output.dense(mixed);
+  Tensor out = attention_output.dense(gated_heads(mixed, heads, offsets, gates));
   if (!widen) out = dropout_if(random, out, output_dropout, "attention output");
   return attention_output.norm(out, l);
 }
 
 Tensor MobileBertLayer::operator()(const Tensor& h, const Tensor& offsets, const Random* random,
-                                   AttentionInputs* inputs) const {
+                                   AttentionInputs* inputs, const LayerGates* gates) const {
   const Tensor l = narrow ? narrow->norm(narrow->dense(h)) : h;  // (N, B)
-  Tensor y = attend(h, l, offsets, random, inputs);
+  Tensor y = attend(h, l, offsets, random, inputs, gates);
   for (size_t i = 0; i < outputs.size(); ++i) {
-    Tensor out = outputs[i].dense(intermediates[i](y, activation));
+    Tensor out = outputs[i].dense(
+        gated_neurons(intermediates[i], y, activation, offsets, gates, static_cast<int64_t>(i)));
     const bool last = i + 1 == outputs.size();
     if (last && !widen) out = dropout_if(random, out, output_dropout, "layer output");
     y = outputs[i].norm(out, y);
@@ -162,9 +164,9 @@ Tensor MobileBertBody::embed(const Packed& batch, const Random* random) const {
 Encoded MobileBertBody::operator()(const Packed& batch, const EncoderOptions& options) const {
   check_packed("model", batch, longest);
   return run_layers(embed(batch, options.random), layers.size(), options,
-                    [this, offsets = batch.offsets](size_t i, const Tensor& x, const Random* random,
-                                                    AttentionInputs* keep) {
-                      return layers[i](x, offsets, random, keep);
+                    [this, gates = options.gates, offsets = batch.offsets](
+                        size_t i, const Tensor& x, const Random* random, AttentionInputs* keep) {
+                      return layers[i](x, offsets, random, keep, gates_of(gates, i, layers.size()));
                     });
 }
 

@@ -53,11 +53,11 @@ struct MobileBertLayer {
 
   MobileBertLayer(const Scope& scope, const ModelConfig& config, int64_t heads, int64_t ffn);
   Tensor operator()(const Tensor& h, const Tensor& offsets, const Random* random,
-                    AttentionInputs* inputs = nullptr) const;
+                    AttentionInputs* inputs = nullptr, const LayerGates* gates = nullptr) const;
 
  private:
   Tensor attend(const Tensor& h, const Tensor& l, const Tensor& offsets, const Random* random,
-                AttentionInputs* inputs) const;
+                AttentionInputs* inputs, const LayerGates* gates) const;
 };
 
 struct MobileBertBody {

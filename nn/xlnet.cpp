@@ -98,7 +98,7 @@ Tensor RelativeSelfAttention::one_sequence(const Tensor& q, const Tensor& k, con
 
 Tensor RelativeSelfAttention::operator()(const Tensor& x, const Tensor& seen,
                                          const RelativeContext& context, const Random* random,
-                                         AttentionInputs* inputs) const {
+                                         AttentionInputs* inputs, const LayerGates* gates) const {
   const int64_t C = x.dim(1), HD = heads * head_size;
   const auto matrix = [&](const Parameter& p) { return reshape(p.value, {C, HD}); };
   const Tensor q = matmul(x, matrix(query)), k = matmul(seen, matrix(key)),
@@ -120,7 +120,8 @@ Tensor RelativeSelfAttention::operator()(const Tensor& x, const Tensor& seen,
         random ? &stream : nullptr));
   }
   const Tensor mixed = sequences.empty() ? q : concat(sequences, 0);
-  const Tensor out = matmul(mixed, matrix(output), false, true);  // (N, C)
+  const Tensor gated = gated_heads(mixed, heads, context.batch.offsets, gates);
+  const Tensor out = matmul(gated, matrix(output), false, true);  // (N, C)
   return norm(dropout_if(random, out, dropout, "attention output"), x);
 }
 
@@ -135,9 +136,11 @@ XlnetLayer::XlnetLayer(const Scope& scope, const ModelConfig& c, int64_t heads, 
       dropout(c.hidden_dropout_prob) {}
 
 Tensor XlnetLayer::operator()(const Tensor& x, const Tensor& seen, const RelativeContext& context,
-                              const Random* random, AttentionInputs* inputs) const {
-  const Tensor y = attention(x, seen, context, random, inputs);
-  const Tensor z = outer(dropout_if(random, inner(y, activation), dropout, "inner"));
+                              const Random* random, AttentionInputs* inputs,
+                              const LayerGates* gates) const {
+  const Tensor y = attention(x, seen, context, random, inputs, gates);
+  const Tensor a = gated_neurons(inner, y, activation, context.batch.offsets, gates);
+  const Tensor z = outer(dropout_if(random, a, dropout, "inner"));
   return norm(dropout_if(random, z, dropout, "layer output"), y);
 }
 
@@ -178,12 +181,14 @@ Encoded XlnetBody::operator()(const Packed& batch, const EncoderOptions& options
   check_packed("model", batch, longest);
   const Random* random = options.random;
   const Tensor embedded = dropout_if(random, word(batch.ids), dropout, "embeddings");
-  Encoded encoded = run_layers(
-      embedded, layers.size(), options,
-      [this, batch, r = distances(batch, random), different = differences(batch, word.table.value)](
-          size_t i, const Tensor& x, const Random* drop, AttentionInputs* keep) {
-        return layers[i](x, x, {batch, different, r, {}}, drop, keep);
-      });
+  Encoded encoded =
+      run_layers(embedded, layers.size(), options,
+                 [this, batch, gates = options.gates, r = distances(batch, random),
+                  different = differences(batch, word.table.value)](
+                     size_t i, const Tensor& x, const Random* drop, AttentionInputs* keep) {
+                   return layers[i](x, x, {batch, different, r, {}}, drop, keep,
+                                    gates_of(gates, i, layers.size()));
+                 });
   encoded.hidden = dropout_if(random, encoded.hidden, dropout, "output");
   return encoded;
 }

@@ -40,7 +40,8 @@ struct RelativeSelfAttention {
   RelativeSelfAttention(const Scope& scope, const ModelConfig& config, int64_t heads);
   // LN(x + o(attention)): queries are of x, keys and values of `seen`.
   Tensor operator()(const Tensor& x, const Tensor& seen, const RelativeContext& context,
-                    const Random* random, AttentionInputs* inputs = nullptr) const;
+                    const Random* random, AttentionInputs* inputs = nullptr,
+                    const LayerGates* gates = nullptr) const;
 
  private:
   Tensor one_sequence(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& r,
@@ -56,7 +57,8 @@ struct XlnetLayer {
 
   XlnetLayer(const Scope& scope, const ModelConfig& config, int64_t heads, int64_t ffn);
   Tensor operator()(const Tensor& x, const Tensor& seen, const RelativeContext& context,
-                    const Random* random, AttentionInputs* inputs = nullptr) const;
+                    const Random* random, AttentionInputs* inputs = nullptr,
+                    const LayerGates* gates = nullptr) const;
 };
 
 struct XlnetStreams {

@@ -83,6 +83,10 @@ struct AttentionOptions {
 };
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& offsets,
                  const AttentionOptions& options);
+// after ⊙ f(before ⊙ x): x (N, C) of a packed batch, factors (B, C) for each channel of each
+// sequence; an undefined one is 1. offsets i32 (B+1)
+Tensor gate(const Tensor& x, const Tensor& before, const Tensor& after, const Tensor& offsets,
+            Activation f = Activation::none);
 
 // One direction of a gated recurrent unit inside each sequence of a packed batch, as PyTorch's GRU:
 // x (N, 3H) is W_x x + b_x of every token, with the gates r, z, n side by side; weight (3H, H) and

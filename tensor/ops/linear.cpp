@@ -131,8 +131,10 @@ void linear_backward(Cuda device, Activation f, const T* z, const T* dy, const T
 struct Linear {
   static constexpr const char* name = "linear";
   struct Saved {
-    Tensor x, weight, z;  // z undefined without an activation
+    Tensor x, weight, z;  // x only where the weight's gradient is wanted, z with an activation
+    Shape shape;          // of x
     Activation f;
+    Wanted wanted;
   };
 
   static void check_packed(const PackedMatrix& packed, const Tensor& weight, int64_t N, int64_t K) {
@@ -166,7 +168,7 @@ struct Linear {
       linear_forward(device, x.data<T>(), weight.data<T>(), bias ? bias.data<T>() : nullptr,
                      z ? z.data<T>() : nullptr, y.data<T>(), M, N, K, f, packed);
     });
-    if (saved) *saved = {x, weight, z, f};
+    if (saved) *saved = {saved->wanted[1] ? x : Tensor(), weight, z, x.shape(), f, saved->wanted};
     return y;
   }
 
@@ -175,15 +177,15 @@ struct Linear {
     const int64_t M = rows_of(name, dy), N = s.weight.dim(0), K = s.weight.dim(1);
     Tensor dz, dx, dweight, dbias;
     if (s.z) dz = empty_like(dy);
-    if (wanted[0]) dx = empty_like(s.x);
+    if (wanted[0]) dx = Tensor(s.shape, dy.dtype(), dy.device());
     if (wanted[1]) dweight = empty_like(s.weight);
     if (wanted[2]) dbias = Tensor({N}, dy.dtype(), dy.device());
     on(name, dy, [&](auto device, auto t) {
       using T = decltype(t);
       const auto or_null = [](Tensor& g) { return g ? g.data<T>() : nullptr; };
-      linear_backward(device, s.f, s.z ? s.z.data<T>() : nullptr, dy.data<T>(), s.x.data<T>(),
-                      s.weight.data<T>(), or_null(dz), or_null(dx), or_null(dweight),
-                      or_null(dbias), M, N, K);
+      linear_backward(device, s.f, s.z ? s.z.data<T>() : nullptr, dy.data<T>(),
+                      s.x ? s.x.data<T>() : nullptr, s.weight.data<T>(), or_null(dz), or_null(dx),
+                      or_null(dweight), or_null(dbias), M, N, K);
     });
     return {dx, dweight, dbias};
   }

@@ -27,17 +27,44 @@ inline ModelConfig tiny_config(int64_t layers, int64_t heads, int64_t ffn, int64
   return c;
 }
 
-inline Model tiny_model(const ModelConfig& config, uint64_t seed) {
-  return Model(config, {.pooler = true, .classification = true},
-               [seed](const std::string& name, const Shape& shape, const Initial& initial) {
-                 // biases too, so that nothing is zero by accident
-                 const double deviation =
-                     initial.kind == Initial::Kind::normal ? initial.deviation : 0.1;
-                 Tensor x = random_values(Random(seed))(name, shape, Initial::normal(deviation));
-                 if (initial.kind == Initial::Kind::ones)
-                   for (int64_t i = 0; i < x.size(); ++i) x.data<float>()[i] += 1;
-                 return x;
-               });
+inline Model tiny_model(const ModelConfig& config, uint64_t seed,
+                        const Heads& heads = {.classification = true}) {
+  return Model(
+      config, heads, [seed](const std::string& name, const Shape& shape, const Initial& initial) {
+        // biases too, so that nothing is zero by accident
+        const double deviation = initial.kind == Initial::Kind::normal ? initial.deviation : 0.1;
+        Tensor x = random_values(Random(seed))(name, shape, Initial::normal(deviation));
+        if (initial.kind == Initial::Kind::ones)
+          for (int64_t i = 0; i < x.size(); ++i) x.data<float>()[i] += 1;
+        return x;
+      });
+}
+
+// Two layers of 4 heads and 8 neurons of every family that has them; of ALBERT two that share
+// their weights, of MobileBERT three networks a layer.
+inline ModelConfig tiny_family(const std::string& model_type) {
+  ModelConfig c = tiny_config(2, 4, 8);
+  c.family = &family_of(model_type);
+  if (model_type == "roberta" || model_type == "xlm-roberta") {
+    c.positions_after_padding = true;
+    c.pad_token_id = 1;
+  }
+  if (model_type == "albert") c.shared.groups = 1;
+  if (model_type == "albert" || model_type == "electra") c.embedding_size = 6;
+  if (model_type == "mobilebert") {
+    c.hidden_size = 20;
+    c.embedding_size = 6;
+    c.bottlenecks.intra_bottleneck_size = 16;
+    c.bottlenecks.feedforward_networks = 3;
+  }
+  return c;
+}
+inline const std::vector<std::string> kPrunableFamilies = {
+    "bert", "roberta", "xlm-roberta", "electra", "albert", "distilbert", "mobilebert", "xlnet"};
+
+inline Model in_f64(Model model) {
+  for (Parameter& p : model.parameters) p.value = converted(p.value, Dtype::f64);
+  return model;
 }
 
 inline FeatureBatch random_batch(const std::vector<int64_t>& lengths, uint64_t seed,

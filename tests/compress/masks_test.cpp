@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/tasks/helpers.h"
@@ -60,7 +61,40 @@ TEST(Masks, MultiplesOfTwoAndFour) {
   EXPECT_EQ(chosen(8, {.even = false, .multiple_of = 4}),
             (Rows{"11000110", "00110011", "10011100"}));
   EXPECT_ERROR(chosen(12, {.even = false, .multiple_of = 3}),
-               "the 8 neurons of layer 0 are not a multiple of 3");
+               "the 8 elements of layer 0 are not a multiple of 3");
+}
+
+TEST(Masks, MultiplesAsTextPrunerHasThem) {
+  const auto compatible = [](int64_t total, int64_t m) {
+    return chosen(total, {.even = false, .multiple_of = m, .compatible = true});
+  };
+  for (const int64_t total : {12, 13})
+    EXPECT_EQ(compatible(total, 2), (Rows{"01000000", "01111011", "11011110"}));
+  EXPECT_EQ(compatible(12, 4), (Rows{"01000000", "00110011", "11111111"}));
+  EXPECT_EQ(compatible(8, 4), (Rows{"01000000", "00110011", "10011100"}));
+}
+
+TEST(Masks, EvenSizesAreMultiplesToo) {
+  const auto sizes = [](int64_t total, const KeepOptions& options) {
+    return kept_per_layer(choose_mask(waves(), full_mask(waves()), total, options));
+  };
+  EXPECT_EQ(sizes(17, {.multiple_of = 4}), (std::vector<int64_t>{4, 4, 4}));
+  EXPECT_EQ(sizes(6, {.multiple_of = 4}), (std::vector<int64_t>{4, 4, 4})) << "never empty";
+  EXPECT_EQ(sizes(17, {.multiple_of = 4, .compatible = true}), (std::vector<int64_t>{5, 5, 5}));
+}
+
+// Two networks of 3 in each layer: the pairs of the r-th best are 5 + 6, 4 + 2, 1 + 1 and
+// 9 + 1, 3 + 1, 2 + 1.
+TEST(Masks, NetworksOfALayerKeepAsMany) {
+  const Importance two = {{1, 5, 4, 6, 1, 2}, {9, 3, 2, 1, 1, 1}};
+  const auto drawn_of = [&](int64_t total, bool even) {
+    return drawn(choose_mask(two, full_mask(two), total, {.even = even, .networks = 2}));
+  };
+  EXPECT_EQ(drawn_of(3, false), (Rows{"011101", "100100"}));
+  EXPECT_EQ(drawn_of(2, true), (Rows{"010100", "100100"}));
+  EXPECT_EQ(drawn_of(1, false), (Rows{"010100", "100100"})) << "the second is rescued";
+  EXPECT_ERROR(choose_mask({{1, 2, 3}}, {{1, 1, 1}}, 1, {.networks = 2}),
+               "the 3 elements of layer 0 are not of 2 networks");
 }
 
 TEST(Masks, WhatIsGoneStaysGone) {
@@ -79,13 +113,38 @@ TEST(Masks, BadRequests) {
   EXPECT_ERROR(schedule_totals(10, 5, 0), "expected at least one iteration");
 }
 
+using Totals = std::vector<int64_t>;
+
 TEST(Masks, ScheduleTakesLargerStepsFirst) {
-  using Totals = std::vector<int64_t>;
   EXPECT_EQ(schedule_totals(144, 96, 4), (Totals{132, 120, 108, 96}));
+  EXPECT_EQ(schedule_totals(144, 96, 8), (Totals{138, 132, 126, 120, 114, 108, 102, 96}));
   EXPECT_EQ(schedule_totals(144, 96, 5), (Totals{134, 124, 114, 105, 96}));
+  EXPECT_EQ(schedule_totals(36864, 24576, 4), (Totals{33792, 30720, 27648, 24576}));
   EXPECT_EQ(schedule_totals(36864, 18432, 5), (Totals{33177, 29490, 25804, 22118, 18432}));
   EXPECT_EQ(schedule_totals(144, 72, 16),
             (Totals{139, 134, 129, 124, 119, 114, 109, 104, 100, 96, 92, 88, 84, 80, 76, 72}));
+}
+
+// Even masking rounds each step's total down to whole layers: sizes fall in plateaus.
+TEST(Masks, EvenSizesAlongASchedule) {
+  const auto sizes = [](int64_t from, int64_t to, int64_t steps) {
+    const Importance ones(12, std::vector<double>(static_cast<size_t>(from), 1));
+    Mask mask = full_mask(ones);
+    std::vector<int64_t> all;
+    for (const int64_t total : schedule_totals(12 * from, 12 * to, steps)) {
+      mask = choose_mask(ones, mask, total, {});
+      const std::vector<int64_t> layers = kept_per_layer(mask);
+      EXPECT_EQ(std::ranges::count(layers, layers.front()), 12);
+      all.push_back(layers.front());
+    }
+    return all;
+  };
+  EXPECT_EQ(sizes(12, 8, 4), (Totals{11, 10, 9, 8}));
+  EXPECT_EQ(sizes(12, 8, 8), (Totals{11, 11, 10, 10, 9, 9, 8, 8}));
+  EXPECT_EQ(sizes(12, 8, 5), (Totals{11, 10, 9, 8, 8}));
+  EXPECT_EQ(sizes(12, 6, 16), (Totals{11, 11, 10, 10, 9, 9, 9, 8, 8, 8, 7, 7, 7, 6, 6, 6}));
+  EXPECT_EQ(sizes(3072, 2048, 4), (Totals{2816, 2560, 2304, 2048}));
+  EXPECT_EQ(sizes(3072, 1536, 5), (Totals{2764, 2457, 2150, 1843, 1536}));
 }
 
 TEST(Masks, JsonThereAndBack) {

@@ -34,15 +34,21 @@ bool is_one_of(const char* name, const std::set<std::string>& names) {
   return names.contains(name);
 }
 
+// The bias of a linear layer, the gates.
+bool may_be_absent(const OpCase& c, size_t k) {
+  if (is_one_of(c.op->name, {"gate"})) return k > 0 && k + 1 < c.sample.in.size();
+  return is_one_of(c.op->name, {"linear"}) && k == 2;
+}
+
 // Whether the op has to refuse input k spoiled this way. Elementwise ops, for one, take any rank.
 bool has_to_raise(const OpCase& c, size_t k, Wrong wrong) {
   const auto is_number = [](const Tensor& x) { return is_float(x.dtype()); };
   switch (wrong) {
-    case Wrong::undefined: return !(is_one_of(c.op->name, {"linear"}) && k == 2);  // the bias
+    case Wrong::undefined: return !may_be_absent(c, k);
     case Wrong::kind: return !is_one_of(c.op->name, {"reshape", "transpose", "slice", "expand"});
     case Wrong::width: return std::ranges::count_if(c.sample.in, is_number) > 1;
     case Wrong::rank:
-      return is_one_of(c.op->name, {"attention", "cross_entropy", "soft_cross_entropy",
+      return is_one_of(c.op->name, {"attention", "gate", "cross_entropy", "soft_cross_entropy",
                                     "kl_divergence", "linear_cross_entropy"});
   }
   return false;

@@ -47,12 +47,8 @@ def chosen(tensors, *patterns):
 
 
 def textpruner(source, to):
-    cases = json.loads((source / "textpruner.json").read_text())
-    cases["cases"] = {name: c for name, c in cases["cases"].items() if not name.startswith("logits_")}
-    (to / "runs.json").write_text(json.dumps(cases, indent=1) + "\n")
-    tensors = read_tensors(source / "textpruner.safetensors")
-    patterns = [re.escape(case) + r"\..*" for case in cases["cases"]]
-    write_tensors(to / "runs.safetensors", chosen(tensors, r"batch\d\..*", r"full\.logits\d", *patterns))
+    (to / "runs.json").write_text((source / "textpruner.json").read_text() + "\n")
+    write_tensors(to / "runs.safetensors", read_tensors(source / "textpruner.safetensors"))
     for name in ("config.json", "model.safetensors"):
         shutil.copyfile(source / "bert-tiny" / name, to / name)
 

@@ -1,0 +1,151 @@
+// Losses of labels, of drawn labels and of reference logits.
+#include "compress/scoring.h"
+
+#include <memory>
+
+#include "autograd/tape.h"
+#include "compress/values.h"
+#include "nn/ragged.h"
+#include "tasks/classification.h"
+#include "tasks/tagged.h"
+#include "tensor/error.h"
+#include "tensor/ops.h"
+
+namespace ink {
+namespace {
+
+// Where the decisions of each sequence lie: B + 1 numbers of `rows` in all, which are one for each
+// sequence or one for each token.
+std::vector<int64_t> decisions_of(const Packed& batch, int64_t rows) {
+  const int64_t B = batch.sequences();
+  check(rows == B || rows == batch.tokens(), "importance: expected a label for each of ", B,
+        " sequences or ", batch.tokens(), " tokens, got ", rows);
+  std::vector<int64_t> starts;
+  for (int64_t b = 0; b <= B; ++b)
+    starts.push_back(rows == B ? b : batch.offsets.data<int32_t>()[b]);
+  return starts;
+}
+
+// A mean over the counted labels gives an example with n of N of them N/n times its own mean.
+std::vector<double> scales_of(const FeatureBatch& batch) {
+  const Tensor labels = contiguous(batch.labels);
+  const std::vector<int64_t> starts = decisions_of(batch.inputs, labels.dim(0));
+  std::vector<double> counts;
+  double all = 0;
+  for (size_t b = 0; b + 1 < starts.size(); ++b) {
+    counts.push_back(0);
+    for (int64_t i = starts[b]; i < starts[b + 1]; ++i)
+      counts.back() += labels.dtype() != Dtype::i32 || labels.data<int32_t>()[i] != kIgnore;
+    all += counts.back();
+  }
+  for (double& n : counts) n = n > 0 ? all / n : 0;
+  return counts;
+}
+
+// The first class at which the probabilities, added up, exceed u.
+int32_t class_at(const float* probabilities, int64_t classes, double u) {
+  int64_t c = 0;
+  for (double sum = 0; c + 1 < classes; ++c) {
+    sum += probabilities[c];
+    if (u < sum) break;
+  }
+  return static_cast<int32_t>(c);
+}
+
+// A class for each row of logits (R, L): row r of example number rows[b] draws from its stream.
+Tensor drawn(const Tensor& logits, const FeatureBatch& batch, const Random& random) {
+  const Tensor p = converted(to(softmax(logits), Device::cpu), Dtype::f32);
+  const int64_t L = p.dim(1);
+  const std::vector<int64_t> starts = decisions_of(batch.inputs, p.dim(0));
+  check(std::ssize(batch.rows) == batch.inputs.sequences(), "importance: expected the numbers of ",
+        batch.inputs.sequences(), " examples to draw labels for, got ", batch.rows.size());
+  Tensor labels(Shape{p.dim(0)}, Dtype::i32);
+  for (size_t b = 0; b + 1 < starts.size(); ++b) {
+    const Random stream = random.split(static_cast<uint64_t>(batch.rows[b]));
+    for (int64_t r = starts[b]; r < starts[b + 1]; ++r)
+      labels.data<int32_t>()[r] = class_at(p.data<float>() + r * L, L,
+                                           stream.uniform(static_cast<uint64_t>(r - starts[b])));
+  }
+  return labels;
+}
+
+// x rounded to f16.
+Tensor in_half(const Tensor& x) { return converted(converted(x, Dtype::f16), x.dtype()); }
+
+Tensor added(const Tensor& sum, const Tensor& x) { return sum ? add(sum, x) : x; }
+
+}  // namespace
+
+std::vector<Tensor> decision_logits(const Model& model, const Packed& batch,
+                                    const EncoderOptions& options) {
+  if (model.classification) return {classify(model, batch, options)};
+  if (model.tagging) return {tag_logits(model, batch, options)};
+  check(model.span.has_value(),
+        "importance: expected a model with a head for classification, tagging or spans; "
+        "fine-tune it first");
+  const Tensor scores = to_rectangle(model.span->logits(model.body(batch, options).hidden),
+                                     rectangle(batch.offsets), kNever);  // (B, T, 2)
+  const int64_t B = scores.dim(0), T = scores.dim(1);
+  return {reshape(slice(scores, 2, 0, 1), {B, T}), reshape(slice(scores, 2, 1, 2), {B, T})};
+}
+
+LossOfBatch label_loss(const Task& task, std::span<const FeatureBatch> batches) {
+  return [&task, batches](const Model& model, size_t i, const EncoderOptions& options) {
+    return GatedLoss{task.loss(model, batches[i], options).loss, scales_of(batches[i])};
+  };
+}
+
+LossOfBatch drawn_label_loss(std::span<const FeatureBatch> batches, uint64_t seed) {
+  const auto labels = std::make_shared<std::vector<std::vector<Tensor>>>(batches.size());
+  return [batches, labels, random = Random(seed)](const Model& model, size_t i,
+                                                  const EncoderOptions& options) {
+    const std::vector<Tensor> logits = decision_logits(model, batches[i].inputs, options);
+    std::vector<Tensor>& drawn_before = (*labels)[i];
+    if (drawn_before.empty()) {
+      const Pause pause;
+      for (size_t k = 0; k < logits.size(); ++k)
+        drawn_before.push_back(drawn(logits[k], batches[i], random.split(k)));
+    }
+    GatedLoss sum{{}, std::vector<double>(static_cast<size_t>(batches[i].inputs.sequences()), 1)};
+    for (size_t k = 0; k < logits.size(); ++k)
+      sum.loss = added(sum.loss, scale(cross_entropy(logits[k], drawn_before[k]),
+                                       static_cast<double>(logits[k].dim(0))));
+    return sum;
+  };
+}
+
+LossOfBatch reference_loss(std::span<const FeatureBatch> batches,
+                           std::vector<std::vector<Tensor>> reference) {
+  check(reference.size() == batches.size(), "importance: expected reference logits of ",
+        batches.size(), " batches, got ", reference.size());
+  return [batches, reference = std::move(reference)](const Model& model, size_t i,
+                                                     const EncoderOptions& options) {
+    const std::vector<Tensor> logits = decision_logits(model, batches[i].inputs, options);
+    check(logits.size() == reference[i].size(), "importance: batch ", i, ": expected ",
+          logits.size(), " tables of reference logits, got ", reference[i].size());
+    GatedLoss sum;
+    for (size_t k = 0; k < logits.size(); ++k) {
+      const Tensor& q = logits[k];
+      const Tensor p = in_half(softmax(converted(reference[i][k], q.dtype())));
+      sum.loss = added(sum.loss, soft_cross_entropy(q, to(p, q.device())));
+    }
+    return sum;
+  };
+}
+
+std::vector<std::vector<Tensor>> half_precision_logits(const Model& model,
+                                                       std::span<const FeatureBatch> batches) {
+  const Model half(model.config, model.heads,
+                   [&](const std::string& name, const Shape&, const Initial&) {
+                     return in_half(model.parameters.at(name).value);
+                   });
+  std::vector<std::vector<Tensor>> all;
+  for (const FeatureBatch& batch : batches) {
+    all.emplace_back();
+    for (const Tensor& logits : decision_logits(half, batch.inputs))
+      all.back().push_back(in_half(to(logits, Device::cpu)));
+  }
+  return all;
+}
+
+}  // namespace ink
