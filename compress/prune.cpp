@@ -80,7 +80,8 @@ Json measured_on(const PruneOptions& options) {
                             {"max_length", options.max_length},
                             {"batch_size", options.batch_size},
                             {"max_examples", options.max_examples},
-                            {"seed", options.seed}});
+                            {"seed", options.seed},
+                            {"keep_shape", options.keep_shape}});
 }
 
 }  // namespace

@@ -294,7 +294,12 @@ TEST_F(Wiring, TaskTrainings) {
   expect_shown(facts.set("account", read("pruned/pruning.json")), pruning);
   expect_complete("prune", pruning,
                   {"--mode", "--model", "--configurations", "--data", "--masks", "--text",
-                   "--tokens", "--task", "--seed"});
+                   "--tokens", "--task", "--seed", "--reference", "--keep-shape"});
+
+  const Json zeroed = result_of(
+      "prune --model tuned --configurations prune.json --data few.tsv --keep-shape --out zeroed");
+  EXPECT_EQ(zeroed["heads_per_layer"].to_string(), "[2, 2]");
+  EXPECT_TRUE(read("zeroed/pruning.json").object("measured").boolean("keep_shape"));
 }
 
 }  // namespace

@@ -204,8 +204,7 @@ TEST_F(Compressed, BiGruLearnsAndIsAnOrdinaryModel) {
   PruneOptions pruning = prune_options("bigru_pruned");
   pruning.model = options.out;
   pruning.config.target_num_of_heads = 0;
-  EXPECT_ERROR(prune(pruning),
-               "expected layers of BERT's form with weights of their own, got bigru");
+  EXPECT_ERROR(prune(pruning), "bigru has no attention heads and feed-forward neurons");
 }
 
 TEST_F(Compressed, APlanSaysWhatTrainingWillDo) {
