@@ -231,6 +231,7 @@ std::string heat_map(const HeatMap& map) {
 std::string dot_chart(const std::vector<DotRow>& rows, const std::string& title) {
   constexpr double kRow = 24, kLeft = 190, kLength = 360, kTop = 30;
   std::vector<Series> all;
+  all.reserve(rows.size());
   for (const DotRow& row : rows) all.push_back({.x = row.values});
   const Scale scale = scale_of(all, &Series::x);
   const double bottom = kTop + kRow * static_cast<double>(rows.size());
