@@ -31,7 +31,7 @@ Json run(const Options& o) {
 Action declare_dictionary(Command& command) {
   auto o = std::make_shared<Options>();
   command.list("--words", o->words, "files with a word a line");
-  command.list("--text", o->text, "text files to count them in");
+  command.list("--text", o->text, "text files to count them in, or folders of .txt files");
   command.path("--out", o->out, "file to write");
   command.option("--rounds", o->rounds, "rounds of cutting and counting", {1, 1000});
   command.require("--words");

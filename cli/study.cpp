@@ -84,7 +84,7 @@ bool Study::pretrained(const StudyVariant& variant, int64_t seed) {
   const fs::path folder = plan_.cell(variant, seed);
   claim(folder, variant.made_of);
   bool complete = fs::exists(folder / "config.json");
-  for (const int64_t step : plan_.steps) {
+  for (const int64_t step : variant.steps) {
     const bool there = fs::exists(folder / ("step-" + std::to_string(step)) / "config.json");
     check(there || !complete, "", folder.string(), " was trained without keeping step ", step,
           ", which steps_scored asks for; choose another out, or remove the folder");
@@ -126,7 +126,7 @@ int Study::run() {
   for (const int64_t seed : plan_.seeds) {
     for (const StudyVariant& variant : plan_.variants) {
       if (!pretrained(variant, seed)) return status_;
-      for (const int64_t step : plan_.steps)
+      for (const int64_t step : variant.steps)
         for (const StudyTask& task : plan_.tasks)
           if (!scored(variant, seed, step, task)) return status_;
       write_file(plan_.out / "report.html", study_page(plan_, results_));
@@ -140,7 +140,7 @@ Json say_size(const StudyPlan& plan, const StudyResults& results) {
   int64_t scores = 0, done = 0;
   for (const int64_t seed : plan.seeds) {
     for (const StudyVariant& v : plan.variants) {
-      for (const int64_t step : plan.steps) {
+      for (const int64_t step : v.steps) {
         for (const StudyTask& t : plan.tasks) {
           ++scores;
           done += results.find(v, t, seed, step) != nullptr;

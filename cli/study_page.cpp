@@ -1,4 +1,5 @@
-// What a study shows: for each task a table of means over seeds, and curves over the steps.
+// What a study shows: for each task a table of means over seeds, their spread, and curves over the
+// steps.
 #include <algorithm>
 
 #include "cli/format.h"
@@ -11,6 +12,12 @@ namespace {
 
 constexpr int kColours = 6;  // of the page
 
+// "83.1 ± 0.4", and of how many seeds where that is not all of them.
+std::string cell_of(const StudyPlan& plan, const Average& average) {
+  const bool all = average.count == 0 || average.count == std::ssize(plan.seeds);
+  return shown(average) + (all ? "" : formatted(" (of %ld)", static_cast<long>(average.count)));
+}
+
 std::string cells_of(const StudyPlan& plan, const StudyResults& results, const StudyTask& task) {
   std::string html = "<table>\n<tr><th>variant</th>";
   for (const int64_t step : plan.steps)
@@ -19,7 +26,7 @@ std::string cells_of(const StudyPlan& plan, const StudyResults& results, const S
   for (const StudyVariant& variant : plan.variants) {
     html += "<tr><td>" + escape_html(variant.name) + "</td>";
     for (const int64_t step : plan.steps)
-      html += "<td>" + shown(results.average(variant, task, step)) + "</td>";
+      html += "<td>" + cell_of(plan, results.average(variant, task, step)) + "</td>";
     html += "</tr>\n";
   }
   return html + "</table>\n";
@@ -40,6 +47,23 @@ std::string curves_of(const StudyPlan& plan, const StudyResults& results, const 
   return line_chart(all, {.title = task.name, .x_label = "step of pre-training", .y_label = "%"});
 }
 
+// The scores of all seeds at the last step of each variant.
+std::string spread_of(const StudyPlan& plan, const StudyResults& results, const StudyTask& task) {
+  std::vector<DotRow> rows;
+  for (const StudyVariant& variant : plan.variants) {
+    rows.push_back({variant.name, {}});
+    for (const int64_t seed : plan.seeds)
+      if (const StudyScore* s = results.find(variant, task, seed, variant.steps.back()))
+        rows.back().values.push_back(100 * s->score);
+  }
+  return dot_chart(rows, task.name + ", %, after the last step: every seed, and the mean");
+}
+
+bool has_curves(const StudyPlan& plan) {
+  return std::ranges::any_of(plan.variants,
+                             [](const StudyVariant& v) { return v.steps.size() > 1; });
+}
+
 // The metric that the scores of a task are.
 std::string metric_of(const StudyTask& task) {
   return task.finetune.string("task", "classification") == "classification" ? "accuracy" : "F1";
@@ -58,8 +82,9 @@ std::string study_page(const StudyPlan& plan, const StudyResults& results) {
                                static_cast<long>(plan.seeds.size()));
   for (const StudyTask& task : plan.tasks) {
     html += "<h2>" + escape_html(task.name) + "</h2>\n<p>" + metric_of(task) +
-            "</p>\n<div class='row'>" + card(cells_of(plan, results, task));
-    if (plan.steps.size() > 1) html += card(curves_of(plan, results, task));
+            "</p>\n<div class='row'>" + card(cells_of(plan, results, task)) +
+            card(spread_of(plan, results, task));
+    if (has_curves(plan)) html += card(curves_of(plan, results, task));
     html += "</div>\n";
   }
   return html_page(plan.title, html);
@@ -69,14 +94,14 @@ std::string study_table(const StudyPlan& plan, const StudyResults& results) {
   std::string text;
   for (const StudyTask& task : plan.tasks) {
     text += formatted("%-26s", (task.name + " (" + metric_of(task) + ")").c_str());
-    for (const int64_t step : plan.steps) text += formatted(" %13ld", static_cast<long>(step));
+    for (const int64_t step : plan.steps) text += formatted(" %17ld", static_cast<long>(step));
     text += '\n';
     for (const StudyVariant& variant : plan.variants) {
       text += formatted("  %-24s", variant.name.c_str());
       for (const int64_t step : plan.steps) {
-        const std::string cell = shown(results.average(variant, task, step));
+        const std::string cell = cell_of(plan, results.average(variant, task, step));
         const size_t characters = cell.size() - (cell.find("±") == std::string::npos ? 0 : 1);
-        text += std::string(14 - std::min<size_t>(13, characters), ' ') + cell;
+        text += std::string(18 - std::min<size_t>(17, characters), ' ') + cell;
       }
       text += '\n';
     }

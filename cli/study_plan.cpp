@@ -46,12 +46,27 @@ std::vector<int64_t> numbers_of(const Json& file, const char* key, int64_t low) 
   return numbers;
 }
 
-StudyVariant variant_of(const Json& object, std::set<std::string>& names) {
-  check_keys(object, {"name", "options"});
+std::vector<int64_t> steps_of(const Json& file) {
+  std::vector<int64_t> steps = numbers_of(file, "steps_scored", 0);
+  std::ranges::sort(steps);
+  return steps;
+}
+
+StudyVariant variant_of(const Json& object, std::set<std::string>& names,
+                        const std::vector<int64_t>& steps) {
+  check_keys(object, {"name", "options", "steps_scored"});
   const std::string name = name_of(object, names);
   return {.name = name,
           .place = place_of(object, name),
+          .steps = object.has("steps_scored") ? steps_of(object) : steps,
           .options = object.has("options") ? object.object("options") : Json::make_object()};
+}
+
+// Those of any variant.
+std::vector<int64_t> steps_of(const std::vector<StudyVariant>& variants) {
+  std::set<int64_t> steps;
+  for (const StudyVariant& v : variants) steps.insert(v.steps.begin(), v.steps.end());
+  return {steps.begin(), steps.end()};
 }
 
 // The members of an object that are, or are not, options of word-order; the rest keeps its place.
@@ -114,7 +129,7 @@ StudyStep pretraining(const StudyPlan& plan, const StudyVariant& variant, int64_
   Json own =
       Json::make_object({{"out", folder.string()}, {"resume", fs::exists(folder / "training")}});
   std::string save_at;
-  for (const int64_t step : plan.steps)
+  for (const int64_t step : variant.steps)
     save_at += (save_at.empty() ? "" : ",") + std::to_string(step);
   return {
       "pretrain", own.set("save-at", save_at), {variant.options, plan.base}, seed, variant.place};
@@ -143,18 +158,17 @@ StudyPlan read_study(const fs::path& file, const std::string& out) {
                    .out = out.empty() ? json.string("out") : out,
                    .base = json.object("base"),
                    .seeds = numbers_of(json, "seeds", 0)};
+    const std::vector<int64_t> steps =
+        json.has("steps_scored") ? steps_of(json)
+                                 : std::vector{plan.base.integer("steps", PretrainOptions{}.steps)};
     std::set<std::string> variants, tasks;
     for (size_t i = 0; i < json.array("variants").size(); ++i)
-      plan.variants.push_back(variant_of(json.array("variants").object(i), variants));
+      plan.variants.push_back(variant_of(json.array("variants").object(i), variants, steps));
     for (size_t i = 0; i < json.array("tasks").size(); ++i)
       plan.tasks.push_back(task_of(json.array("tasks").object(i), tasks, plan));
     if (plan.variants.empty() || plan.tasks.empty())
       throw UsageError(file.string() + ": expected one or more variants and tasks");
-    if (json.has("steps_scored"))
-      plan.steps = numbers_of(json, "steps_scored", 0);
-    else
-      plan.steps = {plan.base.integer("steps", PretrainOptions{}.steps)};
-    std::ranges::sort(plan.steps);
+    plan.steps = steps_of(plan.variants);
     try_study(plan);
     find_inputs(plan);
     return plan;

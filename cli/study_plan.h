@@ -2,10 +2,11 @@
 //
 //   {"base":         {"architecture": "small.json", "vocab": "vocab.txt", "text": ["laws.txt"],
 //                     "dictionary": "words.txt", "steps": 2000},
-//    "variants":     [{"name": "characters", "options": {"objective": "mlm"}},
+//    "variants":     [{"name": "untrained", "options": {"steps": 1}, "steps_scored": [0]},
+//                     {"name": "characters", "options": {"objective": "mlm"}},
 //                     {"name": "words", "options": {"objective": "wwm"}}],
 //    "seeds":        [1, 2, 3],
-//    "steps_scored": [0, 500, 2000],
+//    "steps_scored": [500, 2000],
 //    "tasks":        [{"name": "modules", "train": "train.tsv", "test": "test.tsv"},
 //                     {"name": "word order", "task": "word-order", "text": ["laws.txt"],
 //                      "dictionary": "words.txt", "train-sentences": 20000, "epochs": 2}],
@@ -15,7 +16,8 @@
 // and the file that is scored: `test`, or `dev` where there is none. A task with `text` makes its
 // files itself and takes the options of `inkstone word-order` as well. Every variant is pre-trained
 // with every seed; the model after each of steps_scored (default: the last; 0: untrained) is
-// fine-tuned and scored on every task. Paths are relative to the working directory.
+// fine-tuned and scored on every task. A variant may have steps_scored of its own. Paths are
+// relative to the working directory.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -29,9 +31,10 @@
 namespace ink::cli {
 
 struct StudyVariant {
-  std::string name, place;  // "study.json: variants[0] (words)", for messages
-  Json options = {};        // of pretrain, beside those of base, and before them
-  Json made_of = {};        // as cli/study_inputs.h says
+  std::string name, place;          // "study.json: variants[0] (words)", for messages
+  std::vector<int64_t> steps = {};  // whose models are scored, ascending
+  Json options = {};                // of pretrain, beside those of base, and before them
+  Json made_of = {};                // as cli/study_inputs.h says
 };
 
 struct StudyTask {
@@ -48,7 +51,7 @@ struct StudyPlan {
   Json base = {};
   std::vector<StudyVariant> variants = {};
   std::vector<StudyTask> tasks = {};
-  std::vector<int64_t> seeds = {}, steps = {};  // steps ascending
+  std::vector<int64_t> seeds = {}, steps = {};  // steps of any variant, ascending
 
   std::filesystem::path cell(const StudyVariant& variant, int64_t seed) const;
   std::filesystem::path data(const StudyTask& task) const;  // of a task that makes its files

@@ -97,7 +97,7 @@ Json StudyResults::summary() const {
   Json all = Json::make_array();
   for (const StudyTask& task : plan_.tasks) {
     for (const StudyVariant& variant : plan_.variants) {
-      for (const int64_t step : plan_.steps) {
+      for (const int64_t step : variant.steps) {
         const Average a = average(variant, task, step);
         if (a.count == 0) continue;
         all.append(Json::make_object({{"task", task.name},

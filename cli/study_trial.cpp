@@ -39,9 +39,9 @@ Reader try_variant(const StudyPlan& plan, const StudyVariant& v) {
   const StudyStep step = pretraining(plan, v, plan.seeds.front());
   check_files(step.values(), {"text", "vocab", "architecture", "dictionary", "similar"}, v.place);
   const int64_t steps = step.values().integer("steps");
-  if (plan.steps.back() > steps)
+  if (v.steps.back() > steps)
     throw UsageError(v.place + ": steps_scored: expected at most the " + std::to_string(steps) +
-                     " steps of " + v.name + ", got " + std::to_string(plan.steps.back()));
+                     " steps of " + v.name + ", got " + std::to_string(v.steps.back()));
   step.try_out();
   const Json options = step.values();
   const std::string &model = options.string("model"), &vocab = options.string("vocab");

@@ -90,7 +90,7 @@ std::string axes(const Frame& f, const ChartOptions& o) {
   }
   svg += text_at(f.left, 16, "start", o.title, "title");
   svg += text_at(f.left + f.width, f.top + f.height + 32, "end", o.x_label, "tick");
-  if (!o.y_label.empty()) svg += text_at(f.left, 28, "start", o.y_label, "tick");
+  if (!o.y_label.empty()) svg += text_at(f.left, f.top - 2, "start", o.y_label, "tick");
   return svg;
 }
 
@@ -119,6 +119,30 @@ std::string draw(const Frame& f, const Series& s) {
            short_number(s.x[i]) + ": " + short_number(s.y[i]) + "</title></circle>";
   }
   return svg;
+}
+
+constexpr double kLegendLine = 15;  // pixels from one line to the next
+
+// What a text takes at most: Han characters have three bytes and the width of two letters.
+double width_of(const std::string& text) { return 7.0 * static_cast<double>(text.size()); }
+
+// The names of several series, from the right, in as many lines as they need beside the title.
+std::pair<std::string, int> legend_of(const std::vector<Series>& series, const ChartOptions& o) {
+  std::string svg;
+  if (series.size() < 2) return {svg, 1};
+  const double right = o.width - 18.0, left = 64 + width_of(o.title);
+  double x = right;
+  int line = 0;
+  for (const Series& s : series) {
+    if (x < right && x - width_of(s.name) < left) {
+      x = right;
+      ++line;
+    }
+    svg += formatted("<g style='fill:var(--c%d)'>", s.colour) +
+           text_at(x, 16 + kLegendLine * line, "end", s.name, "legend") + "</g>";
+    x -= 12 + width_of(s.name);
+  }
+  return {svg, line + 1};
 }
 
 std::string begin_svg(double width, double height) {
@@ -156,20 +180,16 @@ std::string line_chart(const std::vector<Series>& series, const ChartOptions& op
     check(s.x.size() == s.y.size(), "chart: series '", s.name, "' has ", s.x.size(), " x for ",
           s.y.size(), " y");
   }
-  const Frame f{.width = options.width - 70.0,
+  const auto [legend, lines] = legend_of(series, options);
+  const double top = 30 + kLegendLine * (lines - 1);
+  const Frame f{.top = top,
+                .width = options.width - 70.0,
                 .height = options.height - 70.0,
                 .x = scale_of(series, &Series::x, true),
                 .y = scale_of(series, &Series::y)};
-  std::string svg = begin_svg(options.width, options.height) + axes(f, options);
-  double legend = f.left + f.width;
-  for (const Series& s : series) {
-    svg += draw(f, s);
-    if (series.size() < 2) continue;
-    svg += formatted("<g style='fill:var(--c%d)'>", s.colour) +
-           text_at(legend, 16, "end", s.name, "legend") + "</g>";
-    legend -= 12 + 7.0 * static_cast<double>(s.name.size());
-  }
-  return svg + "</svg>";
+  std::string svg = begin_svg(options.width, options.height + top - 30) + axes(f, options);
+  for (const Series& s : series) svg += draw(f, s);
+  return svg + legend + "</svg>";
 }
 
 std::string heat_map(const HeatMap& map) {
@@ -204,6 +224,40 @@ std::string heat_map(const HeatMap& map) {
              short_number(map.values[r][c]) + (removed ? " (removed)" : " (kept)") +
              "</title></rect>";
     }
+  }
+  return svg + "</svg>";
+}
+
+std::string dot_chart(const std::vector<DotRow>& rows, const std::string& title) {
+  constexpr double kRow = 24, kLeft = 190, kLength = 360, kTop = 30;
+  std::vector<Series> all;
+  all.reserve(rows.size());
+  for (const DotRow& row : rows) all.push_back({.x = row.values});
+  const Scale scale = scale_of(all, &Series::x);
+  const double bottom = kTop + kRow * static_cast<double>(rows.size());
+  const auto x_of = [&](double v) { return kLeft + kLength * scale.position(v); };
+  std::string svg = begin_svg(kLeft + kLength + 40, bottom + 24);
+  svg += text_at(4, 16, "start", title, "title");
+  for (int i = 0; i < scale.ticks(); ++i) {
+    const double x = x_of(scale.tick(i));
+    svg += formatted("<line x1='%.1f' x2='%.1f' y1='%.0f' y2='%.0f' class='grid'/>", x, x, kTop,
+                     bottom) +
+           text_at(x, bottom + 16, "middle", short_number(scale.tick(i)), "tick");
+  }
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const std::vector<double>& values = rows[i].values;
+    const double y = kTop + kRow * static_cast<double>(i) + 12;
+    svg += text_at(kLeft - 8, y + 4, "end", rows[i].name, "bar");
+    double mean = 0;
+    for (const double v : values) {
+      mean += v / static_cast<double>(values.size());
+      svg += formatted("<circle r='3.5' cx='%.1f' cy='%.1f' style='fill:var(--c0);opacity:.6'>",
+                       x_of(v), y) +
+             "<title>" + short_number(v) + "</title></circle>";
+    }
+    if (!values.empty())
+      svg += formatted("<rect x='%.1f' y='%.1f' width='2' height='16' style='fill:var(--c1)'/>",
+                       x_of(mean) - 1, y - 8);
   }
   return svg + "</svg>";
 }

@@ -1,4 +1,4 @@
-// Pictures for the report, as inline SVG: line charts, bars and heat maps.
+// Pictures for the report, as inline SVG: line charts, bars, rows of dots and heat maps.
 //
 // Colours come from CSS variables of the page, so they follow its light or dark theme.
 #pragma once
@@ -37,6 +37,14 @@ struct Bar {
   int colour;
 };
 std::string bar_chart(const std::vector<Bar>& bars, const std::string& title);
+
+// A row of dots for each name, one for each value, and a stroke at their mean; so both the order of
+// the rows and their noise are seen. Rows without values are empty.
+struct DotRow {
+  std::string name;
+  std::vector<double> values;
+};
+std::string dot_chart(const std::vector<DotRow>& rows, const std::string& title);
 
 std::string escape_html(const std::string& text);
 // At most three significant digits: "0.0123", "12.3", "1.2e-05".

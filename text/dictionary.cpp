@@ -8,6 +8,7 @@
 
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "text/corpus.h"
 #include "text/segmenter.h"
 #include "text/utf8.h"
 
@@ -61,13 +62,16 @@ DictionaryReport build_dictionary(const std::vector<std::filesystem::path>& list
                                   const std::vector<std::filesystem::path>& texts,
                                   const std::filesystem::path& out, int rounds) {
   Counts words = read_lists(lists);
+  const std::vector<std::filesystem::path> files = text_files(texts);
+  for (const auto& path : files)  // each round writes `out`, which bad text should leave as it is
+    for_each_line(path, [](std::string_view) {});
   DictionaryReport report{.words = static_cast<int64_t>(words.size())};
   for (int round = 0; round < rounds; ++round) {
     write(words, out);
     const Segmenter segmenter = Segmenter::load({.dictionary = out});
     for (auto& [word, count] : words) count = 1;
     report.counted = 0;
-    for (const auto& path : texts) {
+    for (const auto& path : files) {
       for_each_line(path, [&](std::string_view line) {
         for (const std::string& word : segmenter.words(line, false)) {
           ++report.counted;

@@ -18,9 +18,10 @@ struct DictionaryReport {
 
 // Lists have a word a line; what follows a tab, a space or '/' is ignored, as are lines that begin
 // with '#' and words of one character or with anything but Han (U+3400 to U+4DBF, U+4E00 to
-// U+9FFF). Texts are UTF-8. `out` is written as "word frequency" lines in order of code points:
-// every word of the lists with a frequency of at least 1, and the single characters that the text
-// uses as words. Raises Error for missing files, text that is not UTF-8, and lists without a word.
+// U+9FFF). Texts are files, or folders of *.txt files, in UTF-8. `out` is written as "word
+// frequency" lines in order of code points: every word of the lists with a frequency of at least 1,
+// and the single characters that the text uses as words. Raises Error for missing files, text that
+// is not UTF-8, and lists without a word; `out` is then as it was.
 DictionaryReport build_dictionary(const std::vector<std::filesystem::path>& lists,
                                   const std::vector<std::filesystem::path>& texts,
                                   const std::filesystem::path& out, int rounds = 3);

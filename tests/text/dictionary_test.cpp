@@ -46,6 +46,15 @@ TEST_F(Dictionary, TakesWordsOfTwoBlocksOfHan) {
   EXPECT_EQ(build_dictionary({list}, {text}, folder_ / "out.txt").words, 2);
 }
 
+TEST_F(Dictionary, ReadsTheTextsOfAFolder) {
+  const auto list = file("words.lex", "资产\n");
+  create_folders(folder_ / "texts");
+  file("texts/a.txt", "资产\n");
+  file("texts/b.txt", "资产资产\n");
+  build_dictionary({list}, {folder_ / "texts"}, folder_ / "out.txt");
+  EXPECT_EQ(read_file(folder_ / "out.txt", 1000), "资产 4\n");
+}
+
 TEST_F(Dictionary, RefusesListsWithoutWordsAndBadText) {
   const auto empty = file("empty.lex", "# nothing\na\n");
   const auto list = file("words.lex", "资产\n");
@@ -54,6 +63,8 @@ TEST_F(Dictionary, RefusesListsWithoutWordsAndBadText) {
   EXPECT_THROW(build_dictionary({empty}, {text}, folder_ / "out.txt"), Error);
   EXPECT_THROW(build_dictionary({list}, {bad}, folder_ / "out.txt"), Error);
   EXPECT_THROW(build_dictionary({folder_ / "absent"}, {text}, folder_ / "out.txt"), Error);
+  EXPECT_THROW(build_dictionary({list}, {text, folder_ / "absent"}, folder_ / "out.txt"), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "out.txt")) << "written before all was checked";
 }
 
 }  // namespace
