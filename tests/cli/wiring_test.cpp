@@ -297,7 +297,8 @@ TEST_F(Wiring, TaskTrainings) {
                    "--tokens", "--task", "--seed", "--reference", "--keep-shape"});
 
   const Json zeroed = result_of(
-      "prune --model tuned --configurations prune.json --data few.tsv --keep-shape --out zeroed");
+      "prune --model tuned --configurations prune.json --data few.tsv --columns text,label "
+      "--keep-shape --out zeroed");
   EXPECT_EQ(zeroed["heads_per_layer"].to_string(), "[2, 2]");
   EXPECT_TRUE(read("zeroed/pruning.json").object("measured").boolean("keep_shape"));
 }
