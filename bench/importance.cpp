@@ -6,6 +6,7 @@
 //
 // Further arguments: --batch N examples of a batch (32), --threads N.
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -80,8 +81,8 @@ void run(int count, char** arguments) {
       std::cout << milliseconds_of_a_pass(model, batches) << ' ' << peak_megabytes() << std::endl;
     return;
   }
-  std::vector<double> times;
-  for (int i = 0; i < 3; ++i) times.push_back(milliseconds_of_a_pass(model, batches));
+  std::array<double, 3> times{};
+  for (double& time : times) time = milliseconds_of_a_pass(model, batches);
   std::ranges::sort(times);
   std::printf("importance of BERT-base, %ld x %ld tokens: %.0f ms, at most %.0f MB\n",
               static_cast<long>(kSentences), static_cast<long>(kTokens), times[1],

@@ -26,8 +26,12 @@ size_t rounded(size_t bytes, size_t step) { return (bytes + step - 1) / step * s
 
 // The first byte of [from, to) that is no longer as it was filled, or null.
 const char* first_written(const char* from, const char* to) {
-  const char* at =
-      std::find_if(from, to, [](char c) { return static_cast<unsigned char>(c) != kNan; });
+  const auto written = [](char c) { return static_cast<unsigned char>(c) != kNan; };
+  if (from == to) return nullptr;
+  // Almost always there is none, which memcmp says faster: each byte is like the next.
+  const auto rest = static_cast<size_t>(to - from) - 1;
+  if (!written(*from) && std::memcmp(from, from + 1, rest) == 0) return nullptr;
+  const char* at = std::find_if(from, to, written);
   return at == to ? nullptr : at;
 }
 
@@ -187,14 +191,14 @@ std::string Arena::find_overrun() {
     const size_t used = block.used == kNobody ? 0 : block.used;
     char *const end = p + used, *const guard_end =
                                     std::min(end + kGuard, p + block.capacity + kGuard);
+    const char *const behind = first_written(end, guard_end), *const before =
+                                                                  behind ? nullptr
+                                                                         : first_written(p - kGuard,
+                                                                                         p);
+    if (!behind && !before) continue;
     std::ostringstream out;
-    if (const char* at = first_written(end, guard_end)) {
-      out << at - end << " bytes behind a block of " << used << " bytes";
-    } else if (const char* before = first_written(p - kGuard, p)) {
-      out << p - before << " bytes before a block of " << used << " bytes";
-    } else {
-      continue;
-    }
+    out << (behind ? behind - end : p - before) << " bytes " << (behind ? "behind" : "before")
+        << " a block of " << used << " bytes";
     std::memset(end, kNan, static_cast<size_t>(guard_end - end));
     std::memset(p - kGuard, kNan, kGuard);
     return out.str();

@@ -308,7 +308,7 @@ struct Gate {
     sample("no rows", {0}, 3, Activation::gelu);
     sample("no channels", {0, 2}, 0, Activation::gelu);
     sample("one number, gelu_tanh", {0, 1}, 1, Activation::gelu_tanh);
-    sample("long sequences, wide rows", {0, 131, 200}, 301, Activation::gelu);
+    sample("long sequences", {0, 131, 150}, 37, Activation::gelu);
     all.push_back({"after alone",
                    {randn({5, 3}, 1), randn({2, 3}, 2), from(std::vector<int32_t>{0, 4, 5})},
                    [](auto in) { return gate(in[0], Tensor(), in[1], in[2]); }});

@@ -12,6 +12,10 @@ constexpr Dtype kTypes[] = {Dtype::f32, Dtype::f16, Dtype::bf16};
 class OpOnDevice : public testing::TestWithParam<OpCase> {
  protected:
   void SetUp() override { SKIP_WITHOUT_DEVICE(); }
+  // The guards of every block are looked at after each launch.
+  void TearDown() override {
+    if (!IsSkipped()) cuda::release_device_cache();
+  }
   const Sample& s = GetParam().sample;
 };
 
