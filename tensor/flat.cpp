@@ -64,7 +64,10 @@ __global__ void add_in_order_kernel(float* mine, const float* theirs, int rank, 
   cuda::store_pack(mine + at, sum);
 }
 
-FlatEntry describe(const FlatPart& part, const Tensor& value, float* out, int64_t size) {
+// The kernel writes to `out`.
+FlatEntry describe(const FlatPart& part, const Tensor& value,
+                   float* out,  // NOLINT(readability-non-const-parameter)
+                   int64_t size) {
   FlatEntry entry{.out = out,
                   .x = nullptr,
                   .size = size,
