@@ -7,6 +7,11 @@ target_compile_definitions(ink_emulated_flags INTERFACE INK_CUDA=1 INK_EMULATED=
 target_include_directories(ink_emulated_flags BEFORE INTERFACE "${PROJECT_SOURCE_DIR}/cuda/emulated/toolkit")
 # -O1: tensors are small there, and the build takes longer than the tests. `#pragma unroll` is nvcc's.
 target_compile_options(ink_emulated_flags INTERFACE -O1 -Wno-unknown-pragmas)
+# Kernels say fmaf where they mean one rounding. Without the instruction each is a call of the C library, whose AVX code between
+# code of SSE makes some processors wait: attention's tests took 16 times as long.
+include(CheckCXXSourceRuns)
+check_cxx_source_runs("int main() { return __builtin_cpu_supports(\"fma\") ? 0 : 1; }" ink_machine_has_fma)
+target_compile_options(ink_emulated_flags INTERFACE $<$<BOOL:${ink_machine_has_fma}>:-mfma>)
 
 foreach(folder IN ITEMS tensor cuda nn text autograd)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cpp")
