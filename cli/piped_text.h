@@ -6,14 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "compress/temporary_folder.h"
+#include "tensor/temporary_folder.h"
 
 namespace ink::cli {
 
 class PipedText {
  public:
-  // Reads standard input to its end where `names` has "-". Raises Error when that cannot be stored.
-  explicit PipedText(const std::vector<std::string>& names);
+  // Reads standard input to its end, for `verb`, where `names` has "-". Raises Error when that
+  // cannot be stored.
+  PipedText(const std::string& verb, const std::vector<std::string>& names);
   const std::vector<std::filesystem::path>& paths() const { return paths_; }
 
  private:

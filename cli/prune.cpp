@@ -95,7 +95,7 @@ Json run_pipeline(const Options& o, const PruningConfigurations& configurations,
 Json run(const Options& o) {
   const PruningConfigurations configurations = read_configurations(o.configurations, o.mode);
   if (o.mode == "transformer") return run_transformer(o, configurations);
-  const PipedText text(o.text);
+  const PipedText text("prune", o.text);
   const VocabularyPruneOptions job{.model = o.model,
                                    .out = o.out,
                                    .texts = text.paths(),

@@ -107,7 +107,7 @@ std::string left_after(const Masks& masks, const PrunableSizes& sizes) {
 
 Pruning choose_masks(const Model& model, std::span<const FeatureBatch> batches,
                      const PruningConfig& config, const ScoringOptions& scoring,
-                     const std::function<void(const std::string& sentence)>& notice) {
+                     const Notice& notice) {
   const PrunableSizes sizes = prunable_sizes(model.config);
   check_shared(model.config, sizes, config);
   const std::vector<Aim> all = aims(sizes, config);

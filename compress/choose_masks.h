@@ -13,6 +13,7 @@
 #include "compress/importance.h"
 #include "compress/masks.h"
 #include "compress/pruning_config.h"
+#include "nn/model_folder.h"
 #include "tasks/task.h"
 
 namespace ink {
@@ -45,7 +46,7 @@ struct ScoringOptions {
 // above the present sizes, and where layers that share weights would be masked unevenly.
 Pruning choose_masks(const Model& model, std::span<const FeatureBatch> batches,
                      const PruningConfig& config, const ScoringOptions& scoring = {},
-                     const std::function<void(const std::string& sentence)>& notice = {});
+                     const Notice& notice = {});
 
 // The model that masks leave, in memory of its own.
 Model pruned_model(const Model& model, const Masks& masks);

@@ -29,9 +29,7 @@ const char* start_of(const StudentOptions& from) {
   using From = TeacherInit::From;
   if (!from.folder.empty()) return "the weights of its folder";
   if (!from.layers_from_teacher.empty()) return "all else than layers from the teacher too";
-  const From init = from.init_from_teacher ? from.init_from_teacher->from
-                    : from.preset.empty()  ? From::nothing
-                                           : From::embeddings;
+  const From init = init_of(from).from;
   if (init == From::nothing) return "random weights";
   if (init == From::embeddings) return "the teacher's embeddings that fit, else random weights";
   return "the teacher's embeddings that fit, and its layers";

@@ -39,7 +39,8 @@ std::vector<IntermediateMatch> mapped_matches(const LayerMap& map, const ModelSi
                                               double weight) {
   std::vector<IntermediateMatch> matches = even_matches(teacher, student, loss, weight);
   for (IntermediateMatch& match : matches)
-    match.layer_teacher = map.teacher_layer(match.layer_student, teacher.layers, student.layers);
+    match.layer_teacher = match.second_teacher =
+        map.teacher_layer(match.layer_student, teacher.layers, student.layers);
   return matches;
 }
 

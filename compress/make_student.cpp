@@ -50,6 +50,12 @@ void add_layers(Names& names, const Family& student, const Family& teacher,
                path(teacher, layers[j], teacher.layer.*part));
 }
 
+void check_layer(int64_t layer, const ModelConfig& teacher) {
+  check(layer >= 0 && layer < teacher.layers(),
+        "distill: expected layers of the teacher from 0 to ", teacher.layers() - 1, ", got ",
+        layer);
+}
+
 void check_layers_fit(const ModelConfig& student, const ModelConfig& teacher,
                       const std::vector<int64_t>& layers) {
   const auto like_bert = [](const ModelConfig& c) {
@@ -62,8 +68,7 @@ void check_layers_fit(const ModelConfig& student, const ModelConfig& teacher,
         " layers; expected as many of the teacher in init_from_teacher, got ", layers.size());
   for (size_t j = 0; j < layers.size(); ++j) {
     const int64_t layer = layers[j];
-    check(layer >= 0 && layer < teacher.layers(), "distill: expected layers of the teacher from 0 ",
-          "to ", teacher.layers() - 1, ", got ", layer);
+    check_layer(layer, teacher);
     const auto l = static_cast<size_t>(layer);
     const bool fits = student.hidden_size == teacher.hidden_size &&
                       student.head_size == teacher.head_size &&
@@ -109,8 +114,7 @@ ValueSource taken_over(Names names, const Model& teacher, const ModelConfig& stu
 Model new_student(const StudentOptions& from, const Model& teacher, const Random& random) {
   const ModelConfig config = config_of_student(from, teacher.config);
   check_trainable_here(config, kHeads);
-  const TeacherInit init = from.init_from_teacher.value_or(TeacherInit{
-      .from = from.preset.empty() ? TeacherInit::From::nothing : TeacherInit::From::embeddings});
+  const TeacherInit init = init_of(from);
   Names names;
   if (init.from != TeacherInit::From::nothing)
     add_embeddings(names, *config.family, *teacher.config.family);
@@ -147,8 +151,7 @@ ModelConfig with_layers(ModelConfig config, const std::vector<int64_t>& layers) 
   config.heads_per_layer.clear();
   config.ffn_per_layer.clear();
   for (const int64_t layer : layers) {
-    check(layer >= 0 && layer < teacher.layers(), "distill: expected layers of the teacher from 0 ",
-          "to ", teacher.layers() - 1, ", got ", layer);
+    check_layer(layer, teacher);
     config.heads_per_layer.push_back(teacher.heads_per_layer[static_cast<size_t>(layer)]);
     config.ffn_per_layer.push_back(teacher.ffn_per_layer[static_cast<size_t>(layer)]);
   }
@@ -156,6 +159,12 @@ ModelConfig with_layers(ModelConfig config, const std::vector<int64_t>& layers) 
 }
 
 }  // namespace
+
+TeacherInit init_of(const StudentOptions& from) {
+  using From = TeacherInit::From;
+  return from.init_from_teacher.value_or(
+      TeacherInit{.from = from.preset.empty() ? From::nothing : From::embeddings});
+}
 
 std::vector<int64_t> chosen_layers(const TeacherInit& init, int64_t teacher, int64_t student) {
   using From = TeacherInit::From;

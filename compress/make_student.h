@@ -46,6 +46,9 @@ Model make_student(const StudentOptions& from, const Model& teacher, const Rando
 // The configuration that it will have, known before any weight is made.
 ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& teacher);
 
+// How a new student begins: as `from` says, or else as above.
+TeacherInit init_of(const StudentOptions& from);
+
 // Which of the teacher's layers the student's begin as; empty: none of them.
 std::vector<int64_t> chosen_layers(const TeacherInit& init, int64_t teacher, int64_t student);
 

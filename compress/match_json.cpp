@@ -76,12 +76,11 @@ void read_layers(const Json& json, const char* key, MatchLoss loss, int64_t& fir
 void check_feature(const Json& json, MatchLoss loss) {
   const auto feature = static_cast<MatchFeature>(
       choice(json, "feature", {kFeatures[0], kFeatures[1], kFeatures[2]}));
-  const auto expected = static_cast<size_t>(feature_of(loss));
   check(feature == feature_of(loss), "", json.where("feature"), ": loss ", name_of(loss),
-        " compares \"", kFeatures[expected], "\", got \"", json.string("feature"), '"');
+        " compares \"", name_of(feature_of(loss)), "\", got \"", json.string("feature"), '"');
   const auto only = [&](const char* key, MatchFeature with) {
     check(!json.has(key) || feature == with, "", json.where(key), ": expected with feature \"",
-          kFeatures[static_cast<size_t>(with)], "\" only");
+          name_of(with), "\" only");
   };
   only("proj", MatchFeature::hidden);
   only("attention", MatchFeature::attention);
@@ -91,6 +90,7 @@ void check_feature(const Json& json, MatchLoss loss) {
 }  // namespace
 
 const char* name_of(MatchLoss loss) { return entry_of(loss).name.data(); }
+const char* name_of(MatchFeature feature) { return kFeatures[static_cast<size_t>(feature)]; }
 MatchFeature feature_of(MatchLoss loss) { return entry_of(loss).feature; }
 bool takes_pairs(MatchLoss loss) { return loss == MatchLoss::fsp || loss == MatchLoss::nst; }
 bool needs_one_width(MatchLoss loss) {
@@ -103,10 +103,7 @@ MatchLoss match_loss_from(const std::string& name, const std::string& where) {
   std::vector<std::string_view> names;
   names.reserve(kLosses.size());
   for (const LossEntry& entry : kLosses) names.push_back(entry.name);
-  const std::string_view near = nearest_word(name, names);
-  fail("", where, ": unknown loss ", in_quotes(name), "; ",
-       near.empty() ? "expected " + alternatives(names)
-                    : "did you mean '" + std::string(near) + "'?");
+  fail("", where, ": unknown loss ", in_quotes(name), "; ", correction(name, names));
 }
 
 IntermediateMatch match_from_json(const Json& json) {
@@ -137,7 +134,7 @@ Json match_to_json(const IntermediateMatch& match) {
   const MatchFeature feature = feature_of(match.loss);
   Json json = Json::make_object({{"layer_T", layers(match.layer_teacher, match.second_teacher)},
                                  {"layer_S", layers(match.layer_student, match.second_student)},
-                                 {"feature", kFeatures[static_cast<size_t>(feature)]},
+                                 {"feature", name_of(feature)},
                                  {"loss", name_of(match.loss)},
                                  {"weight", match.weight}});
   if (feature == MatchFeature::attention)
@@ -153,10 +150,9 @@ std::vector<IntermediateMatch> matches_from_json(const Json& object, std::string
   std::vector<IntermediateMatch> matches;
   const auto add_preset = [&](const std::string& name) {
     const std::vector<IntermediateMatch> preset = match_preset(name);
-    const std::string_view near = nearest_word(name, match_presets());
-    check(!preset.empty(), "", object.where(key), ": unknown preset ", in_quotes(name), "; ",
-          near.empty() ? "expected one of " + alternatives(match_presets())
-                       : "did you mean '" + std::string(near) + "'?");
+    if (preset.empty())
+      fail("", object.where(key), ": unknown preset ", in_quotes(name), "; ",
+           correction(name, match_presets()));
     matches.insert(matches.end(), preset.begin(), preset.end());
   };
   const Json* value = object.find(key);

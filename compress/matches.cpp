@@ -1,8 +1,6 @@
 // What matches ask of the two models, and matches that are spread evenly.
 #include "compress/matches.h"
 
-#include <array>
-
 #include "tensor/error.h"
 
 namespace ink {
@@ -12,8 +10,6 @@ std::string layers_named(const MatchLoss loss, int64_t first, int64_t second) {
   const std::string name = std::to_string(first);
   return takes_pairs(loss) ? name + '-' + std::to_string(second) : name;
 }
-
-constexpr std::array<const char*, 3> kFeatures = {"hidden", "attention", "relation"};
 
 void check_layer(const IntermediateMatch& m, const char* key, int64_t layer, const char* whose,
                  const ModelSize& size) {
@@ -67,7 +63,7 @@ void check_heads(const IntermediateMatch& m, const ModelSize& teacher, const Mod
 }  // namespace
 
 std::string IntermediateMatch::name() const {
-  return std::string(kFeatures[static_cast<size_t>(feature_of(loss))]) + '_' + name_of(loss) + '_' +
+  return std::string(name_of(feature_of(loss))) + '_' + name_of(loss) + '_' +
          layers_named(loss, layer_student, second_student) + '_' +
          layers_named(loss, layer_teacher, second_teacher);
 }

@@ -53,6 +53,7 @@ enum class MatchFeature : uint8_t { hidden, attention, relation };
 enum class AttentionMaps : uint8_t { scores, probabilities };
 
 const char* name_of(MatchLoss loss);
+const char* name_of(MatchFeature feature);
 MatchFeature feature_of(MatchLoss loss);
 bool takes_pairs(MatchLoss loss);  // fsp and nst: of two layers
 // Whether student and teacher need states of one width, by a projection if need be.

@@ -16,8 +16,6 @@ namespace {
 
 constexpr size_t kLongestMasks = size_t{256} << 20;
 
-using Notice = std::function<void(const std::string& sentence)>;
-
 const Task& task_of(const PruneOptions& options) {
   return options.task ? *options.task : classification_task();
 }

@@ -44,12 +44,10 @@ struct PruneResult {
 
 // The parts of prune(), for jobs that cut more than heads and neurons: the masks that options and
 // model come to, the model that they leave, and the account of them, which goes to options.out.
-Pruning plan_pruning(const PruneOptions& options, const Model& model,
-                     const std::function<void(const std::string& sentence)>& notice = {});
+Pruning plan_pruning(const PruneOptions& options, const Model& model, const Notice& notice = {});
 Model model_after(const PruneOptions& options, const Model& model, const Pruning& pruning);
 void write_account(const PruneOptions& options, const Model& model, const Pruning& pruning);
 
-PruneResult prune(const PruneOptions& options,
-                  const std::function<void(const std::string& sentence)>& notice = {});
+PruneResult prune(const PruneOptions& options, const Notice& notice = {});
 
 }  // namespace ink

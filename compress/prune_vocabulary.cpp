@@ -5,13 +5,13 @@
 #include <iomanip>
 #include <sstream>
 
-#include "compress/temporary_folder.h"
 #include "compress/vocabulary_surgery.h"
 #include "nn/model_folder.h"
 #include "tasks/classification.h"
 #include "tasks/save_folder.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "tensor/temporary_folder.h"
 
 namespace ink {
 namespace {

@@ -10,7 +10,6 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,7 +17,7 @@
 #include "compress/kept_tokens.h"
 #include "compress/token_counts.h"
 #include "compress/vocabulary_pruning_config.h"
-#include "nn/model.h"
+#include "nn/model_folder.h"
 #include "text/reduced_tokenizer.h"
 
 namespace ink {
@@ -56,8 +55,6 @@ struct VocabularyPruneResult {
 
   double coverage() const;  // share of the counted occurrences whose tokens stay
 };
-
-using Notice = std::function<void(const std::string& sentence)>;
 
 // Chooses, and cuts a tokenizer to see what it makes of the texts; writes nothing. `notice` is
 // warned where more is unknown than before. Raises Error for a prune_lm_head that the model cannot

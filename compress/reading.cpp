@@ -1,20 +1,9 @@
 // Tokenizing examples once or twice.
 #include "compress/reading.h"
 
-#include <algorithm>
-
 #include "nn/model_folder.h"
 
 namespace ink {
-namespace {
-
-bool has_tokenizer(const std::filesystem::path& folder) {
-  return !folder.empty() && std::ranges::any_of(kTokenizerFiles, [&](const char* name) {
-    return std::filesystem::exists(folder / name);
-  });
-}
-
-}  // namespace
 
 Packed Reading::for_teacher(const FeatureBatch& batch) const {
   return shared() ? batch.inputs : teacher.features->batch(batch.rows).inputs;
@@ -22,7 +11,7 @@ Packed Reading::for_teacher(const FeatureBatch& batch) const {
 
 Readings readings_of(TaskExamples examples, const ReadingOptions& options) {
   const Tokenizer of_teacher = load_tokenizer(options.teacher, options.teacher_config);
-  const bool own = has_tokenizer(options.student);
+  const bool own = !options.student.empty() && has_tokenizer(options.student);
   Tokenizer of_student = own ? Tokenizer::load(options.student) : of_teacher;
   options.student_config.check_vocabulary(of_student.vocabulary().size(), "distill: the student");
   const auto reading = [&](Examples& set) -> Reading {

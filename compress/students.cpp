@@ -66,10 +66,7 @@ const StudentPreset& student_preset(const std::string& name) {
     if (plain(preset.name) == plain(name)) return preset;
     names.emplace_back(preset.name);
   }
-  const std::string_view nearest = nearest_word(name, names);
-  fail("students: unknown preset ", in_quotes(name), "; ",
-       nearest.empty() ? "expected " + alternatives(names)
-                       : "did you mean " + in_quotes(nearest) + "?");
+  fail("students: unknown preset ", in_quotes(name), "; ", correction(name, names));
 }
 
 ModelConfig student_config(const StudentPreset& preset, const ModelConfig& teacher) {

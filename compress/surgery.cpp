@@ -1,12 +1,11 @@
 // Finding, zeroing and cutting out what masked heads and neurons own.
 #include "compress/surgery.h"
 
-#include <algorithm>
-#include <cstring>
 #include <map>
 #include <span>
 #include <string>
 
+#include "compress/cut.h"
 #include "tensor/error.h"
 
 namespace ink {
@@ -32,10 +31,6 @@ std::span<const uint8_t> network_of(const std::vector<uint8_t>& row, int64_t net
                                     int64_t networks) {
   const size_t size = row.size() / static_cast<size_t>(networks);
   return std::span(row).subspan(static_cast<size_t>(network) * size, size);
-}
-
-int64_t kept_in(std::span<const uint8_t> row) {
-  return std::ranges::count_if(row, [](uint8_t keep) { return keep != 0; });
 }
 
 // What each row keeps, of one network.
@@ -64,11 +59,6 @@ std::vector<int64_t> per_layer(const std::vector<int64_t>& rows, const ModelConf
 
 // ── what heads and neurons own ──────────────────────────────────────────────────────────────────
 
-// Which parts of a parameter, along an axis, stay.
-struct Cut {
-  int axis = 0;
-  std::vector<uint8_t> keep = {};
-};
 using Cuts = std::map<std::string, Cut>;  // by name of the parameter
 
 std::string path_of_row(const ModelConfig& config, size_t row) {
@@ -137,38 +127,6 @@ Cuts cuts_of(const ModelConfig& config, const Parameters& parameters, const Mask
   return cuts;
 }
 
-// Calls f(first byte, byte count) for all parts of contiguous x that stay, or that do not.
-template <class F>
-void for_each_part(const Tensor& x, const Cut& cut, bool kept, const F& f) {
-  int64_t outer = 1;
-  for (int axis = 0; axis < cut.axis; ++axis) outer *= x.dim(axis);
-  const auto n = static_cast<int64_t>(cut.keep.size());
-  if (x.size() == 0) return;
-  const size_t unit = x.bytes() / static_cast<size_t>(outer * n);
-  for (int64_t o = 0; o < outer; ++o)
-    for (int64_t i = 0; i < n; ++i)
-      if ((cut.keep[static_cast<size_t>(i)] != 0) == kept)
-        f(static_cast<size_t>(o * n + i) * unit, unit);
-}
-
-std::byte* bytes_of(const Tensor& x) {
-  return static_cast<std::byte*>(x.storage()->data()) +
-         static_cast<size_t>(x.offset()) * size_of(x.dtype());
-}
-
-Tensor cut_out(const Tensor& value, const Cut& cut) {
-  const Tensor x = contiguous(value);
-  Shape shape = x.shape();
-  shape[cut.axis] = kept_in(cut.keep);
-  Tensor y(shape, x.dtype());
-  std::byte* to = bytes_of(y);
-  for_each_part(x, cut, true, [&](size_t first, size_t count) {
-    std::memcpy(to, bytes_of(x) + first, count);
-    to += count;
-  });
-  return y;
-}
-
 }  // namespace
 
 PrunableSizes prunable_sizes(const ModelConfig& config) {
@@ -222,9 +180,7 @@ void zero_masked(const ModelConfig& config, Parameters& parameters, const Masks&
     Tensor& x = parameters.at(name).value;
     check(x.is_contiguous() && !x.storage()->borrowed(), "prune: expected ", name,
           " in writable memory of its own");
-    for_each_part(x, cut, false,
-                  [&](size_t first, size_t count) { std::memset(bytes_of(x) + first, 0, count); });
-    x.touch();
+    zero_out(x, cut);
   }
 }
 

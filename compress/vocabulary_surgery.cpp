@@ -1,10 +1,11 @@
 // A model with fewer tokens: gathering the rows and columns that stay, and renaming ids in config.
 #include "compress/vocabulary_surgery.h"
 
-#include <cstring>
 #include <functional>
 #include <map>
+#include <vector>
 
+#include "compress/cut.h"
 #include "tensor/error.h"
 
 namespace ink {
@@ -20,26 +21,11 @@ std::map<std::string, int> vocabulary_axes(const Model& model) {
   return axes;
 }
 
-const std::byte* bytes_of(const Tensor& x) {
-  return static_cast<const std::byte*>(x.storage()->data()) +
-         static_cast<size_t>(x.offset()) * size_of(x.dtype());
-}
-
-// The slices of `value` at the kept ids, along axis 0 or the last of two.
-Tensor gathered(const Tensor& value, int axis, const KeptTokens& kept) {
-  const Tensor x = contiguous(value);
-  Shape shape = x.shape();
-  shape[axis] = kept.size();
-  Tensor y(shape, x.dtype());
-  const int64_t outer = axis == 0 ? 1 : x.dim(0), rows = x.dim(axis);
-  const size_t unit = x.bytes() / static_cast<size_t>(outer * rows);
-  auto* to = static_cast<std::byte*>(y.storage()->data());
-  for (int64_t o = 0; o < outer; ++o)
-    for (const int32_t id : kept.ids()) {
-      std::memcpy(to, bytes_of(x) + static_cast<size_t>(o * rows + id) * unit, unit);
-      to += unit;
-    }
-  return y;
+// The parts of `rows` rows or columns whose tokens stay; rows behind the last token go.
+std::vector<uint8_t> keep_of(const KeptTokens& kept, int64_t rows) {
+  std::vector<uint8_t> keep(static_cast<size_t>(rows));
+  for (const int32_t id : kept.ids()) keep[static_cast<size_t>(id)] = 1;
+  return keep;
 }
 
 // Calls f(id) for each id in keys such as eos_token_id, one or a list, and puts in what it returns.
@@ -89,7 +75,8 @@ Model with_vocabulary(const Model& model, const KeptTokens& kept) {
   return Model(config, model.heads, [&](const std::string& name, const Shape&, const Initial&) {
     const Tensor& value = model.parameters.at(name).value;
     const auto axis = axes.find(name);
-    return axis == axes.end() ? value : gathered(value, axis->second, kept);
+    if (axis == axes.end()) return value;
+    return cut_out(value, {axis->second, keep_of(kept, value.dim(axis->second))});
   });
 }
 

@@ -108,6 +108,11 @@ void check_no_model(const char* job, const fs::path& out, bool own_run) {
   std::ranges::for_each(kWeightFiles, refuse_where);
 }
 
+bool has_tokenizer(const fs::path& folder) {
+  return std::ranges::any_of(kTokenizerFiles,
+                             [&](const char* name) { return fs::exists(folder / name); });
+}
+
 int copy_vocabulary(const fs::path& from, const fs::path& to) {
   constexpr size_t kLongest = size_t{1} << 30;
   std::error_code ignored;

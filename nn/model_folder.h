@@ -17,6 +17,9 @@
 
 namespace ink {
 
+// Receives sentences worth knowing.
+using Notice = std::function<void(const std::string& sentence)>;
+
 struct LoadOptions {
   std::optional<Heads> heads = {};  // instead of those that config.json names and the file holds
   std::optional<std::vector<std::string>> labels = {};  // instead of the folder's, for a new head
@@ -24,7 +27,7 @@ struct LoadOptions {
   bool new_heads = false;  // initialise pooler and heads that the file lacks, else an Error
   Random random{0};        // for new heads
   // Told of heads that config.json names and the file lacks, and of tensors that were left out.
-  std::function<void(const std::string& sentence)> notice = {};
+  Notice notice = {};
 };
 
 Model load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
@@ -55,6 +58,7 @@ inline constexpr const char* kTokenizerFiles[] = {"tokenizer_config.json",
                                                   "merges.txt",
                                                   "spiece.model",
                                                   "sentencepiece.bpe.model"};
+bool has_tokenizer(const std::filesystem::path& folder);  // any of them
 // Copies those that exist; returns how many.
 int copy_vocabulary(const std::filesystem::path& from, const std::filesystem::path& to);
 

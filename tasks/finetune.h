@@ -25,7 +25,7 @@ struct FinetuneOptions {
 
 struct TaskHooks {
   std::function<void(const Progress& progress)> progress = {};
-  std::function<void(const std::string& sentence)> notice = {};
+  Notice notice = {};
 };
 
 struct FinetuneResult {

@@ -12,15 +12,14 @@ namespace fs = std::filesystem;
 
 void complete_tokenizer(const fs::path& folder) {
   constexpr size_t kLongest = size_t{1} << 30;
-  const auto is_there = [&](const char* name) { return fs::exists(folder / name); };
-  if (std::ranges::none_of(kTokenizerFiles, is_there)) return;
+  if (!has_tokenizer(folder)) return;
   const fs::path whole = folder / ".tokenizer";
   std::error_code ignored;
   fs::remove_all(whole, ignored);
   try {
     Tokenizer::load(folder).save(whole);
     for (const char* name : kTokenizerFiles)
-      if (fs::exists(whole / name) && !is_there(name))
+      if (fs::exists(whole / name) && !fs::exists(folder / name))
         write_file(folder / name, read_file(whole / name, kLongest));
   } catch (...) {
     fs::remove_all(whole, ignored);
@@ -30,7 +29,7 @@ void complete_tokenizer(const fs::path& folder) {
 }
 
 void save_folder(const Model& model, const fs::path& folder, const fs::path& tokenizer_from,
-                 Dtype dtype, const std::function<void(const std::string& sentence)>& notice) {
+                 Dtype dtype, const Notice& notice) {
   save_model(model, folder, tokenizer_from, dtype);
   try {
     complete_tokenizer(folder);

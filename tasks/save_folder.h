@@ -14,7 +14,7 @@ namespace ink {
 // tokenizer that cannot be read stays as it was copied.
 void save_folder(const Model& model, const std::filesystem::path& folder,
                  const std::filesystem::path& tokenizer_from, Dtype dtype = Dtype::f32,
-                 const std::function<void(const std::string& sentence)>& notice = {});
+                 const Notice& notice = {});
 
 // Writes those files of a tokenizer that the folder lacks: tokenizer.json, and what programs from
 // before it read (text/tokenizer.h). Files that are there stay as they are; a folder without any

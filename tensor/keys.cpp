@@ -63,6 +63,12 @@ std::string alternatives(std::span<const std::string_view> names) {
   return text;
 }
 
+std::string correction(std::string_view word, std::span<const std::string_view> known) {
+  const std::string_view near = nearest_word(word, known);
+  return near.empty() ? "expected one of " + alternatives(known)
+                      : "did you mean '" + std::string(near) + "'?";
+}
+
 void check_keys(const Json& object, std::initializer_list<std::string_view> known) {
   check_keys(object, std::span(known.begin(), known.size()));
 }

@@ -19,6 +19,9 @@ std::string in_quotes(std::string_view word);
 // "a, b or c", for messages.
 std::string alternatives(std::span<const std::string_view> names);
 
+// "did you mean 'temperature'?", or where nothing is near "expected one of a, b or c".
+std::string correction(std::string_view word, std::span<const std::string_view> known);
+
 // Raises Error unless `object` is an object whose keys are all known:
 // "distill.json: unknown key 'temprature'; did you mean 'temperature'?"
 void check_keys(const Json& object, std::span<const std::string_view> known);

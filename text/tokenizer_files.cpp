@@ -1,7 +1,6 @@
 // Tokenizer ⇄ model folder: tokenizer.json or the older files, with tokenizer_config.json.
 #include "tensor/error.h"
 #include "tensor/file.h"
-#include "tensor/json_bounded.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_json.h"
 #include "text/tokenizer_older_files.h"
@@ -11,13 +10,6 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr size_t kMaxFileBytes = size_t{1} << 28;
-
-// model_max_length is 10^30 in the files of other programs.
-Json read_json_if_there(const fs::path& path) {
-  if (!fs::exists(path)) return Json::make_object();
-  const std::string text = read_regular_file(path, kMaxFileBytes);
-  return parse_bounded_json(text, path.string(), {.long_integers = true});
-}
 
 // Where a class of BERT's kin is named, its options are those of tokenizer_config.json or its
 // defaults, whatever tokenizer.json says; another class takes tokenizer.json as it is. Where none

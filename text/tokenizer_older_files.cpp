@@ -179,22 +179,18 @@ ByteBpeOptions byte_bpe_options(const Json& config) {
           .trim_offsets = config.boolean("trim_offsets", true)};
 }
 
-namespace {
-
-// "" where there is no such file or it says nothing.
-std::string model_type_in(const fs::path& config) {
-  if (!fs::exists(config)) return "";
-  const std::string text = read_regular_file(config, kMaxFileBytes);
-  return parse_bounded_json(text, config.string(), {.long_integers = true})
-      .string("model_type", "");
+// model_max_length is 10^30 in the files of other programs.
+Json read_json_if_there(const fs::path& path) {
+  if (!fs::exists(path)) return Json::make_object();
+  const std::string text = read_regular_file(path, kMaxFileBytes);
+  return parse_bounded_json(text, path.string(), {.long_integers = true});
 }
-
-}  // namespace
 
 std::optional<TokenizerClass> tokenizer_class_named(const fs::path& folder, const Json& config) {
   std::string name = config.string("tokenizer_class", "");
   if (name.ends_with("Fast")) name.resize(name.size() - 4);
-  const std::string type = name.empty() ? model_type_in(folder / "config.json") : "";
+  const std::string type =
+      name.empty() ? read_json_if_there(folder / "config.json").string("model_type", "") : "";
   for (const Known& known : kKnown)
     if (name.empty() ? type == known.model_type : name == known.class_name) return known.family;
   return std::nullopt;

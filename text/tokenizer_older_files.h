@@ -16,6 +16,9 @@ namespace ink {
 
 enum class TokenizerClass : uint8_t { bert, roberta, xlm_roberta, albert, xlnet };
 
+// An object without keys where there is no such file.
+Json read_json_if_there(const std::filesystem::path& path);
+
 // The family that `tokenizer_class` of tokenizer_config.json names, or without it `model_type` of
 // config.json; none where they name no class of BERT's kin.
 std::optional<TokenizerClass> tokenizer_class_named(const std::filesystem::path& folder,

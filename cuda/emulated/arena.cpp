@@ -191,10 +191,8 @@ std::string Arena::find_overrun() {
     const size_t used = block.used == kNobody ? 0 : block.used;
     char *const end = p + used, *const guard_end =
                                     std::min(end + kGuard, p + block.capacity + kGuard);
-    const char *const behind = first_written(end, guard_end), *const before =
-                                                                  behind ? nullptr
-                                                                         : first_written(p - kGuard,
-                                                                                         p);
+    const char* const behind = first_written(end, guard_end);
+    const char* const before = behind ? nullptr : first_written(p - kGuard, p);
     if (!behind && !before) continue;
     std::ostringstream out;
     out << (behind ? behind - end : p - before) << " bytes " << (behind ? "behind" : "before")

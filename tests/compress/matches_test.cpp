@@ -116,7 +116,7 @@ TEST(Matches, WrongOnesAreRefusedWhenRead) {
   };
   EXPECT_ERROR(one("hidden", "hiden_mse"),
                "loss: unknown loss 'hiden_mse'; did you mean 'hidden_mse'?");
-  EXPECT_ERROR(one("hidden", "x"), "unknown loss 'x'; expected hidden_mse, cos, pkd");
+  EXPECT_ERROR(one("hidden", "x"), "unknown loss 'x'; expected one of hidden_mse, cos, pkd");
   EXPECT_ERROR(one("attention", "cos"), "loss cos compares \"hidden\", got \"attention\"");
   EXPECT_ERROR(one("hidden", "minilm_value"), "loss minilm_value compares \"relation\"");
   EXPECT_ERROR(one("hidden", "fsp"), "loss fsp is of two layers; expected [i, j], got 1");

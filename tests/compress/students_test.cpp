@@ -65,7 +65,7 @@ TEST(Students, NamesAreReadAsUsersWriteThem) {
   EXPECT_STREQ(student_preset("bigru").name, "BiGRU");
   EXPECT_STREQ(student_preset("tinybert4").name, "TinyBERT-4");
   EXPECT_ERROR(student_preset("T3-smal"), "unknown preset 'T3-smal'; did you mean 'T3-small'?");
-  EXPECT_ERROR(student_preset("GPT"), "expected T6, T3, T3-small");
+  EXPECT_ERROR(student_preset("GPT"), "expected one of T6, T3, T3-small");
 }
 
 // What the student reads is what the teacher's tokenizer makes.
@@ -198,6 +198,14 @@ TEST(Students, SmallerOnesTakeNoLayers) {
   from = {.layers_from_teacher = {0}, .init_from_teacher = TeacherInit{}};
   EXPECT_ERROR(make_student(from, teacher, Random(1)),
                "init_from_teacher is for a preset or an architecture");
+}
+
+TEST(LayerMap, GivesBothLayersOfAPair) {
+  for (const IntermediateMatch& m :
+       mapped_matches(layer_map("last"), {12, 16}, {3, 16}, MatchLoss::nst)) {
+    EXPECT_EQ(m.second_teacher, m.layer_teacher) << m.layer_student;
+    EXPECT_EQ(m.second_student, m.layer_student);
+  }
 }
 
 TEST(LayerMap, PairsEveryStudentLayer) {

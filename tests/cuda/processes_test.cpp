@@ -12,12 +12,7 @@
 
 #include "autograd/training_log.h"
 #include "tests/cuda/training_problem.h"
-
-#if defined(__SANITIZE_THREAD__)
-#define INK_TEST_NO_MPIRUN "the MPI library is not built for ThreadSanitizer"
-#elif !defined(INK_MPIRUN)
-#define INK_TEST_NO_MPIRUN "this build has no MPI"
-#endif
+#include "tests/mpirun.h"
 
 namespace ink {
 namespace {
@@ -313,11 +308,8 @@ class TrainingByMpirun : public TrainingByProcesses {
  protected:
   void SetUp() override {
     Processes::SetUp();
-    for (const char* name :
-         {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
-          "OMPI_MCA_rmaps_base_oversubscribe", "OMPI_MCA_mpi_yield_when_idle", "INK_TEST_MPI"})
-      ::setenv(name, "1", 1);
-    ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);  // the library's own are not ours
+    testing::prepare_mpirun();
+    ::setenv("INK_TEST_MPI", "1", 1);
     ::setenv("INK_TEST_TYPE", "f32", 1);
     ::setenv("INK_TEST_FOLDER", folder_.c_str(), 1);
   }

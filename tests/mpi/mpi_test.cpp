@@ -6,12 +6,7 @@
 
 #include "autograd/training_log.h"
 #include "tests/cli/program.h"
-
-#if defined(__SANITIZE_THREAD__)
-#define INK_TEST_NO_MPIRUN "the MPI library is not built for ThreadSanitizer"
-#elif !defined(INK_MPIRUN)
-#define INK_TEST_NO_MPIRUN "this build has no MPI"
-#endif
+#include "tests/mpirun.h"
 
 namespace ink {
 namespace {
@@ -20,12 +15,7 @@ class Mpi : public Cli {
  protected:
   void SetUp() override {
     Cli::SetUp();
-    // A root user and few cores are what tests may find; the library's own leaks are not ours.
-    ::setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
-    ::setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-    ::setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
-    ::setenv("OMPI_MCA_mpi_yield_when_idle", "1", 1);
-    ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+    testing::prepare_mpirun();
   }
 #ifndef INK_TEST_NO_MPIRUN
   // A pre-training by so many processes; 0 = without mpirun.

@@ -233,15 +233,10 @@ TEST(ReducedFiles, KeepWhatElseTheySay) {
 
 SentencePieceFile piece_file() {
   using Type = SentencePieceFile::Type;
-  return {{{"<unk>", 0, Type::unknown},
-           {"<s>", 0, Type::control},
-           {"</s>", 0, Type::control},
-           {"▁ink", -2, Type::normal},
-           {"砚", -3, Type::normal},
-           {"台", -9, Type::normal},
-           {"<extra>", -3, Type::user_defined},
-           {"▁", -4, Type::normal}},
-          ""};
+  SentencePieceFile file = testing::tiny_sentencepiece();
+  file.pieces.insert(std::prev(file.pieces.end()),
+                     {{"台", -9, Type::normal}, {"<extra>", -3, Type::user_defined}});
+  return file;
 }
 
 // Ids of XLM-R are shifted by fairseq's four; the pieces of its file are not.

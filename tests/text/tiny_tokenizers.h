@@ -4,6 +4,7 @@
 
 #include "tensor/json.h"
 #include "text/byte_bpe.h"
+#include "text/sentencepiece_file.h"
 #include "text/utf8.h"
 
 namespace ink::testing {
@@ -76,6 +77,18 @@ inline Json tiny_unigram() {
       ["▁", -2.0], ["砚台", -3.0], ["砚", -4.0], ["台", -4.5], ["▁ink", -3.5], ["stone", -5.0],
       ["s", -6.0], ["▁in", -3.0], ["k", -3.0], ["\"", -5.0]]}})",
                     "tiny_unigram");
+}
+
+// A file of SentencePiece with pieces for ink and 砚.
+inline SentencePieceFile tiny_sentencepiece() {
+  using Type = SentencePieceFile::Type;
+  return {{{"<unk>", 0, Type::unknown},
+           {"<s>", 0, Type::control},
+           {"</s>", 0, Type::control},
+           {"▁ink", -2, Type::normal},
+           {"砚", -3, Type::normal},
+           {"▁", -4, Type::normal}},
+          ""};
 }
 
 }  // namespace ink::testing

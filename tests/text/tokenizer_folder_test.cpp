@@ -66,20 +66,10 @@ TEST(TokenizerFolder, ConfigurationIsKept) {
   EXPECT_EQ(config.string("mask_token"), "<mask>");
 }
 
-SentencePieceFile small_model() {
-  using Type = SentencePieceFile::Type;
-  return {{{"<unk>", 0, Type::unknown},
-           {"<s>", 0, Type::control},
-           {"</s>", 0, Type::control},
-           {"▁ink", -2, Type::normal},
-           {"砚", -3, Type::normal},
-           {"▁", -4, Type::normal}},
-          ""};
-}
-
 TEST(TokenizerFolder, XlmRobertaShiftsIds) {
   const testing::TemporaryFolder folder;
-  write_file(folder / "sentencepiece.bpe.model", write_sentencepiece(small_model()));
+  write_file(folder / "sentencepiece.bpe.model",
+             write_sentencepiece(testing::tiny_sentencepiece()));
   const Tokenizer tokenizer = Tokenizer::load(folder.path());
   EXPECT_EQ(tokenizer.vocabulary().size(), 8);
   EXPECT_EQ(tokenizer.vocabulary().mask(), 7);
@@ -87,12 +77,12 @@ TEST(TokenizerFolder, XlmRobertaShiftsIds) {
   tokenizer.save(folder / "copy");
   EXPECT_EQ(
       parse_sentencepiece(read_file(folder / "copy" / "sentencepiece.bpe.model", 1 << 20), "c"),
-      small_model());
+      testing::tiny_sentencepiece());
 }
 
 TEST(SentencePiece, IsReadAsWrittenAndRefusedWhenCut) {
-  const std::string bytes = write_sentencepiece(small_model());
-  EXPECT_EQ(parse_sentencepiece(bytes, "m"), small_model());
+  const std::string bytes = write_sentencepiece(testing::tiny_sentencepiece());
+  EXPECT_EQ(parse_sentencepiece(bytes, "m"), testing::tiny_sentencepiece());
   EXPECT_ERROR(parse_sentencepiece("", "m"), "expected pieces");
   EXPECT_ERROR(parse_sentencepiece(bytes.substr(0, 3), "m"), "m: expected");
   EXPECT_ERROR(parse_sentencepiece("\x0A\xFF\xFF\xFF\xFF\x0F", "m"), "length");

@@ -1,5 +1,5 @@
 // A folder for files on their way to another one, removed with all that is in it at the end.
-#include "compress/temporary_folder.h"
+#include "tensor/temporary_folder.h"
 
 #include <unistd.h>
 
