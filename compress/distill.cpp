@@ -1,82 +1,18 @@
 // Teacher and student over the one training loop.
 #include "compress/distill.h"
 
-#include <algorithm>
-
-#include "autograd/tape.h"
 #include "compress/layer_map.h"
 #include "compress/reading.h"
+#include "compress/teacher.h"
 #include "compress/values.h"
 #include "nn/parameter_count.h"
-#include "nn/session.h"
 #include "tasks/save_folder.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
 #include "tensor/fingerprint.h"
-#include "tensor/ops.h"
 
 namespace ink {
 namespace {
-
-// Without heads where attention is more than softmax(q kᵀ/√D), as XLNet's is.
-ModelSize size_of(const ModelConfig& config) {
-  ModelSize size{.layers = config.layers(), .hidden = config.hidden_size};
-  if (config.family->body_kind == BodyKind::xlnet || config.family->body_kind == BodyKind::bigru)
-    return size;
-  size.heads = config.heads_per_layer;
-  size.head_size = config.head_size;
-  return size;
-}
-
-ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions options,
-                        const DistillationConfig& config) {
-  options.all_hidden = config.matches_hidden();
-  options.attention_inputs = config.matches_attention();
-  Encoded encoded = model.body(batch, options);
-  const Tensor summary = model.summary(encoded.hidden, batch.offsets);
-  return {.logits = model.classification->logits(summary, options.random),
-          .hidden = std::move(encoded.all_hidden),
-          .attention = std::move(encoded.attention),
-          .heads = model.config.heads_per_layer};
-}
-
-// What the teacher says about batches: computed anew, or looked up where only logits are needed and
-// they are cached.
-class Teacher {
- public:
-  Teacher(const Session& session, const Reading& reading, const DistillationConfig& config)
-      : session_(session), reading_(reading), config_(config) {
-    if (!config.is_caching_logits) return;
-    const Features& train = *reading.teacher.features;
-    cache_ = Tensor({train.size(), session.model().config.label_count()});
-    for (const std::vector<int64_t>& rows : train.plan(kInferencePlan)) {
-      const Pause pause;
-      const Tensor logits =
-          on_host(outputs_of(session.model(), train.batch(rows).inputs, {}, {}).logits);
-      const int64_t C = logits.dim(1);
-      for (size_t b = 0; b < rows.size(); ++b)
-        std::copy_n(logits.data<float>() + static_cast<int64_t>(b) * C, C,
-                    cache_.data<float>() + rows[b] * C);
-    }
-    cached_ = true;
-  }
-
-  ModelOutputs outputs(const FeatureBatch& batch) const {
-    if (cached_) {
-      const std::vector<int32_t> rows(batch.rows.begin(), batch.rows.end());
-      return {.logits = gather_rows(cache_, from(rows)), .hidden = {}};
-    }
-    const Pause pause;
-    return outputs_of(session_.model(), reading_.for_teacher(batch), {}, config_);
-  }
-
- private:
-  const Session& session_;
-  const Reading& reading_;
-  const DistillationConfig& config_;
-  bool cached_ = false;
-  Tensor cache_;  // (examples, classes)
-};
 
 DistillationConfig settled_config(const DistillOptions& options, const ModelConfig& teacher,
                                   const ModelConfig& student) {
@@ -84,15 +20,15 @@ DistillationConfig settled_config(const DistillOptions& options, const ModelConf
   if (options.match_evenly) {
     check(config.intermediate_matches.empty(),
           "distill: expected either even matches or a list of them, got both");
-    config.intermediate_matches = mapped_matches(layer_map(options.layer_map), size_of(teacher),
-                                                 size_of(student), *options.match_evenly);
+    config.intermediate_matches = mapped_matches(layer_map(options.layer_map), match_size(teacher),
+                                                 match_size(student), *options.match_evenly);
   }
   check(!config.is_caching_logits || config.intermediate_matches.empty(),
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
   check(!options.fit.recompute || !config.matches_attention(),
         "distill: recomputed layers keep no attention to match; expected recompute off, or matches "
         "of hidden states alone");
-  check_matches(config.intermediate_matches, size_of(teacher), size_of(student));
+  check_matches(config.intermediate_matches, match_size(teacher), match_size(student));
   return config;
 }
 

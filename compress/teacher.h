@@ -1,0 +1,38 @@
+// What a teacher says about the batches of its student: computed anew, or looked up.
+//
+//   const Teacher teacher(session, data.train, config);
+//   const ModelOutputs wanted = teacher.outputs(batch);
+#pragma once
+#include "compress/distillation_config.h"
+#include "compress/distillation_loss.h"
+#include "compress/reading.h"
+#include "nn/model.h"
+#include "nn/session.h"
+
+namespace ink {
+
+// What matches may ask of a model; without heads where attention is more than softmax(q kᵀ/√D), as
+// XLNet's is.
+ModelSize match_size(const ModelConfig& config);
+
+// The logits of a batch, and of hidden states and attention what the matches of `config` read.
+ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions options,
+                        const DistillationConfig& config);
+
+// Refers to all that it is made of. Nothing is recorded on a tape.
+class Teacher {
+ public:
+  // With config.is_caching_logits the logits of all examples are computed here.
+  Teacher(const Session& session, const Reading& reading, const DistillationConfig& config);
+
+  ModelOutputs outputs(const FeatureBatch& batch) const;
+
+ private:
+  const Session& session_;
+  const Reading& reading_;
+  const DistillationConfig& config_;
+  bool cached_ = false;
+  Tensor cache_;  // (examples, classes)
+};
+
+}  // namespace ink
