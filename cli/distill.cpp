@@ -50,6 +50,7 @@ Json job_json(const Options& o, const Json& file) {
   for (const Json::Member& m : file.members())
     if (std::ranges::find(kJobKeys, m.key) == kJobKeys.end()) job.erase(m.key);
   job.set("teacher", o.teacher).set("train", o.train).set("dev", o.dev);
+  job.set("task", o.task.task);
   job.set("columns", o.task.columns);
   if (o.match_evenly != "none") job.set("match_evenly", o.match_evenly);
   if (o.layer_map != "uniform") job.set("layer_map", o.layer_map);
@@ -94,10 +95,10 @@ Json run(const Options& o, Command& command) {
     return Json::make_object({{"status", "interrupted"}, {"step", result.student.training.step}});
   }
   std::printf("%s: %s (teacher %.2f %%)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
-              100 * result.teacher_accuracy);
+              100 * result.teacher.score);
   Json json = json_of(result.student.dev);
   json.set("status", "finished");
-  json.set("teacher_accuracy", result.teacher_accuracy);
+  json.set("teacher", json_of(result.teacher));
   json.set("seconds", result.student.training.seconds);
   return json;
 }
@@ -110,10 +111,10 @@ Action declare_distill(Command& command) {
   command.own_keys(kJobKeys);
   command.describe(student_help());
   command.path("--teacher", o->teacher, "fine-tuned model: a folder, or a name such as hfl/rbt3");
-  command.path("--train", o->train, "labelled examples: TSV or JSON lines");
+  command.path("--train", o->train, kExamplesHelp);
   command.path("--dev", o->dev, "examples that choose the best epoch; default: a part of --train");
   command.path("--out", o->out, "model folder to write; default: output_dir of TrainingConfig");
-  declare_task(command, o->task);
+  declare_task(command, o->task, true);
   command.choice("--match-evenly", o->match_evenly, {"none", "hidden_mse", "cos"},
                  "also compare every layer with one of the teacher's, see --layer-map");
   command.choice("--layer-map", o->layer_map, {"uniform", "last"},

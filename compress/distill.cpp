@@ -1,6 +1,7 @@
 // Teacher and student over the one training loop.
 #include "compress/distill.h"
 
+#include "compress/label_map.h"
 #include "compress/layer_map.h"
 #include "compress/reading.h"
 #include "compress/teacher.h"
@@ -10,6 +11,7 @@
 #include "tensor/error.h"
 #include "tensor/file.h"
 #include "tensor/fingerprint.h"
+#include "tensor/ops.h"
 
 namespace ink {
 namespace {
@@ -33,24 +35,78 @@ DistillationConfig settled_config(const DistillOptions& options, const ModelConf
 }
 
 // What is said of tokens is compared token by token.
-void check_same_tokens(const DistillationConfig& config, const Reading& train) {
-  check(train.shared() || config.intermediate_matches.empty(),
+void check_same_tokens(const DistillOptions& options, const DistillationConfig& config,
+                       const Reading& train) {
+  const bool compares = options.task->heads.tagging || !config.intermediate_matches.empty();
+  check(train.shared() || !compares,
         "distill: teacher and student cut texts into different tokens, each with its own "
-        "tokenizer; there is nothing to compare token by token: expected no intermediate matches, "
-        "only kd_loss and hard labels");
+        "tokenizer; there is nothing to compare token by token: expected ",
+        options.task->heads.tagging ? "a student with the tokenizer of its teacher, as the task "
+                                      "is about tokens"
+                                    : "no intermediate matches, only kd_loss and hard labels");
 }
 
-Readings read_data(const DistillOptions& options, const ModelConfig& teacher,
-                   const ModelConfig& student) {
-  const Labels labels = labels_of(teacher);
+// A student that does the task already keeps its head, so its labels must be the teacher's.
+void check_labels_of_student(const DistillOptions& options, const Labels& of_teacher) {
+  const std::filesystem::path& folder = options.student.folder;
+  if (folder.empty()) return;
+  const ModelConfig config = ModelConfig::read(folder / "config.json");
+  const Heads own = heads_from(*config.family, config.architectures);
+  const Heads& wanted = options.task->heads;
+  if (!(own.classification && wanted.classification) && !(own.tagging && wanted.tagging)) return;
+  const Labels its = config.labels.empty() ? Labels({"LABEL_0", "LABEL_1"}) : Labels(config.labels);
+  check_same_labels("the student " + folder.string(), its,
+                    "the teacher " + options.teacher.string(), of_teacher);
+}
+
+// All that is known before any weight is made.
+struct Prepared {
+  Labels labels;
+  DistillationConfig config;
+  StudentTokens tokens;
+  Readings data;
+};
+
+Prepared prepare(const DistillOptions& options, const ModelConfig& teacher,
+                 const ModelConfig& student) {
+  const Labels labels = labels_of_teacher(*options.task, options.teacher.string(), teacher);
+  check_labels_of_student(options, labels);
+  DistillationConfig config = settled_config(options, teacher, student);
   check_length(teacher, options.max_length);
   check_length(student, options.max_length);
-  return readings_of(read_task(options.data, &labels, options.fit.seed),
-                     {.teacher = options.teacher,
-                      .student = options.student.folder,
-                      .teacher_config = teacher,
-                      .student_config = student,
-                      .max_length = options.max_length});
+  const Reader reader{options.teacher, teacher};
+  StudentTokens tokens = student_tokens(options.student.folder, student, reader);
+  Readings data = readings_of({.task = *options.task,
+                               .data = options.data,
+                               .labels = labels,
+                               .seed = options.fit.seed,
+                               .max_length = options.max_length},
+                              tokens, {reader})
+                      .front();
+  check_same_tokens(options, config, data.train);
+  return {labels, std::move(config), std::move(tokens), std::move(data)};
+}
+
+// The rows of a batch that have a label, all of a classifier's; tokens without one are compared by
+// no loss of logits (TextBrewer's logits_mask).
+struct Labelled {
+  Tensor rows;  // i32, undefined: all
+  Tensor labels;
+  double count = 0;
+  Tensor of(const Tensor& logits) const { return rows ? gather_rows(logits, rows) : logits; }
+};
+
+Labelled labelled(const FeatureBatch& batch) {
+  const auto all = to_vector<int32_t>(batch.labels);
+  std::vector<int32_t> rows, labels;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i] == kIgnore) continue;
+    rows.push_back(static_cast<int32_t>(i));
+    labels.push_back(all[i]);
+  }
+  const auto count = static_cast<double>(rows.size());
+  if (rows.size() == all.size()) return {{}, batch.labels, count};
+  return {from(rows), from(labels), count};
 }
 
 }  // namespace
@@ -58,16 +114,16 @@ Readings read_data(const DistillOptions& options, const ModelConfig& teacher,
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   check_other_folder("distill", options.teacher, options.out);
   check_no_model("distill", options.out, true);
-  const Session session(options.teacher);
-  const ModelConfig& teacher_config = session.model().config;
-  labels_of(teacher_config);  // raises Error where it does not classify
+  const ModelConfig teacher_config = ModelConfig::read(options.teacher / "config.json");
+  const Prepared prepared =
+      prepare(options, teacher_config, config_of_student(options.student, teacher_config));
+  const DistillationConfig& config = prepared.config;
+  const Readings& data = prepared.data;
+  const Session session(options.teacher, {.heads = options.task->heads});
   Model student =
       make_student(options.student, session.model(), Random(options.fit.seed).split("weights"));
   student.parameters.own();
-  const DistillationConfig config = settled_config(options, teacher_config, student.config);
-  const Readings data = read_data(options, teacher_config, student.config);
-  check_same_tokens(config, data.train);
-  const double teacher_accuracy = data.dev.teacher.judge(session.model()).scores.score;
+  Scores teacher_scores = data.dev.teacher.judge(session.model()).scores;
   const Teacher teacher(session, data.train, config);
   const DistillationLoss loss(
       config,
@@ -75,53 +131,58 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
 
   FitHooks fit_hooks;
   fit_hooks.fingerprint =
-      fingerprint_of("distill", student.config, data.student, options.max_length);
+      fingerprint_of("distill", student.config, prepared.tokens.tokenizer, options.max_length);
   const auto weights = MappedFile::open(options.teacher / "model.safetensors");
   fit_hooks.fingerprint.set("teacher", Digest().add(weights->text()).to_string())
-      .set("distillation", config.to_json());
+      .set("distillation", config.to_json())
+      .set("task", options.task->name);
   if (!data.train.shared())
     fit_hooks.fingerprint.set("teacher_reads", data.train.teacher.features->digest());
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t step,
                        int64_t steps) -> MicroLoss {
-    const ModelOutputs wanted = teacher.outputs(batch);
-    const ModelOutputs got =
+    const Labelled known = labelled(batch);
+    ModelOutputs wanted = teacher.outputs(batch);
+    ModelOutputs got =
         outputs_of(student, batch.inputs, training_options(options.fit, random), config);
+    wanted.logits = known.of(wanted.logits);
+    got.logits = known.of(got.logits);
     DistillationLoss::Result result =
-        loss(got, wanted, batch.labels, batch.inputs.offsets, step, steps);
+        loss(got, wanted, known.labels, batch.inputs.offsets, step, steps);
     return {.loss = result.total,
-            .weight = static_cast<double>(batch.rows.size()),
+            .weight = known.count,
             .tokens = batch.inputs.tokens(),
             .measures = std::move(result.parts)};
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
     const Model without_projections(student.config, student.heads, values_of(student.parameters));
-    save_folder(without_projections, options.out, data.tokenizer_from);
+    save_folder(without_projections, options.out, prepared.tokens.from);
   };
   return {.student = fit_task(student, data.train.student, data.dev.student, options.out,
                               options.fit, std::move(fit_hooks), hooks),
-          .teacher_accuracy = teacher_accuracy};
+          .teacher = std::move(teacher_scores)};
 }
 
 DistillPlan plan_distillation(const DistillOptions& options) {
-  const Session session(options.teacher);
-  const Model& teacher = session.model();
-  DistillPlan plan{.teacher = teacher.config,
-                   .student = config_of_student(options.student, teacher.config),
-                   .teacher_parameters = teacher.parameters.elements(),
+  const ModelConfig teacher = ModelConfig::read(options.teacher / "config.json");
+  const Heads& heads = options.task->heads;
+  DistillPlan plan{.task = options.task,
+                   .teacher = teacher,
+                   .student = config_of_student(options.student, teacher),
+                   .teacher_parameters = parameter_count(teacher, heads),
                    .from = options.student,
                    .config = {},
                    .fit = options.fit};
-  plan.student_parameters = parameter_count(plan.student, {.classification = true});
-  plan.config = settled_config(options, plan.teacher, plan.student);
+  plan.student_parameters = parameter_count(plan.student, heads);
+  Prepared prepared = prepare(options, teacher, plan.student);
+  plan.config = std::move(prepared.config);
   if (options.student.init_from_teacher)
     plan.layers = chosen_layers(*options.student.init_from_teacher, plan.teacher.layers(),
                                 plan.student.layers());
-  const Readings data = read_data(options, plan.teacher, plan.student);
-  check_same_tokens(plan.config, data.train);
-  plan.same_tokens = data.train.shared();
-  plan.train_examples = data.train.student.features->size();
-  plan.dev_examples = data.dev.student.features->size();
-  plan.steps = steps_of(*data.train.student.features, options.fit);
+  const Reading& train = prepared.data.train;
+  plan.same_tokens = train.shared();
+  plan.train_examples = train.student.features->size();
+  plan.dev_examples = prepared.data.dev.student.features->size();
+  plan.steps = steps_of(*train.student.features, options.fit);
   return plan;
 }
 

@@ -22,6 +22,9 @@ struct DistillOptions {
   // Folders; `out` receives the best student, out/training its log and checkpoints.
   std::filesystem::path teacher, out;
   StudentOptions student = {};
+  // What is learned. Of tasks that tag tokens, tokens with a tag alone are compared, and teacher
+  // and student have to cut texts into the same ones.
+  const Task* task = &classification_task();
   TaskData data = {};
   int64_t max_length = 128;
   DistillationConfig config = {};
@@ -34,13 +37,14 @@ struct DistillOptions {
 
 struct DistillResult {
   FinetuneResult student = {};
-  double teacher_accuracy = 0;  // on the development examples
+  Scores teacher = {};  // on the development examples
 };
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks = {});
 
 // What distill() will do, read and checked as it does, before anything is trained or written.
 struct DistillPlan {
+  const Task* task = nullptr;
   ModelConfig teacher, student;
   int64_t teacher_parameters = 0, student_parameters = 0;  // heads included
   StudentOptions from = {};
@@ -58,6 +62,7 @@ Json to_json(const DistillPlan& plan);
 //   {"teacher": "folder",
 //    "student": "folder" or {"preset": "T3", "init_from_teacher": [0, 4, 8]}
 //               or {"architecture": "config.json"} or {"layers_from_teacher": [0, 2]},
+//    "task": "classification" or another one of tasks/task.h,
 //    "train": "train.tsv", "dev": "dev.tsv", "columns": "label,text", "max_length": 128,
 //    "match_evenly": "hidden_mse", "layer_map": "uniform" or "last",
 //    "TrainingConfig": {"output_dir": "student", "num_epochs": 10, "learning_rate": 1e-4,

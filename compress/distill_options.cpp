@@ -75,11 +75,12 @@ StudentOptions read_student(const Json& json) {
 }  // namespace
 
 DistillOptions distill_options_from_json(const Json& json) {
-  check_keys(json, {"teacher", "student", "train", "dev", "columns", "max_length", "match_evenly",
-                    "layer_map", "TrainingConfig", "DistillationConfig"});
+  check_keys(json, {"teacher", "student", "task", "train", "dev", "columns", "max_length",
+                    "match_evenly", "layer_map", "TrainingConfig", "DistillationConfig"});
   DistillOptions options;
   options.teacher = json.string("teacher");
   options.student = read_student(json);
+  if (json.has("task")) options.task = &task_named(json.string("task"));
   options.data.train = json.string("train");
   options.data.dev = json.string("dev", "");
   options.data.read.columns = json.string("columns", "");

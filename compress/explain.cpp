@@ -75,7 +75,8 @@ void print_training(std::ostream& text, const DistillPlan& plan) {
 
 std::string explanation(const DistillPlan& plan) {
   std::ostringstream text;
-  text << "teacher    " << sizes_of(plan.teacher) << "; " << plan.teacher_parameters
+  text << "task       " << plan.task->name << '\n'
+       << "teacher    " << sizes_of(plan.teacher) << "; " << plan.teacher_parameters
        << " parameters\n"
        << "student    " << sizes_of(plan.student) << "; " << plan.student_parameters
        << " parameters, "
@@ -104,7 +105,8 @@ Json to_json(const DistillPlan& plan) {
   };
   Json layers = Json::make_array();
   for (const int64_t layer : layers_of(plan)) layers.append(layer);
-  return Json::make_object({{"teacher", model(plan.teacher, plan.teacher_parameters)},
+  return Json::make_object({{"task", plan.task->name},
+                            {"teacher", model(plan.teacher, plan.teacher_parameters)},
                             {"student", model(plan.student, plan.student_parameters)},
                             {"layers_from_teacher", layers},
                             {"same_tokens", plan.same_tokens},

@@ -7,13 +7,17 @@
 #include "compress/values.h"
 #include "nn/model_folder.h"
 #include "nn/parameter_count.h"
+#include "tasks/finetune.h"
+#include "tasks/tagged.h"
 #include "tensor/error.h"
 #include "tensor/ops.h"
 
 namespace ink {
 namespace {
 
-constexpr Heads kHeads{.classification = true};  // the pooler too, where it is read
+const char* problem_type_of(const ModelConfig& teacher) {
+  return tags_tokens(teacher) ? "" : "single_label_classification";
+}
 
 // ── which of the teacher's parameters a new student's are ───────────────────────────────────────
 
@@ -113,7 +117,8 @@ ValueSource taken_over(Names names, const Model& teacher, const ModelConfig& stu
 
 Model new_student(const StudentOptions& from, const Model& teacher, const Random& random) {
   const ModelConfig config = config_of_student(from, teacher.config);
-  check_trainable_here(config, kHeads);
+  const Heads heads = heads_of_student(teacher.config);
+  check_trainable_here(config, heads);
   const TeacherInit init = init_of(from);
   Names names;
   if (init.from != TeacherInit::From::nothing)
@@ -127,8 +132,7 @@ Model new_student(const StudentOptions& from, const Model& teacher, const Random
         if (!p.name.starts_with(path_in(*config.family, config.family->layers)))
           names.emplace(p.name, p.name);
   }
-  return Model(config, kHeads,
-               taken_over(std::move(names), teacher, config, random_values(random)));
+  return Model(config, heads, taken_over(std::move(names), teacher, config, random_values(random)));
 }
 
 void check_one_source(const StudentOptions& from) {
@@ -158,7 +162,25 @@ ModelConfig with_layers(ModelConfig config, const std::vector<int64_t>& layers) 
   return config;
 }
 
+// The folder's own head where it is of the teacher's kind, else a new one.
+Model student_from_folder(const std::filesystem::path& folder, const Model& teacher,
+                          const Random& random) {
+  const Heads heads = heads_of_student(teacher.config);
+  LoadOptions load{.heads = heads, .new_heads = true, .random = random};
+  load.labels = teacher.config.labels;
+  load.problem_type = problem_type_of(teacher.config);
+  const ModelConfig config = ModelConfig::read(folder / "config.json");
+  const Heads own = heads_from(*config.family, config.architectures);
+  const bool other =
+      (own.classification || own.choice || own.tagging) && own.tagging != heads.tagging;
+  return other ? with_new_heads(folder, load, heads) : load_model(folder, load);
+}
+
 }  // namespace
+
+Heads heads_of_student(const ModelConfig& teacher) {
+  return {.classification = !tags_tokens(teacher), .tagging = tags_tokens(teacher)};
+}
 
 TeacherInit init_of(const StudentOptions& from) {
   using From = TeacherInit::From;
@@ -201,7 +223,7 @@ ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& tea
                        : from.architecture  ? *from.architecture
                                             : student_config(student_preset(from.preset), teacher);
   config.labels = teacher.labels;
-  config.problem_type = "single_label_classification";
+  config.problem_type = problem_type_of(teacher);
   return config;
 }
 
@@ -210,10 +232,7 @@ Model make_student(const StudentOptions& from, const Model& teacher, const Rando
   if (!from.layers_from_teacher.empty())
     return model_from_layers(teacher, from.layers_from_teacher);
   if (from.folder.empty()) return new_student(from, teacher, random);
-  LoadOptions load{.heads = kHeads, .new_heads = true, .random = random};
-  load.labels = teacher.config.labels;
-  load.problem_type = "single_label_classification";
-  return load_model(from.folder, load);
+  return student_from_folder(from.folder, teacher, random);
 }
 
 }  // namespace ink

@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "tasks/classification.h"
 
@@ -19,21 +20,36 @@ struct Reading {
   Packed for_teacher(const FeatureBatch& batch) const;
 };
 
+// Of a student and one of its teachers.
 struct Readings {
-  Tokenizer student;                     // its tokenizer
-  std::filesystem::path tokenizer_from;  // the folder of that
   Reading train, dev;
 };
 
-struct ReadingOptions {
-  std::filesystem::path teacher;  // its folder
-  std::filesystem::path student;  // its folder; empty, or without a tokenizer: it has the teacher's
-  const ModelConfig& teacher_config;
-  const ModelConfig& student_config;
-  int64_t max_length;
+struct Reader {
+  std::filesystem::path folder;  // with a tokenizer
+  const ModelConfig& config;
 };
 
-// Raises Error when a tokenizer has more tokens than its model.
-Readings readings_of(TaskExamples examples, const ReadingOptions& options);
+// A student's tokenizer: of its own folder, or that of its first teacher where the folder is empty
+// or has none. Raises Error when it has more tokens than the student.
+struct StudentTokens {
+  Tokenizer tokenizer;
+  std::filesystem::path from;  // its folder
+};
+StudentTokens student_tokens(const std::filesystem::path& student, const ModelConfig& config,
+                             const Reader& teacher);
+
+struct ReadingOptions {
+  const Task& task;
+  const TaskData& data;
+  const Labels& labels;
+  uint64_t seed = 1;  // of the split, where data has no development examples
+  int64_t max_length = 128;
+};
+
+// One for each teacher; the student's features are the same in all. Raises Error when a tokenizer
+// has more tokens than its model.
+std::vector<Readings> readings_of(const ReadingOptions& options, const StudentTokens& student,
+                                  const std::vector<Reader>& teachers);
 
 }  // namespace ink

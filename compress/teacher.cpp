@@ -17,13 +17,23 @@ ModelSize match_size(const ModelConfig& config) {
   return size;
 }
 
+namespace {
+
+// Of tokens (N, tags), or else of sequences (B, classes).
+Tensor logits_of(const Model& model, const Tensor& hidden, const Tensor& offsets,
+                 const Random* random) {
+  return model.tagging ? model.tagging->logits(hidden, random)
+                       : model.classification->logits(model.summary(hidden, offsets), random);
+}
+
+}  // namespace
+
 ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions options,
                         const DistillationConfig& config) {
   options.all_hidden = config.matches_hidden();
   options.attention_inputs = config.matches_attention();
   Encoded encoded = model.body(batch, options);
-  const Tensor summary = model.summary(encoded.hidden, batch.offsets);
-  return {.logits = model.classification->logits(summary, options.random),
+  return {.logits = logits_of(model, encoded.hidden, batch.offsets, options.random),
           .hidden = std::move(encoded.all_hidden),
           .attention = std::move(encoded.attention),
           .heads = model.config.heads_per_layer};
@@ -31,24 +41,38 @@ ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions 
 
 Teacher::Teacher(const Session& session, const Reading& reading, const DistillationConfig& config)
     : session_(session), reading_(reading), config_(config) {
-  if (!config.is_caching_logits) return;
-  const Features& train = *reading.teacher.features;
-  cache_ = Tensor({train.size(), session.model().config.label_count()});
+  if (config.is_caching_logits) cache();
+}
+
+void Teacher::cache() {
+  const Features& train = *reading_.teacher.features;
+  starts_ = {0};
+  for (int64_t i = 0; i < train.size(); ++i)
+    starts_.push_back(starts_.back() + std::ssize(train[i].targets));
+  const int64_t C = session_.model().config.label_count();
+  cache_ = Tensor({starts_.back(), C});
   for (const std::vector<int64_t>& rows : train.plan(kInferencePlan)) {
     const Pause pause;
     const Tensor logits =
-        on_host(outputs_of(session.model(), train.batch(rows).inputs, {}, {}).logits);
-    const int64_t C = logits.dim(1);
-    for (size_t b = 0; b < rows.size(); ++b)
-      std::copy_n(logits.data<float>() + static_cast<int64_t>(b) * C, C,
-                  cache_.data<float>() + rows[b] * C);
+        on_host(outputs_of(session_.model(), train.batch(rows).inputs, {}, {}).logits);
+    const float* from = logits.data<float>();
+    for (const int64_t row : rows) {
+      const auto at = static_cast<size_t>(row);
+      const int64_t count = (starts_[at + 1] - starts_[at]) * C;
+      std::copy_n(from, count, cache_.data<float>() + starts_[at] * C);
+      from += count;
+    }
   }
-  cached_ = true;
 }
 
 ModelOutputs Teacher::outputs(const FeatureBatch& batch) const {
-  if (cached_) {
-    const std::vector<int32_t> rows(batch.rows.begin(), batch.rows.end());
+  if (!starts_.empty()) {
+    std::vector<int32_t> rows;
+    for (const int64_t example : batch.rows) {
+      const auto at = static_cast<size_t>(example);
+      for (int64_t row = starts_[at]; row < starts_[at + 1]; ++row)
+        rows.push_back(static_cast<int32_t>(row));
+    }
     return {.logits = gather_rows(cache_, from(rows)), .hidden = {}};
   }
   const Pause pause;

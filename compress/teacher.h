@@ -31,8 +31,10 @@ class Teacher {
   const Session& session_;
   const Reading& reading_;
   const DistillationConfig& config_;
-  bool cached_ = false;
-  Tensor cache_;  // (examples, classes)
+  void cache();
+
+  std::vector<int64_t> starts_;  // of each example's rows in cache_, and their end; empty: no cache
+  Tensor cache_;                 // (examples, classes), or of tokens (tokens, tags)
 };
 
 }  // namespace ink

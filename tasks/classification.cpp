@@ -57,6 +57,10 @@ Tensor classify(const Model& model, const Packed& batch, const EncoderOptions& o
 
 namespace {
 
+LogitsOf classifier(const Model& model) {
+  return [&model](const FeatureBatch& batch) { return classify(model, batch.inputs); };
+}
+
 void check_numbers(const Predictions& p, const Features& data) {
   for (int64_t i = 0; i < data.size(); ++i)
     check(std::ranges::all_of(p.of(i), [](float x) { return std::isfinite(x); }),
@@ -66,14 +70,18 @@ void check_numbers(const Predictions& p, const Features& data) {
 }  // namespace
 
 Predictions predict(const Model& model, const Features& data, const BatchPlan& plan) {
+  return predict(classifier(model), data, plan);
+}
+
+Predictions predict(const LogitsOf& logits, const Features& data, const BatchPlan& plan) {
   const Pause pause;
   Predictions result;
-  result.classes = static_cast<int32_t>(model.config.label_count());
-  const auto C = static_cast<size_t>(result.classes);
   result.labels.resize(static_cast<size_t>(data.size()));
-  result.probabilities.resize(static_cast<size_t>(data.size()) * C);
   for (const std::vector<int64_t>& rows : data.plan(plan)) {
-    const Tensor p = on_host(softmax(classify(model, data.batch(rows).inputs)));  // (B, classes)
+    const Tensor p = on_host(softmax(logits(data.batch(rows))));  // (B, classes)
+    const auto C = static_cast<size_t>(p.dim(1));
+    result.classes = static_cast<int32_t>(C);
+    result.probabilities.resize(static_cast<size_t>(data.size()) * C);
     for (size_t b = 0; b < rows.size(); ++b) {
       const float* row = p.data<float>() + b * C;
       const auto example = static_cast<size_t>(rows[b]);
@@ -86,8 +94,12 @@ Predictions predict(const Model& model, const Features& data, const BatchPlan& p
 }
 
 Evaluated evaluate(const Model& model, const Features& data, const BatchPlan& plan) {
+  return evaluate(classifier(model), data, plan);
+}
+
+Evaluated evaluate(const LogitsOf& logits, const Features& data, const BatchPlan& plan) {
   Evaluated result;
-  result.predictions = predict(model, data, plan);
+  result.predictions = predict(logits, data, plan);
   result.confusion = Confusion(result.predictions.classes);
   for (int64_t i = 0; i < data.size(); ++i) {
     check(data.label(i) != kIgnore, "evaluate: example ", i + 1, " has no label");

@@ -46,6 +46,8 @@ struct Predictions {
 // Raises Error where probabilities are no numbers.
 Predictions predict(const Model& model, const Features& data,
                     const BatchPlan& plan = kInferencePlan);
+Predictions predict(const LogitsOf& logits, const Features& data,
+                    const BatchPlan& plan = kInferencePlan);
 
 struct Evaluated {
   Predictions predictions;
@@ -54,6 +56,8 @@ struct Evaluated {
 };
 // Raises Error when an example has no label.
 Evaluated evaluate(const Model& model, const Features& data,
+                   const BatchPlan& plan = kInferencePlan);
+Evaluated evaluate(const LogitsOf& logits, const Features& data,
                    const BatchPlan& plan = kInferencePlan);
 Scores scores_of(const Evaluated& evaluated, const Labels& labels);
 

@@ -83,14 +83,14 @@ TaskSet classification_set(Examples examples, const TokenOptions& tokens) {
   const auto kept = std::make_shared<const Examples>(std::move(examples));
   const auto features =
       std::make_shared<const Features>(*kept, tokens.tokenizer, tokens.max_length);
-  const auto judge = [kept, features](const Model& model) -> Judged {
-    const auto result = std::make_shared<const Evaluated>(evaluate(model, *features));
+  const auto judge = [kept, features](const LogitsOf& logits) -> Judged {
+    const auto result = std::make_shared<const Evaluated>(evaluate(logits, *features));
     return {scores_of(*result, kept->labels), [kept, result](int64_t i) {
               const Example& example = kept->items[static_cast<size_t>(i)];
               return prediction_of(example, kept->labels, result->predictions, i);
             }};
   };
-  return {kept->labels, features, judge};
+  return {kept->labels, features, judge, classify};
 }
 
 Scores scores_of(const Evaluated& evaluated, const Labels& labels) {

@@ -10,19 +10,6 @@
 namespace ink {
 namespace {
 
-// The folder's body, and its pooler if it has one, under a head that knows nothing yet.
-Model with_new_head(const std::filesystem::path& folder, LoadOptions load, const Heads& heads) {
-  const Family& family = *ModelConfig::read(folder / "config.json").family;
-  load.heads = Heads{.pooler = family.pooler != nullptr};
-  const Model body = load_model(folder, load);
-  return Model(body.config, heads,
-               [&, fresh = random_values(load.random)](const std::string& name, const Shape& shape,
-                                                       const Initial& initial) {
-                 const Parameter* known = body.parameters.find(name);
-                 return known ? known->value : fresh(name, shape, initial);
-               });
-}
-
 // Whether the folder's head is another task's, or has other labels, though its tensors may have the
 // names of the wanted one.
 bool has_other_head(const ModelConfig& config, const Task& task) {
@@ -38,7 +25,7 @@ Model load_for_training(const FinetuneOptions& options, const ModelConfig& confi
   load.labels = labels.names();
   load.problem_type = task.problem_type;
   Model model = options.new_labels || has_other_head(config, task)
-                    ? with_new_head(options.model, load, task.heads)
+                    ? with_new_heads(options.model, load, task.heads)
                     : load_model(options.model, load);
   model.parameters.own();
   if (options.dropout) {
@@ -50,6 +37,18 @@ Model load_for_training(const FinetuneOptions& options, const ModelConfig& confi
 }
 
 }  // namespace
+
+Model with_new_heads(const std::filesystem::path& folder, LoadOptions load, const Heads& heads) {
+  const Family& family = *ModelConfig::read(folder / "config.json").family;
+  load.heads = Heads{.pooler = family.pooler != nullptr};
+  const Model body = load_model(folder, load);
+  return Model(body.config, heads,
+               [&, fresh = random_values(load.random)](const std::string& name, const Shape& shape,
+                                                       const Initial& initial) {
+                 const Parameter* known = body.parameters.find(name);
+                 return known ? known->value : fresh(name, shape, initial);
+               });
+}
 
 Json fingerprint_of(const char* job, const ModelConfig& config, const Tokenizer& tokenizer,
                     int64_t max_length) {

@@ -46,6 +46,9 @@ FinetuneResult fit_task(Model& model, const TaskSet& train, const TaskSet& dev,
                         const std::filesystem::path& out, FitOptions fit, FitHooks fit_hooks,
                         const TaskHooks& hooks);
 
+// The folder's body, and its pooler if it has one, under heads that know nothing yet.
+Model with_new_heads(const std::filesystem::path& folder, LoadOptions load, const Heads& heads);
+
 // What every job on a task states of itself in FitHooks::fingerprint.
 Json fingerprint_of(const char* job, const ModelConfig& config, const Tokenizer& tokenizer,
                     int64_t max_length);

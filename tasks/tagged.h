@@ -67,6 +67,7 @@ struct TagPredictions {
 };
 // In the order of the sentences. Raises Error where scores are no numbers.
 TagPredictions predict_tags(const Model& model, const Features& data);
+TagPredictions predict_tags(const LogitsOf& logits, const Features& data);
 
 // The tags of lines of which only the units are known, the first of them line `first_line`; none
 // for a line without units.

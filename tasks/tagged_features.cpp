@@ -82,12 +82,17 @@ MicroLoss tagging_loss(const Model& model, const FeatureBatch& batch,
 }
 
 TagPredictions predict_tags(const Model& model, const Features& data) {
+  return predict_tags([&](const FeatureBatch& batch) { return tag_logits(model, batch.inputs); },
+                      data);
+}
+
+TagPredictions predict_tags(const LogitsOf& logits, const Features& data) {
   const Pause pause;
   TagPredictions result;
   result.tags.resize(static_cast<size_t>(data.size()));
   double count = 0;
   for (const std::vector<int64_t>& rows : data.plan(kInferencePlan)) {
-    const Tensor p = on_host(softmax(tag_logits(model, data.batch(rows).inputs)));  // (N, L)
+    const Tensor p = on_host(softmax(logits(data.batch(rows))));  // (N, L)
     const int64_t L = p.dim(1);
     const float* row = p.data<float>();
     for (const int64_t sentence : rows) {

@@ -45,8 +45,8 @@ TaskSet tagging_set(TaggedText read, const TokenOptions& tokens) {
   const auto text = std::make_shared<const TaggedText>(std::move(read));
   const auto features = std::make_shared<const Features>(tagged_features(*text, tokens));
   const auto judge = [text, features,
-                      bio = BioTags(text->labels, text->source)](const Model& model) -> Judged {
-    Judgement judged{predict_tags(model, *features), EntityCounts(bio.types().size())};
+                      bio = BioTags(text->labels, text->source)](const LogitsOf& logits) -> Judged {
+    Judgement judged{predict_tags(logits, *features), EntityCounts(bio.types().size())};
     for (size_t i = 0; i < text->size(); ++i) {
       const TaggedSentence& s = text->items[i];
       std::vector<int32_t>& tags = judged.predictions.tags[i];
@@ -63,7 +63,7 @@ TaskSet tagging_set(TaggedText read, const TokenOptions& tokens) {
                                         {"predicted", names_of(said, text->labels)}});
             }};
   };
-  return {text->labels, features, judge};
+  return {text->labels, features, judge, tag_logits};
 }
 
 std::pair<TaskSet, TaskSet> read_both(const TaskData& data, const Labels* known, uint64_t seed,

@@ -24,6 +24,10 @@ Evaluation evaluation_of(const Scores& scores) {
   return evaluation;
 }
 
+Judged TaskSet::judge(const Model& model) const {
+  return judge_logits([&](const FeatureBatch& batch) { return logits(model, batch.inputs, {}); });
+}
+
 std::span<const Task* const> tasks() {
   static const std::array all = {&classification_task(), &tagging_task(), &word_order_task()};
   return all;

@@ -52,8 +52,8 @@ Scores scores_of(const Judgement& judged, int64_t sentences) {
 TaskSet word_order_set(TaggedText read, const TokenOptions& tokens) {
   const auto text = std::make_shared<const TaggedText>(std::move(read));
   const auto features = std::make_shared<const Features>(tagged_features(*text, tokens));
-  const auto judge = [text, features](const Model& model) -> Judged {
-    Judgement judged{predict_tags(model, *features)};
+  const auto judge = [text, features](const LogitsOf& logits) -> Judged {
+    Judgement judged{predict_tags(logits, *features)};
     for (size_t i = 0; i < text->size(); ++i)
       add(judged, text->items[i], judged.predictions.tags[i]);
     const Scores scores = scores_of(judged, features->size());
@@ -68,7 +68,7 @@ TaskSet word_order_set(TaggedText read, const TokenOptions& tokens) {
                    {"corrected", text_of(corrected(s.units, order_errors(said[at])))}});
             }};
   };
-  return {order_labels(), features, judge};
+  return {order_labels(), features, judge, tag_logits};
 }
 
 std::pair<TaskSet, TaskSet> read_both(const TaskData& data, const Labels* /*known*/, uint64_t seed,

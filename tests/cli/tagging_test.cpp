@@ -54,6 +54,21 @@ TEST_F(Tagging, SaysWhatAModelWasNotTrainedFor) {
       {"--task: expected classification, tagging or word-order", "did you mean tagging"});
 }
 
+TEST_F(Tagging, AStudentLearnsIt) {
+  ASSERT_EQ(tune("tagging", "ner.txt", "ner").status, 0);
+  write_file(folder_ / "d.json", R"({"student": {"layers_from_teacher": [0]}, "task": "tagging",
+      "TrainingConfig": {"num_epochs": 1}})");
+  const std::string distill =
+      "distill --config d.json --teacher ner --train ner.txt --dev ner.txt --out ";
+  const Finished f = run(distill + "student --json");
+  ASSERT_EQ(f.status, 0) << f.error;
+  EXPECT_NE(f.out.find(R"("f1": )"), std::string::npos) << f.out;
+  EXPECT_EQ(run("evaluate --task tagging --model student --data ner.txt").status, 0);
+  expect_failure(distill + "other --task word-order", 1,
+                 {"ner does not do the task word-order", "does not correct word order"});
+  expect_failure(distill + "other --task taging", 2, {"did you mean tagging"});
+}
+
 TEST_F(Tagging, WordOrderFromTextToCorrections) {
   std::string text;
   const std::vector<std::string> words = {"砚台", "墨", "纸", "好纸", "好墨", "坏"};
@@ -69,6 +84,13 @@ TEST_F(Tagging, WordOrderFromTextToCorrections) {
   ASSERT_EQ(tuned.status, 0) << tuned.error;
   EXPECT_NE(tuned.out.find("sentence accuracy"), std::string::npos) << tuned.out;
   ASSERT_EQ(run("evaluate --task word-order --model corrector --data data/test.txt").status, 0);
+  write_file(folder_ / "d.json", R"({"student": {"layers_from_teacher": [0]}, "task": "word-order",
+      "TrainingConfig": {"num_epochs": 1}})");
+  const Finished distilled =
+      run("distill --config d.json --teacher corrector --train data/train.txt --dev data/dev.txt "
+          "--out student");
+  ASSERT_EQ(distilled.status, 0) << distilled.error;
+  EXPECT_NE(distilled.out.find("sentence accuracy"), std::string::npos) << distilled.out;
   const Finished said = run("predict --task word-order --model corrector", "砚 台好\n");
   EXPECT_TRUE(said.out.starts_with(R"({"corrected": ")")) << said.out;
   expect_failure(make + "--dev-share 0.6 --test-share 0.5", 1, {"shares of dev and test"});

@@ -91,7 +91,7 @@ TEST(OtherTokens, BertLearnsFromRoberta) {
   fine_tuned(task, model_in(task, "roberta", roberta_family(), Tokenizer::load(task.folder)));
   const auto bert = model_in(task, "bert", bert_family(), Tokenizer::load(task.folder / "model"));
   const DistillResult result = distill(options_for(task, bert, "student"));
-  EXPECT_GT(result.teacher_accuracy, 0.8);
+  EXPECT_GT(result.teacher.score, 0.8);
   EXPECT_GT(result.student.dev.score, 0.8);
 }
 
@@ -99,18 +99,18 @@ TEST(OtherTokens, BertLearnsFromRoberta) {
 TEST(OtherTokens, TheSameTokensAreReadOnce) {
   const ToyTask task("other_tokens");
   const ModelConfig config = ModelConfig::read(task.folder / "model" / "config.json");
+  const Reader teacher{task.folder / "model", config};
+  const TaskData data{.train = task.folder / "train.tsv", .dev = task.folder / "dev.tsv"};
+  const Labels labels({"c0", "c1", "c2"});
   const auto read = [&](const std::filesystem::path& student) {
-    Examples examples = read_examples(task.folder / "dev.tsv");
-    return readings_of({examples, examples}, {.teacher = task.folder / "model",
-                                              .student = student,
-                                              .teacher_config = config,
-                                              .student_config = config,
-                                              .max_length = 16});
+    return readings_of({.task = classification_task(), .data = data, .labels = labels},
+                       student_tokens(student, config, teacher), {teacher})
+        .front();
   };
   EXPECT_TRUE(read({}).train.shared());
   const auto same = model_in(task, "same", bert_family(), Tokenizer::load(task.folder / "model"));
   EXPECT_TRUE(read(same).train.shared());
-  EXPECT_EQ(read(same).tokenizer_from, same);
+  EXPECT_EQ(student_tokens(same, config, teacher).from, same);
   const auto other = model_in(task, "other", bert_family(), reversed(task));
   const Readings readings = read(other);
   EXPECT_FALSE(readings.train.shared());

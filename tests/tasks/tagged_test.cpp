@@ -11,7 +11,7 @@
 #include "tensor/file.h"
 #include "tests/scratch_folder.h"
 #include "tests/tasks/helpers.h"
-#include "tests/tasks/toy_task.h"
+#include "tests/tasks/toy_tagging.h"
 
 namespace ink {
 namespace {
@@ -152,43 +152,9 @@ TEST_F(Entities, RefuseOtherTags) {
   EXPECT_ERROR(BioTags(Labels({"B-X"}), "x.txt"), "x.txt: expected a tag O");
 }
 
-// Key characters 24 and 25 are entities of a type each; the character behind one belongs to it.
-class ToyTagging : public testing::Test {
- protected:
-  const ToyTask task{"tagging"};
-  void SetUp() override {
-    write_sentences("train.txt", 400, 1);
-    write_sentences("dev.txt", 80, 2);
-  }
-  void write_sentences(const char* name, int count, uint64_t seed) const {
-    Draws draws{Random(seed)};
-    std::string text;
-    const auto line = [&](int character, const std::string& tag) {
-      text += ToyTask::character(character) + ' ' + tag + '\n';
-    };
-    for (int i = 0; i < count; ++i) {
-      for (uint64_t parts = 1 + draws.below(4); parts > 0; --parts) {
-        const auto kind = static_cast<int>(draws.below(3));
-        if (kind < 2) line(ToyTask::kCharacters + kind, kind ? "B-LOC" : "B-PER");
-        line(static_cast<int>(draws.below(ToyTask::kCharacters)), kind == 2 ? "O"
-                                                                  : kind    ? "I-LOC"
-                                                                            : "I-PER");
-      }
-      text += '\n';
-    }
-    write_file(task.folder / name, text);
-  }
-  FinetuneOptions options(const std::string& out) const {
-    FinetuneOptions o = task.options(out);
-    o.task = &tagging_task();
-    o.data.train = task.folder / "train.txt";
-    o.data.dev = task.folder / "dev.txt";
-    return o;
-  }
-};
-
-TEST_F(ToyTagging, LearnsEntitiesAndGoesOn) {
-  const FinetuneResult result = finetune(options("out"));
+TEST(Tagging, LearnsEntitiesAndGoesOn) {
+  const ToyTagging task("tagging");
+  const FinetuneResult result = finetune(task.options("out"));
   EXPECT_GT(result.dev.metric("f1"), 0.95);
   EXPECT_EQ(result.dev.score, result.dev.metric("f1"));
   ASSERT_EQ(result.dev.classes.size(), 2u);
@@ -214,15 +180,16 @@ TEST_F(ToyTagging, LearnsEntitiesAndGoesOn) {
                                      R"(", "begin": 2, "end": 4}]})");
   EXPECT_EQ(said[1].array("entities").size(), 0u);
 
-  FinetuneOptions again = options("again");
+  FinetuneOptions again = task.options("again");
   again.model = task.folder / "out";
   again.fit.epochs = 1;
   again.fit.learning_rate = 1e-6;
   EXPECT_GT(finetune(again).dev.score, 0.9) << "the head goes on, it does not begin anew";
 }
 
-TEST_F(ToyTagging, LostEntitiesAreMisses) {
-  ASSERT_GT(finetune(options("out")).dev.score, 0.95);
+TEST(Tagging, LostEntitiesAreMisses) {
+  const ToyTagging task("tagging_long");
+  ASSERT_GT(finetune(task.options("out")).dev.score, 0.95);
   const Session session(task.folder / "out");
   const Tokenizer tokenizer = Tokenizer::load(task.folder / "out");
   const Labels labels = tagging_task().labels_of(session.model().config);
@@ -237,13 +204,14 @@ TEST_F(ToyTagging, LostEntitiesAreMisses) {
   EXPECT_EQ(scores.metric("precision"), 1);
 }
 
-TEST_F(ToyTagging, AHeadOfAnotherTaskIsNotTaken) {
-  FinetuneOptions classify = task.options("classifier");
+TEST(Tagging, AHeadOfAnotherTaskIsNotTaken) {
+  const ToyTagging task("tagging_head");
+  FinetuneOptions classify = task.ToyTask::options("classifier");
   classify.fit.epochs = 1;
   finetune(classify);
   write_file(task.folder / "one.txt", ToyTask::character(1) + " O\n" + ToyTask::character(2) +
                                           " B-X\n" + ToyTask::character(3) + " I-X\n");
-  FinetuneOptions o = options("out");
+  FinetuneOptions o = task.options("out");
   o.model = task.folder / "classifier";  // whose tensor `classifier` has three rows as well
   o.data.train = o.data.dev = task.folder / "one.txt";
   o.fit.epochs = 1;

@@ -1,0 +1,17 @@
+// Teachers and students of one task have one label map: id i is the same name for all of them.
+#pragma once
+#include <string>
+
+#include "tasks/task.h"
+
+namespace ink {
+
+// The labels of a teacher. Raises Error, naming the folder, where it does not do the task.
+Labels labels_of_teacher(const Task& task, const std::string& folder, const ModelConfig& config);
+
+// Raises Error that names the first difference: other labels, another order, or another number.
+// `who` and `other` say whose they are.
+void check_same_labels(const std::string& who, const Labels& labels, const std::string& other,
+                       const Labels& its);
+
+}  // namespace ink
