@@ -3,6 +3,7 @@
 
 #include "compress/label_map.h"
 #include "compress/layer_map.h"
+#include "compress/map_by_flow.h"
 #include "compress/reading.h"
 #include "compress/teacher.h"
 #include "compress/values.h"
@@ -25,19 +26,19 @@ DistillationConfig settled_config(const DistillOptions& options, const ModelConf
     config.intermediate_matches = mapped_matches(layer_map(options.layer_map), match_size(teacher),
                                                  match_size(student), *options.match_evenly);
   }
-  check(!config.is_caching_logits || config.intermediate_matches.empty(),
+  check(!config.is_caching_logits || !config.has_matches(),
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
   check(!options.fit.recompute || !config.matches_attention(),
         "distill: recomputed layers keep no attention to match; expected recompute off, or matches "
         "of hidden states alone");
-  check_matches(config.intermediate_matches, match_size(teacher), match_size(student));
+  config.settle(match_size(teacher), match_size(student));
   return config;
 }
 
 // What is said of tokens is compared token by token.
 void check_same_tokens(const DistillOptions& options, const DistillationConfig& config,
                        const Reading& train) {
-  const bool compares = options.task->heads.tagging || !config.intermediate_matches.empty();
+  const bool compares = options.task->heads.tagging || config.has_matches();
   check(train.shared() || !compares,
         "distill: teacher and student cut texts into different tokens, each with its own "
         "tokenizer; there is nothing to compare token by token: expected ",
@@ -87,6 +88,15 @@ Prepared prepare(const DistillOptions& options, const ModelConfig& teacher,
   return {labels, std::move(config), std::move(tokens), std::move(data)};
 }
 
+// Whether the layer map has to be measured, on the student as it begins.
+bool maps_by_flow(const DistillOptions& options) {
+  return options.match_evenly && options.layer_map == "emd";
+}
+
+Model first_student(const DistillOptions& options, const Model& teacher) {
+  return make_student(options.student, teacher, Random(options.fit.seed).split("weights"));
+}
+
 // The rows of a batch that have a label, all of a classifier's; tokens without one are compared by
 // no loss of logits (TextBrewer's logits_mask).
 struct Labelled {
@@ -115,19 +125,21 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   check_other_folder("distill", options.teacher, options.out);
   check_no_model("distill", options.out, true);
   const ModelConfig teacher_config = ModelConfig::read(options.teacher / "config.json");
-  const Prepared prepared =
+  Prepared prepared =
       prepare(options, teacher_config, config_of_student(options.student, teacher_config));
-  const DistillationConfig& config = prepared.config;
+  DistillationConfig& config = prepared.config;
   const Readings& data = prepared.data;
   const Session session(options.teacher, {.heads = options.task->heads});
-  Model student =
-      make_student(options.student, session.model(), Random(options.fit.seed).split("weights"));
+  Model student = first_student(options, session.model());
   student.parameters.own();
+  if (maps_by_flow(options))
+    map_by_flow(config.intermediate_matches, session.model(), student, data.train);
   Scores teacher_scores = data.dev.teacher.judge(session.model()).scores;
   const Teacher teacher(session, data.train, config);
   const DistillationLoss loss(
       config,
-      Scope(student.parameters, random_values(Random(options.fit.seed).split("projections"))));
+      Scope(student.parameters, random_values(Random(options.fit.seed).split("projections"))),
+      options.fit.learning_rate);
 
   FitHooks fit_hooks;
   fit_hooks.fingerprint =
@@ -179,6 +191,11 @@ DistillPlan plan_distillation(const DistillOptions& options) {
     plan.layers = chosen_layers(*options.student.init_from_teacher, plan.teacher.layers(),
                                 plan.student.layers());
   const Reading& train = prepared.data.train;
+  if (maps_by_flow(options)) {
+    const Session session(options.teacher, {.heads = heads});
+    map_by_flow(plan.config.intermediate_matches, session.model(),
+                first_student(options, session.model()), train);
+  }
   plan.same_tokens = train.shared();
   plan.train_examples = train.student.features->size();
   plan.dev_examples = prepared.data.dev.student.features->size();
