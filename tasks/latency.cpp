@@ -1,10 +1,11 @@
-// Timing in turns.
+// Timing in turns, and what is timed.
 #include "tasks/latency.h"
 
 #include <algorithm>
 #include <chrono>
 
 #include "tensor/error.h"
+#include "tensor/op.h"
 
 namespace ink {
 
@@ -28,6 +29,16 @@ std::vector<double> median_milliseconds(std::span<const std::function<void(int64
     medians.push_back(*middle);
   }
   return medians;
+}
+
+Packed uniform_batch(int64_t sequences, int64_t length) {
+  std::vector<int32_t> positions, offsets = {0};
+  for (int64_t s = 0; s < sequences; ++s) {
+    for (int32_t i = 0; i < length; ++i) positions.push_back(i);
+    offsets.push_back(static_cast<int32_t>(positions.size()));
+  }
+  const Shape n{sequences * length};
+  return {zeros(n, Dtype::i32), zeros(n, Dtype::i32), from(positions), from(offsets)};
 }
 
 }  // namespace ink
