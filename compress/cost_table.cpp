@@ -147,13 +147,13 @@ CostTable CostTable::measure(const Model& model, int64_t batch, int64_t length) 
 
   double once = 0;
   for (const double ms : median_milliseconds(calls, 1, 1)) once += ms;
-  const std::vector<double> times = median_milliseconds(calls, rounds_for(once), 0);
+  const std::vector<Latency> times = latencies(calls, rounds_for(once), 0);
   size_t next = 0;
   for (std::vector<Point>* points : {&table.attention, &table.ffn}) {
-    for (Point& point : *points) point.milliseconds = times[next++];
+    for (Point& point : *points) point.milliseconds = times[next++].quickest;
     make_monotone(*points);
   }
-  table.rest = times[next];
+  table.rest = times[next].quickest;
   return table;
 }
 

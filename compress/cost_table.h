@@ -1,11 +1,11 @@
 // CostTable: how long attention with h heads and a feed-forward part with n neurons take on this
 // machine, at one batch and length.
 //
-// Each point is the median time of a real sublayer (nn/encoder.h) with packed weights: query, key,
-// value, attention, output and layer norm; or both weights, activation and layer norm. All points
-// take turns. Between points time is linear, and it never falls as sizes grow: a point that
-// measured less than a smaller one has the smaller one's time. What a model does besides, its
-// embeddings, is `rest`.
+// Each point is the quickest of several runs of a real sublayer (nn/encoder.h) with packed weights:
+// query, key, value, attention, output and layer norm; or both weights, activation and layer norm.
+// All points take turns, and the quickest run is the one that other programs disturbed least.
+// Between points time is linear, and it never falls as sizes grow: a point that measured less than
+// a smaller one has the smaller one's time. What a model does besides, its embeddings, is `rest`.
 //
 //   {"batch": 32, "length": 128, "hidden_size": 768, "head_size": 64, "activation": "gelu",
 //    "threads": 2, "kernels": "avx512", "rest_milliseconds": 3.1,

@@ -6,7 +6,6 @@
 
 #include "compress/values.h"
 #include "nn/session.h"
-#include "tasks/latency.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 #include "tensor/simd.h"
@@ -47,8 +46,8 @@ PruningSpeed measure_speed(const Model& before, const Model& after, int64_t batc
       [&](int64_t) { on_host(smaller.encode(tokens).hidden); }};
   const std::vector<double> once = median_milliseconds(calls, 1, 1);
   const auto fit = static_cast<int64_t>(1e3 * kSeconds / std::max(once[0] + once[1], 1e-3));
-  const std::vector<double> times =
-      median_milliseconds(calls, std::clamp(fit, kFewestRounds, kMostRounds), 1);
+  const std::vector<Latency> times =
+      latencies(calls, std::clamp(fit, kFewestRounds, kMostRounds), 1);
   speed.before = times[0];
   speed.after = times[1];
   return speed;
@@ -59,8 +58,10 @@ Json to_json(const PruningSpeed& speed) {
                                  {"length", speed.length},
                                  {"threads", speed.threads},
                                  {"kernels", speed.kernels},
-                                 {"measured_before_ms", speed.before},
-                                 {"measured_after_ms", speed.after}});
+                                 {"measured_before_ms", speed.before.median},
+                                 {"measured_after_ms", speed.after.median},
+                                 {"quickest_before_ms", speed.before.quickest},
+                                 {"quickest_after_ms", speed.after.quickest}});
   if (speed.predicted_before) json.set("predicted_before_ms", *speed.predicted_before);
   if (speed.predicted_after) json.set("predicted_after_ms", *speed.predicted_after);
   return json;

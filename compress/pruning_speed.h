@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "compress/cost_table.h"
+#include "tasks/latency.h"
 
 namespace ink {
 
@@ -10,7 +11,8 @@ struct PruningSpeed {
   int64_t batch = 1, length = 128;  // sequences and their tokens
   int threads = 1;
   std::string kernels;
-  double before = 0, after = 0;  // median milliseconds of encoding, measured
+  // Milliseconds of encoding, measured: the medians, and the quickest runs.
+  Latency before = {}, after = {};
   // By the table of the model after; absent where its family is not timed. Before: only where the
   // table is of the same hidden size.
   std::optional<double> predicted_before = {}, predicted_after = {};
@@ -21,7 +23,8 @@ struct PruningSpeed {
 PruningSpeed measure_speed(const Model& before, const Model& after, int64_t batch, int64_t length,
                            std::optional<CostTable>& table);
 
-// {"batch": 1, "length": 128, "threads": 2, "kernels": …, "measured_before_ms": …, …}
+// {"batch": 1, "length": 128, "threads": 2, "kernels": …, "measured_before_ms": …,
+//  "quickest_before_ms": …, "predicted_before_ms": …, and the same of after}
 Json to_json(const PruningSpeed& speed);
 
 }  // namespace ink
