@@ -1,6 +1,7 @@
 // Students of several teachers: what is averaged, reported, resumed and refused.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "compress/distill.h"
@@ -65,7 +66,9 @@ double accuracy(const std::filesystem::path& model, const TaskData& data) {
 }
 
 TEST_F(SeveralTeachers, AllAreJudgedAloneAndTogether) {
-  const DistillOptions o = options("judged");
+  DistillOptions o = options("judged");
+  o.fit.event_file = true;
+  o.fit.event_folder = task->folder / "events";
   const DistillResult result = distill(o);
   ASSERT_EQ(result.teachers.each.size(), 2u);
   const double first = accuracy(o.teacher, o.data), second = accuracy(o.other_teachers[0], o.data);
@@ -76,6 +79,11 @@ TEST_F(SeveralTeachers, AllAreJudgedAloneAndTogether) {
   ASSERT_TRUE(result.teachers.ensemble.has_value());
   EXPECT_GT(result.teachers.ensemble->score, 0.8);
   EXPECT_GT(result.student.dev.score, 0.8);
+  const auto events = std::filesystem::directory_iterator(o.fit.event_folder);
+  const std::string logged = read_file(events->path(), 1 << 24);
+  for (const char* term : {"training/kd_loss", "training/hidden_hidden_mse_0_0",
+                           "training/hidden_hidden_mse_1_2", "training/hard_label_loss"})
+    EXPECT_NE(logged.find(term), std::string::npos) << term;
   const std::string text = explanation(plan_distillation(o));
   EXPECT_NE(text.find("weights    0.5 0.5 of the teachers' logits"), std::string::npos) << text;
 }
@@ -92,6 +100,37 @@ TEST_F(SeveralTeachers, AWeightOfOneIsThatTeacherAlone) {
   o.teacher_weights = {};
   distill(o);
   EXPECT_EQ(weights(task->folder / "weighted"), weights(task->folder / "alone"));
+}
+
+// The first teacher again, with other numbers for the same characters, says the same: so the student
+// is that of the first one alone.
+TEST_F(SeveralTeachers, EachReadsWithItsOwnTokenizer) {
+  DistillOptions o = options("own_tokens");
+  o.student = {.folder = task->folder / "model"};
+  o.match_evenly = {};
+  o.fit.epochs = 1;
+  Model model = load_model(o.teacher);
+  model.parameters.own();
+  std::vector<std::string> tokens = Tokenizer::load(o.teacher).vocabulary().tokens();
+  std::reverse(tokens.begin() + 5, tokens.end());
+  float* rows = model.parameters.at("bert.embeddings.word_embeddings.weight").value.data<float>();
+  for (int64_t low = 5, high = std::ssize(tokens) - 1; low < high; ++low, --high)
+    std::swap_ranges(rows + low * 32, rows + (low + 1) * 32, rows + high * 32);
+  o.other_teachers = {task->folder / "reversed"};
+  save_model(model, o.other_teachers[0]);
+  Tokenizer(Vocabulary(tokens)).save(o.other_teachers[0]);
+  EXPECT_FALSE(plan_distillation(o).same_tokens);
+  const DistillResult result = distill(o);
+  EXPECT_EQ(result.teachers.each[0].score, result.teachers.each[1].score);
+  EXPECT_EQ(result.teachers.ensemble->score, result.teachers.each[0].score);
+  o.out = task->folder / "first_alone";
+  o.other_teachers = {};
+  distill(o);
+  EXPECT_EQ(weights(task->folder / "own_tokens"), weights(task->folder / "first_alone"));
+  o.other_teachers = {task->folder / "reversed"};
+  o.match_evenly = MatchLoss::hidden_mse;
+  EXPECT_ERROR(plan_distillation(o), "teacher " + o.other_teachers[0].string() +
+                                         " and student cut texts into different tokens");
 }
 
 TEST_F(SeveralTeachers, ResumedEndsWithTheSameBits) {
