@@ -1,7 +1,7 @@
 // inkstone distill: a teacher and a configuration with TextBrewer's keys → a smaller student.
 //
-// The file of --config holds the verb's options, as for every verb, and three keys of its own:
-// student, TrainingConfig and DistillationConfig (compress/distill.h).
+// The file of --config holds the verb's options, as for every verb, and four keys of its own:
+// student, teacher_weights, TrainingConfig and DistillationConfig (compress/distill.h).
 #include "compress/distill.h"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/format.h"
 #include "cli/length.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
@@ -20,11 +21,13 @@ namespace {
 
 struct Options {
   TaskOptions task;
-  std::string teacher, train, dev, out, match_evenly = "none", layer_map = "uniform";
+  std::vector<std::string> teacher;
+  std::string train, dev, out, match_evenly = "none", layer_map = "uniform";
   bool recompute = false, resume = false, explain = false;
 };
 
-const std::vector<std::string> kJobKeys = {"student", "TrainingConfig", "DistillationConfig"};
+const std::vector<std::string> kJobKeys = {"student", "teacher_weights", "TrainingConfig",
+                                           "DistillationConfig"};
 
 // The table of presets and the forms of "student", for --help.
 std::string student_help() {
@@ -49,7 +52,9 @@ Json job_json(const Options& o, const Json& file) {
   Json job = file;
   for (const Json::Member& m : file.members())
     if (std::ranges::find(kJobKeys, m.key) == kJobKeys.end()) job.erase(m.key);
-  job.set("teacher", o.teacher).set("train", o.train).set("dev", o.dev);
+  Json teachers = Json::make_array();
+  for (const std::string& teacher : o.teacher) teachers.append(teacher);
+  job.set("teacher", teachers).set("train", o.train).set("dev", o.dev);
   job.set("task", o.task.task);
   job.set("columns", o.task.columns);
   if (o.match_evenly != "none") job.set("match_evenly", o.match_evenly);
@@ -61,17 +66,39 @@ Json job_json(const Options& o, const Json& file) {
   return job;
 }
 
-// Of teacher and student, what the one that reads less reads.
+// Of teachers and student, what the one that reads least reads.
 int64_t longest_of(const DistillOptions& job) {
   const auto of_folder = [](const std::filesystem::path& folder) {
     return ModelConfig::read(folder / "config.json").longest();
   };
-  const int64_t teacher = of_folder(job.teacher);
+  int64_t teacher = of_folder(job.teacher);
+  for (const std::filesystem::path& other : job.other_teachers)
+    teacher = std::min(teacher, of_folder(other));
   if (job.student.architecture) return std::min(teacher, job.student.architecture->longest());
   if (!job.student.folder.empty()) return std::min(teacher, of_folder(job.student.folder));
   if (job.student.preset.empty()) return teacher;
   const ModelConfig config = ModelConfig::read(job.teacher / "config.json");
   return std::min(teacher, student_config(student_preset(job.student.preset), config).longest());
+}
+
+// "teacher 91.20 %", or "teachers 91.20 %, 90.80 %, on average 91.00 %, together 92.00 %".
+std::string about(const TeacherScores& teachers) {
+  std::string text = teachers.ensemble ? "teachers" : "teacher";
+  for (const Scores& scores : teachers.each) {
+    if (&scores != &teachers.each.front()) text += ',';
+    text += formatted(" %.2f %%", 100 * scores.score);
+  }
+  if (teachers.ensemble)
+    text += formatted(", on average %.2f %%, together %.2f %%", 100 * teachers.mean,
+                      100 * teachers.ensemble->score);
+  return text;
+}
+
+void set_teachers(Json& json, const TeacherScores& teachers) {
+  Json each = Json::make_array();
+  for (const Scores& scores : teachers.each) each.append(json_of(scores));
+  json.set("teachers", each).set("teacher_score", teachers.mean);
+  if (teachers.ensemble) json.set("ensemble", json_of(*teachers.ensemble));
 }
 
 Json run(const Options& o, Command& command) {
@@ -94,11 +121,12 @@ Json run(const Options& o, Command& command) {
     command.status = say_stopped(display);
     return Json::make_object({{"status", "interrupted"}, {"step", result.student.training.step}});
   }
-  std::printf("%s: %s (teacher %.2f %%)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
-              100 * result.teacher.score);
+  std::printf("%s: %s (%s)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
+              about(result.teachers).c_str());
   Json json = json_of(result.student.dev);
   json.set("status", "finished");
-  json.set("teacher", json_of(result.teacher));
+  set_teachers(json, result.teachers);
+  json.set("step", result.student.training.step);
   json.set("seconds", result.student.training.seconds);
   return json;
 }
@@ -110,7 +138,8 @@ Action declare_distill(Command& command) {
   auto o = std::make_shared<Options>();
   command.own_keys(kJobKeys);
   command.describe(student_help());
-  command.path("--teacher", o->teacher, "fine-tuned model: a folder, or a name such as hfl/rbt3");
+  command.list("--teacher", o->teacher,
+               "fine-tuned models, folders or names such as hfl/rbt3: what they say is averaged");
   command.path("--train", o->train, kExamplesHelp);
   command.path("--dev", o->dev, "examples that choose the best epoch; default: a part of --train");
   command.path("--out", o->out, "model folder to write; default: output_dir of TrainingConfig");
@@ -125,7 +154,7 @@ Action declare_distill(Command& command) {
   command.flag("--recompute", o->recompute, kRecomputeHelp);
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
   for (const char* name : {"--config", "--teacher", "--train"}) command.require(name);
-  return with_model(command, o->teacher, [o, &command] { return run(*o, command); });
+  return with_models(command, o->teacher, [o, &command] { return run(*o, command); });
 }
 
 }  // namespace ink::cli

@@ -39,8 +39,9 @@ class DistillationLoss {
     // emd_hidden_mse_embeddings, …, hard_label_loss
     std::vector<Measure> parts;
   };
-  // The loss at step `step` of `steps`. labels i32 (B) (of kd types bce and regression numbers, see
-  // hard_label_loss); offsets i32 (B + 1) of the batch.
+  // The loss at step `step` of `steps`; without logits none between them, without labels none with
+  // these. labels i32 (B) (of kd types bce and regression numbers, see hard_label_loss); offsets
+  // i32 (B + 1) of the batch.
   Result operator()(const ModelOutputs& student, const ModelOutputs& teacher, const Tensor& labels,
                     const Tensor& offsets, int64_t step, int64_t steps) const;
 

@@ -39,8 +39,9 @@ ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions 
           .heads = model.config.heads_per_layer};
 }
 
-Teacher::Teacher(const Session& session, const Reading& reading, const DistillationConfig& config)
-    : session_(session), reading_(reading), config_(config) {
+Teacher::Teacher(std::shared_ptr<const Session> session, const Reading& reading,
+                 const DistillationConfig& config)
+    : session_(std::move(session)), reading_(reading), config_(config) {
   if (config.is_caching_logits) cache();
 }
 
@@ -49,12 +50,12 @@ void Teacher::cache() {
   starts_ = {0};
   for (int64_t i = 0; i < train.size(); ++i)
     starts_.push_back(starts_.back() + std::ssize(train[i].targets));
-  const int64_t C = session_.model().config.label_count();
+  const int64_t C = session_->model().config.label_count();
   cache_ = Tensor({starts_.back(), C});
   for (const std::vector<int64_t>& rows : train.plan(kInferencePlan)) {
     const Pause pause;
     const Tensor logits =
-        on_host(outputs_of(session_.model(), train.batch(rows).inputs, {}, {}).logits);
+        on_host(outputs_of(session_->model(), train.batch(rows).inputs, {}, {}).logits);
     const float* from = logits.data<float>();
     for (const int64_t row : rows) {
       const auto at = static_cast<size_t>(row);
@@ -76,7 +77,7 @@ ModelOutputs Teacher::outputs(const FeatureBatch& batch) const {
     return {.logits = gather_rows(cache_, from(rows)), .hidden = {}};
   }
   const Pause pause;
-  return outputs_of(session_.model(), reading_.for_teacher(batch), {}, config_);
+  return outputs_of(session_->model(), reading_.for_teacher(batch), {}, config_);
 }
 
 }  // namespace ink

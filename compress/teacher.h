@@ -1,8 +1,11 @@
 // What a teacher says about the batches of its student: computed anew, or looked up.
 //
-//   const Teacher teacher(session, data.train, config);
+//   const Teacher teacher(std::move(session), data.train, config);
 //   const ModelOutputs wanted = teacher.outputs(batch);
 #pragma once
+#include <memory>
+#include <vector>
+
 #include "compress/distillation_config.h"
 #include "compress/distillation_loss.h"
 #include "compress/reading.h"
@@ -19,16 +22,17 @@ ModelSize match_size(const ModelConfig& config);
 ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions options,
                         const DistillationConfig& config);
 
-// Refers to all that it is made of. Nothing is recorded on a tape.
+// Refers to what it is made of, and holds its share of the session. Nothing is recorded on a tape.
 class Teacher {
  public:
   // With config.is_caching_logits the logits of all examples are computed here.
-  Teacher(const Session& session, const Reading& reading, const DistillationConfig& config);
+  Teacher(std::shared_ptr<const Session> session, const Reading& reading,
+          const DistillationConfig& config);
 
   ModelOutputs outputs(const FeatureBatch& batch) const;
 
  private:
-  const Session& session_;
+  std::shared_ptr<const Session> session_;
   const Reading& reading_;
   const DistillationConfig& config_;
   void cache();
