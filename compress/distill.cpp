@@ -69,7 +69,7 @@ Adaptors<FeatureBatch> adaptors_of(const DistillOptions& options, const DistillS
                 .tokens = batch.inputs.tokens()};
       }};
   for (size_t k = 0; k < sessions.size(); ++k)
-    adaptors.teachers.push_back(
+    adaptors.teachers.emplace_back(
         [teacher = std::make_shared<const Teacher>(sessions[k], setup.data[k].train, setup.config)](
             const FeatureBatch& batch) { return labelled(batch).of(teacher->outputs(batch)); });
   return adaptors;

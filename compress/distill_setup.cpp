@@ -93,6 +93,7 @@ DistillSetup set_up(const DistillOptions& options) {
   folders.insert(folders.end(), options.other_teachers.begin(), options.other_teachers.end());
   std::vector<ModelConfig> teachers;
   std::vector<Reader> readers;
+  teachers.reserve(folders.size());
   for (const fs::path& folder : folders)
     teachers.push_back(ModelConfig::read(folder / "config.json"));
   for (size_t k = 0; k < folders.size(); ++k) readers.push_back({folders[k], teachers[k]});

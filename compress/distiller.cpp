@@ -85,6 +85,7 @@ std::vector<double> normalised_weights(const std::vector<double>& weights, size_
   check(std::ranges::all_of(weights, [](double w) { return w >= 0; }) && sum > 0,
         "distill: expected teacher_weights of at least 0, one of them above");
   std::vector<double> shares;
+  shares.reserve(count);
   for (const double weight : weights) shares.push_back(weight / sum);
   return shares;
 }
