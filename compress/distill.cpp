@@ -113,9 +113,8 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   if (maps_by_flow(options))
     map_by_flow(setup.config.intermediate_matches, sessions.front()->model(), student,
                 setup.data.front().train);
-  const Distiller distiller(
-      setup.config, student.parameters,
-      {.seed = options.fit.seed, .student_rate = options.fit.learning_rate});
+  const Distiller distiller(setup.config, student.parameters,
+                            {.seed = options.fit.seed, .student_rate = options.fit.learning_rate});
   const Adaptors<FeatureBatch> adaptors = adaptors_of(options, setup, student, sessions);
 
   FitHooks fit_hooks;
