@@ -6,7 +6,7 @@
 // It owns the moments, one or two tensors for each parameter, made when the parameter gets its
 // first gradient. Parameters that are not trainable, or have no gradient, stay as they are. Weight
 // decay (and LAMB's trust ratio) apply where Parameter::decay says so: to matrices, not to biases
-// and layer norms; Parameter::rate and ::weight_decay give a parameter a learning rate in proportion
+// and layer norms; Parameter::rate and ::weight_decay give a parameter a share of the learning rate
 // and a decay of its own. After the first step nothing is allocated. The formulas are in
 // tensor/optimizer_steps.h.
 //

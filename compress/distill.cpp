@@ -3,6 +3,7 @@
 
 #include "compress/distill_setup.h"
 #include "compress/distiller.h"
+#include "compress/labelled.h"
 #include "compress/map_by_flow.h"
 #include "compress/teacher.h"
 #include "compress/teachers.h"
@@ -24,31 +25,6 @@ bool maps_by_flow(const DistillOptions& options) {
 
 Model first_student(const DistillOptions& options, const Model& teacher) {
   return make_student(options.student, teacher, Random(options.fit.seed).split("weights"));
-}
-
-// The rows of a batch that have a label, all of a classifier's; tokens without one are compared by
-// no loss of logits (TextBrewer's logits_mask).
-struct Labelled {
-  Tensor rows;  // i32, undefined: all
-  Tensor labels;
-  double count = 0;
-  ModelOutputs of(ModelOutputs outputs) const {
-    if (rows) outputs.logits = gather_rows(outputs.logits, rows);
-    return outputs;
-  }
-};
-
-Labelled labelled(const FeatureBatch& batch) {
-  const auto all = to_vector<int32_t>(batch.labels);
-  std::vector<int32_t> rows, labels;
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i] == kIgnore) continue;
-    rows.push_back(static_cast<int32_t>(i));
-    labels.push_back(all[i]);
-  }
-  const auto count = static_cast<double>(rows.size());
-  if (rows.size() == all.size()) return {{}, batch.labels, count};
-  return {from(rows), from(labels), count};
 }
 
 Adaptors<FeatureBatch> adaptors_of(const DistillOptions& options, const DistillSetup& setup,

@@ -10,7 +10,7 @@
 //
 // The weights of the layers are 1/L_S and 1/L_T. With cost attention they start so, and after each
 // batch become softmax((Σ_k c_k / c_i) / temperature), c_i = Σ_j F_ij·d_ij / weight_i being what a
-// unit of layer i costs to carry; of the student's layers and of the teacher's alike. Layers that are
+// unit of layer i costs to carry; of the student's layers and the teacher's alike. Layers that are
 // cheap to match then count for more.
 #pragma once
 #include <cstdint>

@@ -9,9 +9,9 @@
 
 namespace ink {
 
-// Moves each match to that layer; those of student layer 0 stay. Costs are means over some batches of
-// the training data, between the teacher and the student as it is, of the matches' own loss, or of
-// nst where widths differ. Where flows are equal the cheaper pair counts.
+// Moves each match to that layer; those of student layer 0 stay. Costs are means over some batches
+// of the training data, between the teacher and the student as it is, of the matches' own loss,
+// or of nst where widths differ. Where flows are equal the cheaper pair counts.
 void map_by_flow(std::vector<IntermediateMatch>& matches, const Model& teacher,
                  const Model& student, const Reading& train);
 

@@ -1,5 +1,5 @@
-// The transportation simplex: a spanning tree of cells, prices that make its cells cost nothing, and
-// exchanges along the one cycle that a cheaper cell closes.
+// The transportation simplex: a spanning tree of cells, prices that make its cells cost nothing,
+// and exchanges along the one cycle that a cheaper cell closes.
 #include "compress/transport.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Layer-wise decay of the learning rate: layer i of L learns at rate·decay^(L + 1 − i), i from 0, the
-// embeddings at rate·decay^(L + 2), heads and pooler at the rate (Clark et al. 2020, ELECTRA's
+// Layer-wise decay of the learning rate: layer i of L learns at rate·decay^(L + 1 − i), i from 0,
+// the embeddings at rate·decay^(L + 2), heads and pooler at the rate (Clark et al. 2020, ELECTRA's
 // fine-tuning, with 0.8; Howard & Ruder 2018).
 #pragma once
 #include "nn/config.h"

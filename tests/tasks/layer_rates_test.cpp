@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/compress/helpers.h"
 #include "tests/tasks/toy_task.h"
 

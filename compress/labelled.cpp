@@ -1,0 +1,28 @@
+// Rows with a label.
+#include "compress/labelled.h"
+
+#include <vector>
+
+#include "tensor/ops.h"
+
+namespace ink {
+
+ModelOutputs Labelled::of(ModelOutputs outputs) const {
+  if (rows) outputs.logits = gather_rows(outputs.logits, rows);
+  return outputs;
+}
+
+Labelled labelled(const FeatureBatch& batch) {
+  const auto all = to_vector<int32_t>(batch.labels);
+  std::vector<int32_t> rows, labels;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i] == kIgnore) continue;
+    rows.push_back(static_cast<int32_t>(i));
+    labels.push_back(all[i]);
+  }
+  const auto count = static_cast<double>(rows.size());
+  if (rows.size() == all.size()) return {{}, batch.labels, count};
+  return {from(rows), from(labels), count};
+}
+
+}  // namespace ink

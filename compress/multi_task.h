@@ -1,0 +1,69 @@
+// Distillation of several tasks into one student: one body, and for each a head and a teacher
+// (TextBrewer's MultiTaskDistiller; Liu et al. 2019).
+//
+//   distill_tasks({.tasks = {{.name = "sst2", .teacher = "t1", .data = {.train = "sst2.tsv"}},
+//                            {.name = "mnli", .teacher = "t2", .data = {.train = "mnli.tsv"}}},
+//                  .out = "students",
+//                  .student = {.preset = "T3"},
+//                  .config = {.temperature = 8},
+//                  .steps = 20000});
+//
+// Every micro-batch is of one task, drawn anew (compress/task_draws.h); a step of several
+// may mix them. Matches and their projections are the same for all tasks. The student begins as the
+// first teacher says; heads of new students begin at random. What comes out is a model folder for
+// each task, out/NAME, with the same body.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "compress/distillation_config.h"
+#include "compress/make_student.h"
+#include "tasks/finetune.h"
+
+namespace ink {
+
+struct TaughtTask {
+  std::string name = {};  // of its folder
+  std::filesystem::path teacher = {};
+  TaskData data = {};
+  const Task* task = &classification_task();
+};
+
+struct MultiTaskOptions {
+  std::vector<TaughtTask> tasks = {};
+  std::filesystem::path out = {};
+  StudentOptions student = {};
+  int64_t max_length = 128;
+  DistillationConfig config = {};
+  double tau = 1;
+  int64_t steps = 0;
+  int64_t evaluate_every = 0;  // steps; 0: after the last
+  FitOptions fit = {};         // its epochs are not read; fit.folder is set here
+};
+
+struct MultiTaskResult {
+  TrainingResult training = {};
+  struct OfTask {
+    std::string name;
+    Scores student = {}, teacher = {};  // on its development examples
+  };
+  std::vector<OfTask> tasks = {};
+};
+
+// Keeps the models of the evaluation whose mean score over the tasks is best. Raises Error, before
+// anything is written, where a task's name is no folder's or there twice, a teacher does not
+// classify, or the student does not fit a match of one of them.
+MultiTaskResult distill_tasks(const MultiTaskOptions& options, const TaskHooks& hooks = {});
+
+// Options from JSON, with the keys of one task (compress/distill.h) where they are not of tasks:
+//   {"tasks": {"sst2": {"teacher": "t1", "train": "sst2.tsv", "dev": "dev.tsv",
+//                       "task": "classification", "columns": "label,text"}, "mnli": {…}},
+//    "tau": 1, "num_steps": 20000, "evaluate_every": 1000,
+//    "student": {"preset": "T3"}, "max_length": 128,
+//    "TrainingConfig": {"output_dir": "students", …}, "DistillationConfig": {…}}
+// tau as in compress/task_draws.h. Raises Error for unknown keys.
+MultiTaskOptions multi_task_options_from_json(const Json& json);
+
+}  // namespace ink

@@ -1,0 +1,221 @@
+// Several tasks in one student: how tasks are drawn, one body under many heads, exact resume.
+#include "compress/multi_task.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+
+#include "compress/task_draws.h"
+#include "nn/session.h"
+#include "tensor/file.h"
+#include "tests/compress/helpers.h"
+#include "tests/tasks/toy_tagging.h"
+
+namespace ink {
+namespace {
+
+using Numbers = std::vector<double>;
+
+Numbers probabilities(const std::vector<int64_t>& batches, double tau) {
+  return task_probabilities(batches, tau);
+}
+
+TEST(TaskDraws, ProbabilitiesOfTextBrewer) {
+  EXPECT_EQ(probabilities({100, 400}, 1), (Numbers{0.2, 0.8}));
+  EXPECT_NEAR(probabilities({100, 400}, 0.5)[0], 1.0 / 3, 1e-15);
+  EXPECT_EQ(probabilities({100, 400}, 0), (Numbers{0.5, 0.5}));
+  EXPECT_EQ(probabilities({7}, 1), Numbers{1});
+  EXPECT_ERROR(probabilities({1, 2}, -1), "expected a tau of at least 0, got -1");
+  EXPECT_ERROR(probabilities({1, 0}, 1), "expected batches of every task, got 0");
+}
+
+TEST(TaskDraws, FollowTheProbabilitiesAndCountEachTask) {
+  constexpr int64_t kDraws = 20'000;
+  TaskDraws draws({0.2, 0.5, 0.3}, Random(1)), again({0.2, 0.5, 0.3}, Random(1));
+  std::vector<int64_t> counts(3);
+  for (int64_t m = 0; m < kDraws; ++m) {
+    const TaskDraws::Draw draw = draws[m];
+    ASSERT_LT(draw.task, 3u);
+    EXPECT_EQ(draw.earlier, counts[draw.task]++);
+  }
+  for (const auto& [task, share] : {std::pair<size_t, double>{0, 0.2}, {1, 0.5}, {2, 0.3}}) {
+    const double deviation = std::sqrt(share * (1 - share) / kDraws);
+    EXPECT_NEAR(static_cast<double>(counts[task]) / kDraws, share, 4 * deviation);
+  }
+  const TaskDraws::Draw late = again[kDraws - 1];  // as a resumed run asks
+  EXPECT_EQ(late.task, draws[kDraws - 1].task);
+  EXPECT_EQ(late.earlier, draws[kDraws - 1].earlier);
+}
+
+TEST(MultiTask, OptionsFromJson) {
+  const auto read = [](const std::string& rest) {
+    return multi_task_options_from_json(parse_json(
+        R"({"tasks": {"sst2": {"teacher": "t1", "train": "a.tsv", "dev": "b.tsv"},
+                      "ner": {"teacher": "t2", "train": "c.txt", "task": "tagging"}}, )" +
+            rest + "}",
+        "distill.json"));
+  };
+  const MultiTaskOptions o =
+      read(R"("tau": 0.5, "num_steps": 70, "evaluate_every": 7, "student": {"preset": "T3"},
+              "TrainingConfig": {"output_dir": "s", "learning_rate": 0.001},
+              "DistillationConfig": {"temperature": 8})");
+  ASSERT_EQ(o.tasks.size(), 2u);
+  EXPECT_EQ(o.tasks[0].name, "sst2");
+  EXPECT_EQ(o.tasks[0].data.dev, "b.tsv");
+  EXPECT_EQ(o.tasks[1].teacher, "t2");
+  EXPECT_EQ(o.tasks[1].task, &tagging_task());
+  EXPECT_EQ(o.out, "s");
+  EXPECT_EQ(o.student.preset, "T3");
+  EXPECT_EQ(o.config.temperature, 8);
+  EXPECT_EQ(o.fit.learning_rate, 0.001);
+  EXPECT_EQ(o.tau, 0.5);
+  EXPECT_EQ(o.steps, 70);
+  EXPECT_EQ(o.evaluate_every, 7);
+  const std::string rest =
+      R"("student": "s", "TrainingConfig": {"output_dir": "o"}, "num_steps": 1, )";
+  EXPECT_ERROR(read(rest + R"("taus": 1)"), "unknown key 'taus'; did you mean 'tau");
+  EXPECT_ERROR(read(rest + R"("tau": -1)"), "tau: expected at least 0, got -1");
+  EXPECT_ERROR(read(R"("student": "s", "TrainingConfig": {"output_dir": "o", "num_epochs": 3},
+                       "num_steps": 1)"),
+               "expected num_steps beside tasks in place of num_epochs");
+  EXPECT_ERROR(read(R"("student": "s", "TrainingConfig": {"output_dir": "o"})"), "num_steps");
+}
+
+// A teacher of three classes, one of two, and a tagger, of one vocabulary.
+class ManyTasks : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    toy = new ToyTagging("many_tasks");
+    for (const char* set : {"train", "dev"}) {
+      std::string text = read_file(file(set, ".tsv"), 1 << 24);
+      for (const char* other : {"c1\t", "c2\t"})
+        for (size_t at = 0; (at = text.find(other, at)) != std::string::npos;)
+          text.replace(at, 2, "no");
+      for (size_t at = 0; (at = text.find("c0\t", at)) != std::string::npos;)
+        text.replace(at, 2, "yes");
+      write_file(file(set, "2.tsv"), text);
+    }
+    FinetuneOptions o = toy->ToyTask::options("three");
+    finetune(o);
+    o.out = toy->folder / "two";
+    o.data.train = file("train", "2.tsv");
+    o.data.dev = file("dev", "2.tsv");
+    finetune(o);
+    finetune(toy->options("tags"));
+  }
+  static void TearDownTestSuite() {
+    delete toy;
+    toy = nullptr;
+  }
+  static std::filesystem::path file(const char* set, const char* ending) {
+    return toy->folder / (std::string(set) + ending);
+  }
+  static TaughtTask classes(const char* name, const char* ending) {
+    return {.name = name,
+            .teacher = toy->folder / name,
+            .data = {.train = file("train", ending), .dev = file("dev", ending)}};
+  }
+  static MultiTaskOptions options(const char* out) {
+    MultiTaskOptions o;
+    o.tasks = {classes("three", ".tsv"), classes("two", "2.tsv")};
+    o.tasks.push_back({.name = "tags",
+                       .teacher = toy->folder / "tags",
+                       .data = {.train = file("train", ".txt"), .dev = file("dev", ".txt")},
+                       .task = &tagging_task()});
+    o.out = toy->folder / out;
+    o.max_length = 16;
+    ModelConfig student = ModelConfig::read(toy->folder / "model" / "config.json");
+    student.hidden_size = 24;
+    student.set_layers(1, 2, 48);
+    o.student.architecture = student;
+    o.config.temperature = 2;
+    o.config.intermediate_matches = {
+        {.layer_teacher = 2, .layer_student = 1, .student_size = 24, .teacher_size = 32}};
+    o.fit.batch_size = 16;
+    o.fit.learning_rate = 3e-3;
+    o.steps = 1000;
+    o.evaluate_every = 250;
+    return o;
+  }
+  static inline ToyTagging* toy = nullptr;
+};
+
+TEST_F(ManyTasks, OneBodyLearnsAllOfThem) {
+  const MultiTaskOptions o = options("together");
+  const MultiTaskResult result = distill_tasks(o);
+  ASSERT_EQ(result.tasks.size(), 3u);
+  std::vector<Model> models;
+  double mean = 0;
+  for (const MultiTaskResult::OfTask& task : result.tasks) {
+    EXPECT_GT(task.teacher.score, 0.95) << task.name;
+    EXPECT_GT(task.student.score, 0.85) << task.name;
+    mean += task.student.score / 3;
+    models.push_back(load_model(o.out / task.name));
+  }
+  EXPECT_NEAR(result.training.best.score, mean, 1e-12);
+  EXPECT_EQ(models[0].config.labels.size(), 3u);
+  EXPECT_EQ(models[1].config.labels, (std::vector<std::string>{"no", "yes"}));
+  EXPECT_TRUE(models[2].tagging);
+  for (const Parameter& p : models[2].parameters) {
+    if (!p.name.starts_with("bert.")) continue;
+    for (const Model& other : models)
+      EXPECT_TRUE(equal_bits(p.value, other.parameters.at(p.name).value)) << p.name;
+  }
+  EXPECT_EQ(models[0].parameters.find("projection.0.weight"), nullptr);
+  const std::string log = read_file(o.out / "training" / "log.jsonl", 1 << 24);
+  for (const char* metric : {"three.accuracy", "two.accuracy", "tags.f1"})
+    EXPECT_NE(log.find(metric), std::string::npos) << metric;
+}
+
+TEST_F(ManyTasks, ResumeBitForBit) {
+  MultiTaskOptions o = options("straight");
+  o.steps = 24;
+  o.evaluate_every = 8;
+  o.fit.accumulate = 2;
+  o.tau = 0.5;
+  distill_tasks(o);
+  o.out = toy->folder / "resumed";
+  std::atomic<bool> stop = false;
+  o.fit.stop = &stop;
+  distill_tasks(o, {.progress = [&](const Progress& p) { stop = p.step == 11; }});
+  stop = false;
+  o.fit.resume = true;
+  const auto without_models = [&] {
+    for (const TaughtTask& task : o.tasks) std::filesystem::remove_all(o.out / task.name);
+  };
+  without_models();
+  distill_tasks(o);
+  for (const TaughtTask& task : o.tasks)
+    EXPECT_EQ(read_file(o.out / task.name / "model.safetensors", 1 << 26),
+              read_file(toy->folder / "straight" / task.name / "model.safetensors", 1 << 26));
+  without_models();
+  o.tau = 1;
+  EXPECT_ERROR(distill_tasks(o), "tau");
+}
+
+TEST_F(ManyTasks, ErrorsComeBeforeAnythingIsWritten) {
+  const auto refused = [](const std::function<void(MultiTaskOptions&)>& change) {
+    MultiTaskOptions o = options("never");
+    change(o);
+    distill_tasks(o);
+  };
+  EXPECT_ERROR(refused([](MultiTaskOptions& o) { o.tasks.clear(); }), "expected tasks, got none");
+  EXPECT_ERROR(refused([](MultiTaskOptions& o) { o.tasks[1].name = "three"; }),
+               "the task three is there twice");
+  EXPECT_ERROR(refused([](MultiTaskOptions& o) { o.tasks[1].name = "../x"; }),
+               "a task's name is that of its folder; expected letters, digits, _ and -");
+  EXPECT_ERROR(refused([](MultiTaskOptions& o) { o.steps = 0; }),
+               "expected steps above 0 where tasks are drawn, got 0");
+  EXPECT_ERROR(refused([](MultiTaskOptions& o) { o.config.is_caching_logits = true; }),
+               "logits are not cached where tasks are drawn");
+  EXPECT_ERROR(
+      refused([](MultiTaskOptions& o) { o.config.intermediate_matches[0].layer_teacher = 3; }),
+      "wants layer_T 3, but the teacher has hidden layers 0 to 2");
+  EXPECT_ERROR(refused([](MultiTaskOptions& o) { o.tasks[1].teacher = toy->folder / "tags"; }),
+               "tags");
+  EXPECT_FALSE(std::filesystem::exists(toy->folder / "never"));
+}
+
+}  // namespace
+}  // namespace ink
