@@ -179,6 +179,7 @@ Masks choose_by_cost(const ImportanceScores& importance, const Masks& before,
       ffn{importance.ffn, before.ffn, rules.ffn, costs.neurons};
   const auto head_groups = groups_of(heads), ffn_groups = groups_of(ffn);
   std::vector<Choices> rows;
+  rows.reserve(head_groups.size() + ffn_groups.size());
   for (const auto& group : head_groups) rows.push_back(choices_of(heads, group));
   for (const auto& group : ffn_groups) rows.push_back(choices_of(ffn, group));
   const double least = costs.fixed + smallest_cost(rows);
@@ -187,6 +188,7 @@ Masks choose_by_cost(const ImportanceScores& importance, const Masks& before,
         amount(budget, costs.unit), "; drop layers or hidden channels too, or ask for less");
   const std::vector<size_t> chosen = allocate(rows, budget - costs.fixed);
   std::vector<int64_t> counts;
+  counts.reserve(rows.size());
   for (size_t r = 0; r < rows.size(); ++r) counts.push_back(rows[r][chosen[r]].kept);
   const auto middle = counts.begin() + std::ssize(head_groups);
   Masks masks = before;

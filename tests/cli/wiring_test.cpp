@@ -286,6 +286,8 @@ TEST_F(Wiring, TaskTrainings) {
       {"--batch-size", "5", "account.measured.batch_size", "5"},
       {"--max-examples", "9", "account.measured.max_examples", "9"},
       {"--threads", "3", "result.threads", "3"},
+      {"--speed", "2x7", "account.speed.length", "7"},
+      {"", "", "account.speed.batch", "2"},
       {"", "", "account.config.n_iters", "3"},
       {"", "", "result.heads_per_layer", "[1, 1]"},
       {"", "", "result.ffn_per_layer", "[24, 24]"},
@@ -295,9 +297,10 @@ TEST_F(Wiring, TaskTrainings) {
                             "pruned" +
                             arguments_of(pruning))}});
   expect_shown(facts.set("account", read("pruned/pruning.json")), pruning);
-  expect_complete("prune", pruning,
-                  {"--mode", "--model", "--configurations", "--data", "--masks", "--text",
-                   "--tokens", "--task", "--seed", "--reference", "--keep-shape"});
+  expect_complete(
+      "prune", pruning,
+      {"--mode", "--model", "--configurations", "--data", "--masks", "--text", "--tokens", "--task",
+       "--seed", "--reference", "--keep-shape", "--report"});  // tests/cli/prune_target_test.cpp
 
   const Json zeroed = result_of(
       "prune --model tuned --configurations prune.json --data few.tsv --columns text,label "
