@@ -1,7 +1,7 @@
 // inkstone distill: a teacher and a configuration with TextBrewer's keys → a smaller student.
 //
-// The file of --config holds the verb's options, as for every verb, and three keys of its own:
-// student, TrainingConfig and DistillationConfig (compress/distill.h).
+// The file of --config holds the verb's options, as for every verb, and four keys of its own:
+// student, teacher_cache, TrainingConfig and DistillationConfig (compress/distill.h).
 #include "compress/distill.h"
 
 #include <algorithm>
@@ -24,7 +24,8 @@ struct Options {
   bool recompute = false, resume = false, explain = false;
 };
 
-const std::vector<std::string> kJobKeys = {"student", "TrainingConfig", "DistillationConfig"};
+const std::vector<std::string> kJobKeys = {"student", "teacher_cache", "TrainingConfig",
+                                           "DistillationConfig"};
 
 // The table of presets and the forms of "student", for --help.
 std::string student_help() {
@@ -36,6 +37,10 @@ std::string student_help() {
       "  {\"layers_from_teacher\": [0, 2]}     the teacher with these of its layers\n"
       "A new one may have \"init_from_teacher\": [0, 4, 8] (layers of the teacher),\n"
       "\"uniform\", \"first\", \"last\" (layers by rule), \"embeddings\" or \"none\".\n"
+      "\nWith \"teacher_cache\": \"folder\" the teacher's outputs are computed once, and read\n"
+      "there by every further run. {\"folder\": ..., \"dtype\": \"bf16\"} takes half the space,\n"
+      "\"top_k\": 10 keeps the largest logits alone, \"rebuild\": true replaces what does not "
+      "fit.\n\n"
       "Presets, layers x hidden size, and width:\n";
   for (const StudentPreset& p : student_presets())
     text += "  " + std::string(p.name) + std::string(18 - std::string_view(p.name).size(), ' ') +

@@ -6,6 +6,7 @@
 #include "compress/reading.h"
 #include "compress/teacher.h"
 #include "compress/values.h"
+#include "nn/fingerprint.h"
 #include "nn/parameter_count.h"
 #include "tasks/save_folder.h"
 #include "tensor/error.h"
@@ -27,6 +28,8 @@ DistillationConfig settled_config(const DistillOptions& options, const ModelConf
   }
   check(!config.is_caching_logits || config.intermediate_matches.empty(),
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
+  check(!config.is_caching_logits || options.teacher_cache.folder.empty(),
+        "distill: is_caching_logits keeps logits in memory, teacher_cache on disk; expected one");
   check(!options.fit.recompute || !config.matches_attention(),
         "distill: recomputed layers keep no attention to match; expected recompute off, or matches "
         "of hidden states alone");
@@ -109,6 +112,10 @@ Labelled labelled(const FeatureBatch& batch) {
   return {from(rows), from(labels), count};
 }
 
+std::string digest_of(const std::filesystem::path& file) {
+  return Digest().add(MappedFile::open(file)->text()).to_string();
+}
+
 }  // namespace
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
@@ -119,12 +126,20 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
       prepare(options, teacher_config, config_of_student(options.student, teacher_config));
   const DistillationConfig& config = prepared.config;
   const Readings& data = prepared.data;
-  const Session session(options.teacher, {.heads = options.task->heads});
+  auto session =
+      std::make_shared<const Session>(options.teacher, LoadOptions{.heads = options.task->heads});
   Model student =
-      make_student(options.student, session.model(), Random(options.fit.seed).split("weights"));
+      make_student(options.student, session->model(), Random(options.fit.seed).split("weights"));
   student.parameters.own();
-  Scores teacher_scores = data.dev.teacher.judge(session.model()).scores;
-  const Teacher teacher(session, data.train, config);
+  Scores teacher_scores = data.dev.teacher.judge(session->model()).scores;
+  const std::string weights = digest_of(options.teacher / "model.safetensors");
+  const Teacher teacher(
+      std::move(session), data.train, config,
+      {.options = options.teacher_cache,
+       .made_by = Json::make_object(
+           {{"weights", weights}, {"architecture", fingerprint_of(teacher_config)}}),
+       .notice = hooks.notice,
+       .stop = options.fit.stop});
   const DistillationLoss loss(
       config,
       Scope(student.parameters, random_values(Random(options.fit.seed).split("projections"))));
@@ -132,10 +147,13 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   FitHooks fit_hooks;
   fit_hooks.fingerprint =
       fingerprint_of("distill", student.config, prepared.tokens.tokenizer, options.max_length);
-  const auto weights = MappedFile::open(options.teacher / "model.safetensors");
-  fit_hooks.fingerprint.set("teacher", Digest().add(weights->text()).to_string())
+  fit_hooks.fingerprint.set("teacher", weights)
       .set("distillation", config.to_json())
       .set("task", options.task->name);
+  // A cache with all of them in f32 gives the bits that the teacher itself would.
+  fit_hooks.fingerprint.set("teacher_outputs",
+                            Json::make_object({{"dtype", name_of(options.teacher_cache.dtype)},
+                                               {"top_k", options.teacher_cache.top_k}}));
   if (!data.train.shared())
     fit_hooks.fingerprint.set("teacher_reads", data.train.teacher.features->digest());
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t step,
