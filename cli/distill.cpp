@@ -1,7 +1,8 @@
 // inkstone distill: a teacher and a configuration with TextBrewer's keys → a smaller student.
 //
-// The file of --config holds the verb's options, as for every verb, and four keys of its own:
-// student, teacher_cache, TrainingConfig and DistillationConfig (compress/distill.h).
+// The file of --config holds the verb's options, as for every verb, and keys of its own: student,
+// teacher_cache, unlabelled, augmentation, compare_alone, TrainingConfig and DistillationConfig
+// (compress/distill.h).
 #include "compress/distill.h"
 
 #include <algorithm>
@@ -9,11 +10,15 @@
 #include <filesystem>
 #include <memory>
 
+#include "autograd/training_log.h"
+#include "cli/distillation_page.h"
 #include "cli/length.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
+#include "compress/comparison.h"
 #include "compress/students.h"
+#include "tensor/file.h"
 
 namespace ink::cli {
 namespace {
@@ -24,7 +29,8 @@ struct Options {
   bool recompute = false, resume = false, explain = false;
 };
 
-const std::vector<std::string> kJobKeys = {"student", "teacher_cache", "TrainingConfig",
+const std::vector<std::string> kJobKeys = {"student",           "teacher_cache", "unlabelled",
+                                           "augmentation",      "compare_alone", "TrainingConfig",
                                            "DistillationConfig"};
 
 // The table of presets and the forms of "student", for --help.
@@ -40,7 +46,14 @@ std::string student_help() {
       "\nWith \"teacher_cache\": \"folder\" the teacher's outputs are computed once, and read\n"
       "there by every further run. {\"folder\": ..., \"dtype\": \"bf16\"} takes half the space,\n"
       "\"top_k\": 10 keeps the largest logits alone, \"rebuild\": true replaces what does not "
-      "fit.\n\n"
+      "fit.\n"
+      "\"unlabelled\": \"texts.txt\" are further texts, one a line, that the teacher alone "
+      "labels;\n"
+      "\"augmentation\": {\"copies\": 2, \"masking\": 0.1, \"deleting\": 0.1} makes changed copies "
+      "of\n"
+      "every text, for it to label (also ngram_sampling, short_disorder, long_disorder).\n"
+      "\"compare_alone\": true also trains the student on the labels alone, in OUT/alone, for the\n"
+      "table in distillation.json and distillation.html.\n\n"
       "Presets, layers x hidden size, and width:\n";
   for (const StudentPreset& p : student_presets())
     text += "  " + std::string(p.name) + std::string(18 - std::string_view(p.name).size(), ' ') +
@@ -79,6 +92,24 @@ int64_t longest_of(const DistillOptions& job) {
   return std::min(teacher, student_config(student_preset(job.student.preset), config).longest());
 }
 
+bool finished(const DistillResult& result) {
+  return result.student.training.status == TrainingResult::Status::finished;
+}
+
+// Writes distillation.json and distillation.html beside the student; returns the models.
+Json written_comparison(const DistillOptions& job) {
+  std::vector<NamedModel> folders = {{"teacher", job.teacher}, {"distilled", job.out}};
+  if (job.compare_alone) folders.push_back({"student alone", without_teacher(job).out});
+  const std::vector<ComparedModel> models = compare_models(job, folders);
+  const auto log = read_training_log(job.out / "training" / "log.jsonl");
+  Json json = json_of(models);
+  write_file(job.out / "distillation.json", json.to_string(2) + '\n');
+  write_file(job.out / "distillation.html",
+             distillation_page("Distillation: " + job.out.filename().string(), models, log));
+  std::printf("%s", table_of(models).c_str());
+  return json["models"];
+}
+
 Json run(const Options& o, Command& command) {
   DistillOptions job =
       as_usage([&] { return distill_options_from_json(job_json(o, command.file())); });
@@ -94,10 +125,15 @@ Json run(const Options& o, Command& command) {
   job.fit.stop = &interrupted;
   catch_interrupts();
   ProgressDisplay display("distill");
-  const DistillResult result = distill(job, hooks_of(display));
-  if (result.student.training.status != TrainingResult::Status::finished) {
+  const auto stopped = [&](const DistillResult& result) {
     command.status = say_stopped(display);
     return Json::make_object({{"status", "interrupted"}, {"step", result.student.training.step}});
+  };
+  const DistillResult result = distill(job, hooks_of(display));
+  if (!finished(result)) return stopped(result);
+  if (job.compare_alone) {
+    const DistillResult alone = distill(without_teacher(job), hooks_of(display));
+    if (!finished(alone)) return stopped(alone);
   }
   std::printf("%s: %s (teacher %.2f %%)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
               100 * result.teacher.score);
@@ -105,7 +141,7 @@ Json run(const Options& o, Command& command) {
   json.set("status", "finished");
   json.set("teacher", json_of(result.teacher));
   json.set("seconds", result.student.training.seconds);
-  return json;
+  return json.set("models", written_comparison(job));
 }
 
 }  // namespace

@@ -12,9 +12,9 @@
 //                    length below 1 is a share of the text. It is rounded up to an even number, of
 //                    2 at least; a span that is longer than what is left stays as it is
 //
-// These are TextBrewer's (data_utils.py), with its defects removed: no text becomes empty, spans may
-// be longer than texts, and a share that rounds to 0 ends. Of no tokens they make no tokens. Each is
-// a pure function of tokens and draws; a token is an id or a string.
+// These are TextBrewer's (data_utils.py), with its defects removed: no text becomes empty, spans
+// may be longer than texts, and a share that rounds to 0 ends. Of no tokens they make no tokens.
+// Each is a pure function of tokens and draws; a token is an id or a string.
 #pragma once
 #include <algorithm>
 #include <array>

@@ -72,6 +72,9 @@ struct Prepared {
 
 Prepared prepare(const DistillOptions& options, const ModelConfig& teacher,
                  const ModelConfig& student) {
+  check(!options.more.any() || !options.task->heads.tagging,
+        "distill: unlabelled texts and changed copies have no tags, so nothing says which of their "
+        "tokens to compare; expected a task about whole texts, or neither");
   const Labels labels = labels_of_teacher(*options.task, options.teacher.string(), teacher);
   check_labels_of_student(options, labels);
   DistillationConfig config = settled_config(options, teacher, student);
@@ -83,15 +86,16 @@ Prepared prepare(const DistillOptions& options, const ModelConfig& teacher,
                                .data = options.data,
                                .labels = labels,
                                .seed = options.fit.seed,
-                               .max_length = options.max_length},
+                               .max_length = options.max_length,
+                               .more = options.more},
                               tokens, {reader})
                       .front();
   check_same_tokens(options, config, data.train);
   return {labels, std::move(config), std::move(tokens), std::move(data)};
 }
 
-// The rows of a batch that have a label, all of a classifier's; tokens without one are compared by
-// no loss of logits (TextBrewer's logits_mask).
+// The rows of a batch whose logits are compared: of tokens those with a tag (TextBrewer's
+// logits_mask), of texts all, with kIgnore for a label of those that the teacher alone labels.
 struct Labelled {
   Tensor rows;  // i32, undefined: all
   Tensor labels;
@@ -99,7 +103,8 @@ struct Labelled {
   Tensor of(const Tensor& logits) const { return rows ? gather_rows(logits, rows) : logits; }
 };
 
-Labelled labelled(const FeatureBatch& batch) {
+Labelled labelled(const FeatureBatch& batch, const Task& task) {
+  if (!task.heads.tagging) return {{}, batch.labels, static_cast<double>(batch.rows.size())};
   const auto all = to_vector<int32_t>(batch.labels);
   std::vector<int32_t> rows, labels;
   for (size_t i = 0; i < all.size(); ++i) {
@@ -158,7 +163,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
     fit_hooks.fingerprint.set("teacher_reads", data.train.teacher.features->digest());
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t step,
                        int64_t steps) -> MicroLoss {
-    const Labelled known = labelled(batch);
+    const Labelled known = labelled(batch, *options.task);
     ModelOutputs wanted = teacher.outputs(batch);
     ModelOutputs got =
         outputs_of(student, batch.inputs, training_options(options.fit, random), config);

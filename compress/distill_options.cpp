@@ -75,9 +75,9 @@ StudentOptions read_student(const Json& json) {
 }  // namespace
 
 DistillOptions distill_options_from_json(const Json& json) {
-  check_keys(json,
-             {"teacher", "student", "task", "train", "dev", "columns", "max_length", "match_evenly",
-              "layer_map", "teacher_cache", "TrainingConfig", "DistillationConfig"});
+  check_keys(json, {"teacher", "student", "task", "train", "dev", "columns", "max_length",
+                    "match_evenly", "layer_map", "teacher_cache", "unlabelled", "augmentation",
+                    "compare_alone", "TrainingConfig", "DistillationConfig"});
   DistillOptions options;
   options.teacher = json.string("teacher");
   options.student = read_student(json);
@@ -95,6 +95,10 @@ DistillOptions distill_options_from_json(const Json& json) {
   check(!json.has("layer_map") || options.match_evenly || json.string("layer_map") == "uniform", "",
         json.where("layer_map"),
         ": a map says which layers match_evenly compares; expected match_evenly beside it");
+  options.more.unlabelled = json.string("unlabelled", "");
+  if (json.has("augmentation"))
+    options.more.augmentation = Augmentation::from_json(json.object("augmentation"));
+  options.compare_alone = json.boolean("compare_alone", false);
   if (json.has("teacher_cache"))
     options.teacher_cache = teacher_cache_from_json(json, "teacher_cache");
   if (json.has("TrainingConfig")) read_training(json.object("TrainingConfig"), options);
