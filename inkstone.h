@@ -79,5 +79,6 @@
 
 // compress: distillation and pruning
 #include "compress/distill.h"
+#include "compress/distiller.h"
 #include "compress/prune.h"
 #include "compress/surgery.h"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,11 @@ Training::Training(Parameters& parameters, Optimizer& optimizer, const Schedule&
         "; raise it (and lower the size of a micro-batch), or start fewer processes");
   check(options_.clip_norm >= 0, "training: expected a clip_norm of 0 or more, got ",
         options_.clip_norm);
+  check(std::ranges::is_sorted(options_.milestones) && options_.early_stop >= 0 &&
+            options_.keep_best >= 0,
+        "training: expected milestones in ascending order, early_stop ≥ 0 and keep_best ≥ 0");
+  check(options_.keep_best == 0 || (hooks_.keep && hooks_.drop),
+        "training: expected the hooks keep and drop with keep_best");
   parameters_.own();
 }
 
@@ -55,7 +61,8 @@ TrainingResult Training::run() {
   check_same_everywhere();
   if (options_.accumulate > 1) data_ = data_state();
   bool stopped = false;
-  while (result_.step < options_.steps && !stopped) {
+  result_.stopped_early = gives_up();
+  while (result_.step < options_.steps && !stopped && !result_.stopped_early) {
     if (unsettled_++ == 0) unsettled_since_ = Clock::now();
     if (!take_step()) {
       stopped = true;
@@ -65,9 +72,11 @@ TrainingResult Training::run() {
     }
     if (settles_now()) settle();
     report();
-    if (is_due(options_.evaluate_every)) evaluate();
-    stopped = any(processes_, asked_to_stop()) && result_.step < options_.steps;
-    const bool saving = saves() && (stopped || is_due(options_.checkpoint_every));
+    if (evaluates_now()) evaluate();
+    result_.stopped_early = result_.step < options_.steps && gives_up();
+    stopped =
+        any(processes_, asked_to_stop()) && result_.step < options_.steps && !result_.stopped_early;
+    const bool saving = saves_now() || (saves() && (stopped || result_.stopped_early));
     if (saving || options_.accumulate > 1) data_ = data_state();
     if (stopped || saving) settle();
     if (saving) write_checkpoint();
@@ -75,6 +84,11 @@ TrainingResult Training::run() {
   result_.status = stopped ? TrainingResult::Status::interrupted : TrainingResult::Status::finished;
   result_.seconds = seconds_since(start_);
   return result_;
+}
+
+// The first process evaluates, and so knows it.
+bool Training::gives_up() {
+  return options_.early_stop > 0 && any(processes_, stale_ >= options_.early_stop);
 }
 
 double Training::seconds() const { return earlier_seconds_ + seconds_since(start_); }
@@ -156,8 +170,8 @@ void Training::settle() {
 }
 
 bool Training::settles_now() const {
-  return !defers() || asked_to_stop() || is_due(options_.log_every) ||
-         is_due(options_.evaluate_every) || (saves() && is_due(options_.checkpoint_every));
+  return !defers() || asked_to_stop() || is_due(options_.log_every) || evaluates_now() ||
+         saves_now();
 }
 
 // Sums the gradients of the micro-batches: of this process's, then over all processes. Nothing:
@@ -286,10 +300,34 @@ void Training::evaluate() {
   const bool beats_nan = std::isnan(result_.best.score) && !std::isnan(result_.last.score);
   const bool is_best =
       result_.best_step < 0 || beats_nan || result_.last.score > result_.best.score;
-  if (!is_best) return;
-  result_.best = result_.last;
-  result_.best_step = result_.step;
-  if (hooks_.keep_best) hooks_.keep_best(result_.step, result_.best);
+  ++stale_;
+  if (is_best) {
+    stale_ = 0;
+    result_.best = result_.last;
+    result_.best_step = result_.step;
+    if (hooks_.keep_best) hooks_.keep_best(result_.step, result_.best);
+  }
+  keep_if_among_best();
+}
+
+void Training::keep_if_among_best() {
+  const double score = std::isnan(result_.last.score) ? -std::numeric_limits<double>::infinity()
+                                                      : result_.last.score;
+  const auto place = std::ranges::find_if(kept_, [&](const Kept& k) { return k.score < score; });
+  if (place - kept_.begin() >= options_.keep_best) return;
+  kept_.insert(place, {result_.step, score});
+  hooks_.keep(result_.step, result_.last);
+  if (std::ssize(kept_) > options_.keep_best) {
+    unkept_.push_back(kept_.back().step);
+    kept_.pop_back();
+  }
+  if (!saves()) drop_others();
+}
+
+// Not before a checkpoint knows of it: a run that is resumed from the one before wants them still.
+void Training::drop_others() {
+  for (const int64_t step : unkept_) hooks_.drop(step);
+  unkept_.clear();
 }
 
 TrainingResult train(Parameters& parameters, Optimizer& optimizer, const Schedule& schedule,

@@ -61,16 +61,22 @@
 namespace ink {
 
 struct TrainerOptions {
-  int64_t steps = 0;                  // optimizer steps in all, those before a resume included
-  int64_t accumulate = 1;             // micro-batches in a step, at least one for each process
-  double clip_norm = 1.0;             // longest gradient (global norm); 0 = never clipped
-  uint64_t seed = 1;                  // of the random numbers handed to the loss
-  int64_t log_every = 1;              // steps averaged in a line of the log
-  int64_t evaluate_every = 0;         // steps; 0 = only after the last one
+  int64_t steps = 0;           // optimizer steps in all, those before a resume included
+  int64_t accumulate = 1;      // micro-batches in a step, at least one for each process
+  double clip_norm = 1.0;      // longest gradient (global norm); 0 = never clipped
+  uint64_t seed = 1;           // of the random numbers handed to the loss
+  int64_t log_every = 1;       // steps averaged in a line of the log
+  int64_t evaluate_every = 0;  // steps; 0 = only after the last one
+  // Further steps behind which it evaluates and writes a checkpoint, in ascending order.
+  std::vector<int64_t> milestones = {};
+  // So many evaluations in a row, none better than the best before, end the training; 0 = none do.
+  int64_t early_stop = 0;
+  int64_t keep_best = 0;  // how many evaluations' parameters the hooks keep and drop hold
   std::filesystem::path folder = {};  // of log and checkpoints; empty = neither
-  bool event_file = false;            // TensorBoard's, beside the log (autograd/event_file.h)
-  int64_t checkpoint_every = 0;       // steps; 0 = only at the end and when stopped
-  int64_t keep_checkpoints = 2;       // newest ones kept
+  bool event_file = false;            // TensorBoard's (autograd/event_file.h), beside the log,
+  std::filesystem::path event_folder = {};  // or here
+  int64_t checkpoint_every = 0;             // steps; 0 = only at the end and when stopped
+  int64_t keep_checkpoints = 2;             // newest ones kept
   // Continue from the newest valid checkpoint in `folder`, if any. It must have been written with
   // the same seed, accumulation, clipping, optimizer and schedule; the Error says which differs.
   bool resume = false;
@@ -112,6 +118,11 @@ struct TrainingHooks {
   // that is better than all before, to save the parameters.
   std::function<Evaluation(int64_t step)> evaluate;
   std::function<void(int64_t step, const Evaluation& best)> keep_best;
+  // With options.keep_best = k: the parameters of an evaluation among the k best so far are to be
+  // saved, and those of one that no longer is are to go (which may be asked twice). The earlier one
+  // of equals is better.
+  std::function<void(int64_t step, const Evaluation& evaluation)> keep;
+  std::function<void(int64_t step)> drop;
   std::function<void(const Progress& progress)> progress;  // after every step
   // "resumed at step 120", "checkpoint … is damaged: …"
   std::function<void(const std::string& sentence)> notice;
@@ -124,7 +135,8 @@ struct TrainingResult {
   double loss = 0;                  // of the last step
   Evaluation last = {}, best = {};  // evaluations, where there were any
   int64_t best_step = -1;
-  double seconds = 0;  // in this call
+  bool stopped_early = false;  // finished before the last step (options.early_stop)
+  double seconds = 0;          // in this call
 };
 
 TrainingResult train(Parameters& parameters, Optimizer& optimizer, const Schedule& schedule,

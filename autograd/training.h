@@ -3,11 +3,13 @@
 // trainer.cpp holds the loop itself, training_state.cpp all that resumes: settings, checkpoints,
 // and the agreement of processes on both.
 #pragma once
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "autograd/checkpoint.h"
 #include "autograd/communicator.h"
@@ -32,6 +34,13 @@ class Training {
   bool is_due(int64_t period) const {
     return result_.step == options_.steps || (period > 0 && result_.step % period == 0);
   }
+  bool is_milestone() const {
+    return std::ranges::binary_search(options_.milestones, result_.step);
+  }
+  bool evaluates_now() const { return is_due(options_.evaluate_every) || is_milestone(); }
+  bool saves_now() const {
+    return saves() && (is_due(options_.checkpoint_every) || is_milestone());
+  }
   bool asked_to_stop() const { return options_.stop && *options_.stop; }
   bool saves() const { return !options_.folder.empty(); }
   Json data_state() const { return saves() && hooks_.data_state ? hooks_.data_state() : Json(); }
@@ -46,6 +55,7 @@ class Training {
 
   // ── trainer.cpp ──
   bool take_step();
+  bool gives_up();
   double norm_of_sum(int64_t step) const;
   void conclude(const DoneStep& done);
   void check_finite(const DoneStep& done) const;
@@ -57,6 +67,8 @@ class Training {
   void report();
   void write_log_line();
   void evaluate();
+  void keep_if_among_best();
+  void drop_others();
   void append(const Json& line, const char* tags, const Json& values);
 
   // ── training_state.cpp ──
@@ -66,6 +78,7 @@ class Training {
   Json settings() const;
   void check_settings(const Json& state) const;
   void restore(const CheckpointFolder::Found& found);
+  void restore_kept(const Json& state);
   void write_checkpoint();
 
   Parameters& parameters_;
@@ -81,6 +94,13 @@ class Training {
   std::unique_ptr<EventFile> events_;
 
   TrainingResult result_;
+  int64_t stale_ = 0;  // evaluations since the best
+  struct Kept {
+    int64_t step;
+    double score;
+  };
+  std::vector<Kept> kept_;       // of the best evaluations, the best first
+  std::vector<int64_t> unkept_;  // steps whose parameters go once a checkpoint knows it
   Json data_;  // where the data stood behind the last whole step, for a stop within one
   GradientSum sum_;
   DeferredSteps deferred_;

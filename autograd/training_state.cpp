@@ -1,12 +1,14 @@
 // Where a run stands, in every process: settings, checkpoints, exact resume.
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "autograd/training.h"
 #include "tensor/error.h"
+#include "tensor/file.h"
 #include "tensor/fingerprint.h"
 #include "tensor/safetensors.h"
 
@@ -63,7 +65,9 @@ void Training::open_folder() {
   log_ = std::make_unique<TrainingLog>(options_.folder / kLogFile, log_length);
   if (!options_.event_file) return;
   const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
-  events_ = std::make_unique<EventFile>(options_.folder, found ? found->step : -1, now.count());
+  const fs::path& folder = options_.event_folder.empty() ? options_.folder : options_.event_folder;
+  create_folders(folder);
+  events_ = std::make_unique<EventFile>(folder, found ? found->step : -1, now.count());
 }
 
 // The first process looks for it, and tells the others.
@@ -150,6 +154,13 @@ void Training::write_checkpoint() {
     state.set("last", json_of(result_.last));
     state.set("best", json_of(result_.best));
     state.set("best_step", result_.best_step);
+    state.set("stale", stale_);
+  }
+  if (options_.keep_best > 0) {
+    Json kept = Json::make_array(), unkept = Json::make_array();
+    for (const Kept& k : kept_) kept.append(Json::make_array({k.step, finite_or_null(k.score)}));
+    for (const int64_t step : unkept_) unkept.append(step);
+    state.set("kept", kept).set("unkept", unkept);
   }
   if (hooks_.data_state) state.set("data", data_);
   checkpoints_->write(result_.step, state, [&](const fs::path& folder) {
@@ -158,6 +169,7 @@ void Training::write_checkpoint() {
     write_safetensors(folder / kModelFile, values);
     optimizer_.save(folder / kOptimizerFile);
   });
+  drop_others();
 }
 
 void Training::restore(const CheckpointFolder::Found& found) {
@@ -189,7 +201,21 @@ void Training::restore(const CheckpointFolder::Found& found) {
     result_.last = evaluation_of(state.object("last"));
     result_.best = evaluation_of(state.object("best"));
     result_.best_step = state.integer("best_step");
+    if (state.has("stale")) stale_ = state.integer("stale");
   }
+  if (options_.keep_best > 0 && state.has("kept")) restore_kept(state);
+}
+
+void Training::restore_kept(const Json& state) {
+  for (const Json& one : state.array("kept").items()) {
+    const double score =
+        one.items()[1].is_null() ? -std::numeric_limits<double>::infinity() : one.real(size_t{1});
+    kept_.push_back({one.integer_between(0, 0, INT64_MAX), score});
+  }
+  const Json& unkept = state.array("unkept");
+  for (size_t i = 0; i < unkept.size(); ++i)
+    unkept_.push_back(unkept.integer_between(i, 0, INT64_MAX));
+  if (processes_.is_first()) drop_others();
 }
 
 }  // namespace ink

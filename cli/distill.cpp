@@ -1,8 +1,8 @@
 // inkstone distill: a teacher and a configuration with TextBrewer's keys → a smaller student.
 //
 // The file of --config holds the verb's options, as for every verb, and keys of its own: student,
-// teacher_cache, unlabelled, augmentation, compare_alone, TrainingConfig and DistillationConfig
-// (compress/distill.h).
+// teacher_weights, teacher_cache, unlabelled, augmentation, compare_alone, TrainingConfig and
+// DistillationConfig (compress/distill.h).
 #include "compress/distill.h"
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 
 #include "autograd/training_log.h"
 #include "cli/distillation_page.h"
+#include "cli/format.h"
 #include "cli/length.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
@@ -25,13 +26,14 @@ namespace {
 
 struct Options {
   TaskOptions task;
-  std::string teacher, train, dev, out, match_evenly = "none", layer_map = "uniform";
+  std::vector<std::string> teacher;
+  std::string train, dev, out, match_evenly = "none", layer_map = "uniform";
   bool recompute = false, resume = false, explain = false;
 };
 
-const std::vector<std::string> kJobKeys = {"student",           "teacher_cache", "unlabelled",
-                                           "augmentation",      "compare_alone", "TrainingConfig",
-                                           "DistillationConfig"};
+const std::vector<std::string> kJobKeys = {"student",        "teacher_weights",   "teacher_cache",
+                                           "unlabelled",     "augmentation",      "compare_alone",
+                                           "TrainingConfig", "DistillationConfig"};
 
 // The table of presets and the forms of "student", for --help.
 std::string student_help() {
@@ -67,7 +69,9 @@ Json job_json(const Options& o, const Json& file) {
   Json job = file;
   for (const Json::Member& m : file.members())
     if (std::ranges::find(kJobKeys, m.key) == kJobKeys.end()) job.erase(m.key);
-  job.set("teacher", o.teacher).set("train", o.train).set("dev", o.dev);
+  Json teachers = Json::make_array();
+  for (const std::string& teacher : o.teacher) teachers.append(teacher);
+  job.set("teacher", teachers).set("train", o.train).set("dev", o.dev);
   job.set("task", o.task.task);
   job.set("columns", o.task.columns);
   if (o.match_evenly != "none") job.set("match_evenly", o.match_evenly);
@@ -79,12 +83,14 @@ Json job_json(const Options& o, const Json& file) {
   return job;
 }
 
-// Of teacher and student, what the one that reads less reads.
+// Of teachers and student, what the one that reads least reads.
 int64_t longest_of(const DistillOptions& job) {
   const auto of_folder = [](const std::filesystem::path& folder) {
     return ModelConfig::read(folder / "config.json").longest();
   };
-  const int64_t teacher = of_folder(job.teacher);
+  int64_t teacher = of_folder(job.teacher);
+  for (const std::filesystem::path& other : job.other_teachers)
+    teacher = std::min(teacher, of_folder(other));
   if (job.student.architecture) return std::min(teacher, job.student.architecture->longest());
   if (!job.student.folder.empty()) return std::min(teacher, of_folder(job.student.folder));
   if (job.student.preset.empty()) return teacher;
@@ -96,11 +102,48 @@ bool finished(const DistillResult& result) {
   return result.student.training.status == TrainingResult::Status::finished;
 }
 
+// "teacher 91.20 %", or "teachers 91.20 %, 90.80 %, on average 91.00 %, together 92.00 %".
+std::string about(const TeacherScores& teachers) {
+  std::string text = teachers.ensemble ? "teachers" : "teacher";
+  for (const Scores& scores : teachers.each) {
+    if (&scores != &teachers.each.front()) text += ',';
+    text += formatted(" %.2f %%", 100 * scores.score);
+  }
+  if (teachers.ensemble)
+    text += formatted(", on average %.2f %%, together %.2f %%", 100 * teachers.mean,
+                      100 * teachers.ensemble->score);
+  return text;
+}
+
+void set_teachers(Json& json, const TeacherScores& teachers) {
+  Json each = Json::make_array();
+  for (const Scores& scores : teachers.each) each.append(json_of(scores));
+  json.set("teachers", each).set("teacher_score", teachers.mean);
+  if (teachers.ensemble) json.set("ensemble", json_of(*teachers.ensemble));
+}
+
+// Several teachers also together: as large and as slow as all of them.
+void add_ensemble(std::vector<ComparedModel>& models, const TeacherScores& teachers) {
+  if (!teachers.ensemble) return;
+  ComparedModel all{.name = "ensemble", .scores = *teachers.ensemble};
+  double seconds = 0;
+  for (size_t k = 0; k < teachers.each.size(); ++k) {
+    all.parameters += models[k].parameters;
+    seconds += 1 / models[k].sentences_per_second;
+  }
+  all.sentences_per_second = 1 / seconds;
+  models.insert(models.begin() + std::ssize(teachers.each), all);
+}
+
 // Writes distillation.json and distillation.html beside the student; returns the models.
-Json written_comparison(const DistillOptions& job) {
-  std::vector<NamedModel> folders = {{"teacher", job.teacher}, {"distilled", job.out}};
+Json written_comparison(const DistillOptions& job, const TeacherScores& teachers) {
+  std::vector<NamedModel> folders = {{"teacher", job.teacher}};
+  for (const std::filesystem::path& other : job.other_teachers)
+    folders.push_back({"teacher " + std::to_string(folders.size() + 1), other});
+  folders.push_back({"distilled", job.out});
   if (job.compare_alone) folders.push_back({"student alone", without_teacher(job).out});
-  const std::vector<ComparedModel> models = compare_models(job, folders);
+  std::vector<ComparedModel> models = compare_models(job, folders);
+  add_ensemble(models, teachers);
   const auto log = read_training_log(job.out / "training" / "log.jsonl");
   Json json = json_of(models);
   write_file(job.out / "distillation.json", json.to_string(2) + '\n');
@@ -135,13 +178,14 @@ Json run(const Options& o, Command& command) {
     const DistillResult alone = distill(without_teacher(job), hooks_of(display));
     if (!finished(alone)) return stopped(alone);
   }
-  std::printf("%s: %s (teacher %.2f %%)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
-              100 * result.teacher.score);
+  std::printf("%s: %s (%s)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
+              about(result.teachers).c_str());
   Json json = json_of(result.student.dev);
   json.set("status", "finished");
-  json.set("teacher", json_of(result.teacher));
+  set_teachers(json, result.teachers);
+  json.set("step", result.student.training.step);
   json.set("seconds", result.student.training.seconds);
-  return json.set("models", written_comparison(job));
+  return json.set("models", written_comparison(job, result.teachers));
 }
 
 }  // namespace
@@ -151,7 +195,8 @@ Action declare_distill(Command& command) {
   auto o = std::make_shared<Options>();
   command.own_keys(kJobKeys);
   command.describe(student_help());
-  command.path("--teacher", o->teacher, "fine-tuned model: a folder, or a name such as hfl/rbt3");
+  command.list("--teacher", o->teacher,
+               "fine-tuned models, folders or names such as hfl/rbt3: what they say is averaged");
   command.path("--train", o->train, kExamplesHelp);
   command.path("--dev", o->dev, "examples that choose the best epoch; default: a part of --train");
   command.path("--out", o->out, "model folder to write; default: output_dir of TrainingConfig");
@@ -165,7 +210,7 @@ Action declare_distill(Command& command) {
   command.flag("--recompute", o->recompute, kRecomputeHelp);
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
   for (const char* name : {"--config", "--teacher", "--train"}) command.require(name);
-  return with_model(command, o->teacher, [o, &command] { return run(*o, command); });
+  return with_models(command, o->teacher, [o, &command] { return run(*o, command); });
 }
 
 }  // namespace ink::cli

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "cli/format.h"
@@ -74,22 +75,35 @@ std::string folder_of(const std::string& model, const Options& options) {
                                .progress = [&](const HubProgress& p) { display.show(p); }});
 }
 
-}  // namespace
-
-Action with_model(Command& command, std::string& model, Action action) {
+// `find` turns names into folders.
+Action with_folders(Command& command, const std::function<void(const Options& options)>& find,
+                    Action action) {
   auto options = std::make_shared<Options>();
   command.section("Models by name");
   command.flag("--offline", options->offline,
                "never download: take a named model from the cache alone");
   command.text("--revision", options->revision, "branch, tag or commit of a named model");
-  const auto find = [options, &model] {
-    if (!model.empty()) model = folder_of(model, *options);
-  };
-  command.tries(find);
-  return [find, action = std::move(action)] {
-    find();
+  command.tries([find, options] { find(*options); });
+  return [find, options, action = std::move(action)] {
+    find(*options);
     return action();
   };
+}
+
+}  // namespace
+
+Action with_model(Command& command, std::string& model, Action action) {
+  const auto find = [&model](const Options& options) {
+    if (!model.empty()) model = folder_of(model, options);
+  };
+  return with_folders(command, find, std::move(action));
+}
+
+Action with_models(Command& command, std::vector<std::string>& models, Action action) {
+  const auto find = [&models](const Options& options) {
+    for (std::string& model : models) model = folder_of(model, options);
+  };
+  return with_folders(command, find, std::move(action));
 }
 
 }  // namespace ink::cli

@@ -1,6 +1,7 @@
 // Options that name a model: a folder, or a name such as hfl/rbt3 in the cache or on a hub.
 #pragma once
 #include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "cli/verbs.h"
@@ -13,5 +14,6 @@ inline constexpr const char* kModelHelp = "model folder, or a model's name such 
 // it does `action`, as the command does when it is tried out; an empty `model` stays empty. `model`
 // should live as long as the action.
 Action with_model(Command& command, std::string& model, Action action);
+Action with_models(Command& command, std::vector<std::string>& models, Action action);
 
 }  // namespace ink::cli

@@ -26,6 +26,7 @@ ReadOptions read_options(const TaskOptions& o) { return {.columns = o.columns}; 
 void declare_fit(Command& command, FitOptions& o) {
   command.section("Training");
   command.option("--epochs", o.epochs, "passes over the training examples", kOneOrMore);
+  command.option("--steps", o.steps, "instead of epochs; 0 = as --epochs says");
   command.option("--batch-size", o.batch_size, "examples of a micro-batch", kOneOrMore);
   command.option("--batch-tokens", o.max_tokens, "tokens of a micro-batch at most", kOneOrMore);
   command.option("--accumulate", o.accumulate, "micro-batches of a step", kOneOrMore);
@@ -34,7 +35,14 @@ void declare_fit(Command& command, FitOptions& o) {
   command.option("--weight-decay", o.weight_decay, "of matrices");
   command.option("--clip", o.clip_norm, "longest gradient (global norm); 0 = never clipped");
   command.flag("--recompute", o.recompute, kRecomputeHelp);
+  command.option("--evaluate-every", o.evaluate_every,
+                 "steps between evaluations; 0 = after each epoch");
+  command.option("--early-stop", o.early_stop,
+                 "end after so many evaluations without a better one; 0 = never");
+  command.option("--keep-best", o.keep_best,
+                 "also keep so many of the best models, each in a folder gs<step> of --out");
   command.option("--log-every", o.log_every, "steps in a line of the log", kOneOrMore);
+  command.flag("--tensorboard", o.event_file, "also write an event file for TensorBoard");
   command.flag("--resume", o.resume, "go on from the newest checkpoint in --out");
 }
 

@@ -39,6 +39,8 @@ Candidate candidate_of(const DistillOptions& job, const Labels& labels,
 DistillOptions without_teacher(const DistillOptions& job) {
   DistillOptions alone = job;
   alone.out = job.out / "alone";
+  alone.other_teachers.clear();
+  alone.teacher_weights.clear();
   alone.config = {.hard_label_weight = 1, .kd_loss_weight = 0, .is_caching_logits = true};
   alone.config.kd_loss_type = job.config.kd_loss_type;
   alone.match_evenly = {};

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "compress/distillation_config.h"
 #include "compress/distillation_loss.h"
@@ -23,6 +24,11 @@ namespace ink {
 struct DistillOptions {
   // Folders; `out` receives the best student, out/training its log and checkpoints.
   std::filesystem::path teacher, out;
+  // Several teachers: their logits are averaged, by these weights (none: equal ones), and matches
+  // are made with each of them (compress/distiller.h). They have one label map; the student begins
+  // from `teacher`, where it begins from one.
+  std::vector<std::filesystem::path> other_teachers = {};
+  std::vector<double> teacher_weights = {};  // of `teacher` and the others
   StudentOptions student = {};
   // What is learned. Of tasks that tag tokens, tokens with a tag alone are compared, and teacher
   // and student have to cut texts into the same ones.
@@ -41,9 +47,16 @@ struct DistillOptions {
   FitOptions fit = {};  // fit.folder is set here
 };
 
+// On the development examples.
+struct TeacherScores {
+  std::vector<Scores> each = {};        // `teacher` first
+  double mean = 0;                      // of their scores
+  std::optional<Scores> ensemble = {};  // of the mean of their logits, where there are several
+};
+
 struct DistillResult {
   FinetuneResult student = {};
-  Scores teacher = {};  // on the development examples
+  TeacherScores teachers = {};
 };
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks = {});
@@ -53,6 +66,8 @@ struct DistillPlan {
   const Task* task = nullptr;
   ModelConfig teacher, student;
   int64_t teacher_parameters = 0, student_parameters = 0;  // heads included
+  std::vector<ModelConfig> other_teachers = {};
+  std::vector<double> teacher_weights = {};  // of all, of sum 1
   StudentOptions from = {};
   std::vector<int64_t> layers = {};  // of the teacher, that the student's begin as
   bool same_tokens = true;           // teacher and student read the same tokens
@@ -65,7 +80,7 @@ std::string explanation(const DistillPlan& plan);  // for people, several lines
 Json to_json(const DistillPlan& plan);
 
 // Options from a file as `inkstone distill --config` reads it:
-//   {"teacher": "folder",
+//   {"teacher": "folder" or ["folder", "folder"], "teacher_weights": [2, 1],
 //    "student": "folder" or {"preset": "T3", "init_from_teacher": [0, 4, 8]}
 //               or {"architecture": "config.json"} or {"layers_from_teacher": [0, 2]},
 //    "task": "classification" or another one of tasks/task.h,
@@ -78,7 +93,9 @@ Json to_json(const DistillPlan& plan);
 //    "TrainingConfig": {"output_dir": "student", "num_epochs": 10, "learning_rate": 1e-4,
 //                       "batch_size": 32, "gradient_accumulation_steps": 1,
 //                       "warmup_proportion": 0.1, "max_grad_norm": 1, "weight_decay": 0.01,
-//                       "seed": 1, "device": "cpu"},
+//                       "ckpt_frequency": 2, "ckpt_epoch_frequency": 1, "keep_best": 3,
+//                       "early_stop": 5, "log_dir": "events", "seed": 1, "device": "cpu"},
+//                       or instead of epochs "num_steps": 1000, "ckpt_steps": 100,
 //    "DistillationConfig": {"temperature": 8, …}}
 // Presets are those of compress/students.h. init_from_teacher, of a preset or an architecture, is
 // a list of the teacher's layers, "uniform", "first" or "last" for a rule that chooses them,

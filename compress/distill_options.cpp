@@ -1,5 +1,6 @@
 // DistillOptions from JSON.
 #include <algorithm>
+#include <limits>
 
 #include "compress/distill.h"
 #include "compress/layer_map.h"
@@ -29,11 +30,36 @@ TeacherInit read_init(const Json& student) {
   return {.from = From::listed, .layers = read_layers(student.array("init_from_teacher"))};
 }
 
+// When the student is evaluated, and which of these students stay beside the best one: all that
+// TextBrewer would write, where its keys are given, or the `keep_best` best of them.
+void read_checkpoints(const Json& json, FitOptions& fit) {
+  constexpr int64_t kMost = int64_t{1} << 40;
+  const bool steps = json.has("ckpt_steps");
+  bool epochs = false;
+  for (const char* key : {"ckpt_frequency", "ckpt_epoch_frequency"}) epochs |= json.has(key);
+  check(!json.has("num_steps") || !json.has("num_epochs"), "", json.where("num_steps"),
+        ": expected num_steps or num_epochs, got both");
+  check(!steps || fit.steps > 0, "", json.where("ckpt_steps"),
+        ": counts steps of a training of num_steps; expected ckpt_frequency with num_epochs");
+  check(!epochs || fit.steps == 0, "", json.where("TrainingConfig"),
+        ": ckpt_frequency and ckpt_epoch_frequency go with num_epochs; expected ckpt_steps with "
+        "num_steps");
+  if (steps) fit.evaluate_every = json.integer_between("ckpt_steps", 1, kMost);
+  if (json.has("ckpt_frequency")) fit.per_epoch = json.integer_between("ckpt_frequency", 1, kMost);
+  if (json.has("ckpt_epoch_frequency"))
+    fit.every_epochs = json.integer_between("ckpt_epoch_frequency", 1, kMost);
+  if (steps || epochs) fit.keep_best = std::numeric_limits<int64_t>::max();
+  if (!json.has("keep_best")) return;
+  const int64_t best = json.integer_between("keep_best", 1, kMost);
+  fit.keep_best = best == 1 ? 0 : best;  // the best one is output_dir itself
+}
+
 // TextBrewer's TrainingConfig, and what it passes to train().
 void read_training(const Json& json, DistillOptions& options) {
-  check_keys(json,
-             {"output_dir", "device", "gradient_accumulation_steps", "num_epochs", "batch_size",
-              "learning_rate", "warmup_proportion", "weight_decay", "max_grad_norm", "seed"});
+  check_keys(json, {"output_dir", "device", "gradient_accumulation_steps", "num_epochs",
+                    "num_steps", "batch_size", "learning_rate", "warmup_proportion", "weight_decay",
+                    "max_grad_norm", "ckpt_frequency", "ckpt_epoch_frequency", "ckpt_steps",
+                    "keep_best", "early_stop", "log_dir", "seed"});
   if (json.has("device")) choice(json, "device", {"cpu"});
   const auto count = [&](const char* key, int64_t otherwise) {
     return json.has(key) ? json.integer_between(key, 1, int64_t{1} << 40) : otherwise;
@@ -49,9 +75,30 @@ void read_training(const Json& json, DistillOptions& options) {
   // TextBrewer's -1: never.
   fit.clip_norm = std::max(0.0, json.real("max_grad_norm", fit.clip_norm));
   fit.seed = static_cast<uint64_t>(json.integer("seed", static_cast<int64_t>(fit.seed)));
+  fit.steps = count("num_steps", fit.steps);
+  fit.early_stop = count("early_stop", fit.early_stop);
+  fit.event_folder = json.string("log_dir", "");
+  fit.event_file = !fit.event_folder.empty();
+  read_checkpoints(json, fit);
 }
 
-StudentOptions read_student(const Json& json) {
+// "folder", or a list of them.
+void read_teachers(const Json& json, DistillOptions& options) {
+  if (json["teacher"].is_array()) {
+    const Json& folders = json.array("teacher");
+    check(folders.size() > 0, "", json.where("teacher"), ": expected a teacher, got an empty list");
+    options.teacher = folders.string(size_t{0});
+    for (size_t k = 1; k < folders.size(); ++k)
+      options.other_teachers.emplace_back(folders.string(k));
+  } else {
+    options.teacher = json.string("teacher");
+  }
+  if (!json.has("teacher_weights")) return;
+  const Json& weights = json.array("teacher_weights");
+  for (size_t k = 0; k < weights.size(); ++k) options.teacher_weights.push_back(weights.real(k));
+}
+
+StudentOptions read_student(const Json& json, const std::filesystem::path& teacher) {
   const Json& student = json["student"];
   StudentOptions options;
   if (student.is_string()) {
@@ -61,10 +108,8 @@ StudentOptions read_student(const Json& json) {
   check_keys(json.object("student"),
              {"architecture", "preset", "init_from_teacher", "layers_from_teacher"});
   if (student.has("architecture"))
-    options.architecture = read_architecture(
-        student.string("architecture"),
-        ModelConfig::read(std::filesystem::path(json.string("teacher")) / "config.json")
-            .vocab_size);
+    options.architecture = read_architecture(student.string("architecture"),
+                                             ModelConfig::read(teacher / "config.json").vocab_size);
   if (student.has("preset")) options.preset = student_preset(student.string("preset")).name;
   if (student.has("init_from_teacher")) options.init_from_teacher = read_init(student);
   if (student.has("layers_from_teacher"))
@@ -75,12 +120,12 @@ StudentOptions read_student(const Json& json) {
 }  // namespace
 
 DistillOptions distill_options_from_json(const Json& json) {
-  check_keys(json, {"teacher", "student", "task", "train", "dev", "columns", "max_length",
-                    "match_evenly", "layer_map", "teacher_cache", "unlabelled", "augmentation",
-                    "compare_alone", "TrainingConfig", "DistillationConfig"});
+  check_keys(json, {"teacher", "teacher_weights", "student", "task", "train", "dev", "columns",
+                    "max_length", "match_evenly", "layer_map", "teacher_cache", "unlabelled",
+                    "augmentation", "compare_alone", "TrainingConfig", "DistillationConfig"});
   DistillOptions options;
-  options.teacher = json.string("teacher");
-  options.student = read_student(json);
+  read_teachers(json, options);
+  options.student = read_student(json, options.teacher);
   if (json.has("task")) options.task = &task_named(json.string("task"));
   options.data.train = json.string("train");
   options.data.dev = json.string("dev", "");

@@ -51,9 +51,12 @@ DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& studen
   const bool squared = config_.temperature_squared && config_.kd_loss_type != KdLoss::mse &&
                        config_.kd_loss_type != KdLoss::regression;
 
-  const Tensor kd = soft_loss(student.logits, teacher.logits, labels);
-  result.parts.push_back({"kd_loss", kd});
-  add_term(result.total, kd, kd_weight * (squared ? config_.temperature * config_.temperature : 1));
+  if (student.logits && teacher.logits) {
+    const Tensor kd = soft_loss(student.logits, teacher.logits, labels);
+    result.parts.push_back({"kd_loss", kd});
+    add_term(result.total, kd,
+             kd_weight * (squared ? config_.temperature * config_.temperature : 1));
+  }
 
   const Sequences sequences(offsets);
   check(config_.inputs_mask || sequences.even(),
@@ -77,9 +80,11 @@ DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& studen
     add_term(result.total, part, match.weight);
   }
 
-  const Tensor hard = hard_label_loss(student.logits, labels, config_.kd_loss_type);
-  result.parts.push_back({"hard_label_loss", hard});
-  add_term(result.total, hard, hard_weight);
+  if (student.logits && labels) {
+    const Tensor hard = hard_label_loss(student.logits, labels, config_.kd_loss_type);
+    result.parts.push_back({"hard_label_loss", hard});
+    add_term(result.total, hard, hard_weight);
+  }
   check(static_cast<bool>(result.total), "distill: all losses have weight 0 at step ", step,
         "; nothing is left to learn");
   return result;

@@ -21,7 +21,7 @@
 
 namespace ink {
 
-// What a model says about a batch of B sequences, N tokens. What no match reads may be missing.
+// What a model says about a batch of B sequences, N tokens. What nothing compares may be missing.
 struct ModelOutputs {
   Tensor logits;               // (B, classes)
   std::vector<Tensor> hidden;  // (N, C) each: after the embeddings, after layer 1, …
@@ -52,8 +52,9 @@ class DistillationLoss {
     // each without its weight: kd_loss, hidden_hidden_mse_0_0, …, hard_label_loss
     std::vector<Measure> parts;
   };
-  // The loss at step `step` of `steps`. labels i32 (B) (of kd types bce and regression numbers, see
-  // hard_label_loss); offsets i32 (B + 1) of the batch.
+  // The loss at step `step` of `steps`; without logits none between them, without labels none with
+  // these. labels i32 (B) (of kd types bce and regression numbers, see hard_label_loss); offsets
+  // i32 (B + 1) of the batch.
   Result operator()(const ModelOutputs& student, const ModelOutputs& teacher, const Tensor& labels,
                     const Tensor& offsets, int64_t step, int64_t steps) const;
 

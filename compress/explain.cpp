@@ -60,13 +60,26 @@ void print_losses(std::ostream& text, const DistillPlan& plan) {
       text << "  " << m.key << ' ' << m.value.to_string() << '\n';
 }
 
+void print_other_teachers(std::ostream& text, const DistillPlan& plan) {
+  if (plan.other_teachers.empty()) return;
+  for (const ModelConfig& teacher : plan.other_teachers)
+    text << "and        " << sizes_of(teacher) << '\n';
+  text << "weights   ";
+  for (const double weight : plan.teacher_weights) text << ' ' << weight;
+  text << " of the teachers' logits and of the matches with each\n";
+}
+
+// "3 epochs in", or of a training of steps "in".
+std::string passes_of(const FitOptions& fit) {
+  return fit.steps > 0 ? "in" : std::to_string(fit.epochs) + " epochs in";
+}
+
 void print_training(std::ostream& text, const DistillPlan& plan) {
   const FitOptions& f = plan.fit;
   text << "\ntraining   " << plan.train_examples << " examples, " << plan.dev_examples
        << " to choose the best epoch by\n"
-       << "  " << plan.steps << " steps: " << f.epochs << " epochs in batches of at most "
-       << f.batch_size << " examples and " << f.max_tokens << " tokens, " << f.accumulate
-       << " to a step\n"
+       << "  " << plan.steps << " steps: " << passes_of(f) << " batches of at most " << f.batch_size
+       << " examples and " << f.max_tokens << " tokens, " << f.accumulate << " to a step\n"
        << "  learning rate up to " << f.learning_rate << " over the first " << 100 * f.warm_up
        << " % of the steps, then down to 0; weight decay " << f.weight_decay << '\n';
 }
@@ -77,8 +90,9 @@ std::string explanation(const DistillPlan& plan) {
   std::ostringstream text;
   text << "task       " << plan.task->name << '\n'
        << "teacher    " << sizes_of(plan.teacher) << "; " << plan.teacher_parameters
-       << " parameters\n"
-       << "student    " << sizes_of(plan.student) << "; " << plan.student_parameters
+       << " parameters\n";
+  print_other_teachers(text, plan);
+  text << "student    " << sizes_of(plan.student) << "; " << plan.student_parameters
        << " parameters, "
        << 100.0 * static_cast<double>(plan.student_parameters) /
               static_cast<double>(plan.teacher_parameters)

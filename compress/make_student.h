@@ -38,8 +38,8 @@ struct StudentOptions {
   std::optional<TeacherInit> init_from_teacher = {};
 };
 
-// With a head for the teacher's task and labels. `random` gives the weights that come from nowhere else.
-// Raises Error when there is not exactly one source, or the teacher's layers do not fit the
+// With a head for the teacher's task and labels. `random` gives the weights that come from nowhere
+// else. Raises Error when there is not exactly one source, or the teacher's layers do not fit the
 // student's.
 Model make_student(const StudentOptions& from, const Model& teacher, const Random& random);
 

@@ -60,10 +60,19 @@ Json fingerprint_of(const char* job, const ModelConfig& config, const Tokenizer&
 
 FinetuneResult fit_task(Model& model, const TaskSet& train, const TaskSet& dev,
                         const std::filesystem::path& out, FitOptions fit, FitHooks fit_hooks,
+                        const std::function<void(const std::filesystem::path& folder)>& save,
                         const TaskHooks& hooks) {
+  const auto folder_of = [&](int64_t step) { return out / ("gs" + std::to_string(step)); };
   fit.folder = out / "training";
   fit_hooks.fingerprint.set("dev", dev.features->digest());
-  fit_hooks.evaluate = [&](int64_t) { return evaluation_of(dev.judge(model).scores); };
+  fit_hooks.evaluate = [&](int64_t step) {
+    Evaluation evaluation = evaluation_of(dev.judge(model).scores);
+    if (hooks.evaluated) hooks.evaluated(model, step, evaluation);
+    return evaluation;
+  };
+  fit_hooks.keep_best = [&](int64_t, const Evaluation&) { save(out); };
+  fit_hooks.keep = [&](int64_t step, const Evaluation&) { save(folder_of(step)); };
+  fit_hooks.drop = [&](int64_t step) { std::filesystem::remove_all(folder_of(step)); };
   fit_hooks.progress = hooks.progress;
   fit_hooks.notice = hooks.notice;
   const auto say = [&](const std::string& sentence) {
@@ -101,10 +110,10 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t, int64_t) {
     return task.loss(model, batch, training_options(options.fit, random));
   };
-  fit_hooks.keep_best = [&](int64_t, const Evaluation&) {
-    save_folder(model, options.out, options.model);
+  const auto save = [&](const std::filesystem::path& folder) {
+    save_folder(model, folder, options.model);
   };
-  return fit_task(model, train, dev, options.out, options.fit, std::move(fit_hooks), hooks);
+  return fit_task(model, train, dev, options.out, options.fit, std::move(fit_hooks), save, hooks);
 }
 
 }  // namespace ink

@@ -25,6 +25,9 @@ struct FinetuneOptions {
 
 struct TaskHooks {
   std::function<void(const Progress& progress)> progress = {};
+  // After each evaluation; nothing is recorded meanwhile, and nothing should be changed.
+  std::function<void(const Model& model, int64_t step, const Evaluation& evaluation)> evaluated =
+      {};
   Notice notice = {};
 };
 
@@ -35,15 +38,18 @@ struct FinetuneResult {
   int64_t train_examples = 0, dev_examples = 0;
 };
 
-// Trains, evaluates after each epoch, and keeps the best by the task's score in `out`. A model that
+// Trains, evaluates after each epoch (or as fit says), and keeps the best by the task's score in
+// `out`; with fit.keep_best = k also the k best, each in out/gs<step>. A model that
 // already does the task keeps its labels, so it can be trained further (after pruning, say), unless
 // new_labels is set; otherwise a new head is made for the labels of the data.
 FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks = {});
 
-// What fine-tuning and distillation share: fits `model` with the loss, fingerprint and keep_best of
-// `fit_hooks`, evaluates it on dev after each epoch, and what is in `out` at the end.
+// What fine-tuning and distillation share: fits `model` with the loss and the fingerprint of
+// `fit_hooks`, evaluates it on dev, has it saved in folders by `save`, and measures what is in
+// `out` at the end.
 FinetuneResult fit_task(Model& model, const TaskSet& train, const TaskSet& dev,
                         const std::filesystem::path& out, FitOptions fit, FitHooks fit_hooks,
+                        const std::function<void(const std::filesystem::path& folder)>& save,
                         const TaskHooks& hooks);
 
 // The folder's body, and its pooler if it has one, under heads that know nothing yet.

@@ -18,12 +18,23 @@ constexpr int64_t kMostEpochs = 100'000;
 class Epochs {
  public:
   Epochs(const Features& train, const FitOptions& options) : train_(train), options_(options) {
-    for (int64_t epoch = 0; epoch < options.epochs; ++epoch) {
+    const int64_t wanted = options.steps * options.accumulate;  // batches; 0: all of the epochs
+    for (int64_t epoch = 0; wanted > 0 ? count() < wanted : epoch < options.epochs; ++epoch) {
+      check(epoch < kMostEpochs, "fit: expected at most ", kMostEpochs, " epochs, got ",
+            options.steps, " steps of ", options.accumulate, " batches");
       plan(epoch);
       ends_.push_back(count() + std::ssize(batches_));
     }
   }
   int64_t count() const { return ends_.empty() ? 0 : ends_.back(); }
+  int64_t steps() const { return options_.steps > 0 ? options_.steps : steps_for(count()); }
+  // Steps done when each epoch ends, of those that end within the training.
+  std::vector<int64_t> step_ends() const {
+    std::vector<int64_t> ends;
+    for (const int64_t end : ends_)
+      if (steps_for(end) <= steps()) ends.push_back(steps_for(end));
+    return ends;
+  }
   const std::vector<int64_t>& operator[](int64_t batch) {
     const auto end = std::ranges::upper_bound(ends_, batch);
     if (const int64_t epoch = end - ends_.begin(); epoch != epoch_) plan(epoch);
@@ -32,6 +43,9 @@ class Epochs {
   }
 
  private:
+  int64_t steps_for(int64_t batches) const {
+    return (batches + options_.accumulate - 1) / options_.accumulate;
+  }
   void plan(int64_t epoch) {
     const Random random = Random(options_.seed).split("data").split(static_cast<uint64_t>(epoch));
     batches_ = train_.plan({.sequences = options_.batch_size,
@@ -50,8 +64,11 @@ class Epochs {
 // What decides the bits of a run, beside what the trainer compares itself.
 Json fingerprint_of(const Features& train, const FitOptions& options, const FitHooks& hooks) {
   Json made_of = hooks.fingerprint;
-  made_of.set("epochs", options.epochs)
-      .set("batch_size", options.batch_size)
+  if (options.steps > 0)
+    made_of.set("steps", options.steps);
+  else
+    made_of.set("epochs", options.epochs);
+  made_of.set("batch_size", options.batch_size)
       .set("max_tokens", options.max_tokens)
       .set("train", train.digest());
   return made_of;
@@ -65,16 +82,27 @@ EncoderOptions training_options(const FitOptions& options, const Random& random)
   return encoder;
 }
 
-namespace {
-
-int64_t steps_of(int64_t batches, const FitOptions& options) {
-  return (batches + options.accumulate - 1) / options.accumulate;
+std::vector<int64_t> epoch_milestones(std::span<const int64_t> epoch_ends, int64_t per_epoch,
+                                      int64_t every_epochs) {
+  check(per_epoch > 0 && every_epochs > 0, "fit: expected per_epoch and every_epochs above 0, got ",
+        per_epoch, " and ", every_epochs);
+  std::vector<int64_t> steps;
+  int64_t begin = 0;
+  for (size_t e = 0; e < epoch_ends.size(); ++e) {
+    const int64_t length = epoch_ends[e] - begin;
+    const bool counts =
+        (static_cast<int64_t>(e) + 1) % every_epochs == 0 || e + 1 == epoch_ends.size();
+    for (int64_t i = 1; counts && i <= per_epoch; ++i) {
+      const int64_t step = begin + length * i / per_epoch;
+      if (step > (steps.empty() ? 0 : steps.back()) && step > begin) steps.push_back(step);
+    }
+    begin = epoch_ends[e];
+  }
+  return steps;
 }
 
-}  // namespace
-
 int64_t steps_of(const Features& train, const FitOptions& options) {
-  return steps_of(Epochs(train, options).count(), options);
+  return Epochs(train, options).steps();
 }
 
 TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
@@ -82,13 +110,16 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
   check(options.epochs > 0 && options.batch_size > 0 && options.accumulate > 0,
         "fit: expected epochs, batch_size and accumulate above 0, got ", options.epochs, ", ",
         options.batch_size, " and ", options.accumulate);
+  check(options.steps >= 0 && options.evaluate_every >= 0,
+        "fit: expected steps and evaluate_every of 0 or more, got ", options.steps, " and ",
+        options.evaluate_every);
   check(options.epochs <= kMostEpochs, "fit: expected at most ", kMostEpochs, " epochs, got ",
         options.epochs);
   check(options.warm_up >= 0 && options.warm_up <= 1, "fit: expected a warm_up from 0 to 1, got ",
         options.warm_up);
   Epochs epochs(train, options);
   const int64_t count = epochs.count();
-  const int64_t steps = steps_of(count, options);
+  const int64_t steps = epochs.steps();
 
   TrainingHooks training;
   training.loss = [&](int64_t micro_batch, const Random& random) {
@@ -103,10 +134,14 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
   };
   training.evaluate = hooks.evaluate;
   training.keep_best = hooks.keep_best;
+  training.keep = hooks.keep;
+  training.drop = hooks.drop;
   training.progress = hooks.progress;
   training.notice = hooks.notice;
 
-  const int64_t epoch = (steps + options.epochs - 1) / options.epochs;
+  std::vector<int64_t> milestones;
+  if (options.evaluate_every == 0)
+    milestones = epoch_milestones(epochs.step_ends(), options.per_epoch, options.every_epochs);
   Optimizer optimizer(parameters, {.weight_decay = options.weight_decay});
   optimizer.place(parameters, working_place().device, working_place().dtype);
   const auto warm_up = static_cast<int64_t>(options.warm_up * static_cast<double>(steps));
@@ -117,9 +152,14 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
                      .clip_norm = options.clip_norm,
                      .seed = options.seed,
                      .log_every = options.log_every,
-                     .evaluate_every = epoch,
+                     .evaluate_every = options.evaluate_every,
+                     .milestones = std::move(milestones),
+                     .early_stop = options.early_stop,
+                     .keep_best = options.keep_best,
                      .folder = options.folder,
-                     .checkpoint_every = options.folder.empty() ? 0 : epoch,
+                     .event_file = options.event_file,
+                     .event_folder = options.event_folder,
+                     .checkpoint_every = options.evaluate_every,
                      .resume = options.resume,
                      .stop = options.stop},
                     training);

@@ -1,4 +1,4 @@
-// fit: AdamW over epochs of features, linear warm-up and decay, an evaluation after each epoch.
+// fit: AdamW over epochs of features, linear warm-up and decay, evaluations on the way.
 //
 // Fine-tuning and distillation differ in their loss only. Every epoch is a new random order
 // of the examples, a function of (seed, epoch), so a resumed training goes on exactly where
@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
+#include <vector>
 
 #include "autograd/trainer.h"
 #include "nn/encoder.h"
@@ -16,6 +18,7 @@ namespace ink {
 
 struct FitOptions {
   int64_t epochs = 3;
+  int64_t steps = 0;            // instead of epochs, which then begin anew until they are done
   int64_t batch_size = 32;      // examples in a micro-batch
   int64_t max_tokens = 16384;   // in a micro-batch
   int64_t accumulate = 1;       // micro-batches in a step
@@ -25,8 +28,15 @@ struct FitOptions {
   double clip_norm = 1;    // 0: never clipped
   bool recompute = false;  // layers are computed again in backward: less memory, a third more time
   uint64_t seed = 1;
-  int64_t log_every = 10;             // steps averaged in a line of the log
-  std::filesystem::path folder = {};  // of log and checkpoints; empty: neither
+  // When it is evaluated: per_epoch times in each every_epochs-th epoch and in the last (see
+  // epoch_milestones), or else every evaluate_every steps; and after the last step.
+  int64_t evaluate_every = 0, per_epoch = 1, every_epochs = 1;
+  int64_t early_stop = 0;   // evaluations in a row without a better one that end it; 0: none do
+  int64_t keep_best = 0;    // how many of the best models FitHooks::save keeps beside the best one
+  int64_t log_every = 10;   // steps averaged in a line of the log
+  bool event_file = false;  // for TensorBoard, beside the log,
+  std::filesystem::path event_folder = {};  // or here
+  std::filesystem::path folder = {};        // of log and checkpoints; empty: neither
   bool resume = false;
   const std::atomic<bool>* stop = nullptr;
 };
@@ -42,12 +52,21 @@ struct FitHooks {
   std::function<MicroLoss(const FeatureBatch& batch, const Random& random, int64_t step,
                           int64_t steps)>
       loss;
-  std::function<Evaluation(int64_t step)> evaluate = {};  // after each epoch
+  std::function<Evaluation(int64_t step)> evaluate = {};
   // After one better than all before.
   std::function<void(int64_t step, const Evaluation& best)> keep_best = {};
+  // With FitOptions::keep_best, as TrainingHooks say.
+  std::function<void(int64_t step, const Evaluation& evaluation)> keep = {};
+  std::function<void(int64_t step)> drop = {};
   std::function<void(const Progress& progress)> progress = {};
   std::function<void(const std::string& sentence)> notice = {};
 };
+
+// TextBrewer's rule for checkpoints: an epoch of S steps has them behind the whole parts of S·i/n,
+// i = 1 to n = per_epoch, if its number (from 1) is a multiple of every_epochs, or it is the last.
+// epoch_ends: the number of steps done at the end of each. Ascending, each step once.
+std::vector<int64_t> epoch_milestones(std::span<const int64_t> epoch_ends, int64_t per_epoch,
+                                      int64_t every_epochs);
 
 // How many steps that are.
 int64_t steps_of(const Features& train, const FitOptions& options);

@@ -228,6 +228,7 @@ TEST_F(Wiring, TaskTrainings) {
       {"--weight-decay", "0.019", "settings.weight_decay", "0.019"},
       {"--clip", "0.7", "settings.clip_norm", "0.7"},
       {"--log-every", "7", "logged", "[7, 10]"},
+      {"--evaluate-every", "6", "measured", "[6, 10]"},
       {"--seed", "11", "settings.seed", R"("11")"},
       {"--threads", "3", "result.threads", "3"},
   };
@@ -236,7 +237,8 @@ TEST_F(Wiring, TaskTrainings) {
                tuning);
   expect_complete(
       "finetune", tuning,
-      {"--model", "--train", "--dev", "--task", "--new-labels", "--resume", "--recompute"});
+      {"--model", "--train", "--dev", "--task", "--new-labels", "--resume", "--recompute",
+       "--steps", "--early-stop", "--keep-best", "--tensorboard"});  // these: evaluations_test.cpp
 
   write_file(folder_ / "distill.json", R"({"student": {"layers_from_teacher": [0]},
       "TrainingConfig": {"gradient_accumulation_steps": 3, "num_epochs": 2, "batch_size": 5,

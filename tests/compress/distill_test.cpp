@@ -69,7 +69,7 @@ TEST_F(Compressed, StudentLearnsFromSoftLabelsAndHiddenStates) {
   options.student.architecture = narrow();
   options.match_evenly = MatchLoss::hidden_mse;
   const DistillResult result = distill(options);
-  EXPECT_EQ(result.teacher.score, teacher_accuracy);
+  EXPECT_EQ(result.teachers.each[0].score, teacher_accuracy);
   EXPECT_GT(result.student.dev.score, 0.9);
   const Model untrained(narrow(), {.pooler = true, .classification = true},
                         random_values(Random(1)));

@@ -1,0 +1,129 @@
+// Sizes, label maps, tokens and data of all models of a distillation.
+#include "compress/distill_setup.h"
+
+#include <algorithm>
+
+#include "compress/distiller.h"
+#include "compress/label_map.h"
+#include "compress/layer_map.h"
+#include "compress/teacher.h"
+#include "tensor/error.h"
+
+namespace ink {
+namespace {
+
+namespace fs = std::filesystem;
+
+DistillationConfig settled_config(const DistillOptions& options,
+                                  const std::vector<ModelConfig>& teachers,
+                                  const ModelConfig& student) {
+  DistillationConfig config = options.config;
+  if (options.match_evenly) {
+    check(config.intermediate_matches.empty(),
+          "distill: expected either even matches or a list of them, got both");
+    config.intermediate_matches =
+        mapped_matches(layer_map(options.layer_map), match_size(teachers.front()),
+                       match_size(student), *options.match_evenly);
+  }
+  check(!config.is_caching_logits || config.intermediate_matches.empty(),
+        "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
+  check(!config.is_caching_logits || options.teacher_cache.folder.empty(),
+        "distill: is_caching_logits keeps logits in memory, teacher_cache on disk; expected one");
+  check(!options.fit.recompute || !config.matches_attention(),
+        "distill: recomputed layers keep no attention to match; expected recompute off, or matches "
+        "of hidden states alone");
+  return config;
+}
+
+void check_sizes(const DistillSetup& setup) {
+  for (size_t k = 0; k < setup.teachers.size(); ++k) {
+    try {
+      check_matches(setup.config.intermediate_matches, match_size(setup.teachers[k]),
+                    match_size(setup.student));
+    } catch (const Error& error) {
+      if (setup.teachers.size() == 1) throw;
+      fail("", error.message(), " (with the teacher ", setup.folders[k].string(),
+           "; every match is made with each teacher)");
+    }
+  }
+}
+
+// A student that does the task already keeps its head, so its labels must be the teacher's.
+void check_labels_of_student(const fs::path& folder, const Heads& wanted,
+                             const std::string& teacher, const Labels& labels) {
+  if (folder.empty()) return;
+  const ModelConfig config = ModelConfig::read(folder / "config.json");
+  const Heads own = heads_from(*config.family, config.architectures);
+  if (!(own.classification && wanted.classification) && !(own.tagging && wanted.tagging)) return;
+  const Labels its = config.labels.empty() ? Labels({"LABEL_0", "LABEL_1"}) : Labels(config.labels);
+  check_same_labels("the student " + folder.string(), its, teacher, labels);
+}
+
+Labels labels_of_all(const DistillOptions& options, const DistillSetup& setup) {
+  const auto name = [&](size_t k) { return "the teacher " + setup.folders[k].string(); };
+  Labels labels;
+  for (size_t k = 0; k < setup.teachers.size(); ++k) {
+    const Labels its =
+        labels_of_teacher(*options.task, setup.folders[k].string(), setup.teachers[k]);
+    if (k == 0) labels = its;
+    check_same_labels(name(k), its, name(0), labels);
+  }
+  check_labels_of_student(options.student.folder, options.task->heads, name(0), labels);
+  return labels;
+}
+
+// What is said of tokens is compared token by token.
+void check_same_tokens(const DistillOptions& options, const DistillSetup& setup) {
+  const bool about_tokens = options.task->heads.tagging;
+  if (!about_tokens && setup.config.intermediate_matches.empty()) return;
+  for (size_t k = 0; k < setup.data.size(); ++k) {
+    const std::string which =
+        setup.data.size() > 1 ? ' ' + setup.folders[k].string() : std::string();
+    check(setup.data[k].train.shared(), "", "distill: teacher", which,
+          " and student cut texts into different tokens, each with its own tokenizer; there is "
+          "nothing to compare token by token: expected ",
+          about_tokens ? "a student with the tokenizer of its teacher, as the task is about tokens"
+                       : "no intermediate matches, only kd_loss and hard labels");
+  }
+}
+
+}  // namespace
+
+DistillSetup set_up(const DistillOptions& options) {
+  check(!options.more.any() || !options.task->heads.tagging,
+        "distill: unlabelled texts and changed copies have no tags, so nothing says which of their "
+        "tokens to compare; expected a task about whole texts, or neither");
+  std::vector<fs::path> folders = {options.teacher};
+  folders.insert(folders.end(), options.other_teachers.begin(), options.other_teachers.end());
+  std::vector<ModelConfig> teachers;
+  std::vector<Reader> readers;
+  for (const fs::path& folder : folders)
+    teachers.push_back(ModelConfig::read(folder / "config.json"));
+  for (size_t k = 0; k < folders.size(); ++k) readers.push_back({folders[k], teachers[k]});
+  ModelConfig student = config_of_student(options.student, teachers.front());
+  StudentTokens tokens = student_tokens(options.student.folder, student, readers.front());
+  DistillSetup setup{.folders = folders,
+                     .teachers = teachers,
+                     .weights = normalised_weights(options.teacher_weights, folders.size()),
+                     .student = std::move(student),
+                     .labels = {},
+                     .config = {},
+                     .tokens = std::move(tokens),
+                     .data = {}};
+  setup.labels = labels_of_all(options, setup);
+  setup.config = settled_config(options, setup.teachers, setup.student);
+  check_sizes(setup);
+  for (const ModelConfig& teacher : teachers) check_length(teacher, options.max_length);
+  check_length(setup.student, options.max_length);
+  setup.data = readings_of({.task = *options.task,
+                            .data = options.data,
+                            .labels = setup.labels,
+                            .seed = options.fit.seed,
+                            .max_length = options.max_length,
+                            .more = options.more},
+                           setup.tokens, readers);
+  check_same_tokens(options, setup);
+  return setup;
+}
+
+}  // namespace ink

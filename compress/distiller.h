@@ -1,0 +1,111 @@
+// Distiller: any student learns from any teachers, which are functions of a batch.
+//
+//   Distiller distiller(config, student.parameters, {.seed = 1});
+//   const Adaptors<Batch> adaptors{
+//       .student = [&](const Batch& b, const Random& random) -> ModelOutputs { … },
+//       .teachers = {[&](const Batch& b) -> ModelOutputs { … }},
+//       .facts = [](const Batch& b) -> BatchFacts { return {.labels = b.labels}; }};
+//   distiller.train<Batch>(adaptors, [&](int64_t micro_batch) { return loader(micro_batch); },
+//                          {.peak = 1e-4, .steps = 1000}, {.steps = 1000, .accumulate = 2});
+//
+// Nothing is asked of models and batches: an adaptor says what there is to compare. Losses, their
+// weights and schedules, matches and projections are those of a DistillationConfig; the loop is the
+// one of autograd/trainer.h, with its accumulation, clipping, evaluations, checkpoints and exact
+// resume. distill() (compress/distill.h) is a Distiller of model folders.
+//
+// Several teachers: their logits are averaged, by the weights, before the one loss between logits;
+// a match is made with each of them, and its losses are averaged.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "autograd/tape.h"
+#include "autograd/trainer.h"
+#include "compress/distillation_config.h"
+#include "compress/distillation_loss.h"
+
+namespace ink {
+
+// What a batch brings beside what models say of it.
+struct BatchFacts {
+  Tensor labels = {};   // i32 (rows of the logits); undefined: there is no loss with true labels
+  Tensor offsets = {};  // i32 (B + 1): where sequences begin among the rows of hidden states;
+                        // undefined: every row is one by itself
+  double weight = 1;    // of the micro-batch in a step: its rows
+  int64_t tokens = 0;   // for tokens per second
+};
+
+template <class Batch>
+struct Adaptors {
+  // Recorded on a tape, with dropout and the like from `random`. Logits may be missing where
+  // kd_loss_weight and hard_label_weight are 0; hidden states and attention where no match asks.
+  std::function<ModelOutputs(const Batch& batch, const Random& random)> student;
+  // Not recorded.
+  std::vector<std::function<ModelOutputs(const Batch& batch)>> teachers;
+  std::vector<double> teacher_weights = {};  // as normalised_weights says
+  std::function<BatchFacts(const Batch& batch)> facts = {};
+};
+
+// Weights of `count` teachers, of sum 1; all the same where none are given. Raises Error for
+// another number of them, and for weights below 0 or all 0.
+std::vector<double> normalised_weights(const std::vector<double>& weights, size_t count);
+
+// Σ weight·logits; of one teacher its own. Raises Error where shapes differ.
+Tensor mean_logits(std::span<const ModelOutputs> outputs, std::span<const double> weights);
+
+struct DistillerOptions {
+  uint64_t seed = 1;  // of the projections
+};
+
+class Distiller {
+ public:
+  // Makes the projections in the student's store, as `projection.<match>.…`, so that they are
+  // trained, clipped and kept in checkpoints with it; they are no part of the student.
+  Distiller(DistillationConfig config, Parameters& student, const DistillerOptions& options = {});
+
+  // The loss of a micro-batch at step `step` of `steps`. Raises Error where outputs lack what the
+  // configuration compares, or have other sizes: so it does before the first step.
+  template <class Batch>
+  MicroLoss loss(const Adaptors<Batch>& adaptors, const Batch& batch, const Random& random,
+                 int64_t step, int64_t steps) const {
+    std::vector<ModelOutputs> wanted;
+    {
+      const Pause pause;
+      for (const auto& teacher : adaptors.teachers) wanted.push_back(teacher(batch));
+    }
+    const ModelOutputs got = adaptors.student(batch, random);
+    return loss(got, std::move(wanted), adaptors.teacher_weights,
+                adaptors.facts ? adaptors.facts(batch) : BatchFacts(), step, steps);
+  }
+  MicroLoss loss(const ModelOutputs& student, std::vector<ModelOutputs> teachers,
+                 const std::vector<double>& weights, const BatchFacts& facts, int64_t step,
+                 int64_t steps) const;
+
+  // batch_at: micro-batches, numbered through the whole training; the same ones again when it is
+  // resumed. `hooks` needs no loss.
+  template <class Batch>
+  TrainingResult train(const Adaptors<Batch>& adaptors,
+                       const std::function<Batch(int64_t micro_batch)>& batch_at,
+                       const Schedule& schedule, const TrainerOptions& options,
+                       TrainingHooks hooks = {}, const OptimizerOptions& optimizer = {}) {
+    hooks.loss = [&](int64_t micro_batch, const Random& random) {
+      return loss(adaptors, batch_at(micro_batch), random, micro_batch / options.accumulate,
+                  options.steps);
+    };
+    return train(schedule, options, std::move(hooks), optimizer);
+  }
+
+  const DistillationConfig& config() const { return loss_.config(); }
+
+ private:
+  TrainingResult train(const Schedule& schedule, const TrainerOptions& options, TrainingHooks hooks,
+                       const OptimizerOptions& optimizer);
+
+  Parameters& parameters_;
+  DistillationLoss loss_;
+};
+
+}  // namespace ink

@@ -1,0 +1,85 @@
+// Loading and judging teachers.
+#include "compress/teachers.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "autograd/tape.h"
+#include "compress/distiller.h"
+
+namespace ink {
+namespace {
+
+// Whoever always says the most frequent class of single targets.
+struct Trivial {
+  double score = 0;
+  std::string says = "nothing";
+};
+
+Trivial trivial_score(const Task& task, const TaskSet& data) {
+  if (task.heads.tagging) return {};
+  std::vector<int64_t> counts(static_cast<size_t>(data.labels.size()));
+  for (int64_t i = 0; i < data.features->size(); ++i)
+    ++counts.at(static_cast<size_t>(data.features->label(i)));
+  const auto most = std::ranges::max_element(counts);
+  return {static_cast<double>(*most) / static_cast<double>(data.features->size()),
+          "always " + data.labels.name(static_cast<int32_t>(most - counts.begin()))};
+}
+
+std::string percent(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f %%", 100 * share);
+  return text;
+}
+
+}  // namespace
+
+Sessions load_teachers(const DistillSetup& setup, const Heads& heads) {
+  Sessions sessions;
+  for (size_t k = 0; k < setup.folders.size(); ++k) {
+    const auto same = std::ranges::find(setup.folders, setup.folders[k]) - setup.folders.begin();
+    sessions.push_back(
+        static_cast<size_t>(same) < k
+            ? sessions[static_cast<size_t>(same)]
+            : std::make_shared<const Session>(setup.folders[k], LoadOptions{.heads = heads}));
+  }
+  return sessions;
+}
+
+TeacherScores judge_teachers(const DistillSetup& setup, const Sessions& teachers) {
+  TeacherScores scores;
+  for (size_t k = 0; k < teachers.size(); ++k) {
+    scores.each.push_back(setup.data[k].dev.teacher.judge(teachers[k]->model()).scores);
+    scores.mean += scores.each.back().score / static_cast<double>(teachers.size());
+  }
+  if (teachers.size() == 1) return scores;
+  const TaskSet& dev = setup.data.front().dev.student;
+  const auto together = [&](const FeatureBatch& batch) {
+    std::vector<ModelOutputs> said;
+    for (size_t k = 0; k < teachers.size(); ++k)
+      said.push_back(
+          {.logits = dev.logits(teachers[k]->model(), setup.data[k].dev.for_teacher(batch), {}),
+           .hidden = {}});
+    return mean_logits(said, setup.weights);
+  };
+  scores.ensemble = dev.judge_logits(together).scores;
+  return scores;
+}
+
+std::vector<std::string> doubts_about(const DistillSetup& setup, const Task& task,
+                                      const TeacherScores& scores) {
+  const Trivial trivial = trivial_score(task, setup.data.front().dev.student);
+  std::vector<std::string> doubts;
+  for (size_t k = 0; k < scores.each.size(); ++k) {
+    if (scores.each[k].score > trivial.score) continue;
+    doubts.push_back("the teacher " + setup.folders[k].string() + " scores " +
+                     percent(scores.each[k].score) + " on the development examples, no better " +
+                     "than saying " + trivial.says + " (" + percent(trivial.score) +
+                     "); a student learns its mistakes. Check that the teacher was trained for " +
+                     "these labels, and --columns");
+  }
+  return doubts;
+}
+
+}  // namespace ink

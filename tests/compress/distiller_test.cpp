@@ -1,0 +1,189 @@
+// Distiller: losses of any two functions of a batch, and what it says where they do not fit.
+#include "compress/distiller.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+
+#include "nn/layers.h"
+#include "nn/scope.h"
+#include "tensor/ops.h"
+#include "tests/compress/helpers.h"
+#include "tests/scratch_folder.h"
+
+namespace ink {
+namespace {
+
+// Points (B, 2) → a hidden layer (B, width) → scores (B, 2).
+struct Network {
+  Linear first, second;
+  Network(const Scope& at, int64_t width)
+      : first(at / "first", 2, width, 1), second(at / "second", width, 2, 1) {}
+  ModelOutputs operator()(const Tensor& x) const {
+    const Tensor hidden = first(x, Activation::tanh);
+    return {.logits = second(hidden), .hidden = {hidden}};
+  }
+};
+
+TrainingHooks hooks_with(std::function<void(const Progress&)> progress) {
+  TrainingHooks hooks;
+  hooks.progress = std::move(progress);
+  return hooks;
+}
+
+Tensor points(int64_t micro_batch) {
+  return random_values(Random(3))(std::to_string(micro_batch), {8, 2}, Initial::normal(1));
+}
+
+class Distilling : public testing::Test {
+ protected:
+  Parameters of_teacher, of_other, of_student;
+  const Network teacher{{of_teacher, random_values(Random(1))}, 6},
+      other{{of_other, random_values(Random(4))}, 6},
+      student{{of_student, random_values(Random(2))}, 3};
+
+  Adaptors<Tensor> adaptors() {
+    return {.student = [&](const Tensor& x, const Random&) { return student(x); },
+            .teachers = {teacher}};
+  }
+  static DistillationConfig projected() {
+    DistillationConfig config{.temperature = 1};
+    config.intermediate_matches = {{.student_size = 3, .teacher_size = 6}};
+    return config;
+  }
+  static double value_of(const MicroLoss& loss, const std::string& name) {
+    for (const Measure& m : loss.measures)
+      if (m.name == name) return m.value.item();
+    ADD_FAILURE() << "no measure " << name;
+    return 0;
+  }
+  MicroLoss first_loss(const DistillationConfig& config, const Adaptors<Tensor>& adaptors) {
+    return Distiller(config, of_student).loss(adaptors, points(0), Random(1), 0, 1);
+  }
+};
+
+TEST_F(Distilling, AnyFunctionsOfAnyBatchLearn) {
+  Distiller distiller(projected(), of_student);
+  std::vector<double> losses;
+  const TrainingResult result = distiller.train<Tensor>(
+      adaptors(), points, {.peak = 0.02, .steps = 300}, {.steps = 300, .accumulate = 2},
+      hooks_with([&](const Progress& p) { losses.push_back(p.loss); }));
+  EXPECT_EQ(result.step, 300);
+  EXPECT_LT(losses.back(), 0.9 * losses.front());
+  // The student says what its teacher says of points that neither has seen.
+  const Tensor unseen = points(-1);
+  const auto p = to_vector<float>(softmax(teacher(unseen).logits)),
+             q = to_vector<float>(softmax(student(unseen).logits));
+  for (size_t i = 0; i < p.size(); ++i) EXPECT_NEAR(p[i], q[i], 0.15);
+}
+
+// mean of logits, then one loss; the matches of each, averaged.
+TEST_F(Distilling, SeveralTeachersAreAveragedByTheirWeights) {
+  Adaptors<Tensor> both = adaptors();
+  both.teachers.push_back(other);
+  both.teacher_weights = {3, 1};
+  DistillationConfig config = projected();
+  config.intermediate_matches[0].weight = 0.5;
+  Distiller distiller(config, of_student);
+  const MicroLoss loss = distiller.loss(both, points(0), Random(1), 0, 1);
+
+  const ModelOutputs s = student(points(0)), t = teacher(points(0)), u = other(points(0));
+  const Tensor mean = add(scale(t.logits, 0.75), scale(u.logits, 0.25));
+  const double kd = kd_loss(s.logits, mean, KdLoss::ce, 1.0).item();
+  const Parameter& weight = of_student.at("projection.0.weight");
+  const Tensor mine = linear(s.hidden[0], weight.value, of_student.at("projection.0.bias").value);
+  const double match =
+      0.75 * mse_loss(mine, t.hidden[0]).item() + 0.25 * mse_loss(mine, u.hidden[0]).item();
+  EXPECT_NEAR(value_of(loss, "kd_loss"), kd, 1e-6);
+  EXPECT_NEAR(value_of(loss, "hidden_hidden_mse_0_0"), match, 1e-6);
+  EXPECT_NEAR(loss.loss.item(), kd + 0.5 * match, 1e-6);
+
+  both.teacher_weights = {1};
+  EXPECT_ERROR(distiller.loss(both, points(0), Random(1), 0, 1),
+               "expected a weight for each of 2 teachers in teacher_weights, got 1");
+  both.teacher_weights = {0, 0};
+  EXPECT_ERROR(distiller.loss(both, points(0), Random(1), 0, 1),
+               "of at least 0, one of them above");
+}
+
+TEST_F(Distilling, LogitsMayBeMissingWhereNothingComparesThem) {
+  Adaptors<Tensor> hidden = adaptors();
+  hidden.teachers = {
+      [&](const Tensor& x) -> ModelOutputs { return {.logits = {}, .hidden = teacher(x).hidden}; }};
+  EXPECT_ERROR(first_loss(projected(), hidden),
+               "kd_loss_weight is 1, but the adaptor of the teacher gives no logits; let it give "
+               "them, or set kd_loss_weight 0");
+  of_student = {};
+  const Network again({of_student, random_values(Random(2))}, 3);
+  hidden.student = [&](const Tensor& x, const Random&) -> ModelOutputs {
+    return {.logits = {}, .hidden = again(x).hidden};
+  };
+  DistillationConfig config = projected();
+  config.kd_loss_weight = 0;
+  const MicroLoss loss = first_loss(config, hidden);
+  ASSERT_EQ(loss.measures.size(), 1u);
+  EXPECT_EQ(loss.measures[0].name, "hidden_hidden_mse_0_0");
+}
+
+TEST_F(Distilling, SaysWhatDoesNotFitBeforeTheFirstStep) {
+  const auto refused = [&](const DistillationConfig& config, const char* message) {
+    Parameters fresh;
+    const Network mine({fresh, random_values(Random(2))}, 3);
+    Adaptors<Tensor> its = adaptors();
+    its.student = [&](const Tensor& x, const Random&) { return mine(x); };
+    Distiller distiller(config, fresh);
+    int64_t steps = 0;
+    EXPECT_ERROR(distiller.train<Tensor>(its, points, {.steps = 2}, {.steps = 2},
+                                         hooks_with([&](const Progress&) { ++steps; })),
+                 message);
+    EXPECT_EQ(steps, 0);
+  };
+  DistillationConfig config = projected();
+  config.intermediate_matches[0].layer_teacher = 1;
+  refused(config, "wants hidden layer 1 of the teacher, whose adaptor gives 1, counted from 0");
+  config = projected();
+  config.intermediate_matches[0].student_size = config.intermediate_matches[0].teacher_size = 0;
+  refused(config, R"(needs "proj": ["linear", 3, 6], because the widths differ)");
+  config = projected();
+  config.intermediate_matches[0].teacher_size = 7;
+  refused(config, "projects 3 to 7, but student and teacher have 3 and 6 channels");
+  config = projected();
+  config.hard_label_weight = 1;
+  refused(config, "hard_label_weight is 1, but the adaptors give no labels");
+}
+
+TEST_F(Distilling, ResumesWithTheSameBits) {
+  const auto folder = scratch_folder("ink_distiller");
+  const auto run = [&](const std::filesystem::path& where, int64_t stop_at, bool resume,
+                       double temperature = 1) {
+    Parameters parameters;
+    const Network mine({parameters, random_values(Random(2))}, 3);
+    Adaptors<Tensor> both = adaptors();
+    both.teachers.push_back(other);
+    both.student = [&](const Tensor& x, const Random&) { return mine(x); };
+    DistillationConfig config = projected();
+    config.temperature = temperature;
+    config.kd_loss_weight_scheduler = WeightSchedule::linear_decay;
+    Distiller distiller(config, parameters);
+    std::atomic<bool> stop = false;
+    distiller.train<Tensor>(
+        both, points, {.peak = 0.02, .steps = 40},
+        {.steps = 40, .accumulate = 3, .folder = where, .resume = resume, .stop = &stop},
+        hooks_with([&](const Progress& p) { stop = p.step == stop_at; }));
+    std::vector<float> all;
+    for (const Parameter& p : parameters) {
+      const auto values = to_vector<float>(p.value);
+      all.insert(all.end(), values.begin(), values.end());
+    }
+    return all;
+  };
+  const std::vector<float> whole = run(folder / "whole", -1, false);
+  run(folder / "parts", 17, false);
+  EXPECT_ERROR(run(folder / "parts", -1, true, 2), "distillation.temperature");
+  EXPECT_EQ(run(folder / "parts", -1, true), whole);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace ink
