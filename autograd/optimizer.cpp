@@ -141,6 +141,11 @@ void Optimizer::check_step(const Parameters& parameters, std::span<const Tensor>
     check(p.name == slot.name, "optimizer: made for parameter '", slot.name, "', got '", p.name,
           "'");
     if (p.trainable && gradients[i]) check_gradient(p, slot, gradients[i]);
+    check(std::isfinite(p.rate) && p.rate >= 0, "optimizer: the factor of the learning rate of '",
+          p.name, "' should be a number from 0 on, got ", p.rate);
+    check(!p.weight_decay || (std::isfinite(*p.weight_decay) && *p.weight_decay >= 0),
+          "optimizer: the weight decay of '", p.name, "' should be a number from 0 on, got ",
+          p.weight_decay.value_or(0));
     ++i;
   }
 }
@@ -188,15 +193,15 @@ void Optimizer::update(Slot& slot, Parameter& p, const Tensor& gradient, double 
                        double gradient_scale) const {
   make_state(slot, p);
   ++slot.steps;
-  const double decay = p.decay ? options_.weight_decay : 0;
+  const double decay = p.decay_with(options_.weight_decay), own_rate = learning_rate * p.rate;
   if (options_.kind == OptimizerKind::sgd) {
     return sgd_update(p.value, gradient, slot.m,
-                      {.learning_rate = learning_rate,
+                      {.learning_rate = own_rate,
                        .momentum = options_.momentum,
                        .weight_decay = decay,
                        .gradient_scale = gradient_scale});
   }
-  const AdamStep step{.learning_rate = learning_rate,
+  const AdamStep step{.learning_rate = own_rate,
                       .beta1 = options_.beta1,
                       .beta2 = options_.beta2,
                       .epsilon = options_.epsilon,
@@ -234,19 +239,19 @@ void Optimizer::step_as_set(Parameters& parameters, std::span<const Tensor> grad
                      .v = slot.v,
                      .master = slot.master,
                      .number = static_cast<int32_t>(k),
-                     .decay = p.decay});
+                     .ratio = p.decay,
+                     .rate = p.rate,
+                     .weight_decay = p.decay_with(options_.weight_decay)});
   }
   control_->decide(parts, losses);
   const AdamStep adam{.beta1 = options_.beta1,
                       .beta2 = options_.beta2,
                       .epsilon = options_.epsilon,
-                      .weight_decay = options_.weight_decay,
                       .bias_correction = options_.bias_correction};
   switch (options_.kind) {
     case OptimizerKind::adamw: adamw_update(*control_, adam); break;
     case OptimizerKind::lamb: lamb_update(*control_, adam); break;
-    case OptimizerKind::sgd:
-      sgd_update(*control_, {.momentum = options_.momentum, .weight_decay = options_.weight_decay});
+    case OptimizerKind::sgd: sgd_update(*control_, {.momentum = options_.momentum});
   }
   for (ParameterPart& part : parts) {
     for (Tensor* written : {&part.w, &part.m, &part.v, &part.master})

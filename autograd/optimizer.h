@@ -6,7 +6,8 @@
 // It owns the moments, one or two tensors for each parameter, made when the parameter gets its
 // first gradient. Parameters that are not trainable, or have no gradient, stay as they are. Weight
 // decay (and LAMB's trust ratio) apply where Parameter::decay says so: to matrices, not to biases
-// and layer norms. After the first step nothing is allocated. The formulas are in
+// and layer norms; Parameter::rate and ::weight_decay give a parameter a learning rate in proportion
+// and a decay of its own. After the first step nothing is allocated. The formulas are in
 // tensor/optimizer_steps.h.
 //
 // On the CUDA device parameters may have 16 bits:

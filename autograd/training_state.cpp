@@ -1,7 +1,10 @@
 // Where a run stands, in every process: settings, checkpoints, exact resume.
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -40,6 +43,19 @@ std::string digest_of(const Parameters& parameters) {
                                 static_cast<size_t>(value.size()) * size));
   }
   return digest.to_string();
+}
+
+// A digest of the rates and decays that are not the optimizer's, if there are any.
+std::optional<std::string> own_rates(const Parameters& parameters) {
+  Digest digest;
+  bool any = false;
+  for (const Parameter& p : parameters) {
+    if (p.rate == 1 && !p.weight_decay) continue;
+    any = true;
+    digest.add(p.name).add(std::bit_cast<uint64_t>(p.rate));
+    if (p.weight_decay) digest.add(std::bit_cast<uint64_t>(*p.weight_decay));
+  }
+  return any ? std::optional(digest.to_string()) : std::nullopt;
 }
 
 }  // namespace
@@ -112,6 +128,7 @@ Json Training::settings() const {
                                 {"accumulate", options_.accumulate},
                                 {"clip_norm", finite_or_null(options_.clip_norm)}});
   const Json optimizer = optimizer_.options().to_json(), schedule = schedule_.to_json();
+  if (const auto own = own_rates(parameters_)) all.set("own_rates", *own);
   for (const Json* part : {&optimizer, &schedule}) {
     for (const auto& [name, value] : part->members()) all.set(name, value);
   }
@@ -134,6 +151,9 @@ void Training::check_settings(const Json& state) const {
     fail("training: the run in ", options_.folder.string(), " has ", name, ' ', before, ", got ",
          now.to_string(), "; resume with the same settings or choose another folder");
   }
+  for (const auto& [name, before] : was.members())
+    check(expected.has(name), "training: the run in ", options_.folder.string(), " has ", name, ' ',
+          before.to_string(), ", got none; resume with the same settings or choose another folder");
 }
 
 void Training::write_checkpoint() {

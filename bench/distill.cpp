@@ -100,7 +100,7 @@ class Steps {
     const Features features = features_of(lengths);
     const CacheSource source{
         .features = features,
-        .fields = cached_fields(teacher_.config, config_.intermediate_matches),
+        .fields = cached_fields(teacher_.config, config_),
         .outputs = [&](const Packed& batch) { return outputs_of(teacher_, batch, {}, config_); },
         .heads = teacher_.config.heads_per_layer};
     const auto folder = [&](const char* type) {

@@ -203,8 +203,9 @@ Action declare_distill(Command& command) {
   declare_task(command, o->task, true);
   command.choice("--match-evenly", o->match_evenly, {"none", "hidden_mse", "cos"},
                  "also compare every layer with one of the teacher's, see --layer-map");
-  command.choice("--layer-map", o->layer_map, {"uniform", "last"},
-                 "which: the one at the same share of the depth, or the last ones in order");
+  command.choice("--layer-map", o->layer_map, {"uniform", "last", "emd"},
+                 "which: the one at the same share of the depth, the last ones in order, or the "
+                 "one that optimal transport between the layers carries most to");
   command.flag("--explain", o->explain,
                "print sizes, layer map, losses and steps, and do nothing else");
   command.flag("--recompute", o->recompute, kRecomputeHelp);

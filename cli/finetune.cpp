@@ -62,6 +62,9 @@ Action declare_finetune(Command& command) {
                "a new head for the labels of --train, also where the model has them");
   command.option("--dropout", o->dropout, "of the head; -1 = as config.json says", {-1, 1});
   declare_fit(command, o->job.fit);
+  command.option("--layer-decay", o->job.layer_decay,
+                 "factor of the learning rate from each layer to the one below; ELECTRA: 0.8",
+                 kAboveZero);
   for (const char* name : {"--model", "--train", "--out"}) command.require(name);
   return with_model(command, o->model, [o, &command] { return run(*o, command); });
 }

@@ -10,7 +10,6 @@
 #include "cli/verbs.h"
 #include "nn/session.h"
 #include "tasks/latency.h"
-#include "tensor/op.h"
 #include "tensor/parallel.h"
 #include "tensor/simd.h"
 
@@ -59,16 +58,6 @@ Json print_sizes(const Model& model) {
        {"parts", parts}});
 }
 
-Packed batch_of(int64_t sequences, int64_t length) {
-  std::vector<int32_t> positions, offsets = {0};
-  for (int64_t s = 0; s < sequences; ++s) {
-    for (int32_t i = 0; i < length; ++i) positions.push_back(i);
-    offsets.push_back(static_cast<int32_t>(positions.size()));
-  }
-  const Shape n{sequences * length};
-  return {zeros(n, Dtype::i32), zeros(n, Dtype::i32), from(positions), from(offsets)};
-}
-
 Json print_latency(const Session& session) {
   constexpr int64_t kRounds = 9;
   std::printf("\nencoding, %d threads, %s kernels, median of %ld\n%-10s %10s %12s\n", threads(),
@@ -78,7 +67,7 @@ Json print_latency(const Session& session) {
   for (const auto& [sequences, length] :
        {std::pair<int64_t, int64_t>{1, 16}, {1, 128}, {8, 128}, {32, 128}}) {
     const int64_t T = std::min(length, longest);
-    const Packed batch = batch_of(sequences, T);
+    const Packed batch = uniform_batch(sequences, T);
     const std::function<void(int64_t)> encode = [&](int64_t) { session.encode(batch); };
     const double ms = median_milliseconds({&encode, 1}, kRounds, 1).front();
     std::printf("%3ld x %-4ld %10.2f %12s\n", sequences, T, ms,

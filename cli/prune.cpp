@@ -1,22 +1,26 @@
 // inkstone prune: a model → the same with fewer heads, narrower FFNs or fewer tokens.
+#include <charconv>
 #include <cstdio>
 #include <memory>
+#include <tuple>
 
 #include "cli/length.h"
 #include "cli/model_option.h"
 #include "cli/piped_text.h"
 #include "cli/pruning_configurations.h"
+#include "cli/pruning_report.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
 #include "cli/vocabulary_report.h"
 #include "compress/prune_pipeline.h"
+#include "tensor/keys.h"
 
 namespace ink::cli {
 namespace {
 
 struct Options {
   TaskOptions task;
-  std::string mode = "transformer", model, data, masks, reference, tokens, out;
+  std::string mode = "transformer", model, data, masks, reference, tokens, out, speed, report;
   std::vector<std::string> configurations, text;
   PruneOptions job = {};
 };
@@ -33,6 +37,20 @@ Json array_of(const std::vector<int64_t>& values) {
 
 void say(const std::string& sentence) { notice("prune: " + sentence); }
 
+// "32x128": sequences and their tokens.
+std::pair<int64_t, int64_t> batch_from(const std::string& text) {
+  int64_t batch = 0, length = 0;
+  const char* end = text.data() + text.size();
+  const auto [middle, error] = std::from_chars(text.data(), end, batch);
+  const bool cross = error == std::errc() && middle != end && *middle == 'x';
+  const auto rest =
+      cross ? std::from_chars(middle + 1, end, length) : std::from_chars_result{middle, error};
+  if (!cross || rest.ec != std::errc() || rest.ptr != end || batch < 1 || length < 1)
+    throw UsageError("--speed: expected sequences and their length, such as 32x128, got " +
+                     in_quotes(text));
+  return {batch, length};
+}
+
 PruneOptions transformer_job(const Options& o, const PruningConfig& config) {
   PruneOptions job = o.job;
   job.model = o.model;
@@ -44,12 +62,22 @@ PruneOptions transformer_job(const Options& o, const PruningConfig& config) {
   job.read = read_options(o.task);
   job.max_length = length_for(o.task.max_length, job.model);
   job.config = config;
+  if (!o.speed.empty()) std::tie(job.speed_batch, job.speed_length) = batch_from(o.speed);
   return job;
 }
 
 void print_transformer_report(const PruneResult& r) {
   std::printf("  heads per layer: %s\n  FFN per layer:   %s\n", listed(r.heads_per_layer).c_str(),
               listed(r.ffn_per_layer).c_str());
+  if (const auto& s = r.speed)
+    std::printf("  encoding %ld x %ld: %.2f ms, before %.2f ms (%.2f times as fast)\n", s->batch,
+                s->length, s->after.median, s->before.median, s->before.median / s->after.median);
+  if (r.speed)
+    std::printf("  quickest run:    %.2f ms, before %.2f ms (%.2f times as fast)\n",
+                r.speed->after.quickest, r.speed->before.quickest,
+                r.speed->before.quickest / r.speed->after.quickest);
+  if (r.speed && r.speed->predicted_after)
+    std::printf("  predicted:       %.2f ms\n", *r.speed->predicted_after);
 }
 
 void print_head(const std::string& out, int64_t after, int64_t before) {
@@ -59,10 +87,12 @@ void print_head(const std::string& out, int64_t after, int64_t before) {
 }
 
 Json transformer_results(const PruneResult& r) {
-  return Json::make_object({{"parameters_before", r.parameters_before},
-                            {"parameters_after", r.parameters_after},
-                            {"heads_per_layer", array_of(r.heads_per_layer)},
-                            {"ffn_per_layer", array_of(r.ffn_per_layer)}});
+  Json json = Json::make_object({{"parameters_before", r.parameters_before},
+                                 {"parameters_after", r.parameters_after},
+                                 {"heads_per_layer", array_of(r.heads_per_layer)},
+                                 {"ffn_per_layer", array_of(r.ffn_per_layer)}});
+  if (r.speed) json.set("speed", to_json(*r.speed));
+  return json;
 }
 
 Json run_transformer(const Options& o, const PruningConfigurations& configurations) {
@@ -92,7 +122,7 @@ Json run_pipeline(const Options& o, const PruningConfigurations& configurations,
   return json;
 }
 
-Json run(const Options& o) {
+Json pruned(const Options& o) {
   const PruningConfigurations configurations = read_configurations(o.configurations, o.mode);
   if (o.mode == "transformer") return run_transformer(o, configurations);
   const PipedText text("prune", o.text);
@@ -104,12 +134,22 @@ Json run(const Options& o) {
   return o.mode == "vocabulary" ? run_vocabulary(o, job) : run_pipeline(o, configurations, job);
 }
 
+Json run(const Options& o) {
+  if (o.mode == "vocabulary" && !o.speed.empty())
+    throw UsageError("--speed: is of what heads and FFNs take; expected another --mode");
+  if (!o.speed.empty()) batch_from(o.speed);  // raises UsageError before anything is read
+  Json json = pruned(o);
+  if (!o.report.empty()) write_pruning_report(o.model, o.out, o.report);
+  return json;
+}
+
 }  // namespace
 
 Action declare_prune(Command& command) {
   auto o = std::make_shared<Options>();
-  command.choice("--mode", o->mode, {"vocabulary", "transformer", "pipeline"},
-                 "what is removed: tokens, heads and FFN neurons, or both");
+  command.choice(
+      "--mode", o->mode, {"vocabulary", "transformer", "pipeline"},
+      "what is removed: tokens; heads, FFN neurons, hidden channels and layers; or both");
   command.path("--model", o->model,
                "model (fine-tuned, unless tokens alone go): a folder, or a name such as hfl/rbt3");
   command.list("--configurations", o->configurations,
@@ -134,6 +174,12 @@ Action declare_prune(Command& command) {
                "each batch, called 0.0, 1.0, …");
   command.flag("--keep-shape", o->job.keep_shape,
                "write zeros where heads and neurons go instead of cutting them out");
+  command.text("--speed", o->speed,
+               "sequences and their length, such as 32x128, at which encoding is timed before and "
+               "after; with a target in milliseconds its own otherwise");
+  command.path("--report", o->report,
+               "HTML page to write, and its figures beside it as JSON: modules before and after, "
+               "importance, what is kept, speed");
   command.computes_on_devices();
   for (const char* name : {"--model", "--out"}) command.require(name);
   return with_model(command, o->model, [o, &command] {

@@ -37,6 +37,7 @@ class Study {
   void make_data();
   bool pretrained(const StudyVariant& variant, int64_t seed);
   bool scored(const StudyVariant& variant, int64_t seed, int64_t step, const StudyTask& task);
+  bool complete(const StudyVariant& variant, int64_t seed) const;
   bool finished(StudyStep step);
 
   const StudyPlan& plan_;
@@ -58,18 +59,32 @@ bool has_progress(const fs::path& folder) {
   return fs::is_directory(training) && !CheckpointFolder(training, 1).empty();
 }
 
+// In what the folder was made of other inputs, by its study.json; empty: in nothing.
+std::string other_in(const fs::path& folder, const Json& made_of) {
+  const fs::path file = folder / "study.json";
+  if (!fs::exists(file)) return {};
+  return difference_of(parse_json(read_file(file, size_t{1} << 24), file.string()), made_of);
+}
+
+void say_made_of(const fs::path& folder, const Json& made_of) {
+  create_folders(folder);
+  write_file(folder / "study.json", made_of.to_string(1) + '\n');
+}
+
 // The folder is made of these inputs. What was begun of others, and came to nothing, is removed.
 void claim(const fs::path& folder, const Json& made_of) {
-  const fs::path file = folder / "study.json";
-  if (fs::exists(file)) {
-    const std::string other =
-        difference_of(parse_json(read_file(file, size_t{1} << 24), file.string()), made_of);
-    check(other.empty() || !has_progress(folder), "", folder.string(), " was made with ", other,
-          "; choose another out, or remove the folder");
-    if (!other.empty()) fs::remove_all(folder);
-  }
-  create_folders(folder);
-  write_file(file, made_of.to_string(1) + '\n');
+  const std::string other = other_in(folder, made_of);
+  check(other.empty() || !has_progress(folder), "", folder.string(), " was made with ", other,
+        "; choose another out, or remove the folder");
+  if (!other.empty()) fs::remove_all(folder);
+  say_made_of(folder, made_of);
+}
+
+// The same for a fine-tuning, which costs little and whose score is not known yet: what was
+// interrupted of another one is removed.
+void claim_tuned(const fs::path& folder, const Json& made_of) {
+  if (!other_in(folder, made_of).empty()) fs::remove_all(folder);
+  say_made_of(folder, made_of);
 }
 
 void Study::make_data() {
@@ -111,6 +126,7 @@ bool Study::scored(const StudyVariant& variant, int64_t seed, int64_t step, cons
   if (results_.find(variant, task, seed, step)) return true;
   const fs::path cell = plan_.cell(variant, seed), name = "step-" + std::to_string(step),
                  tuned = cell / ("tuned-" + std::to_string(step) + "-" + task.name);
+  claim_tuned(tuned, task.made_of);
   if (!finished(finetuning(plan_, task, seed, cell / name, tuned))) return false;
   const Scores scores = with_place(task.place, [&] { return measure(task, tuned); });
   results_.add(variant, task, seed, step, scores);
@@ -121,10 +137,19 @@ bool Study::scored(const StudyVariant& variant, int64_t seed, int64_t step, cons
   return true;
 }
 
+// Whether nothing is left to be asked of a model, which may then be gone.
+bool Study::complete(const StudyVariant& variant, int64_t seed) const {
+  for (const int64_t step : variant.steps)
+    for (const StudyTask& task : plan_.tasks)
+      if (!results_.find(variant, task, seed, step)) return false;
+  return true;
+}
+
 int Study::run() {
   make_data();
   for (const int64_t seed : plan_.seeds) {
     for (const StudyVariant& variant : plan_.variants) {
+      if (complete(variant, seed)) continue;
       if (!pretrained(variant, seed)) return status_;
       for (const int64_t step : variant.steps)
         for (const StudyTask& task : plan_.tasks)

@@ -59,10 +59,15 @@ std::string CachedField::name() const {
   fail("teacher_cache: unknown kind of field ", static_cast<int>(kind));
 }
 
-std::vector<CachedField> cached_fields(const ModelConfig& teacher,
-                                       const std::vector<IntermediateMatch>& matches,
+std::vector<CachedField> cached_fields(const ModelConfig& teacher, const DistillationConfig& config,
                                        bool logits_of_tokens) {
   std::vector<CachedField> all = {{.width = teacher.label_count(), .of_tokens = logits_of_tokens}};
+  std::vector<IntermediateMatch> matches = config.intermediate_matches;
+  for (const EmdMatch& match : config.emd) {
+    const int64_t first = match.compares_embeddings() ? 0 : 1;
+    for (int64_t layer = first; layer <= teacher.layers(); ++layer)
+      matches.push_back(match.between(1, layer));
+  }
   for (const IntermediateMatch& match : matches)
     for (const CachedField& field : fields_read(teacher, match))
       if (std::ranges::find(all, field) == all.end()) all.push_back(field);

@@ -28,9 +28,9 @@ struct CachedField {
   bool operator==(const CachedField&) const = default;
 };
 
-// The logits, and of hidden states and attention what the matches read.
-std::vector<CachedField> cached_fields(const ModelConfig& teacher,
-                                       const std::vector<IntermediateMatch>& matches,
+// The logits, and of hidden states and attention what the matches read; those by optimal transport
+// read all layers.
+std::vector<CachedField> cached_fields(const ModelConfig& teacher, const DistillationConfig& config,
                                        bool logits_of_tokens = false);
 
 // The place of a field in a model's outputs, which grow to have it.

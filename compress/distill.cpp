@@ -3,6 +3,7 @@
 
 #include "compress/distill_setup.h"
 #include "compress/distiller.h"
+#include "compress/map_by_flow.h"
 #include "compress/teacher.h"
 #include "compress/teachers.h"
 #include "compress/values.h"
@@ -16,6 +17,15 @@
 
 namespace ink {
 namespace {
+
+// Whether the layer map has to be measured, on the student as it begins.
+bool maps_by_flow(const DistillOptions& options) {
+  return options.match_evenly && options.layer_map == "emd";
+}
+
+Model first_student(const DistillOptions& options, const Model& teacher) {
+  return make_student(options.student, teacher, Random(options.fit.seed).split("weights"));
+}
 
 // The rows of a batch whose logits are compared: of tokens those with a tag (TextBrewer's
 // logits_mask), of texts all, with kIgnore for a label of those that the teacher alone labels.
@@ -112,7 +122,7 @@ Json fingerprint_of(const DistillOptions& options, const DistillSetup& setup,
 }  // namespace
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
-  const DistillSetup setup = set_up(options);
+  DistillSetup setup = set_up(options);
   for (const std::filesystem::path& folder : setup.folders)
     check_other_folder("distill", folder, options.out);
   check_no_model("distill", options.out, true);
@@ -120,10 +130,13 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   TeacherScores scores = judge_teachers(setup, sessions);
   for (const std::string& doubt : doubts_about(setup, *options.task, scores))
     if (hooks.notice) hooks.notice(doubt);
-  Model student = make_student(options.student, sessions.front()->model(),
-                               Random(options.fit.seed).split("weights"));
+  Model student = first_student(options, sessions.front()->model());
   student.parameters.own();
-  const Distiller distiller(setup.config, student.parameters, {.seed = options.fit.seed});
+  if (maps_by_flow(options))
+    map_by_flow(setup.config.intermediate_matches, sessions.front()->model(), student,
+                setup.data.front().train);
+  const Distiller distiller(setup.config, student.parameters,
+                            {.seed = options.fit.seed, .student_rate = options.fit.learning_rate});
   const Adaptors<FeatureBatch> adaptors =
       adaptors_of(options, setup, student, sessions, hooks.notice);
   sessions.clear();  // what is cached needs no teacher
@@ -161,7 +174,13 @@ DistillPlan plan_distillation(const DistillOptions& options) {
   if (options.student.init_from_teacher)
     plan.layers = chosen_layers(*options.student.init_from_teacher, plan.teacher.layers(),
                                 plan.student.layers());
-  const TaskSet& train = setup.data.front().train.student;
+  const Reading& reading = setup.data.front().train;
+  if (maps_by_flow(options)) {
+    const Session session(options.teacher, {.heads = heads});
+    map_by_flow(plan.config.intermediate_matches, session.model(),
+                first_student(options, session.model()), reading);
+  }
+  const TaskSet& train = reading.student;
   for (const Readings& data : setup.data) plan.same_tokens &= data.train.shared();
   plan.train_examples = train.features->size();
   plan.dev_examples = setup.data.front().dev.student.features->size();

@@ -41,7 +41,8 @@ struct DistillOptions {
   // Whether the program also trains the student without its teacher (compress/comparison.h).
   bool compare_alone = false;
   // Instead of config.intermediate_matches: every student layer with one of the teacher's, by a
-  // rule of compress/layer_map.h. "uniform" is that at the same share of the depth.
+  // rule of compress/layer_map.h. "uniform" is that at the same share of the depth,
+  // "emd" is measured on training data, with the student as it begins.
   std::optional<MatchLoss> match_evenly = {};
   std::string layer_map = "uniform";
   FitOptions fit = {};  // fit.folder is set here
@@ -89,7 +90,7 @@ Json to_json(const DistillPlan& plan);
 //                     or {"folder": …, "dtype": "bf16", "top_k": 0, "rebuild": false},
 //    "unlabelled": "texts.txt", "augmentation": {"copies": 2, "masking": 0.1, …},
 //    "compare_alone": false,
-//    "match_evenly": "hidden_mse", "layer_map": "uniform" or "last",
+//    "match_evenly": "hidden_mse", "layer_map": "uniform", "last" or "emd",
 //    "TrainingConfig": {"output_dir": "student", "num_epochs": 10, "learning_rate": 1e-4,
 //                       "batch_size": 32, "gradient_accumulation_steps": 1,
 //                       "warmup_proportion": 0.1, "max_grad_norm": 1, "weight_decay": 0.01,

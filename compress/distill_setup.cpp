@@ -25,23 +25,24 @@ DistillationConfig settled_config(const DistillOptions& options,
         mapped_matches(layer_map(options.layer_map), match_size(teachers.front()),
                        match_size(student), *options.match_evenly);
   }
-  check(!config.is_caching_logits || config.intermediate_matches.empty(),
+  check(!config.is_caching_logits || !config.has_matches(),
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
   check(!config.is_caching_logits || options.teacher_cache.folder.empty(),
         "distill: is_caching_logits keeps logits in memory, teacher_cache on disk; expected one");
   check(!options.fit.recompute || !config.matches_attention(),
         "distill: recomputed layers keep no attention to match; expected recompute off, or matches "
         "of hidden states alone");
+  config.settle(match_size(teachers.front()), match_size(student));
   return config;
 }
 
+// Of the other teachers; the first one's are checked where the configuration is settled.
 void check_sizes(const DistillSetup& setup) {
-  for (size_t k = 0; k < setup.teachers.size(); ++k) {
+  for (size_t k = 1; k < setup.teachers.size(); ++k) {
     try {
-      check_matches(setup.config.intermediate_matches, match_size(setup.teachers[k]),
-                    match_size(setup.student));
+      DistillationConfig(setup.config)
+          .settle(match_size(setup.teachers[k]), match_size(setup.student));
     } catch (const Error& error) {
-      if (setup.teachers.size() == 1) throw;
       fail("", error.message(), " (with the teacher ", setup.folders[k].string(),
            "; every match is made with each teacher)");
     }
@@ -75,7 +76,7 @@ Labels labels_of_all(const DistillOptions& options, const DistillSetup& setup) {
 // What is said of tokens is compared token by token.
 void check_same_tokens(const DistillOptions& options, const DistillSetup& setup) {
   const bool about_tokens = options.task->heads.tagging;
-  if (!about_tokens && setup.config.intermediate_matches.empty()) return;
+  if (!about_tokens && !setup.config.has_matches()) return;
   for (size_t k = 0; k < setup.data.size(); ++k) {
     const std::string which =
         setup.data.size() > 1 ? ' ' + setup.folders[k].string() : std::string();

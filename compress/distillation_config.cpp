@@ -67,8 +67,9 @@ Json temperatures_to_json(const TemperatureSchedule& schedule) {
 }
 
 void check_together(const DistillationConfig& c, const Json& json) {
-  check(!c.is_caching_logits || c.intermediate_matches.empty(), "", json.where("is_caching_logits"),
-        ": logits alone are cached; expected false where intermediate_matches are given");
+  check(!c.is_caching_logits || !c.has_matches(), "", json.where("is_caching_logits"),
+        ": logits alone are cached; expected false where ",
+        c.emd.empty() ? "intermediate_matches are" : "emd is", " given");
   check(!c.compatible || !c.temperature_squared, "", json.where("temperature_squared"),
         ": TextBrewer has no such factor; expected false with \"compatible\"");
   check(c.compatible || c.inputs_mask, "", json.where("inputs_mask"),
@@ -88,10 +89,11 @@ double scheduled_weight(WeightSchedule schedule, double configured, int64_t step
 }
 
 DistillationConfig DistillationConfig::from_json(const Json& json) {
-  check_keys(json, {"temperature", "temperature_scheduler", "temperature_squared",
-                    "hard_label_weight", "hard_label_weight_scheduler", "kd_loss_type",
-                    "kd_loss_weight", "kd_loss_weight_scheduler", "probability_shift",
-                    "intermediate_matches", "is_caching_logits", "compatible", "inputs_mask"});
+  check_keys(json,
+             {"temperature", "temperature_scheduler", "temperature_squared", "hard_label_weight",
+              "hard_label_weight_scheduler", "kd_loss_type", "kd_loss_weight",
+              "kd_loss_weight_scheduler", "probability_shift", "intermediate_matches", "emd",
+              "is_caching_logits", "compatible", "inputs_mask"});
   DistillationConfig config;
   config.temperature = json.real("temperature", config.temperature);
   check(config.temperature > 0, "", json.where("temperature"), ": expected more than 0, got ",
@@ -108,6 +110,7 @@ DistillationConfig DistillationConfig::from_json(const Json& json) {
   config.kd_loss_weight_scheduler = schedule_in(json, "kd_loss_weight_scheduler");
   config.probability_shift = json.boolean("probability_shift", false);
   config.intermediate_matches = matches_from_json(json, "intermediate_matches");
+  config.emd = emds_from_json(json, "emd");
   config.is_caching_logits = json.boolean("is_caching_logits", false);
   config.compatible = json.boolean("compatible", false);
   config.inputs_mask = json.boolean("inputs_mask", true);
@@ -118,7 +121,7 @@ DistillationConfig DistillationConfig::from_json(const Json& json) {
 Json DistillationConfig::to_json() const {
   Json matches = Json::make_array();
   for (const IntermediateMatch& match : intermediate_matches) matches.append(match_to_json(match));
-  return Json::make_object(
+  Json all = Json::make_object(
       {{"temperature", temperature},
        {"temperature_scheduler", temperatures_to_json(temperature_scheduler)},
        {"temperature_squared", temperature_squared},
@@ -133,18 +136,31 @@ Json DistillationConfig::to_json() const {
        {"is_caching_logits", is_caching_logits},
        {"compatible", compatible},
        {"inputs_mask", inputs_mask}});
+  if (emd.empty()) return all;
+  Json layers = Json::make_array();
+  for (const EmdMatch& match : emd) layers.append(emd_to_json(match));
+  return all.set("emd", std::move(layers));
+}
+
+void DistillationConfig::settle(const ModelSize& teacher, const ModelSize& student) {
+  check_matches(intermediate_matches, teacher, student);
+  for (EmdMatch& match : emd) settle_emd(match, teacher, student);
 }
 
 bool DistillationConfig::matches_hidden() const {
-  return std::ranges::any_of(intermediate_matches, [](const IntermediateMatch& m) {
+  const auto hidden = [](const IntermediateMatch& m) {
     return feature_of(m.loss) == MatchFeature::hidden;
-  });
+  };
+  return std::ranges::any_of(intermediate_matches, hidden) ||
+         std::ranges::any_of(emd, hidden, &EmdMatch::pair);
 }
 
 bool DistillationConfig::matches_attention() const {
-  return std::ranges::any_of(intermediate_matches, [](const IntermediateMatch& m) {
+  const auto attention = [](const IntermediateMatch& m) {
     return feature_of(m.loss) != MatchFeature::hidden;
-  });
+  };
+  return std::ranges::any_of(intermediate_matches, attention) ||
+         std::ranges::any_of(emd, attention, &EmdMatch::pair);
 }
 
 }  // namespace ink

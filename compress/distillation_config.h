@@ -3,12 +3,13 @@
 //   {"temperature": 8, "temperature_scheduler": ["flsw", 1, 1], "temperature_squared": false,
 //    "kd_loss_type": "ce", "kd_loss_weight": 1, "kd_loss_weight_scheduler": "linear_decay",
 //    "hard_label_weight": 0.5, "hard_label_weight_scheduler": "none", "probability_shift": false,
-//    "intermediate_matches": ["L3_hidden_mse", "L3_hidden_smmd"], "is_caching_logits": false,
+//    "intermediate_matches": ["L3_hidden_mse", "L3_hidden_smmd"],
+//    "emd": {"feature": "hidden", "loss": "hidden_mse"}, "is_caching_logits": false,
 //    "compatible": false, "inputs_mask": true}
 //
 // kd_loss_type: ce, mse, kl, bce, regression (losses/logits.h). temperature_scheduler: "none" or
 // "constant", ["flsw", β, γ], ["cwsm", β] (losses/temperature.h). probability_shift:
-// losses/logits.h. intermediate_matches: matches.h.
+// losses/logits.h. intermediate_matches: matches.h. emd: emd_match.h.
 //
 // With "compatible" the losses are TextBrewer's to the last term, where it differs from what they
 // are by default:
@@ -25,6 +26,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "compress/emd_match.h"
 #include "compress/losses/logits.h"
 #include "compress/losses/temperature.h"
 #include "compress/matches.h"
@@ -50,6 +52,7 @@ struct DistillationConfig {
   WeightSchedule kd_loss_weight_scheduler = WeightSchedule::none;
   bool probability_shift = false;
   std::vector<IntermediateMatch> intermediate_matches = {};
+  std::vector<EmdMatch> emd = {};
   // The teacher's logits of all examples are computed once, before training;
   // not together with matches.
   bool is_caching_logits = false;
@@ -58,6 +61,9 @@ struct DistillationConfig {
   // Raises Error for unknown keys and values, naming the file and the nearest known one.
   static DistillationConfig from_json(const Json& json);
   Json to_json() const;
+  // Checks all matches against the two models, and tells those of `emd` how many layers they have.
+  void settle(const ModelSize& teacher, const ModelSize& student);
+  bool has_matches() const { return !intermediate_matches.empty() || !emd.empty(); }
   // Whether a match reads hidden states, or queries, keys and values.
   bool matches_hidden() const;
   bool matches_attention() const;

@@ -16,17 +16,14 @@ void add_term(Tensor& total, const Tensor& part, double weight) {
 
 }  // namespace
 
-DistillationLoss::DistillationLoss(DistillationConfig config, const Scope& scope)
+DistillationLoss::DistillationLoss(DistillationConfig config, const Scope& scope,
+                                   std::optional<double> student_rate)
     : config_(std::move(config)) {
-  for (size_t i = 0; i < config_.intermediate_matches.size(); ++i) {
-    const IntermediateMatch& match = config_.intermediate_matches[i];
-    Projection& projection = projections_.emplace_back();
-    if (!match.projected()) continue;
-    const Scope path = scope / "projection" / static_cast<int64_t>(i);
-    projection.weight =
-        &path.param("weight", {match.teacher_size, match.student_size}, Initial::normal(0.02));
-    projection.bias = &path.param("bias", {match.teacher_size}, Initial::zeros());
-  }
+  for (const IntermediateMatch& match : config_.intermediate_matches)
+    projections_.push_back(
+        make_projection(match, scope / "projection" / std::ssize(projections_), student_rate));
+  for (const EmdMatch& match : config_.emd)
+    emd_.emplace_back(match, scope / "emd" / std::ssize(emd_), student_rate);
 }
 
 Tensor DistillationLoss::soft_loss(const Tensor& student, const Tensor& teacher,
@@ -69,15 +66,19 @@ DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& studen
                              .inputs_mask = config_.inputs_mask};
   for (size_t i = 0; i < projections_.size(); ++i) {
     const IntermediateMatch& match = config_.intermediate_matches[i];
-    const Projection& p = projections_[i];
-    std::function<Tensor(const Tensor&)> project;
-    if (p.weight)
-      project = [&](const Tensor& x) {
-        return linear(x, p.weight->value, p.bias->value, match.projection);
-      };
-    const Tensor part = match_loss(match, student, teacher, context, project);
+    const Tensor part = match_loss(match, student, teacher, context, projections_[i]);
     result.parts.push_back({match.name(), part});
     add_term(result.total, part, match.weight);
+  }
+
+  for (const EmdLoss& emd : emd_) {
+    const EmdLoss::Result part = emd(student, teacher, context);
+    const EmdMatch& match = emd.match();
+    result.parts.push_back({match.name(), part.layers});
+    add_term(result.total, part.layers, match.pair.weight);
+    if (!part.embeddings) continue;
+    result.parts.push_back({match.name() + "_embeddings", part.embeddings});
+    add_term(result.total, part.embeddings, match.pair.weight);
   }
 
   if (student.logits && labels) {

@@ -108,7 +108,8 @@ Distiller::Distiller(DistillationConfig config, Parameters& student,
                      const DistillerOptions& options)
     : parameters_(student),
       loss_(std::move(config),
-            Scope(student, random_values(Random(options.seed).split("projections")))) {}
+            Scope(student, random_values(Random(options.seed).split("projections"))),
+            options.student_rate) {}
 
 MicroLoss Distiller::loss(const ModelOutputs& student, std::vector<ModelOutputs> teachers,
                           const std::vector<double>& weights, const BatchFacts& facts, int64_t step,
@@ -125,7 +126,7 @@ MicroLoss Distiller::loss(const ModelOutputs& student, std::vector<ModelOutputs>
   const Tensor offsets = facts.offsets ? facts.offsets : rows_as_sequences(student);
   // All terms but the matches are the same with each teacher, so the mean of the losses is right.
   teachers.front().logits = mean_logits(teachers, shares);
-  if (config().intermediate_matches.empty()) teachers.resize(1);
+  if (!config().has_matches()) teachers.resize(1);
   DistillationLoss::Result result;
   for (size_t k = 0; k < teachers.size(); ++k) {
     teachers[k].logits = teachers.front().logits;

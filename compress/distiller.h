@@ -18,6 +18,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -58,6 +59,8 @@ Tensor mean_logits(std::span<const ModelOutputs> outputs, std::span<const double
 
 struct DistillerOptions {
   uint64_t seed = 1;  // of the projections
+  // The student's learning rate at its peak, for projections that have one of their own.
+  std::optional<double> student_rate = {};
 };
 
 class Distiller {

@@ -41,14 +41,25 @@ const std::vector<int64_t>& layers_of(const DistillPlan& plan) {
 
 void print_matches(std::ostream& text, const DistillPlan& plan) {
   const auto& matches = plan.config.intermediate_matches;
-  text << "\nmatches" << (matches.empty() ? "    none" : "") << '\n';
+  text << "\nmatches" << (plan.config.has_matches() ? "" : "    none") << '\n';
   for (const IntermediateMatch& m : matches) {
     text << "  layer " << m.layer_student << " (N, " << plan.student.hidden_size << ')';
     if (m.projected())
       text << " -> " << (m.projection == Activation::none ? "linear" : name_of(m.projection))
            << " (N, " << m.teacher_size << ')';
+    if (m.projection_rate) text << " at " << *m.projection_rate;
     text << "  with layer " << m.layer_teacher << " (N, " << plan.teacher.hidden_size
          << ")  weight " << m.weight << "  " << m.name() << '\n';
+  }
+  for (const EmdMatch& e : plan.config.emd) {
+    text << "  layers 1 to " << e.student_layers << " (N, " << plan.student.hidden_size << ')';
+    if (e.pair.projected())
+      text << " -> "
+           << (e.pair.projection == Activation::none ? "linear" : name_of(e.pair.projection))
+           << " (N, " << e.pair.teacher_size << ") each";
+    text << "  with layers 1 to " << e.teacher_layers << " (N, " << plan.teacher.hidden_size
+         << ") by optimal transport" << (e.cost_attention ? " and cost attention" : "")
+         << "  weight " << e.pair.weight << "  " << e.name() << '\n';
   }
 }
 
@@ -56,7 +67,7 @@ void print_losses(std::ostream& text, const DistillPlan& plan) {
   text << "\nlosses\n";
   const Json config = plan.config.to_json();
   for (const Json::Member& m : config.members())
-    if (m.key != "intermediate_matches")
+    if (m.key != "intermediate_matches" && m.key != "emd")
       text << "  " << m.key << ' ' << m.value.to_string() << '\n';
 }
 

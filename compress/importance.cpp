@@ -16,20 +16,31 @@ Importance nothing_of(const std::vector<int64_t>& sizes) {
   return importance;
 }
 
-// Gates of B sequences, all 1, which the tape watches.
-std::vector<LayerGates> watched_gates(const Model& model, const PrunableSizes& sizes, int64_t B,
-                                      bool input_gate, Tape& tape) {
+struct Gates {
+  std::vector<LayerGates> layers;
+  StreamGates stream;
+};
+
+// Gates of the sequences of a batch, all 1, which the tape watches.
+Gates watched_gates(const Model& model, const PrunableSizes& sizes, const Packed& batch,
+                    const ImportanceOptions& options, Tape& tape) {
   const Tensor& like = model.body.words().value;
   const auto ones = [&](int64_t size) {
-    Tensor gates = full({B, size}, 1, like.dtype(), like.device());
+    Tensor gates = full({batch.sequences(), size}, 1, like.dtype(), like.device());
     tape.watch(gates);
     return gates;
   };
-  std::vector<LayerGates> gates;
+  Gates gates{{}, {.offsets = batch.offsets}};
+  if (options.channels) gates.stream.channels = ones(model.config.hidden_size);
+  for (int64_t l = 0; options.layers && l < model.config.layers(); ++l)
+    gates.stream.layers.push_back(ones(1));
   for (size_t l = 0; l < sizes.heads.size(); ++l) {
-    gates.push_back({.heads = ones(sizes.heads[l]), .ffn_before = {}, .ffn_after = {}});
-    if (input_gate) gates.back().ffn_before = ones(sizes.ffn[l]);
-    gates.back().ffn_after = ones(sizes.ffn[l]);
+    LayerGates& layer = gates.layers.emplace_back();
+    layer.channels = gates.stream.channels;
+    if (!options.elements) continue;
+    layer.heads = ones(sizes.heads[l]);
+    if (options.input_gate) layer.ffn_before = ones(sizes.ffn[l]);
+    layer.ffn_after = ones(sizes.ffn[l]);
   }
   return gates;
 }
@@ -59,9 +70,50 @@ void add_scores(const Tensor& derivatives, Term term, const std::vector<double>&
         score_of(d.data<double>() + j, d.dim(1), term, static_cast<size_t>(d.dim(0)), scales);
 }
 
-void divide(Importance& scores, double by) {
-  for (auto& layer : scores)
-    for (double& score : layer) score /= by;
+// The scores of one batch, added to what the batches before gave.
+struct Adding {
+  const Gradients& gradients;
+  const std::vector<double>& scales;
+  Term term;
+
+  void operator()(const Tensor& gate, std::vector<double>& into) const {
+    if (gate) add_scores(gradients[gate], term, scales, into);
+  }
+};
+
+void add_all(const Gates& gates, const Adding& add, ImportanceScores& scores) {
+  for (size_t l = 0; l < gates.layers.size(); ++l) {
+    add(gates.layers[l].heads, scores.heads[l]);
+    add(gates.layers[l].ffn_after, scores.ffn[l]);
+    add(gates.layers[l].ffn_before, scores.ffn[l]);
+  }
+  add(gates.stream.channels, scores.channels);
+  for (size_t l = 0; l < gates.stream.layers.size(); ++l) {
+    std::vector<double> one(1);
+    add(gates.stream.layers[l], one);
+    scores.layers[l] += one[0];
+  }
+}
+
+void divide(ImportanceScores& scores, double by) {
+  for (Importance* rows : {&scores.heads, &scores.ffn})
+    for (auto& layer : *rows)
+      for (double& score : layer) score /= by;
+  for (std::vector<double>* row : {&scores.layers, &scores.channels})
+    for (double& score : *row) score /= by;
+}
+
+void check_finite(const GatedLoss& value, size_t batch) {
+  check(std::isfinite(value.loss.item()), "importance: the loss of batch ", batch,
+        " is not finite: ", value.loss.item());
+}
+
+// What a body has gates for.
+void check_gated(const ModelConfig& config, const ImportanceOptions& options) {
+  check(!options.channels || config.family->body_kind == BodyKind::bert,
+        "importance: ", config.family->model_type, " has no gates of channels");
+  check(!options.layers || config.shared.groups == 0,
+        "importance: expected layers with weights of their own, got shared ones");
 }
 
 }  // namespace
@@ -69,30 +121,55 @@ void divide(Importance& scores, double by) {
 ImportanceScores measure_importance(const Model& model, std::span<const FeatureBatch> batches,
                                     const ImportanceOptions& options, const LossOfBatch& loss) {
   check(!batches.empty(), "importance: expected examples to measure with, got none");
+  check_gated(model.config, options);
   const PrunableSizes sizes = prunable_sizes(model.config);
   ImportanceScores scores{nothing_of(sizes.heads), nothing_of(sizes.ffn)};
+  if (options.layers) scores.layers.resize(model.config.heads_per_layer.size());
+  if (options.channels) scores.channels.resize(static_cast<size_t>(model.config.hidden_size));
   int64_t examples = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
     const int64_t B = batches[i].inputs.sequences();
     Tape tape;
-    const std::vector<LayerGates> gates = watched_gates(model, sizes, B, options.input_gate, tape);
-    const GatedLoss value = loss(model, i, {.gates = &gates});
-    check(std::isfinite(value.loss.item()), "importance: the loss of batch ", i,
-          " is not finite: ", value.loss.item());
+    const Gates gates = watched_gates(model, sizes, batches[i].inputs, options, tape);
+    const GatedLoss value = loss(model, i, {.gates = &gates.layers, .stream = &gates.stream});
+    check_finite(value, i);
     check(options.term == Term::batch || std::ssize(value.scales) == B,
           "importance: expected a scale for each of ", B, " examples, got ", value.scales.size());
     const Gradients gradients = tape.backward(value.loss);
-    for (size_t l = 0; l < gates.size(); ++l) {
-      add_scores(gradients[gates[l].heads], options.term, value.scales, scores.heads[l]);
-      add_scores(gradients[gates[l].ffn_after], options.term, value.scales, scores.ffn[l]);
-      if (options.input_gate)
-        add_scores(gradients[gates[l].ffn_before], options.term, value.scales, scores.ffn[l]);
-    }
+    add_all(gates, {gradients, value.scales, options.term}, scores);
     examples += B;
   }
-  divide(scores.heads, static_cast<double>(examples));
-  divide(scores.ffn, static_cast<double>(examples));
+  divide(scores, static_cast<double>(examples));
   return scores;
+}
+
+std::vector<double> loss_without_layers(const Model& model, std::span<const FeatureBatch> batches,
+                                        const LossOfBatch& loss) {
+  check(!batches.empty(), "importance: expected examples to measure with, got none");
+  check_gated(model.config, {.layers = true});
+  const Pause pause;
+  const auto layers = model.config.heads_per_layer.size();
+  const Tensor& like = model.body.words().value;
+  std::vector<double> growth(layers);
+  double examples = 0;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const int64_t B = batches[i].inputs.sequences();
+    const Tensor one = full({B, 1}, 1, like.dtype(), like.device()),
+                 none = full({B, 1}, 0, like.dtype(), like.device());
+    StreamGates gates{.offsets = batches[i].inputs.offsets};
+    const GatedLoss whole = loss(model, i, {});
+    check_finite(whole, i);
+    for (size_t l = 0; l < layers; ++l) {
+      gates.layers.assign(layers, one);
+      gates.layers[l] = none;
+      const GatedLoss without = loss(model, i, {.stream = &gates});
+      check_finite(without, i);
+      growth[l] += static_cast<double>(B) * (without.loss.item() - whole.loss.item());
+    }
+    examples += static_cast<double>(B);
+  }
+  for (double& g : growth) g /= examples;
+  return growth;
 }
 
 }  // namespace ink

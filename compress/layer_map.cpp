@@ -19,7 +19,7 @@ int64_t last(int64_t layer, int64_t teacher, int64_t student) {
   return layer == 0 ? 0 : teacher - student + layer;
 }
 
-constexpr LayerMap kMaps[] = {{"uniform", uniform}, {"last", last}};
+constexpr LayerMap kMaps[] = {{"uniform", uniform}, {"last", last}, {"emd", uniform}};
 
 }  // namespace
 

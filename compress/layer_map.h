@@ -2,10 +2,13 @@
 //
 //   uniform   layer j of S with layer ⌊j·T/S⌋ of T     Jiao et al. 2020; "skip" of Sun et al. 2019
 //   last      layer j with layer T − S + j, 0 with 0   Sun et al. 2019
+//   emd       layer j with the one that optimal transport carries most of it to, on batches of the
+//             data; 0 with 0                            after Li et al. 2020
 //
 // Layers are counted as hidden states are: 0 is the output of the embeddings. A further rule is one
-// more line of the table in layer_map.cpp. A rule whose pairs move in training, as the earth
-// mover's does, is a loss and not a map.
+// more line of the table in layer_map.cpp. "emd" is measured once, before training
+// (compress/map_by_flow.h), and is "uniform" until then; pairs that move in training are a loss
+// (compress/emd_match.h).
 #pragma once
 #include <cstdint>
 #include <span>

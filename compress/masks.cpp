@@ -156,23 +156,34 @@ Json to_json(const Masks& masks) {
     for (const auto& layer : mask) rows.append(Json::make_array({layer.begin(), layer.end()}));
     json.set(key, std::move(rows));
   }
+  for (const auto& [key, mask] :
+       {std::pair("layer_mask", &masks.layers), {"channel_mask", &masks.channels}})
+    if (!mask->empty()) json.set(key, Json::make_array({mask->begin(), mask->end()}));
   return json;
 }
 
+namespace {
+
+std::vector<uint8_t> row_from(const Json& row) {
+  std::vector<uint8_t> elements;
+  for (size_t i = 0; i < row.size(); ++i)
+    elements.push_back(static_cast<uint8_t>(row.integer_between(i, 0, 1)));
+  return elements;
+}
+
+}  // namespace
+
 Masks masks_from_json(const Json& json) {
-  check_keys(json, {"head_mask", "ffn_mask"});
+  check_keys(json, {"head_mask", "ffn_mask", "layer_mask", "channel_mask"});
   Masks masks;
   for (const auto& [key, mask] :
        {std::pair<const char*, Mask*>{"head_mask", &masks.heads}, {"ffn_mask", &masks.ffn}}) {
     if (!json.has(key)) continue;
     const Json& rows = json.array(key);
-    for (size_t l = 0; l < rows.size(); ++l) {
-      const Json& row = rows.array(l);
-      auto& layer = mask->emplace_back();
-      for (size_t i = 0; i < row.size(); ++i)
-        layer.push_back(static_cast<uint8_t>(row.integer_between(i, 0, 1)));
-    }
+    for (size_t l = 0; l < rows.size(); ++l) mask->push_back(row_from(rows.array(l)));
   }
+  if (json.has("layer_mask")) masks.layers = row_from(json.array("layer_mask"));
+  if (json.has("channel_mask")) masks.channels = row_from(json.array("channel_mask"));
   return masks;
 }
 

@@ -1,4 +1,5 @@
-// Masks: which heads and which FFN neurons of each layer stay, chosen by importance.
+// Masks: which heads and FFN neurons of each layer stay, which channels and which layers, chosen by
+// importance.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -40,9 +41,12 @@ Mask choose_mask(const Importance& importance, const Mask& before, int64_t total
 // Totals after each of `steps` steps from `from` to `to` in nearly equal parts, larger ones first.
 std::vector<int64_t> schedule_totals(int64_t from, int64_t to, int64_t steps);
 
-// {"head_mask": [[1, 0, …], …], "ffn_mask": […]}; either may be absent (empty).
+// {"head_mask": [[1, 0, …], …], "ffn_mask": […], "layer_mask": [1, 0, …], "channel_mask": […]};
+// each may be absent (empty), and nothing of its kind goes then. Rows of a layer that goes are not
+// read.
 struct Masks {
   Mask heads, ffn;
+  std::vector<uint8_t> layers = {}, channels = {};  // of the residual stream
 };
 Json to_json(const Masks& masks);
 Masks masks_from_json(const Json& json);

@@ -42,10 +42,22 @@ constexpr std::array<NamedProjection, 3> kProjections = {
 
 const LossEntry& entry_of(MatchLoss loss) { return kLosses[static_cast<size_t>(loss)]; }
 
+// TextBrewer hands these on to its optimizer as a group of parameters.
+void read_projection_options(const Json& options, IntermediateMatch& match) {
+  check_keys(options, {"lr", "weight_decay"});
+  const auto read = [&](const char* key, std::optional<double>& value) {
+    if (!options.has(key)) return;
+    value = options.real(key);
+    check(*value >= 0, "", options.where(key), ": expected a number from 0 on, got ", *value);
+  };
+  read("lr", match.projection_rate);
+  read("weight_decay", match.projection_decay);
+}
+
 void read_projection(const Json& proj, IntermediateMatch& match) {
-  check(proj.size() == 3, "", proj.where(), ": expected [kind, student size, teacher size]",
-        proj.size() == 4 ? " without options of its own (it learns at the student's rate)" : "",
-        ", got ", proj.to_string());
+  check(proj.size() == 3 || (proj.size() == 4 && proj.items()[3].is_object()), "", proj.where(),
+        ": expected [kind, student size, teacher size] or, behind these, {\"lr\": …}, got ",
+        proj.to_string());
   const std::string& kind = proj.string(0);
   const auto* found = std::ranges::find(kProjections, kind, &NamedProjection::name);
   check(found != kProjections.end(), "", proj.where(), ": unknown projection ", in_quotes(kind),
@@ -53,6 +65,18 @@ void read_projection(const Json& proj, IntermediateMatch& match) {
   match.projection = found->activation;
   match.student_size = proj.integer_between(1, 1, int64_t{1} << 24);
   match.teacher_size = proj.integer_between(2, 1, int64_t{1} << 24);
+  if (proj.size() == 4) read_projection_options(proj.object(3), match);
+}
+
+Json projection_to_json(const IntermediateMatch& match) {
+  const auto* kind =
+      std::ranges::find(kProjections, match.projection, &NamedProjection::activation);
+  Json json = Json::make_array({kind->name, match.student_size, match.teacher_size});
+  Json own = Json::make_object();
+  if (match.projection_rate) own.set("lr", *match.projection_rate);
+  if (match.projection_decay) own.set("weight_decay", *match.projection_decay);
+  if (!own.members().empty()) json.append(std::move(own));
+  return json;
 }
 
 // An integer, or two of them where the loss takes pairs.
@@ -106,14 +130,9 @@ MatchLoss match_loss_from(const std::string& name, const std::string& where) {
   fail("", where, ": unknown loss ", in_quotes(name), "; ", correction(name, names));
 }
 
-IntermediateMatch match_from_json(const Json& json) {
-  check_keys(json, {"layer_T", "layer_S", "feature", "loss", "weight", "proj", "attention",
-                    "relation_heads"});
-  IntermediateMatch match;
+void read_comparison(const Json& json, IntermediateMatch& match) {
   match.loss = match_loss_from(json.string("loss"), json.where("loss"));
   check_feature(json, match.loss);
-  read_layers(json, "layer_T", match.loss, match.layer_teacher, match.second_teacher);
-  read_layers(json, "layer_S", match.loss, match.layer_student, match.second_student);
   match.weight = json.real("weight", 1);
   check(match.weight >= 0, "", json.where("weight"), ": expected a weight of at least 0, got ",
         match.weight);
@@ -124,26 +143,37 @@ IntermediateMatch match_from_json(const Json& json) {
         static_cast<AttentionMaps>(choice(json, "attention", {"scores", "probabilities"}));
   if (json.has("relation_heads"))
     match.relation_heads = json.integer_between("relation_heads", 0, 1 << 20);
+}
+
+IntermediateMatch match_from_json(const Json& json) {
+  check_keys(json, {"layer_T", "layer_S", "feature", "loss", "weight", "proj", "attention",
+                    "relation_heads"});
+  IntermediateMatch match;
+  read_comparison(json, match);
+  read_layers(json, "layer_T", match.loss, match.layer_teacher, match.second_teacher);
+  read_layers(json, "layer_S", match.loss, match.layer_student, match.second_student);
   return match;
+}
+
+void write_comparison(const IntermediateMatch& match, Json& json) {
+  const MatchFeature feature = feature_of(match.loss);
+  json.set("feature", name_of(feature))
+      .set("loss", name_of(match.loss))
+      .set("weight", match.weight);
+  if (feature == MatchFeature::attention)
+    json.set("attention", match.attention == AttentionMaps::scores ? "scores" : "probabilities");
+  if (feature == MatchFeature::relation) json.set("relation_heads", match.relation_heads);
+  if (match.projected()) json.set("proj", projection_to_json(match));
 }
 
 Json match_to_json(const IntermediateMatch& match) {
   const auto layers = [&](int64_t first, int64_t second) {
     return takes_pairs(match.loss) ? Json::make_array({first, second}) : Json(first);
   };
-  const MatchFeature feature = feature_of(match.loss);
   Json json = Json::make_object({{"layer_T", layers(match.layer_teacher, match.second_teacher)},
-                                 {"layer_S", layers(match.layer_student, match.second_student)},
-                                 {"feature", name_of(feature)},
-                                 {"loss", name_of(match.loss)},
-                                 {"weight", match.weight}});
-  if (feature == MatchFeature::attention)
-    json.set("attention", match.attention == AttentionMaps::scores ? "scores" : "probabilities");
-  if (feature == MatchFeature::relation) json.set("relation_heads", match.relation_heads);
-  if (!match.projected()) return json;
-  const auto* kind =
-      std::ranges::find(kProjections, match.projection, &NamedProjection::activation);
-  return json.set("proj", Json::make_array({kind->name, match.student_size, match.teacher_size}));
+                                 {"layer_S", layers(match.layer_student, match.second_student)}});
+  write_comparison(match, json);
+  return json;
 }
 
 std::vector<IntermediateMatch> matches_from_json(const Json& object, std::string_view key) {

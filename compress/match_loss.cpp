@@ -1,5 +1,6 @@
 // The loss of one match: from its name and its layers to the functions in losses/.
-#include "compress/distillation_loss.h"
+#include "compress/match_loss.h"
+
 #include "compress/losses/attention.h"
 #include "compress/losses/gram.h"
 #include "compress/losses/hidden.h"

@@ -22,9 +22,11 @@
 // The losses are those of compress/losses/.
 //
 // A projection takes the student's states (N, student_size) to the teacher's width. It learns at
-// the student's rate; TextBrewer's fourth entry of "proj", options of its optimizer, is refused.
+// the student's rate, or as a fourth entry of "proj" says: {"lr": 1e-3, "weight_decay": 0.1}, of
+// which either may be missing. Its rate rises and falls with the student's.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -69,6 +71,7 @@ struct IntermediateMatch {
   // the sizes are not 0: "proj": ["linear" or "relu" or "tanh", student_size, teacher_size].
   Activation projection = Activation::none;
   int64_t student_size = 0, teacher_size = 0;
+  std::optional<double> projection_rate = {}, projection_decay = {};  // of its own
   bool projected() const { return student_size != 0; }
   // The second layers of fsp and nst.
   int64_t second_teacher = 0, second_student = 0;
@@ -80,6 +83,9 @@ struct IntermediateMatch {
 };
 
 IntermediateMatch match_from_json(const Json& json);
+// All keys but layer_T and layer_S: what two layers, whichever they are, are compared by.
+void read_comparison(const Json& json, IntermediateMatch& match);
+void write_comparison(const IntermediateMatch& match, Json& json);
 Json match_to_json(const IntermediateMatch& match);
 
 // The value of "intermediate_matches": a list of matches and of names of presets, in any order, or

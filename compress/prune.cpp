@@ -5,6 +5,8 @@
 #include <numeric>
 
 #include "compress/pruning_account.h"
+#include "compress/recovery.h"
+#include "compress/values.h"
 #include "tasks/classification.h"
 #include "tasks/save_folder.h"
 #include "tensor/error.h"
@@ -33,18 +35,19 @@ std::vector<FeatureBatch> batches_of(const Features& features, const PruneOption
   return batches;
 }
 
-std::vector<FeatureBatch> scoring_batches(const PruneOptions& options, const ModelConfig& config,
-                                          const Notice& notice) {
+// The examples that importance is measured on.
+TaskSet read_examples(const PruneOptions& options, const ModelConfig& config,
+                      const Notice& notice) {
   check(!options.data.empty(), "prune: the iterative method measures importance; expected ",
         options.config.use_logits ? "" : "labelled ", "examples in `data` (--data)");
   const Task& task = task_of(options);
   ReadOptions read = options.read;
   if (options.config.use_logits) read.labelled = false;
-  const TaskSet set = task.read(options.data, read, task.labels_of(config),
-                                {load_tokenizer(options.model, config), options.max_length});
+  TaskSet set = task.read(options.data, read, task.labels_of(config),
+                          {load_tokenizer(options.model, config), options.max_length});
   const std::string cut = truncation_notice(*set.features, "examples");
   if (notice && !cut.empty()) notice(cut);
-  return batches_of(*set.features, options);
+  return set;
 }
 
 std::vector<std::vector<Tensor>> reference_of(const PruneOptions& options) {
@@ -86,22 +89,51 @@ Json measured_on(const PruneOptions& options) {
 
 Pruning plan_pruning(const PruneOptions& options, const Model& model, const Notice& notice) {
   check_length(model.config, options.max_length);
+  check(options.speed_length <= model.config.longest(),
+        "prune: speed: expected a length of at most ", model.config.longest(), ", got ",
+        options.speed_length);
+  check(!options.keep_shape || !options.config.recovery,
+        "prune: what recovery trains is smaller; expected no keep_shape (--keep-shape)");
   if (options.config.pruning_method == PruningMethod::masks)
     return {.steps = {}, .masks = given_masks(options)};
+  const PruningConfig& config = options.config;
   const ScoringOptions scoring{
       .task = &task_of(options), .seed = options.seed, .reference = reference_of(options)};
-  return choose_masks(model, scoring_batches(options, model.config, notice), options.config,
-                      scoring, notice);
+  if (!config.measures() && !config.recovery) return choose_masks(model, {}, config, {}, notice);
+  const TaskSet examples = read_examples(options, model.config, notice);
+  const Recover recover =
+      config.recovery
+          ? recovery_by(*config.recovery,
+                        {task_of(options), *examples.features, model, options.seed}, notice)
+          : Recover();
+  return choose_masks(model, batches_of(*examples.features, options), config, scoring, notice,
+                      recover);
 }
 
 Model model_after(const PruneOptions& options, const Model& model, const Pruning& pruning) {
+  if (pruning.recovered)
+    return Model(pruning.recovered->config, pruning.recovered->heads,
+                 values_of(pruning.recovered->parameters));
   if (options.keep_shape) return masked_model(model, pruning.masks);
   return pruned_model(model, pruning.masks);
 }
 
-void write_account(const PruneOptions& options, const Model& model, const Pruning& pruning) {
-  const Json account = pruning_account(model, pruning, options.config, measured_on(options));
+std::optional<PruningSpeed> write_account(const PruneOptions& options, const Model& model,
+                                          const Model& smaller, const Pruning& pruning) {
+  const std::optional<PruningTarget>& target = options.config.target;
+  const bool timed = target && target->timed();
+  std::optional<CostTable> table = pruning.costs;
+  std::optional<PruningSpeed> speed;
+  if (options.speed_batch || timed)
+    speed = options.speed_batch
+                ? measure_speed(model, smaller, options.speed_batch, options.speed_length, table)
+                : measure_speed(model, smaller, target->batch, target->length, table);
+  Json account = pruning_account(model, pruning, options.config, measured_on(options));
+  if (speed) account.set("speed", to_json(*speed));
   write_file(options.out / "pruning.json", account.to_string() + '\n');
+  if (pruning.costs) table = pruning.costs;
+  if (table) write_file(options.out / "cost_table.json", table->to_json().to_string(2) + '\n');
+  return speed;
 }
 
 PruneResult prune(const PruneOptions& options, const Notice& notice) {
@@ -111,9 +143,9 @@ PruneResult prune(const PruneOptions& options, const Notice& notice) {
   const Pruning pruning = plan_pruning(options, model, notice);
   const Model smaller = model_after(options, model, pruning);
   save_folder(smaller, options.out, options.model, Dtype::f32, notice);
-  write_account(options, model, pruning);
+  const std::optional<PruningSpeed> speed = write_account(options, model, smaller, pruning);
   return {smaller.config.heads_per_layer, smaller.config.ffn_per_layer, model.parameters.elements(),
-          smaller.parameters.elements()};
+          smaller.parameters.elements(), speed};
 }
 
 }  // namespace ink

@@ -1,4 +1,5 @@
-// Pruning a fine-tuned model: measure importance, choose what stays, cut; without any training.
+// Pruning a fine-tuned model: measure importance, choose what stays, cut; without any training,
+// unless the config asks for recovery between the steps.
 //
 //   prune({.model = "teacher", .out = "pruned", .data = "train.tsv",
 //          .config = {.target_ffn_size = 512, .target_num_of_heads = 2,
@@ -10,9 +11,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "compress/choose_masks.h"
+#include "compress/pruning_speed.h"
 #include "nn/model_folder.h"
 #include "tasks/examples.h"
 
@@ -34,19 +37,25 @@ struct PruneOptions {
   // Of the method with given masks: {"head_mask": …, "ffn_mask": …}.
   std::filesystem::path masks = {};
   bool keep_shape = false;  // write zeros instead of cutting
+  // Batch and length at which speed is measured, before and after; 0: those of a target in
+  // milliseconds, and without one nothing is measured.
+  int64_t speed_batch = 0, speed_length = 0;
   PruningConfig config = {};
 };
 
 struct PruneResult {
   std::vector<int64_t> heads_per_layer, ffn_per_layer;  // of the pruned model
   int64_t parameters_before = 0, parameters_after = 0;
+  std::optional<PruningSpeed> speed = {};
 };
 
 // The parts of prune(), for jobs that cut more than heads and neurons: the masks that options and
-// model come to, the model that they leave, and the account of them, which goes to options.out.
+// model come to, the model that they leave, and the account of them, which goes to options.out
+// together with the cost table that was used; the speed that it says is returned.
 Pruning plan_pruning(const PruneOptions& options, const Model& model, const Notice& notice = {});
 Model model_after(const PruneOptions& options, const Model& model, const Pruning& pruning);
-void write_account(const PruneOptions& options, const Model& model, const Pruning& pruning);
+std::optional<PruningSpeed> write_account(const PruneOptions& options, const Model& model,
+                                          const Model& smaller, const Pruning& pruning);
 
 PruneResult prune(const PruneOptions& options, const Notice& notice = {});
 

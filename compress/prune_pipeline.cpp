@@ -16,10 +16,13 @@ PipelineResult prune_pipeline(const PruneOptions& transformer, VocabularyPruneOp
   const VocabularyPlan plan = plan_vocabulary(vocabulary, model, notice);
   const Pruning pruning = plan_pruning(transformer, model, notice);
   const Model narrower = model_after(transformer, model, pruning);
-  PipelineResult result{{narrower.config.heads_per_layer, narrower.config.ffn_per_layer,
-                         model.parameters.elements(), narrower.parameters.elements()},
+  PipelineResult result{{narrower.config.heads_per_layer,
+                         narrower.config.ffn_per_layer,
+                         model.parameters.elements(),
+                         narrower.parameters.elements(),
+                         {}},
                         save_with_vocabulary(vocabulary, plan, model, narrower, notice)};
-  write_account(transformer, model, pruning);
+  result.transformer.speed = write_account(transformer, model, narrower, pruning);
   return result;
 }
 

@@ -15,10 +15,22 @@ void set_rows(Json& json, const char* key, const Importance& importance) {
   json.set(key, std::move(rows));
 }
 
+void set_row(Json& json, const char* key, const std::vector<double>& importance) {
+  if (importance.empty()) return;
+  json.set(key, Json::make_array({importance.begin(), importance.end()}));
+}
+
+// What was not measured is left out, and so is what the object has already.
+void set_importance(Json& json, const ImportanceScores& importance) {
+  if (!json.has("head_importance")) set_rows(json, "head_importance", importance.heads);
+  if (!json.has("ffn_importance")) set_rows(json, "ffn_importance", importance.ffn);
+  if (!json.has("layer_importance")) set_row(json, "layer_importance", importance.layers);
+  if (!json.has("channel_importance")) set_row(json, "channel_importance", importance.channels);
+}
+
 Json step_to_json(const PruningStep& step) {
   Json json = Json::make_object();
-  set_rows(json, "head_importance", step.importance.heads);
-  set_rows(json, "ffn_importance", step.importance.ffn);
+  set_importance(json, step.importance);
   const Json masks = to_json(step.masks);
   for (const auto& [key, rows] : masks.members()) json.set(key, rows);
   return json;
@@ -31,7 +43,8 @@ Json array_of(const std::vector<int64_t>& values) {
 }  // namespace
 
 Json sizes_of(const ModelConfig& config, const Heads& heads) {
-  return Json::make_object({{"heads_per_layer", array_of(config.heads_per_layer)},
+  return Json::make_object({{"hidden_size", config.hidden_size},
+                            {"heads_per_layer", array_of(config.heads_per_layer)},
                             {"ffn_per_layer", array_of(config.ffn_per_layer)},
                             {"parameters", parameter_count(config, heads)}});
 }
@@ -41,8 +54,7 @@ Json pruning_account(const Model& model, const Pruning& pruning, const PruningCo
   Json json = to_json(pruning.masks);
   Json steps = Json::make_array();
   for (const PruningStep& step : pruning.steps) {
-    if (!json.has("head_importance")) set_rows(json, "head_importance", step.importance.heads);
-    if (!json.has("ffn_importance")) set_rows(json, "ffn_importance", step.importance.ffn);
+    set_importance(json, step.importance);
     steps.append(step_to_json(step));
   }
   if (!pruning.steps.empty()) json.set("steps", std::move(steps));

@@ -4,7 +4,10 @@
 //   {"head_mask": [[1, 0, …], …], "ffn_mask": …,      the result, 1 = kept; rows as those of masks
 //    "head_importance": …, "ffn_importance": …,       as first measured, of the whole model
 //    "steps": [{"head_importance": …, "ffn_importance": …, "head_mask": …, "ffn_mask": …}, …],
-//    "before": {"heads_per_layer": …, "ffn_per_layer": …, "parameters": …}, "after": …,
+//    "layer_mask": …, "layer_importance": …, "channel_mask": …, "channel_importance": …,
+//    "before": {"hidden_size": 768, "heads_per_layer": …, "ffn_per_layer": …, "parameters": …},
+//    "after": …,
+//    "speed": {"batch": 1, "length": 128, …},         compress/pruning_speed.h, where it was timed
 //    "config": {"target_num_of_heads": …, …},         the keys of PruningConfig
 //    "measured": {"task": "classification", "max_length": 128, …}}
 //

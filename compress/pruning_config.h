@@ -7,7 +7,11 @@
 // FFNs). Both may be mixed.
 #pragma once
 #include <cstdint>
+#include <optional>
+#include <vector>
 
+#include "compress/pruning_target.h"
+#include "compress/recovery_config.h"
 #include "tensor/json.h"
 
 namespace ink {
@@ -38,6 +42,21 @@ struct PruningConfig {
   // one element back, and without labels importance is measured against half-precision logits of
   // the model itself rather than by drawn labels.
   bool compatible = false;
+  // Channels of the residual stream and layers (compress/stream_surgery.h); 0: they stay. Layers in
+  // drop_layers, counted from 0, go first, whatever their importance.
+  int64_t target_hidden_size = 0;
+  int64_t hidden_multiple_of = 1;
+  int64_t target_num_of_layers = 0;
+  std::vector<int64_t> drop_layers = {};
+  // "layer_importance": "gate" or "loss", how much the loss grows without the layer.
+  bool layers_by_loss = false;
+  // What heads and neurons together may cost, instead of how many of each. Masking is uneven then,
+  // unless it is asked to be even.
+  std::optional<PruningTarget> target = {};
+  std::optional<RecoveryConfig> recovery = {};  // training after each step
+
+  bool elements_go() const { return target || target_ffn_size || target_num_of_heads; }
+  bool measures() const { return elements_go() || target_hidden_size || target_num_of_layers; }
 
   // Raises Error for unknown keys and values, for an iterative method without a target, where an
   // even target is no multiple as asked, and for keys that do not go together.

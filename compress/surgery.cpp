@@ -6,6 +6,8 @@
 #include <string>
 
 #include "compress/cut.h"
+#include "compress/mask_rows.h"
+#include "compress/stream_surgery.h"
 #include "tensor/error.h"
 
 namespace ink {
@@ -148,6 +150,9 @@ PrunableSizes prunable_sizes(const ModelConfig& config) {
 }
 
 ModelConfig pruned_config(const ModelConfig& config, const Masks& masks) {
+  if (!masks.layers.empty())
+    return pruned_config(config_with_layers(config, masks.layers),
+                         rows_left(masks, config.shared.groups > 0));
   const PrunableSizes sizes = prunable_sizes(config);
   check_mask(masks.heads, sizes.heads, "heads");
   check_mask(masks.ffn, sizes.ffn, "FFN neurons");
@@ -157,11 +162,23 @@ ModelConfig pruned_config(const ModelConfig& config, const Masks& masks) {
   if (!masks.ffn.empty())
     pruned.ffn_per_layer =
         per_layer(sizes_left(masks.ffn, sizes.networks, "neurons"), config, "neurons");
+  if (!masks.channels.empty()) return config_with_channels(pruned, masks.channels);
   return pruned;
 }
 
+namespace {
+
+void check_elements_alone(const Masks& masks) {
+  check(masks.layers.empty() && masks.channels.empty(),
+        "prune: layers and channels cannot be zeroed, as layer norms would still count them; "
+        "expected masks of heads and FFN neurons alone");
+}
+
+}  // namespace
+
 PrunedModel prune_with_masks(const ModelConfig& config, const Parameters& parameters,
                              const Masks& masks) {
+  check_elements_alone(masks);
   PrunedModel pruned{pruned_config(config, masks), {}};
   const Cuts cuts = cuts_of(config, parameters, masks);
   for (const Parameter& p : parameters) {
@@ -175,6 +192,7 @@ PrunedModel prune_with_masks(const ModelConfig& config, const Parameters& parame
 }
 
 void zero_masked(const ModelConfig& config, Parameters& parameters, const Masks& masks) {
+  check_elements_alone(masks);
   pruned_config(config, masks);  // raises Error for masks that do not fit
   for (const auto& [name, cut] : cuts_of(config, parameters, masks)) {
     Tensor& x = parameters.at(name).value;

@@ -29,8 +29,9 @@ struct PrunableSizes {
 // Raises Error for a body without heads and feed-forward networks.
 PrunableSizes prunable_sizes(const ModelConfig& config);
 
-// Empty masks prune nothing. Raises Error for masks that do not fit the config, for a layer left
-// empty, and where layers that share weights or networks of a layer would differ in size.
+// Empty masks prune nothing; layers and channels go by compress/stream_surgery.h. Raises Error for
+// masks that do not fit the config, for a layer left empty, and where layers that share weights or
+// networks of a layer would differ in size.
 ModelConfig pruned_config(const ModelConfig& config, const Masks& masks);
 
 struct PrunedModel {
@@ -38,7 +39,8 @@ struct PrunedModel {
   Parameters parameters;  // own memory: nothing is shared with the original
 };
 
-// Raises Error as above, and when a weight is missing or does not have the size that `config` says.
+// Of heads and neurons alone: masks of layers and channels are an Error, here and below. Raises
+// Error as above, and when a weight is missing or does not have the size that `config` says.
 PrunedModel prune_with_masks(const ModelConfig& config, const Parameters& parameters,
                              const Masks& masks);
 

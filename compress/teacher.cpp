@@ -46,8 +46,7 @@ TeacherCache cache_of(const Model& model, const Features& features,
   return TeacherCache(
       disk.options,
       {.features = features,
-       .fields =
-           cached_fields(model.config, config.intermediate_matches, model.tagging.has_value()),
+       .fields = cached_fields(model.config, config, model.tagging.has_value()),
        .teacher = disk.made_by,
        .outputs = [&](const Packed& batch) { return outputs_of(model, batch, {}, config); },
        .heads = model.config.heads_per_layer,

@@ -1,7 +1,7 @@
 // What a teacher says about every example of a set, on disk: computed once, then mapped.
 //
 //   const TeacherCache cache({.folder = "cache", .dtype = Dtype::bf16},
-//                            {.features = features, .fields = cached_fields(teacher, matches),
+//                            {.features = features, .fields = cached_fields(teacher, config),
 //                             .teacher = fingerprint, .outputs = …});
 //   const ModelOutputs wanted = cache.outputs(batch.rows);
 //

@@ -76,7 +76,9 @@ Tensor BertBody::embed(const Packed& batch, const Random* random) const {
 
 Encoded BertBody::operator()(const Packed& batch, const EncoderOptions& options) const {
   check_packed("model", batch, longest);
-  return encoder(embed(batch, options.random), batch.offsets, options);
+  Tensor x = embed(batch, options.random);
+  if (options.stream) x = gated_channels(x, batch.offsets, options.stream->channels);
+  return encoder(x, batch.offsets, options);
 }
 
 Tensor BertBody::pool(const Tensor& hidden, const Tensor& offsets) const {

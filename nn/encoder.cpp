@@ -48,7 +48,8 @@ Tensor SelfAttention::operator()(const Tensor& x, const Tensor& offsets, const R
                        .random = random ? &stream : nullptr});
     mixed = gated_heads(mixed, heads, offsets, gates);
   }
-  return norm(dropout_if(random, output(mixed), output_dropout, "attention output"), x);
+  const Tensor y = norm(dropout_if(random, output(mixed), output_dropout, "attention output"), x);
+  return gates ? gated_channels(y, offsets, gates->channels) : y;
 }
 
 EncoderLayer::EncoderLayer(const Scope& layer, const LayerNames& names, const ModelConfig& c,
@@ -64,7 +65,8 @@ Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& offsets, const Ra
                                 AttentionInputs* inputs, const LayerGates* gates) const {
   const Tensor y = attention(x, offsets, random, inputs, gates);                        // (N, C)
   const Tensor z = output(gated_neurons(intermediate, y, activation, offsets, gates));  // (N, C)
-  return norm(dropout_if(random, z, output_dropout, "layer output"), y);
+  const Tensor out = norm(dropout_if(random, z, output_dropout, "layer output"), y);
+  return gates ? gated_channels(out, offsets, gates->channels) : out;
 }
 
 Encoder::Encoder(const Scope& body, const ModelConfig& c) {
@@ -112,8 +114,9 @@ Encoded run_layers(const Tensor& embedded, size_t count, const EncoderOptions& o
       const Random stream = random.split("layers").split(i);
       return layer(i, x, training ? &stream : nullptr, keep);
     };
-    x = options.run_layer ? options.run_layer([run] { return run(nullptr); })
-                          : run(options.attention_inputs ? &inputs : nullptr);
+    const Tensor made = options.run_layer ? options.run_layer([run] { return run(nullptr); })
+                                          : run(options.attention_inputs ? &inputs : nullptr);
+    x = gated_layer(x, made, options.stream, i);
     if (options.all_hidden) result.all_hidden.push_back(x);
     if (options.attention_inputs) result.attention.push_back(std::move(inputs));
   }

@@ -29,6 +29,8 @@ struct EncoderOptions {
   LayerRunner run_layer = {};     // how to run a layer; empty: simply call it
   // One for each layer that has weights of its own, null without; they outlive the backward pass.
   const std::vector<LayerGates>* gates = nullptr;
+  // Of channels only in bodies of BERT's kind (nn/bert_body.h); outlives the backward pass too.
+  const StreamGates* stream = nullptr;
 };
 
 struct Encoded {

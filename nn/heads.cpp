@@ -115,12 +115,14 @@ SummaryScores::SummaryScores(const Scope& root, const ClassifierNames& names, co
     dense.emplace(root / names.dense, c.hidden_size, c.hidden_size, c.initializer_range);
 }
 
-Tensor SummaryScores::operator()(const Tensor& summary, const Random* random) const {
+Tensor SummaryScores::operator()(const Tensor& summary, const Random* random,
+                                 const Tensor& gate) const {
   Tensor x = summary;
   if (dense) {
     if (dropout_before_dense) x = dropout_if(random, x, dropout_probability, "before dense");
     x = (*dense)(x, activation);
   }
+  if (gate) x = multiply(x, gate);
   return classes(dropout_if(random, x, dropout_probability, "classification"));
 }
 
@@ -128,8 +130,9 @@ ClassificationHead::ClassificationHead(const Scope& root, const ModelConfig& c)
     : scores(root, c.family->classifier, c, c.label_count(), head_dropout(c)),
       problem(problem_from(c.problem_type, c.label_count())) {}
 
-Tensor ClassificationHead::logits(const Tensor& summary, const Random* random) const {
-  return scores(summary, random);
+Tensor ClassificationHead::logits(const Tensor& summary, const Random* random,
+                                  const Tensor& gate) const {
+  return scores(summary, random, gate);
 }
 
 Tensor ClassificationHead::loss(const Tensor& logits, const Tensor& targets) const {

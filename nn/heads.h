@@ -74,7 +74,8 @@ struct SummaryScores {
 
   SummaryScores(const Scope& root, const ClassifierNames& names, const ModelConfig& c,
                 int64_t count, double dropout);
-  Tensor operator()(const Tensor& summary, const Random* random) const;  // (B, C) → (B, count)
+  // (B, C) → (B, count); a gate (B, C) is on what `classes` reads
+  Tensor operator()(const Tensor& summary, const Random* random, const Tensor& gate = {}) const;
 };
 
 // Classes of a whole text.
@@ -83,7 +84,9 @@ struct ClassificationHead {
   Problem problem;
 
   ClassificationHead(const Scope& root, const ModelConfig& config);
-  Tensor logits(const Tensor& summary, const Random* random = nullptr) const;  // (B, L)
+  // (B, L); `gate` as that of SummaryScores
+  Tensor logits(const Tensor& summary, const Random* random = nullptr,
+                const Tensor& gate = {}) const;
   // targets: i32 (B) for single_label; floats in [0, 1] (B, L) for multi_label; floats (B, L) for
   // regression
   Tensor loss(const Tensor& logits, const Tensor& targets) const;

@@ -25,19 +25,26 @@ int64_t plus(int64_t a, int64_t b) {
 
 }  // namespace
 
+std::map<std::string, Shape> parameter_shapes(const ModelConfig& config, const Heads& heads) {
+  std::map<std::string, Shape> shapes;
+  const Tensor one = zeros({1});
+  const Model counted(config, heads,
+                      [&](const std::string& name, const Shape& shape, const Initial&) {
+                        shapes[name] = shape;
+                        Strides none;
+                        for (int axis = 0; axis < shape.rank(); ++axis) none.append(0);
+                        return view(one, shape, none, 0);  // the shape without the memory
+                      });
+  return shapes;
+}
+
 int64_t parameter_count(const ModelConfig& config, const Heads& heads) {
   int64_t total = 0;
-  const Tensor one = zeros({1});
-  const Model counted(config, heads, [&](const std::string&, const Shape& shape, const Initial&) {
+  for (const auto& [name, shape] : parameter_shapes(config, heads)) {
     int64_t count = 1;
-    Strides none;
-    for (int axis = 0; axis < shape.rank(); ++axis) {
-      count = times(count, shape[axis]);
-      none.append(0);
-    }
+    for (int axis = 0; axis < shape.rank(); ++axis) count = times(count, shape[axis]);
     total = plus(total, count);
-    return view(one, shape, none, 0);  // the shape without the memory
-  });
+  }
   return total;
 }
 

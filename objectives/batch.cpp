@@ -3,21 +3,23 @@
 
 #include <utility>
 
-#include "objectives/factorization.h"
 #include "tensor/error.h"
 
 namespace ink {
 namespace {
 
-// (T, T): 1 where token i sees token j.
-Tensor visible_of(const Corrupted& c) {
-  const size_t T = c.inputs.size();
-  std::vector<uint8_t> is_target(T);
-  for (const int32_t position : c.positions) is_target[static_cast<size_t>(position)] = 1;
+FactorizationOrder order_of(const Corrupted& c) {
+  FactorizationOrder order{c.ranks, std::vector<uint8_t>(c.ranks.size())};
+  for (const int32_t position : c.positions) order.is_target[static_cast<size_t>(position)] = 1;
+  return order;
+}
+
+Tensor visible_in(const FactorizationOrder& order) {
+  const size_t T = order.ranks.size();
   Tensor visible(Shape{static_cast<int64_t>(T), static_cast<int64_t>(T)});
   float* out = visible.data<float>();
   for (size_t i = 0; i < T; ++i)
-    for (size_t j = 0; j < T; ++j) *out++ = sees(c.ranks, is_target, i, j) ? 1 : 0;
+    for (size_t j = 0; j < T; ++j) *out++ = order.sees(i, j) ? 1 : 0;
   return visible;
 }
 
@@ -37,7 +39,7 @@ PretrainBatch make_batch(std::span<const Instance* const> instances,
     for (const int32_t position : c.positions) rows.push_back(first_row + position);
     labels.insert(labels.end(), c.labels.begin(), c.labels.end());
     places.insert(places.end(), c.places.begin(), c.places.end());
-    if (!c.ranks.empty()) batch.visible.push_back(visible_of(c));
+    if (!c.ranks.empty()) batch.orders.push_back(order_of(c));
     pair_labels.push_back(instances[i]->pair_label);
     batch.counts.pairs += instances[i]->pair_label != kIgnore;
     ids.push_back(c.inputs);
@@ -52,6 +54,13 @@ PretrainBatch make_batch(std::span<const Instance* const> instances,
   if (!places.empty()) batch.places = from(places);
   batch.pair_labels = from(pair_labels);
   return batch;
+}
+
+std::vector<Tensor> PretrainBatch::visible() const {
+  std::vector<Tensor> all;
+  all.reserve(orders.size());
+  for (const FactorizationOrder& order : orders) all.push_back(visible_in(order));
+  return all;
 }
 
 }  // namespace ink

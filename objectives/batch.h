@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "objectives/corruption.h"
+#include "objectives/factorization.h"
 #include "tensor/packed.h"
 
 namespace ink {
@@ -29,11 +30,14 @@ struct PretrainBatch {
   Tensor labels;       // (M) i32: the original ids there
   Tensor places = {};  // (M) i32: positions in the sequence (PerLM); else undefined
   Tensor pair_labels;  // (B) i32; kIgnore where there is none
-  std::vector<Tensor> visible =
-      {};  // XLNet: for each sequence (T, T), 1 where i sees j; else empty
+  // XLNet: the order of each sequence (objectives/factorization.h); else empty.
+  std::vector<FactorizationOrder> orders = {};
   PretrainCounts counts = {};
 
   int64_t predictions() const { return counts.predictions; }
+  // Of `orders`, for each sequence f32 (T, T): 1 where token i sees token j, else 0. Made where
+  // they are used, being T times as large as the sequence.
+  std::vector<Tensor> visible() const;
 };
 
 // Sequence i of the batch is corrupted[i], made from instances[i].

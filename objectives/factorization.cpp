@@ -78,12 +78,11 @@ Corruption permutation_model(const FactorizationOptions& options) {
     out.ranks.resize(T);
     std::iota(out.ranks.begin(), out.ranks.end(), 0);
     draws.shuffle(out.ranks);
-    for (size_t i = 0; i < T; ++i) {
-      if (target[i])
-        out.positions.push_back(static_cast<int32_t>(i));
-      else if (!instance.special[i])
-        out.ranks[i] = -1;
-    }
+    for (size_t i = 0; i < T; ++i)
+      if (!target[i] && !instance.special[i]) out.ranks[i] = -1;
+    const int32_t first = *std::ranges::min_element(out.ranks);
+    for (size_t i = 0; i < T; ++i)
+      if (target[i] && out.ranks[i] > first) out.positions.push_back(static_cast<int32_t>(i));
     out.labels = ids_at(instance, out.positions);
     return out;
   };

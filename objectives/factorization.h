@@ -26,13 +26,16 @@ struct FactorizationOptions {
   int64_t context = 6;          // tokens around an n-gram, for each of its words
 };
 
-// Fills `ranks`, one for each token.
+// Fills `ranks`, one for each token. A target that sees no token at all, as the first of a sequence
+// of nothing but targets, is not predicted.
 Corruption permutation_model(const FactorizationOptions& options);
 
-// Whether token i sees token j.
-inline bool sees(const std::vector<int32_t>& ranks, const std::vector<uint8_t>& is_target, size_t i,
-                 size_t j) {
-  return ranks[j] < ranks[i] + (is_target[i] ? 0 : 1);
-}
+// Who may see whom in a sequence.
+struct FactorizationOrder {
+  std::vector<int32_t> ranks;
+  std::vector<uint8_t> is_target;
+  // Whether token i sees token j.
+  bool sees(size_t i, size_t j) const { return ranks[j] < ranks[i] + (is_target[i] ? 0 : 1); }
+};
 
 }  // namespace ink

@@ -13,7 +13,9 @@
 namespace ink {
 namespace {
 
+// Neighbours looked at for each that is wanted: some have another number of tokens than the word.
 constexpr int64_t kCandidates = 10;
+constexpr int64_t kMostCandidates = 1024;
 
 // The ids of every word; none for one that the vocabulary cannot spell.
 std::vector<std::vector<int32_t>> ids_of(const WordList& words, const Tokenizer& tokenizer) {
@@ -68,7 +70,9 @@ SimilarWords load_similar_words(const std::vector<std::filesystem::path>& paths,
   check(!paths.empty() && most > 0,
         "similar words: expected a file and at least 1 neighbour a word, got ", paths.size(),
         " files and ", most);
-  const int64_t candidates = kCandidates * most;  // of which some have as many tokens as the word
+  check(most <= kMostCandidates, "similar words: expected at most ", kMostCandidates,
+        " neighbours a word, got ", most);
+  const int64_t candidates = std::min(kCandidates * most, kMostCandidates);
   WordNeighbours table = load_neighbours(paths[0], candidates);
   for (size_t i = 1; i < paths.size(); ++i)
     table = joined(table, load_neighbours(paths[i], candidates),

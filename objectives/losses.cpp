@@ -46,10 +46,10 @@ std::vector<LossTerm> losses_of_both(const PretrainModel& m, const PretrainBatch
 
 Tensor hidden_states(const Model& model, const PretrainBatch& batch,
                      const EncoderOptions& options) {
-  if (batch.visible.empty()) return model.body(batch.inputs, options).hidden;
+  if (batch.orders.empty()) return model.body(batch.inputs, options).hidden;
   const auto* body = std::get_if<XlnetBody>(&model.body.kind);
   check(body, "plm: expected a model of two streams, got ", model.config.family->model_type);
-  return body->two_streams(batch.inputs, batch.visible, options.random).query;
+  return body->two_streams(batch.inputs, batch.visible(), options.random).query;
 }
 
 std::vector<LossTerm> pretrain_losses(const PretrainModel& m, const PretrainBatch& batch,

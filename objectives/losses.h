@@ -26,7 +26,7 @@ struct LossTerm {
 std::vector<LossTerm> pretrain_losses(const PretrainModel& model, const PretrainBatch& batch,
                                       const EncoderOptions& options, const Random& samples);
 
-// States (N, C) that the heads read: the encoder's, or with `visible` those of the query stream.
+// States (N, C) that the heads read: the encoder's, or with `orders` those of the query stream.
 Tensor hidden_states(const Model& model, const PretrainBatch& batch,
                      const EncoderOptions& options = {});
 

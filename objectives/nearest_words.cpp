@@ -65,6 +65,8 @@ Directions directions_of(const WordVectors& vectors) {
     double squares = 0;
     for (int64_t c = 0; c < C; ++c)
       squares += static_cast<double>(x[c]) * static_cast<double>(x[c]);
+    check(std::isfinite(squares),
+          "nearest words: expected vectors of finite numbers, got others for ", vectors.words[i]);
     if (squares == 0) continue;
     const double scale = 1 / std::sqrt(squares);
     for (int64_t c = 0; c < C; ++c) y[c] = static_cast<float>(scale * static_cast<double>(x[c]));

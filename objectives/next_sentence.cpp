@@ -6,12 +6,18 @@
 namespace ink {
 namespace {
 
-// B when it is not the continuation: sentences of another document until `wanted` tokens.
-Segment random_next(std::span<const TokenDocument> documents, size_t self, size_t wanted,
-                    Draws& draws) {
+// Another document than `self`, which is not alone.
+const TokenDocument& other_document(std::span<const TokenDocument> documents, size_t self,
+                                    const PairOptions& options, Draws& draws) {
+  if (documents.size() == 1)
+    return options.others[draw_between(0, options.others.size() - 1, draws)];
   size_t other = draw_between(0, documents.size() - 2, draws);
   if (other >= self) ++other;
-  const TokenDocument& document = documents[other];
+  return documents[other];
+}
+
+// B when it is not the continuation: sentences of another document until `wanted` tokens.
+Segment random_next(const TokenDocument& document, size_t wanted, Draws& draws) {
   Segment b;
   for (size_t i = draw_between(0, document.size() - 1, draws); i < document.size(); ++i) {
     b.append(document[i]);
@@ -33,11 +39,12 @@ void pairs_of_document(std::span<const TokenDocument> documents, size_t self,
     const size_t sentences = i + 1 - first;
     const size_t split = sentences == 1 ? 1 : draw_between(1, sentences - 1, draws);
     Segment a = sentences_of(document, first, first + split), b;
-    const bool alone = documents.size() == 1;  // there is no B but the one that follows
+    // There is no B but the one that follows.
+    const bool alone = documents.size() == 1 && options.others.empty();
     const bool random = !alone && (sentences == 1 || draws.uniform() < 0.5);
     if (random) {
       const size_t wanted = target > a.ids.size() ? target - a.ids.size() : 0;
-      b = random_next(documents, self, wanted, draws);
+      b = random_next(other_document(documents, self, options, draws), wanted, draws);
       i -= sentences - split;  // what followed A is read again
     } else {
       b = sentences_of(document, first + split, i + 1);

@@ -6,8 +6,8 @@
 // follows it; with probability ½, or when the chunk is a single sentence, B comes from another
 // document (label 1) and the sentences that followed go back to be read again. On short documents
 // label 1 is therefore the more frequent one. Pairs that are too long lose tokens of the longer
-// segment, from its front or its end at random. A document without another beside it gives pairs
-// of label 0 alone.
+// segment, from its front or its end at random. A document alone finds the other
+// one in options.others; where there is none either, its pairs have label 0.
 #pragma once
 #include <span>
 #include <vector>

@@ -90,6 +90,9 @@ namespace {
 
 // Whether a cell that tokens move in can hold two of them.
 void check_cells(const Objective& o) {
+  check(o.select.max_predictions != 1,
+        "objective: perlm moves at most max_predictions tokens, and one alone has nowhere to go; "
+        "expected 2 or more, or 0 for as many as the share says");
   bool ngrams = false;  // of two words or more
   for (size_t n = 1; n < o.select.ngrams.size(); ++n) ngrams |= o.select.ngrams[n] > 0;
   check(o.granularity != Granularity::word || o.select.whole_words,

@@ -4,6 +4,7 @@
 // follows it (BERT's create_pretraining_data.py).
 #pragma once
 #include <cstdint>
+#include <span>
 
 #include "objectives/instance.h"
 #include "tensor/philox.h"
@@ -21,6 +22,8 @@ struct PairOptions {
   int64_t max_tokens = 128;        // of an instance, special tokens included; kShortestPair or more
   double short_probability = 0.1;  // of a document whose chunks get a random shorter length
   ObjectiveTokens tokens = {};
+  // Where next-sentence prediction finds the other document for one that is alone; may be empty.
+  std::span<const TokenDocument> others = {};
 };
 
 // Tokens that fit into A and B together. Raises Error where max_tokens is too small.

@@ -28,7 +28,10 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr size_t kStepsAhead = 4;
+// A step's micro-batches are all there before it begins, as its means are over all of them.
+constexpr int64_t kMostStepTokens = int64_t{1} << 25;
+// Tokens that may be prepared ahead of the model, in whole steps.
+constexpr int64_t kTokensAhead = int64_t{1} << 20;
 
 // The micro-batches of one step, and where the data stands behind them.
 struct StepData {
@@ -76,6 +79,8 @@ class Job {
   TrainerOptions trainer_options() const;
   TrainingHooks hooks();
   MicroLoss loss(int64_t micro_batch, const Random& random);
+  int64_t step_tokens() const { return options_.batch_tokens * options_.accumulate; }
+  int64_t steps_ahead() const { return std::clamp<int64_t>(kTokensAhead / step_tokens(), 1, 4); }
   void take_step_data();
   void restore(const Json& state);
   void say_missed_steps() const;
@@ -108,10 +113,14 @@ void Job::check_text(const Segmenter* segmenter) {
   check(!tokens || *tokens >= options_.batch_tokens, "pre-training: the text has ",
         tokens.value_or(0), " tokens to train on, fewer than the ", options_.batch_tokens,
         " of one batch; expected more text, or batch_tokens of at most that");
+  if (tokens && *tokens < step_tokens())
+    notice("a step reads the text more than once: it has " + std::to_string(*tokens) +
+           " tokens to train on, and a step " + std::to_string(step_tokens()));
   const Objective& o = options_.objective;
   const bool words = segmenter && o.select.whole_words, mac = o.task == TokenTask::mac;
-  if (!words && !mac) return;
   const std::vector<TokenDocument> sample = data_.sample(kSampleTokens);
+  const std::string unknown = check_known(sample, tokenizer_.vocabulary());
+  if (!unknown.empty()) notice(unknown);
   if (words) check_segmented(sample, tokenizer_.vocabulary());
   if (mac) notice(coverage_notice(sample, *o.similar));
 }
@@ -129,7 +138,7 @@ void Job::take_step_data() {
           step.next = data_.position();
           return step;
         },
-        kStepsAhead);
+        static_cast<size_t>(steps_ahead()));
   }
   const Clock::time_point begin = Clock::now();
   current_ = ahead_->next();
@@ -284,6 +293,10 @@ void check_pretraining(const ModelConfig& config, const Tokenizer& tokenizer,
   for (const int64_t step : o.save_at)
     check(step >= 0 && step <= o.steps, "pre-training: expected to save at steps from 0 to ",
           o.steps, ", got ", step);
+  check(o.accumulate >= 1 && o.batch_tokens >= 1 &&
+            o.accumulate <= kMostStepTokens / std::min(o.batch_tokens, kMostStepTokens),
+        "pre-training: expected accumulate of 1 or more, and at most ", kMostStepTokens,
+        " tokens in a step, got accumulate ", o.accumulate, " and batch_tokens ", o.batch_tokens);
   check(!o.recompute || o.objective.task != TokenTask::plm,
         "pre-training: the two streams of plm cannot be computed again; leave out recompute");
   corruption_of(o.objective, tokenizer);

@@ -1,6 +1,7 @@
 // Blocks, instances and batches; every random choice is keyed by what it is for.
 #include "objectives/pretrain_data.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -10,7 +11,6 @@
 #include "tensor/fingerprint.h"
 #include "text/batch.h"
 #include "text/fingerprint.h"
-#include "text/utf8.h"
 
 namespace ink {
 namespace {
@@ -41,6 +41,9 @@ PretrainData::PretrainData(const std::vector<std::filesystem::path>& corpus,
   check(options_.batch_tokens >= options_.max_tokens,
         "pre-training: expected batch_tokens of at least max_tokens, got ", options_.batch_tokens,
         " and ", options_.max_tokens);
+  check(options_.batch_tokens <= options_.block_bytes,
+        "pre-training: a batch is made of one block of text; expected batch_tokens of at most the ",
+        options_.block_bytes, " bytes of a block, got ", options_.batch_tokens);
   check(options_.duplicates >= 0, "pre-training: expected duplicates of 0 or more, got ",
         options_.duplicates);
   check(documents() > 0, "pre-training: expected documents to train on, found none beside ",
@@ -82,13 +85,35 @@ std::optional<int64_t> PretrainData::tokens_of_one_block() {
 
 // ── instances and batches ───────────────────────────────────────────────────────────────────────
 
+// For next-sentence prediction in a block of one document: those to train on of the nearest block
+// that holds another.
+std::vector<TokenDocument> PretrainData::others_for(const Place& place) const {
+  std::vector<uint64_t> own;
+  for (const Document& text : corpus_.read_block(place.block, place.split))
+    own.push_back(text.beginning);
+  std::vector<TokenDocument> others;
+  for (int64_t i = 0; i < blocks() && others.empty(); ++i) {
+    for (const Document& text : corpus_.read_block((place.block + i) % blocks(), Split::train)) {
+      if (std::ranges::count(own, text.beginning) > 0) continue;
+      TokenDocument document = tokenize_document(text, tokenizer_, segmenter_);
+      if (!document.empty()) others.push_back(std::move(document));
+    }
+  }
+  return others;
+}
+
 std::vector<Instance> PretrainData::instances_of(std::span<const TokenDocument> documents,
-                                                 int64_t max_tokens, const Random& random) const {
+                                                 const Place& place, int64_t max_tokens,
+                                                 const Random& random) const {
+  std::vector<TokenDocument> others;
+  if (options_.pair_task == PairTask::next_sentence && documents.size() == 1)
+    others = others_for(place);
   Draws draws(random);
   return make_instances(documents, options_.pair_task,
                         {.max_tokens = max_tokens,
                          .short_probability = options_.short_probability,
-                         .tokens = tokens_},
+                         .tokens = tokens_,
+                         .others = others},
                         draws);
 }
 
@@ -146,8 +171,8 @@ void PretrainData::make_ready() {
     kept_ = read(ready_.in_corpus, Split::train);
     kept_block_ = ready_.in_corpus;
   }
-  ready_.instances =
-      instances_of(kept_, length_, random_for(Stream::instances, pass(), ready_.in_corpus));
+  ready_.instances = instances_of(kept_, {ready_.in_corpus, Split::train}, length_,
+                                  random_for(Stream::instances, pass(), ready_.in_corpus));
   const uint64_t order = random_for(Stream::batch_order, epoch_, ready_.in_corpus).seed();
   ready_.batches = batches_of(ready_.instances, order);
 }
@@ -193,8 +218,8 @@ std::vector<PretrainBatch> PretrainData::held_out() const {
   for (int64_t block = 0; block < blocks(); ++block) {
     if (corpus_.block_documents(block, Split::held_out) == 0) continue;
     const Random here = random.split(static_cast<uint64_t>(block));
-    const auto instances =
-        instances_of(read(block, Split::held_out), options_.max_tokens, here.split(0));
+    const auto instances = instances_of(read(block, Split::held_out), {block, Split::held_out},
+                                        options_.max_tokens, here.split(0));
     for (const auto& members : batches_of(instances, std::nullopt)) {
       if (tokens >= options_.held_out_tokens) return all;
       auto batch = corrupted(instances, members, here.split(1));
@@ -222,23 +247,7 @@ void PretrainData::seek(const Json& position) {
   length_ = length;
 }
 
-// The digest of the words is that of how they cut the beginning of the corpus, which comes before
-// it: another text is called another text.
 Json PretrainData::fingerprint() const {
-  Json words;
-  if (segmenter_) {
-    Digest digest;
-    int64_t left = 1 << 16;  // characters
-    for (const Document& document : corpus_.read_block(0, Split::train)) {
-      for (const std::string& line : document.lines) {
-        if (left <= 0) break;
-        const std::u32string text = decode_utf8(line);
-        for (const Span& word : segmenter_->cut(text)) digest.add(uint64_t(word.end));
-        left -= static_cast<int64_t>(text.size());
-      }
-    }
-    words = digest.add(uint64_t(segmenter_->dictionary_words())).to_string();
-  }
   return Json::make_object({{"pair_task", name_of(options_.pair_task)},
                             {"short_probability", options_.short_probability},
                             {"max_tokens", options_.max_tokens},
@@ -251,7 +260,7 @@ Json PretrainData::fingerprint() const {
                             {"corpus_documents", documents()},
                             {"corpus_bytes", corpus_.bytes()},
                             {"corpus", Digest().add(corpus_.digest()).to_string()},
-                            {"dictionary", words}});
+                            {"dictionary", segmenter_ ? Json(segmenter_->digest()) : Json()}});
 }
 
 }  // namespace ink

@@ -79,6 +79,11 @@ class PretrainData {
     std::vector<Instance> instances = {};
     std::vector<std::vector<int64_t>> batches = {};  // indices of instances
   };
+  // Where documents lie in the corpus.
+  struct Place {
+    int64_t block;
+    Split split;
+  };
   // What random numbers are for; each has a stream of the seed.
   enum class Stream : uint64_t { block_order, instances, batch_order, corruption, evaluation };
 
@@ -88,8 +93,9 @@ class PretrainData {
   void make_ready();
   int64_t pass() const;
   Random random_for(Stream stream, int64_t pass, int64_t block) const;
-  std::vector<Instance> instances_of(std::span<const TokenDocument> documents, int64_t max_tokens,
-                                     const Random& random) const;
+  std::vector<TokenDocument> others_for(const Place& place) const;
+  std::vector<Instance> instances_of(std::span<const TokenDocument> documents, const Place& place,
+                                     int64_t max_tokens, const Random& random) const;
   std::vector<std::vector<int64_t>> batches_of(const std::vector<Instance>& instances,
                                                std::optional<uint64_t> shuffle) const;
   std::optional<PretrainBatch> corrupted(const std::vector<Instance>& instances,

@@ -44,6 +44,8 @@ PretrainModel::PretrainModel(Model discriminator, Model generator_, double repla
   const auto link = [&](const std::string& name, Parameter& to) {
     Parameter& from = joint_.add(name, to.value);
     from.decay = to.decay;
+    from.rate = to.rate;
+    from.weight_decay = to.weight_decay;
     links_.emplace_back(&from, &to);
   };
   for (Parameter& p : model.parameters) link(p.name, p);

@@ -154,6 +154,9 @@ class Training {
       const double rate = rate_of(slices[i]);
       const SliceResult result = train(slices[i], i, rate);
       pairs += result.pairs;
+      check(std::isfinite(result.loss), "skip-gram: the loss is no number after part ", i + 1,
+            " of ", slices.size(), ", at a learning rate of ", rate, "; expected a lower one than ",
+            options_.learning_rate);
       report(slices, i, rate, result);
     }
     check(pairs > 0, "skip-gram: expected lines with words side by side, got none among ",
@@ -256,10 +259,14 @@ class Training {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+constexpr int64_t kLongestWindow = 1 << 20;
+
 void check_options(const SkipGramOptions& o) {
   check(o.width > 0 && o.window > 0 && o.epochs > 0,
         "skip-gram: expected width, window and epochs of at least 1, got ", o.width, ", ", o.window,
         " and ", o.epochs);
+  check(o.window <= kLongestWindow, "skip-gram: expected a window of at most ", kLongestWindow,
+        " words, got ", o.window);
   check(o.negatives > 0 && o.negatives < kMostTargets, "skip-gram: expected 1 to ",
         kMostTargets - 1, " negatives, got ", o.negatives);
   check(o.subsample >= 0 && o.learning_rate > 0 && o.strata >= 0,

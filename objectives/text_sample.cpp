@@ -1,6 +1,7 @@
 // Counting words of tokenized documents.
 #include "objectives/text_sample.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <span>
@@ -51,6 +52,26 @@ void check_segmented(const std::vector<TokenDocument>& sample, const Vocabulary&
         "pre-training: whole words are to be selected, but none of the first ", share.characters,
         " Chinese characters of the text stands in a word of the dictionary; name a dictionary of ",
         "such words, or select single tokens (mlm)");
+}
+
+std::string check_known(const std::vector<TokenDocument>& sample, const Vocabulary& vocabulary) {
+  int64_t tokens = 0, unknown = 0;
+  for (const TokenDocument& document : sample) {
+    for (const TokenSentence& sentence : document) {
+      tokens += std::ssize(sentence.ids);
+      unknown += std::ranges::count(sentence.ids, vocabulary.unk());
+    }
+  }
+  const double share = tokens == 0 ? 0 : double(unknown) / double(tokens);
+  check(share <= 0.5, "pre-training: expected a vocabulary that knows the text, got one for which ",
+        unknown, " of its first ", tokens, " tokens are unknown; make one of it (inkstone vocab), ",
+        "or name another");
+  if (share < 0.02) return {};
+  std::array<char, 160> text{};
+  std::snprintf(text.data(), text.size(),
+                "%.1f %% of the first %ld tokens of the text are unknown to the vocabulary",
+                100 * share, static_cast<long>(tokens));
+  return text.data();
 }
 
 std::string coverage_notice(const std::vector<TokenDocument>& sample, const SimilarWords& similar) {

@@ -52,7 +52,8 @@ Tensor classify(const Model& model, const Packed& batch, const EncoderOptions& o
   check(model.classification.has_value(),
         "classify: this model has no classification head; fine-tune it first");
   const Encoded encoded = model.body(batch, options);
-  return model.classification->logits(model.summary(encoded.hidden, batch.offsets), options.random);
+  return model.classification->logits(model.summary(encoded.hidden, batch.offsets), options.random,
+                                      options.stream ? options.stream->channels : Tensor());
 }
 
 namespace {

@@ -3,6 +3,7 @@
 
 #include "nn/fingerprint.h"
 #include "nn/session.h"
+#include "tasks/layer_rates.h"
 #include "tasks/save_folder.h"
 #include "tensor/error.h"
 #include "text/fingerprint.h"
@@ -103,10 +104,12 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   const auto [train, dev] = task.read_both(data, known ? &*known : nullptr, options.fit.seed,
                                            {tokenizer, options.max_length});
   Model model = load_for_training(options, config, train.labels);
+  decay_rates_by_layer(model.parameters, model.config, options.layer_decay);
 
   FitHooks fit_hooks;
   fit_hooks.fingerprint = fingerprint_of("finetune", model.config, tokenizer, options.max_length);
   fit_hooks.fingerprint.set("task", task.name);
+  if (options.layer_decay != 1) fit_hooks.fingerprint.set("layer_decay", options.layer_decay);
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t, int64_t) {
     return task.loss(model, batch, training_options(options.fit, random));
   };

@@ -19,6 +19,7 @@ struct FinetuneOptions {
   const Task* task = &classification_task();
   int64_t max_length = 128;            // tokens of a sequence
   std::optional<double> dropout = {};  // of the head; absent: as config.json says
+  double layer_decay = 1;   // of the learning rate from layer to layer, tasks/layer_rates.h
   bool new_labels = false;  // those of the data and a new head, also where the model has them
   FitOptions fit = {};      // fit.folder is set here
 };

@@ -158,7 +158,7 @@ struct AdamOnDevice {
     const auto t = static_cast<float>(step.steps[part.number]);
     f.correct1 = bias_correction ? -1 / expm1f(t * log_beta1) : 1.0f;  // 1/(1 − βᵗ)
     f.correct2 = bias_correction ? -1 / expm1f(t * log_beta2) : 1.0f;
-    f.decay = part.decay ? f.decay : 0.0f;
+    f.decay = part.weight_decay;
     f.scale = step.factor();
     return f;
   }
@@ -231,7 +231,7 @@ __global__ void adamw_kernel(View step, AdamOnDevice adam) {
   const PartEntry part = part_of(step, blockIdx.x);
   const AdamFactors<float> factors = adam.of(part, step);
   cuda::with_storage(part.gradient_type, [&](auto g) {
-    adamw_piece<decltype(g)>(part, blockIdx.x, factors, step.learning_rate());
+    adamw_piece<decltype(g)>(part, blockIdx.x, factors, step.learning_rate() * part.rate);
   });
 }
 
@@ -274,7 +274,7 @@ __global__ void lamb_ratio_kernel(View step, const float* squares, float* ratios
   of_w = cuda::block_sum(of_w, room);
   of_u = cuda::block_sum(of_u, room);
   if (threadIdx.x == 0)
-    ratios[blockIdx.x] = part.decay && of_w > 0 && of_u > 0 ? sqrtf(of_w) / sqrtf(of_u) : 1.0f;
+    ratios[blockIdx.x] = part.ratio && of_w > 0 && of_u > 0 ? sqrtf(of_w) / sqrtf(of_u) : 1.0f;
 }
 
 // w ← w − rate·ratio·u, with u from the moments once more.
@@ -283,7 +283,7 @@ __global__ void lamb_kernel(View step, AdamOnDevice adam, const float* ratios) {
   const int k = cuda::entry_of(step.parts, step.count, blockIdx.x);
   const PartEntry part = step.parts[k];
   const AdamFactors<float> factors = adam.of(part, step);
-  const float rate = step.learning_rate() * ratios[k];
+  const float rate = step.learning_rate() * part.rate * ratios[k];
   cuda::each_four(part, blockIdx.x, [&](int64_t i, int n) {
     const Four m = load(part, part.m, i, n), v = load(part, part.v, i, n);
     Four w = load(part, part.weight, i, n);
@@ -293,11 +293,11 @@ __global__ void lamb_kernel(View step, AdamOnDevice adam, const float* ratios) {
   });
 }
 
-__global__ void sgd_kernel(View step, float momentum, float weight_decay) {
+__global__ void sgd_kernel(View step, float momentum) {
   if (!step.good()) return;
   const PartEntry part = part_of(step, blockIdx.x);
-  const float rate = step.learning_rate(), factor = step.factor(),
-              decay = part.decay ? weight_decay : 0.0f;
+  const float rate = step.learning_rate() * part.rate, factor = step.factor(),
+              decay = part.weight_decay;
   cuda::each_four(part, blockIdx.x, [&](int64_t i, int n) {
     const Four g = load_gradient(part, i, n);
     Four velocity = load(part, part.m, i, n), w = load(part, part.weight, i, n);
@@ -334,8 +334,7 @@ void lamb_update(const StepControl& control, const AdamStep& step) {
 
 void sgd_update(const StepControl& control, const SgdStep& step) {
   const View view = control.view();
-  cuda::launch("sgd", sgd_kernel, grid_of(view), view, static_cast<float>(step.momentum),
-               static_cast<float>(step.weight_decay));
+  cuda::launch("sgd", sgd_kernel, grid_of(view), view, static_cast<float>(step.momentum));
 }
 
 #else

@@ -5,8 +5,8 @@
 // or f64, and are touched; the gradient g is multiplied by `gradient_scale` first: for clipping,
 // and for the mean over micro-batches. On the CUDA device a StepControl has decided about the
 // parts, and says what gradients are multiplied by, the learning rate, and t, which it counts for
-// each parameter; what a step says about these is not read. There a parameter may have 16 bits:
-// its master is updated and rounded into it.
+// each parameter; a part says its factor of the rate and its weight decay. What a step says about
+// these is not read. There a parameter may have 16 bits: its master is updated and rounded into it.
 #pragma once
 #include "tensor/step_control.h"
 #include "tensor/tensor.h"

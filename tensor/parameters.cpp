@@ -10,7 +10,8 @@ Parameter& Parameters::add(std::string name, Tensor value) {
   check(!by_name_.contains(name), "parameters: the name ", name,
         " is used twice; to tie two, share the Parameter");
   const bool decay = value.rank() > 1;
-  Parameter& added = all_.emplace_back(Parameter{std::move(name), std::move(value), true, decay});
+  Parameter& added = all_.emplace_back(
+      Parameter{.name = std::move(name), .value = std::move(value), .decay = decay});
   by_name_.emplace(added.name, &added);
   return added;
 }

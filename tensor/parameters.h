@@ -7,6 +7,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -21,6 +22,15 @@ struct Parameter {
   Tensor value;
   bool trainable = true;  // whether a tape watches it and an optimizer updates it
   bool decay = true;      // whether weight decay applies: matrices yes, biases and layer norms no
+  // What the learning rate of every step is multiplied by, from 0 on; and the weight decay, where
+  // it is not the optimizer's. (The parameter groups of other programs.)
+  double rate = 1;
+  std::optional<double> weight_decay = {};
+
+  // With an optimizer of this weight decay.
+  double decay_with(double optimizers) const {
+    return decay ? weight_decay.value_or(optimizers) : 0;
+  }
 };
 
 class Parameters {

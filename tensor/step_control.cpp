@@ -137,9 +137,11 @@ PartEntry describe(const ParameterPart& part, int64_t first_piece) {
           .size = part.w.size(),
           .first_piece = first_piece,
           .number = part.number,
+          .rate = static_cast<float>(part.rate),
+          .weight_decay = static_cast<float>(part.weight_decay),
           .type = part.w.dtype(),
           .gradient_type = part.g.dtype(),
-          .decay = part.decay,
+          .ratio = part.ratio,
           .packed = in_fours(part.w) && in_fours(part.g) && in_fours(part.m) && in_fours(part.v) &&
                     in_fours(part.master)};
 }

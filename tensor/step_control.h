@@ -27,7 +27,9 @@ namespace ink {
 struct ParameterPart {
   Tensor w, g, m, v, master;
   int32_t number = 0;  // of the parameter
-  bool decay = true;   // whether weight decay (and LAMB's trust ratio) applies
+  bool ratio = true;   // whether LAMB's trust ratio applies
+  double rate = 1;     // factor of the learning rate
+  double weight_decay = 0;
 };
 
 // The same for kernels.
@@ -37,8 +39,9 @@ struct PartEntry {
   float *m, *v, *weight;  // weight: the master, or w itself
   int64_t size, first_piece;
   int32_t number;
+  float rate, weight_decay;
   Dtype type, gradient_type;
-  bool decay, packed;
+  bool ratio, packed;
 };
 
 struct StepSettings {

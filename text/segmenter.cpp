@@ -8,6 +8,7 @@
 
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "tensor/fingerprint.h"
 
 namespace ink {
 namespace {
@@ -73,12 +74,17 @@ fs::path dictionary_at(const fs::path& named) {
 Segmenter Segmenter::load(const SegmenterFiles& files) {
   const fs::path dictionary = dictionary_at(files.dictionary);
   Segmenter segmenter;
-  segmenter.read_dictionary(read_file(dictionary, kMaxFileBytes), dictionary.string());
+  const std::string words = read_file(dictionary, kMaxFileBytes);
+  segmenter.read_dictionary(words, dictionary.string());
   const fs::path beside = dictionary.parent_path() / "finalseg";
   if (!files.hmm.empty())
     segmenter.hmm_ = WordHmm::load(files.hmm);
   else if (fs::is_directory(beside))
     segmenter.hmm_ = WordHmm::load(beside);
+  Digest digest;
+  digest.add(words);
+  if (segmenter.hmm_) digest.add(segmenter.hmm_->digest());
+  segmenter.digest_ = digest.to_string();
   return segmenter;
 }
 

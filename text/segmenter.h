@@ -50,6 +50,8 @@ class Segmenter {
 
   bool has_hmm() const { return hmm_.has_value(); }
   int64_t dictionary_words() const { return static_cast<int64_t>(log_frequency_.size()); }
+  // Of all that decides words: the dictionary and the model's tables (tensor/fingerprint.h).
+  const std::string& digest() const { return digest_; }
 
  private:
   Segmenter() = default;
@@ -62,6 +64,7 @@ class Segmenter {
   std::vector<double> log_frequency_;  // log(frequency / total)
   double log_one_ = 0;                 // log(1 / total), for characters that are no word
   std::optional<WordHmm> hmm_;
+  std::string digest_;
 };
 
 }  // namespace ink

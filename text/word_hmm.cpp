@@ -5,6 +5,7 @@
 
 #include "tensor/error.h"
 #include "tensor/file.h"
+#include "tensor/fingerprint.h"
 
 namespace ink {
 namespace {
@@ -140,6 +141,14 @@ WordHmm WordHmm::load(const std::filesystem::path& finalseg_folder) {
     });
   });
   return hmm;
+}
+
+uint64_t WordHmm::digest() const {
+  Digest digest;
+  digest.add(std::span<const double>(start_));
+  for (const Scores& from : transition_) digest.add(std::span<const double>(from));
+  for (const Scores& character : emission_) digest.add(std::span<const double>(character));
+  return digest.value();
 }
 
 void WordHmm::cut(std::u32string_view han, int32_t shift, std::vector<Span>& words) const {

@@ -5,6 +5,7 @@
 // folder `finalseg`; they are read as text, never executed.
 #pragma once
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,8 @@ class WordHmm {
 
   // Appends the words of `han`, characters U+4E00 to U+9FD5 only, as spans moved by `shift`.
   void cut(std::u32string_view han, int32_t shift, std::vector<Span>& words) const;
+
+  uint64_t digest() const;  // of the tables (tensor/fingerprint.h)
 
   static constexpr char32_t kFirst = 0x4E00, kLast = 0x9FD5;
 

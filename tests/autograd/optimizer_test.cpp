@@ -84,6 +84,36 @@ TEST(Optimizer, DecaysMatricesButNotBiasesAndLayerNorms) {
   }
 }
 
+// As PyTorch's parameter groups: each like one of an optimizer of its own.
+TEST(Optimizer, ParametersMayHaveRatesAndDecaysOfTheirOwn) {
+  for (const OptimizerKind kind : {OptimizerKind::adamw, OptimizerKind::lamb, OptimizerKind::sgd}) {
+    Parameters together = golden_start(), matrix = golden_start(), bias = golden_start();
+    together.at("w").rate = 0.25;
+    together.at("w").weight_decay = 0.5;
+    together.at("b").rate = 3;
+    together.at("b").weight_decay = 0.5;  // a vector is not decayed
+    Optimizer all(together, {.kind = kind}), of_matrix(matrix, {.kind = kind, .weight_decay = 0.5}),
+        of_bias(bias, {.kind = kind});
+    for (int64_t t = 1; t <= 5; ++t) {
+      all.step(together, golden_gradients(together, t), 0.01);
+      of_matrix.step(matrix, golden_gradients(matrix, t), 0.25 * 0.01);
+      of_bias.step(bias, golden_gradients(bias, t), 3 * 0.01);
+    }
+    EXPECT_TRUE(equal_bits(together.at("w").value, matrix.at("w").value)) << name_of(kind);
+    EXPECT_TRUE(equal_bits(together.at("b").value, bias.at("b").value)) << name_of(kind);
+    together.at("b").rate = 0;
+    all.step(together, golden_gradients(together, 6), 0.01);
+    EXPECT_TRUE(equal_bits(together.at("b").value, bias.at("b").value)) << name_of(kind);
+    together.at("b").rate = -1;
+    EXPECT_ERROR(all.step(together, golden_gradients(together, 7), 0.01),
+                 "the factor of the learning rate of 'b' should be a number from 0 on, got -1");
+    together.at("b").rate = 1;
+    together.at("w").weight_decay = -0.1;
+    EXPECT_ERROR(all.step(together, golden_gradients(together, 7), 0.01),
+                 "the weight decay of 'w' should be a number from 0 on, got -0.1");
+  }
+}
+
 TEST(Optimizer, LeavesFrozenParametersAndThoseWithoutGradientAlone) {
   Parameters parameters;
   parameters.add("free", full({2, 2}, 1));

@@ -337,6 +337,10 @@ TEST_F(TrainerTest, OtherSettingsAreNotResumedSilently) {
                  "has optimizer \"adamw\", got \"lamb\"; resume with the same settings");
   expect_refused(resume({.weight_decay = 0.5}, schedule, rest), "weight_decay 0.01, got 0.5");
   expect_refused(resume({.bias_correction = false}, schedule, rest), "bias_correction true, got f");
+  Parameter& first = *problem.parameters.begin();
+  first.rate = 0.5;
+  expect_refused(resume({}, schedule, rest), "does not state its own_rates");
+  first.rate = 1;
   Schedule other = schedule;
   other.peak = 0.5;
   expect_refused(resume({}, other, rest), "has learning_rate 0.05, got 0.5");

@@ -149,6 +149,25 @@ TEST_F(Studies, DoNothingTwiceAndGoOnWithMore) {
   EXPECT_EQ(scored(run("study study.json")), 12);
 }
 
+// Only scores are asked for; a model is made for those that are missing.
+TEST_F(Studies, NeedNoModelWhoseScoresAreAllThere) {
+  EXPECT_EQ(run("study study.json").status, 0);
+  fs::remove_all(folder_ / "study" / "models");
+  const Finished again = run("study study.json");
+  EXPECT_EQ(again.status, 0);
+  EXPECT_EQ(scored(again), 0);
+  EXPECT_FALSE(fs::exists(folder_ / "study" / "models"));
+}
+
+// A fine-tuning that was interrupted is begun anew when its options are other ones now.
+TEST_F(Studies, AnInterruptedFineTuningMayBeChanged) {
+  const fs::path tuned = folder_ / "study" / "models" / "characters-seed-1" / "tuned-0-moods";
+  fs::create_directories(tuned / "training");
+  write_file(tuned / "study.json", R"({"epochs": 400})");
+  write_file(tuned / "training" / "remains.txt", "of a run of 400 epochs");
+  EXPECT_EQ(run("study study.json").status, 0);
+}
+
 TEST_F(Studies, GoOnWhereTheyWereInterrupted) {
   write_study(R"([{"name": "words"}])", kTasks, R"("steps_scored": [400])", R"("steps": 400)");
   ASSERT_EQ(run("study study.json").status, 0);

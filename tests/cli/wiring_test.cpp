@@ -218,6 +218,7 @@ TEST_F(Wiring, TaskTrainings) {
       {"--dev-fraction", "0.4", "result.examples", "16"},
       {"--max-length", "13", "data.max_length", "13"},
       {"--dropout", "0.37", "data.architecture.classifier_dropout", "0.37"},
+      {"--layer-decay", "0.83", "data.layer_decay", "0.83"},
       {"--epochs", "4", "data.epochs", "4"},
       {"--batch-size", "5", "data.batch_size", "5"},
       {"--batch-tokens", "47", "data.max_tokens", "47"},

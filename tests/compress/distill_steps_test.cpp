@@ -7,8 +7,7 @@
 #include "autograd/trainer.h"
 #include "compress/distillation_loss.h"
 #include "tensor/ops.h"
-#include "tensor/safetensors.h"
-#include "tests/compress/helpers.h"
+#include "tests/compress/distill_steps.h"
 #include "tests/nn/golden_weights.h"
 
 namespace ink {
@@ -18,34 +17,9 @@ constexpr int64_t kSteps = 3;
 constexpr double kPeak = 5e-3, kLongest = 1, kClose = 2e-6;
 const Schedule kSchedule{.peak = kPeak, .steps = kSteps + 1};
 
-ValueSource weights_of(const std::string& whose) {
-  return [whose](const std::string& name, const Shape& shape, const Initial& initial) {
-    return testing::golden_weights(1.0f)(whose + name, shape, initial);
-  };
-}
-
-struct Batch {
-  Packed inputs = {};
-  Tensor labels = {};
-};
-
 class DistillationSteps : public ::testing::Test {
  protected:
   DistillationSteps() {
-    for (int64_t s = 0; s < kSteps; ++s) {
-      const std::string prefix = "batch." + std::to_string(s) + '.';
-      const Tensor offsets = golden.tensor(prefix + "offsets");
-      std::vector<std::vector<int32_t>> ids, segments;
-      for (int64_t b = 0; b + 1 < offsets.dim(0); ++b) {
-        const int32_t begin = offsets.data<int32_t>()[b], end = offsets.data<int32_t>()[b + 1];
-        const auto cut = [&](const char* what) {
-          return to_vector<int32_t>(slice(golden.tensor(prefix + what), 0, begin, end));
-        };
-        ids.push_back(cut("ids"));
-        segments.push_back(cut("segments"));
-      }
-      batches.push_back({pack(ids, segments), golden.tensor(prefix + "labels")});
-    }
     config = {.temperature = 8, .hard_label_weight = 0.5};
     for (const int64_t j : {0, 1, 2})
       config.intermediate_matches.push_back({.layer_teacher = 2 * j,
@@ -62,17 +36,6 @@ class DistillationSteps : public ::testing::Test {
                                            .attention = AttentionMaps::probabilities});
   }
 
-  static Model model(const char* whose, int64_t layers, int64_t ffn, int64_t hidden) {
-    return Model(tiny_config(layers, 2, ffn, hidden), {.pooler = true, .classification = true},
-                 weights_of(whose));
-  }
-  static ModelOutputs outputs(const Model& model, const Packed& batch) {
-    Encoded e = model.body(batch, {.all_hidden = true, .attention_inputs = true});
-    return {.logits = model.classification->logits(model.body.pool(e.hidden, batch.offsets)),
-            .hidden = std::move(e.all_hidden),
-            .attention = std::move(e.attention),
-            .heads = model.config.heads_per_layer};
-  }
   double value(const std::string& run, int64_t step, const std::string& name) const {
     return golden.tensor(run + '.' + std::to_string(step) + '.' + name).item();
   }
@@ -106,21 +69,22 @@ class DistillationSteps : public ::testing::Test {
   }
 
   DistillationLoss loss_with(Model& student) const {
-    return DistillationLoss(config, Scope(student.parameters, weights_of("")));
+    return DistillationLoss(config, Scope(student.parameters, testing::step_weights("")), kPeak);
   }
   // Everything step by step.
   Model by_hand(const std::string& run) const {
-    Model student = model("student.", 2, 10, 8);
+    Model student = testing::step_student();
     const DistillationLoss loss = loss_with(student);
     Optimizer optimizer(student.parameters);
     GradientSum sum(student.parameters);
     for (int64_t s = 0; s < kSteps; ++s) {
-      const Batch& batch = batches[static_cast<size_t>(s)];
-      const ModelOutputs wanted = outputs(teacher, batch.inputs);
+      const testing::StepBatch& batch = batches[static_cast<size_t>(s)];
+      const ModelOutputs wanted = testing::step_outputs(teacher, batch.inputs);
       Tape tape;
       tape.watch(student.parameters);
-      const DistillationLoss::Result result = loss(outputs(student, batch.inputs), wanted,
-                                                   batch.labels, batch.inputs.offsets, s, kSteps);
+      const DistillationLoss::Result result =
+          loss(testing::step_outputs(student, batch.inputs), wanted, batch.labels,
+               batch.inputs.offsets, s, kSteps);
       expect_losses(run, s, result);
       Gradients gradients = tape.backward(result.total);
       sum.add(student.parameters, gradients);
@@ -136,18 +100,18 @@ class DistillationSteps : public ::testing::Test {
   }
   // The same by the training loop.
   Model by_train() const {
-    Model student = model("student.", 2, 10, 8);
+    Model student = testing::step_student();
     const DistillationLoss loss = loss_with(student);
     Optimizer optimizer(student.parameters);
     TrainingHooks hooks;
     hooks.loss = [&](int64_t s, const Random&) -> MicroLoss {
-      const Batch& batch = batches[static_cast<size_t>(s)];
+      const testing::StepBatch& batch = batches[static_cast<size_t>(s)];
       ModelOutputs wanted;
       {
         const Pause pause;
-        wanted = outputs(teacher, batch.inputs);
+        wanted = testing::step_outputs(teacher, batch.inputs);
       }
-      return {.loss = loss(outputs(student, batch.inputs), wanted, batch.labels,
+      return {.loss = loss(testing::step_outputs(student, batch.inputs), wanted, batch.labels,
                            batch.inputs.offsets, s, kSteps)
                           .total};
     };
@@ -162,14 +126,24 @@ class DistillationSteps : public ::testing::Test {
       EXPECT_TRUE(equal_bits(p.value, trained.parameters.at(p.name).value)) << p.name;
   }
 
-  const SafeTensors golden{std::filesystem::path(INK_SOURCE_DIR) /
-                           "tests/golden/distill_steps.safetensors"};
-  std::vector<Batch> batches = {};
+  const SafeTensors golden = testing::step_golden();
+  const std::vector<testing::StepBatch> batches = testing::step_batches();
   DistillationConfig config = {};
-  const Model teacher = model("teacher.", 4, 20, 12);
+  const Model teacher = testing::step_teacher();
 };
 
 TEST_F(DistillationSteps, EqualTorch) { expect_run("plain"); }
+
+// PyTorch's parameter groups.
+TEST_F(DistillationSteps, EqualTorchWhereProjectionsLearnAtRatesOfTheirOwn) {
+  config.intermediate_matches[0].projection_rate = 2e-2;
+  config.intermediate_matches[2].projection_rate = 1e-3;
+  config.intermediate_matches[2].projection_decay = 0.5;
+  expect_run("own");
+  Model student = testing::step_student();
+  EXPECT_ERROR(DistillationLoss(config, Scope(student.parameters, testing::step_weights(""))),
+               "projection.0 learns at 0.02; expected a learning rate above 0 of the student");
+}
 
 }  // namespace
 }  // namespace ink

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "compress/prune.h"
 #include "nn/session.h"
 #include "tensor/allocator.h"
@@ -105,6 +107,70 @@ TEST_F(Compressed, StudentLearnsFromAttentionAndRelations) {
   options.fit.recompute = false;
   options.config.intermediate_matches[0].layer_teacher = 3;
   EXPECT_ERROR(distill(options), "wants layer_T 3, but the teacher has attention layers 1 to 2");
+}
+
+// All layers with all by transport, of states and of attention; projections at a rate of their own;
+// and the weights of cost attention, which move from batch to batch, resume too.
+TEST_F(Compressed, LayersMatchedByTransportResumeBitForBit) {
+  DistillOptions options = distill_options("by_transport");
+  options.student.architecture = narrow();
+  options.student.architecture->set_layers(2, 2, 48);
+  options.fit.epochs = 2;
+  EmdMatch states{.cost_attention = true};
+  states.pair.student_size = 24;
+  states.pair.teacher_size = 32;
+  states.pair.projection_rate = 1e-2;
+  EmdMatch maps;
+  maps.pair.loss = MatchLoss::attention_mse_sum;
+  options.config.emd = {states, maps};
+  const std::string text = explanation(plan_distillation(options));
+  EXPECT_NE(text.find("layers 1 to 2 (N, 24) -> linear (N, 32) each  with layers 1 to 2 (N, 32) by "
+                      "optimal transport and cost attention  weight 1  emd_hidden_mse"),
+            std::string::npos)
+      << text;
+  std::vector<double> losses;
+  distill(options, {.progress = [&](const Progress& p) { losses.push_back(p.loss); }});
+  EXPECT_LT(losses.back(), losses.front());
+  const std::string log = read_file(options.out / "training" / "log.jsonl", 1 << 24);
+  for (const char* part :
+       {"\"emd_hidden_mse\"", "\"emd_hidden_mse_embeddings\"", "\"emd_attention_mse_sum\""})
+    EXPECT_NE(log.find(part), std::string::npos) << part;
+
+  options.out = task->folder / "by_transport_resumed";
+  std::atomic<bool> stop = false;
+  options.fit.stop = &stop;
+  distill(options, {.progress = [&](const Progress& p) { stop = p.step == 41; }});
+  EXPECT_FALSE(std::filesystem::exists(options.out / "training" / "checkpoint-00000060"));
+  stop = false;
+  options.fit.resume = true;
+  const auto without_model = [&] {
+    for (const char* model : {"config.json", "model.safetensors"})
+      std::filesystem::remove(options.out / model);
+  };
+  without_model();
+  distill(options);
+  const Model straight = load_model(task->folder / "by_transport"),
+              resumed = load_model(options.out);
+  for (const Parameter& p : straight.parameters)
+    EXPECT_TRUE(equal_bits(p.value, resumed.parameters.at(p.name).value)) << p.name;
+  without_model();
+  options.config.emd[0].cost_temperature = 2;
+  EXPECT_ERROR(distill(options), "distillation.emd.0.cost_temperature");
+}
+
+TEST_F(Compressed, AMapByTransportFindsTheLayersTheStudentBeganAs) {
+  DistillOptions options = distill_options("mapped");
+  options.student.layers_from_teacher = {0};
+  options.match_evenly = MatchLoss::hidden_mse;
+  const auto layer = [&](const char* map) {
+    options.layer_map = map;
+    return plan_distillation(options).config.intermediate_matches.at(1).layer_teacher;
+  };
+  EXPECT_EQ(layer("uniform"), 2);
+  EXPECT_EQ(layer("emd"), 1);
+  options.student = {};
+  options.student.architecture = narrow();  // other widths: by Gram matrices
+  EXPECT_GE(layer("emd"), 1);
 }
 
 TEST_F(Compressed, StudentDropsInEveryStep) {

@@ -3,7 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "autograd/tape.h"
 #include "compress/distillation_config.h"
+#include "compress/distillation_loss.h"
+#include "tensor/ops.h"
 #include "tests/expect_error.h"
 
 namespace ink {
@@ -24,7 +29,7 @@ std::string written(const std::vector<IntermediateMatch>& matches) {
 TEST(Matches, EveryKeyIsReadAndWritten) {
   const std::string list =
       R"([{"layer_T":4,"layer_S":2,"feature":"hidden","loss":"pkd","weight":0.5,)"
-      R"("proj":["relu",24,48]},)"
+      R"("proj":["relu",24,48,{"lr":0.25,"weight_decay":0.0}]},)"
       R"({"layer_T":[4,3],"layer_S":[2,1],"feature":"hidden","loss":"nst","weight":1.0},)"
       R"({"layer_T":4,"layer_S":2,"feature":"attention","loss":"attention_ce_mean",)"
       R"("weight":1.0,"attention":"probabilities"},)"
@@ -34,6 +39,8 @@ TEST(Matches, EveryKeyIsReadAndWritten) {
   EXPECT_EQ(written(matches), parse_json(list, "list").to_string());
   ASSERT_EQ(matches.size(), 4u);
   EXPECT_EQ(matches[0].projection, Activation::relu);
+  EXPECT_EQ(matches[0].projection_rate, 0.25);
+  EXPECT_EQ(matches[0].projection_decay, 0.0);
   EXPECT_EQ(matches[1].second_teacher, 3);
   EXPECT_EQ(matches[2].attention, AttentionMaps::probabilities);
   EXPECT_EQ(matches[3].relation_heads, 6);
@@ -96,6 +103,45 @@ TEST(Matches, PresetsOfTextBrewer) {
   EXPECT_EQ(match_presets().size(), 19u);
 }
 
+// Every list gives a loss and gradients where a BERT-base teaches a student of its size.
+TEST(Matches, PresetsOfTextBrewerAreLearnedFrom) {
+  const Tensor offsets = from(std::vector<int32_t>{0, 3, 5});
+  const auto outputs = [&](int64_t layers, int64_t width, uint64_t seed) {
+    ModelOutputs o;
+    const auto states = [&] { return randn({5, width}, seed++, Dtype::f32); };
+    o.logits = randn({2, 3}, seed++, Dtype::f32);
+    for (int64_t i = 0; i <= layers; ++i) o.hidden.push_back(states());
+    for (int64_t i = 0; i < layers; ++i) o.attention.push_back({states(), states(), states()});
+    o.heads.assign(static_cast<size_t>(layers), 12);
+    return o;
+  };
+  const ModelOutputs teacher = outputs(12, 768, 1);
+  for (const std::string_view name : match_presets()) {
+    DistillationConfig config{.kd_loss_weight = 0};
+    config.intermediate_matches = match_preset(name);
+    const int64_t layers = name[0] == 's' ? 12 : name[1] - '0';
+    const int64_t width = config.intermediate_matches[0].student_size;
+    ModelOutputs student = outputs(layers, width > 0 ? width : 768, 1000);
+    Parameters parameters;
+    const DistillationLoss loss(config, Scope(parameters, random_values(Random(1))));
+    Tape tape;
+    tape.watch(parameters);
+    for (Tensor& x : student.hidden) tape.watch(x);
+    for (AttentionInputs& x : student.attention) tape.watch(x.query);
+    const auto result = loss(student, teacher, from(std::vector<int32_t>{0, 2}), offsets, 0, 1);
+    EXPECT_TRUE(std::isfinite(result.total.item())) << name;
+    EXPECT_GT(result.total.item(), 0) << name;
+    const Gradients gradients = tape.backward(result.total);
+    const IntermediateMatch& last = config.intermediate_matches.back();
+    const auto at = static_cast<size_t>(last.layer_student);
+    EXPECT_TRUE(
+        gradients[feature_of(last.loss) == MatchFeature::hidden ? student.hidden[at]
+                                                                : student.attention[at - 1].query])
+        << name;
+    for (const Parameter& p : parameters) EXPECT_TRUE(gradients[p.value]) << name << ' ' << p.name;
+  }
+}
+
 TEST(Matches, PresetsStandInListsByName) {
   EXPECT_EQ(read(R"(["L3_hidden_mse", "L3_hidden_smmd"])").size(), 8u);
   EXPECT_EQ(read(R"("L3_hidden_mse")").size(), 4u);
@@ -127,8 +173,12 @@ TEST(Matches, WrongOnesAreRefusedWhenRead) {
   EXPECT_ERROR(one("hidden", "cos", R"(, "proj": ["cubic", 2, 3])"), "unknown projection 'cubic'");
   EXPECT_ERROR(one("hidden", "cos", R"(, "proj": ["linear", 2])"),
                "expected [kind, student size, teacher size]");
-  EXPECT_ERROR(one("hidden", "cos", R"(, "proj": ["linear", 2, 3, {"lr": 1}])"),
-               "without options of its own (it learns at the student's rate)");
+  EXPECT_ERROR(one("hidden", "cos", R"(, "proj": ["linear", 2, 3, {"rate": 1}])"),
+               "unknown key 'rate'; known keys: lr, weight_decay");
+  EXPECT_ERROR(one("hidden", "cos", R"(, "proj": ["linear", 2, 3, {"lr": -1}])"),
+               "lr: expected a number from 0 on, got -1");
+  EXPECT_ERROR(one("hidden", "cos", R"(, "proj": ["linear", 2, 3, 1e-3])"),
+               "expected [kind, student size, teacher size] or, behind these, {\"lr\": …}");
   EXPECT_ERROR(one("attention", "attention_ce", R"(, "proj": ["linear", 2, 3])"),
                "proj: expected with feature \"hidden\" only");
   EXPECT_ERROR(one("hidden", "cos", R"(, "attention": "scores")"),

@@ -102,8 +102,8 @@ TEST_F(SeveralTeachers, AWeightOfOneIsThatTeacherAlone) {
   EXPECT_EQ(weights(task->folder / "weighted"), weights(task->folder / "alone"));
 }
 
-// The first teacher again, with other numbers for the same characters, says the same: so the student
-// is that of the first one alone.
+// The first teacher again, with other numbers for the same characters, says the same: so the
+// student is that of the first one alone.
 TEST_F(SeveralTeachers, EachReadsWithItsOwnTokenizer) {
   DistillOptions o = options("own_tokens");
   o.student = {.folder = task->folder / "model"};

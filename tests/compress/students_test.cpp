@@ -5,6 +5,7 @@
 
 #include "compress/layer_map.h"
 #include "compress/make_student.h"
+#include "compress/teacher.h"
 #include "nn/parameter_count.h"
 #include "tests/compress/helpers.h"
 
@@ -30,6 +31,10 @@ int64_t parameters_of(const char* name, int64_t vocabulary, bool pooler) {
 TEST(Students, HaveThePublishedNumbersOfParameters) {
   EXPECT_EQ(parameter_count(bert_base(kCased), {}), 107'719'680);
   EXPECT_EQ(parameter_count(bert_base(kCased), {.pooler = true}), 108'310'272);
+  EXPECT_EQ(parameter_count(bert_base(kUncased), {}), 108'891'648);
+  EXPECT_EQ(parameter_count(bert_base(kUncased), {.pooler = true}), 109'482'240);
+  EXPECT_EQ(parameter_count(bert_base(kChinese), {}), 101'677'056);
+  EXPECT_EQ(parameter_count(bert_base(kChinese), {.pooler = true}), 102'267'648);
   struct Row {
     const char* name;
     int64_t vocabulary, plain, with_pooler;  // 0: no pooler
@@ -57,6 +62,64 @@ TEST(Students, HaveThePublishedNumbersOfParameters) {
       EXPECT_EQ(parameters_of(row.name, row.vocabulary, true), row.with_pooler) << row.name;
     }
   }
+}
+
+// Of one layer, by what is left without it, and of all.
+TEST(Students, HaveThePublishedNumbersOfParametersInTheirLayers) {
+  struct Row {
+    const char* name;
+    int64_t layer, encoder;
+  };
+  for (const Row& row : {Row{"T6", 7'087'872, 42'527'232},
+                         {"T3", 7'087'872, 21'263'616},
+                         {"T3-small", 1'774'464, 5'323'392},
+                         {"T4-tiny", 1'142'184, 4'568'736},
+                         {"T12-nano", 789'760, 9'477'120},
+                         {"TinyBERT-4", 1'142'184, 4'568'736},
+                         {"Electra-small", 789'760, 9'477'120}}) {
+    const StudentPreset& preset = student_preset(row.name);
+    const ModelConfig whole = student_config(preset, bert_base(kChinese));
+    ModelConfig one_less = whole;
+    one_less.set_layers(preset.layers - 1, preset.heads, preset.ffn);
+    const int64_t layer = parameter_count(whole, {}) - parameter_count(one_less, {});
+    EXPECT_EQ(layer, row.layer) << row.name;
+    EXPECT_EQ(layer * preset.layers, row.encoder) << row.name;
+    if (preset.embedding) {  // those of 128 channels, and their projection
+      EXPECT_EQ(parameter_count(whole, {}) - row.encoder, 2'770'432 + 33'024);
+    }
+  }
+}
+
+// TextBrewer's lists go with its students, and with no others.
+TEST(Students, FitTheMatchesOfTheirSize) {
+  const ModelConfig teacher = bert_base(kCased);
+  const auto fits = [&](const char* student, const std::string& matches) {
+    DistillationConfig config;
+    config.intermediate_matches = match_preset(matches);
+    EXPECT_FALSE(config.intermediate_matches.empty()) << matches;
+    config.settle(match_size(teacher),
+                  match_size(student_config(student_preset(student), teacher)));
+  };
+  const auto all = [&](const char* student, const std::vector<std::string>& lists) {
+    for (const std::string& matches : lists) fits(student, matches);
+  };
+  const std::vector<std::string> attention = {"attention_mse", "attention_mse_sum", "attention_ce",
+                                              "attention_ce_mean"};
+  all("T6", {"L6_hidden_mse", "L6_hidden_smmd"});
+  all("T3", {"L3_hidden_mse", "L3_hidden_smmd"});
+  all("T3-small", {"L3n_hidden_mse", "L3_hidden_smmd"});
+  all("T4-tiny", {"L4t_hidden_mse", "L4_hidden_smmd", "L4t_hidden_sgram"});
+  all("TinyBERT-4", {"L4t_hidden_mse", "L4_hidden_smmd", "L4t_hidden_sgram"});
+  all("T12-nano", {"small_hidden_mse", "small_hidden_smmd"});
+  for (const std::string& loss : attention) {
+    for (const char* student : {"T3", "T3-small"}) fits(student, "L3_" + loss);
+    fits("T4-tiny", "L4_" + loss);
+  }
+  EXPECT_ERROR(fits("T3", "L3n_hidden_mse"),
+               "projects 384 to 768, but student and teacher have 768");
+  EXPECT_ERROR(fits("T3-small", "L3_hidden_mse"), "needs \"proj\": [\"linear\", 384, 768]");
+  EXPECT_ERROR(fits("T3", "L4_hidden_smmd"),
+               "wants layer_S 4, but the student has hidden layers 0");
 }
 
 TEST(Students, NamesAreReadAsUsersWriteThem) {
@@ -222,7 +285,7 @@ TEST(LayerMap, PairsEveryStudentLayer) {
   EXPECT_EQ(layers("last", 12, 3), (std::vector<int64_t>{0, 10, 11, 12}));
   EXPECT_EQ(layers("uniform", 2, 4), (std::vector<int64_t>{0, 0, 1, 1, 2}));
   EXPECT_ERROR(layers("last", 2, 4), "last is for a student of at most the teacher's 2 layers");
-  EXPECT_ERROR(layer_map("middle"), "layer_map: expected uniform or last, got 'middle'");
+  EXPECT_ERROR(layer_map("middle"), "layer_map: expected uniform, last or emd, got 'middle'");
 }
 
 }  // namespace

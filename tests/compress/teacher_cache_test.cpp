@@ -38,7 +38,7 @@ class CachedTeacher : public ::testing::Test {
  protected:
   CacheSource source() {
     return {.features = features,
-            .fields = cached_fields(teacher.config, config.intermediate_matches),
+            .fields = cached_fields(teacher.config, config),
             .teacher = Json::make_object({{"weights", "abc"}}),
             .outputs =
                 [this](const Packed& batch) {
@@ -83,6 +83,15 @@ TEST_F(CachedTeacher, IsTheTeacherBitForBitInAnyBatch) {
   EXPECT_FALSE(some.attention[0].query) << "only what matches read is kept";
   EXPECT_TRUE(some.attention[0].value);
   EXPECT_ERROR(cache.outputs(std::vector<int64_t>{12}), "expected examples from 0 to 11, got 12");
+}
+
+TEST_F(CachedTeacher, KeepsAllLayersForOptimalTransport) {
+  config.intermediate_matches.clear();
+  config.emd = {{.pair = {}}, {.pair = {.loss = MatchLoss::minilm_value}}};
+  std::vector<std::string> names;
+  for (const CachedField& field : source().fields) names.push_back(field.name());
+  EXPECT_EQ(names, (std::vector<std::string>{"logits", "hidden.0", "hidden.1", "hidden.2",
+                                             "attention.1.value", "attention.2.value"}));
 }
 
 TEST_F(CachedTeacher, RoundsToTheNearestOf16Bits) {

@@ -20,14 +20,14 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // Sizes with and without fours, of several pieces and of none; one parameter is frozen, one never
-// has a gradient.
+// has a gradient, some have rates and a decay of their own.
 Parameters make_parameters() {
   Parameters parameters;
-  parameters.add("large", randn({3, 11003}, 1, Dtype::f32));
-  parameters.add("bias", randn({7}, 2, Dtype::f32));
+  parameters.add("large", randn({3, 11003}, 1, Dtype::f32)).rate = 0.5;
+  parameters.add("bias", randn({7}, 2, Dtype::f32)).rate = 3;
   parameters.add("empty", zeros({0, 4}));
   parameters.add("frozen", randn({5}, 3, Dtype::f32)).trainable = false;
-  parameters.add("matrix", randn({8, 16}, 4, Dtype::f32));
+  parameters.add("matrix", randn({8, 16}, 4, Dtype::f32)).weight_decay = 0.3;
   parameters.add("unused", randn({4}, 5, Dtype::f32));
   return parameters;
 }

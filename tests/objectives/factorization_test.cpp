@@ -22,8 +22,7 @@ Instance line_of(size_t n) {
 
 // x1 x2 x3 x4 <sep> <cls>, targets x2 and x4, in the order <cls> x4 x2 <sep>.
 TEST(Factorization, WhoSeesWhom) {
-  const std::vector<int32_t> ranks{-1, 2, -1, 1, 3, 0};
-  const std::vector<uint8_t> target{0, 1, 0, 1, 0, 0};
+  const FactorizationOrder order{{-1, 2, -1, 1, 3, 0}, {0, 1, 0, 1, 0, 0}};
   const std::vector<std::string> expected{
       "x.x...",  // context sees context alone
       "x.xx.x",  // x2 sees the context and what comes before it, not itself
@@ -34,7 +33,26 @@ TEST(Factorization, WhoSeesWhom) {
   };
   for (size_t i = 0; i < 6; ++i)
     for (size_t j = 0; j < 6; ++j)
-      EXPECT_EQ(sees(ranks, target, i, j), expected[i][j] == 'x') << i << ' ' << j;
+      EXPECT_EQ(order.sees(i, j), expected[i][j] == 'x') << i << ' ' << j;
+}
+
+// Its softmax would be over nothing, and come out as one over all tokens, its own among them.
+TEST(Factorization, ATargetThatSeesNothingIsNotPredicted) {
+  int64_t dropped = 0;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    Draws draws{Random(seed)};
+    const Corrupted c = permutation_model({.fraction = 1})(line_of(1), draws);
+    FactorizationOrder order{c.ranks, std::vector<uint8_t>(c.ranks.size())};
+    for (const int32_t i : c.positions) order.is_target[static_cast<size_t>(i)] = 1;
+    for (const int32_t i : c.positions) {
+      bool any = false;
+      for (size_t j = 0; j < c.ranks.size(); ++j) any |= order.sees(static_cast<size_t>(i), j);
+      EXPECT_TRUE(any) << seed;
+    }
+    dropped += c.positions.empty();
+  }
+  EXPECT_GT(dropped, 15);  // a third: the first of three
+  EXPECT_LT(dropped, 50);
 }
 
 TEST(Factorization, ASixthAreTargetsAndOnlyTheyAndSpecialTokensHaveARank) {

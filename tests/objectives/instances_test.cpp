@@ -119,6 +119,24 @@ TEST(NextSentence, LongDocumentsGiveHalfRandomPairsAndSingleSentencesOnlyRandomO
   }
 }
 
+// A block of one long document, whose other documents lie in the next block.
+TEST(NextSentence, ADocumentAloneTakesRandomBsFromTheOthers) {
+  const std::vector<TokenDocument> one{document_of(0, std::vector<size_t>(900, 1))},
+      others{document_of(7, {10, 10}), document_of(8, {10})};
+  Draws draws{Random(2)};
+  int64_t random = 0, pairs = 0;
+  for (const Instance& x : next_sentence_pairs(one, {.tokens = kTokens, .others = others}, draws)) {
+    const Parts p = parts_of(x);
+    ASSERT_EQ(x.pair_label, p.b[0] / kPerDocument == p.a[0] / kPerDocument ? 0 : 1);
+    random += x.pair_label;
+    ++pairs;
+  }
+  const auto n = static_cast<double>(pairs);
+  EXPECT_NEAR(static_cast<double>(random) / n, 0.5, 4 * std::sqrt(0.25 / n));
+  for (const Instance& x : next_sentence_pairs(one, {.tokens = kTokens}, draws))
+    ASSERT_EQ(x.pair_label, 0);
+}
+
 TEST(NextSentence, ShortProbabilityShortensChunksOfWholeDocuments) {
   std::vector<TokenDocument> documents;
   for (size_t d = 0; d < 400; ++d) documents.push_back(document_of(d, std::vector<size_t>(40, 5)));

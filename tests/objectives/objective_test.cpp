@@ -61,6 +61,9 @@ TEST(Objective, CellsInWhichNothingCanMoveAreRefused) {
   EXPECT_ERROR(with("perlm", {1}), "n-grams of one word are selected");
   EXPECT_ERROR(with("perlm", {1, 0}), "n-grams of one word are selected");
   EXPECT_NO_THROW(with("perlm"));
+  Objective one = objective_from("perlm");
+  one.select.max_predictions = 1;
+  EXPECT_ERROR(corruption_of(one, tokenizer), "one alone has nowhere to go");
 }
 
 // Pre-training with MacBERT reads no [MASK], by chance neither; BERT's code draws any id.

@@ -285,6 +285,14 @@ TEST_F(PretrainTest, AnotherJobIsNotResumed) {
   std::ofstream(folder_ / "words.txt") << toy_character(1) << toy_character(2) << " 100 n\n";
   const Segmenter other = Segmenter::load({.dictionary = folder_ / "words.txt"});
   EXPECT_ERROR(pretrain(config(), tokenizer_, &other, o, {}), "data.dictionary");
+  {  // as many words, of which the last is another
+    std::string words;
+    for (uint64_t k = 0; k < 60; ++k)
+      words += toy_character(2 * k) + toy_character(2 * k + (k < 59 ? 1 : 2)) + " 100 n\n";
+    write_file(folder_ / "words.txt", words);
+    const Segmenter alike = Segmenter::load({.dictionary = folder_ / "words.txt"});
+    EXPECT_ERROR(pretrain(config(), tokenizer_, &alike, o, {}), "data.dictionary");
+  }
   ModelConfig c = config();
   c.hidden_dropout_prob = 0.3;
   EXPECT_ERROR(pretrain(c, tokenizer_, &segmenter_, o, {}), "architecture.hidden_dropout_prob");
@@ -379,6 +387,13 @@ TEST_F(PretrainTest, WhatDoesNotFitIsRefused) {
   o.max_tokens = 41;  // the model reads 40
   EXPECT_THROW(run(o), Error);
   o = options("bad");
+  o.accumulate = int64_t{1} << 40;  // of which a step would hold all
+  EXPECT_ERROR(run(o), "at most 33554432 tokens in a step, got accumulate 1099511627776");
+  o = options("bad");
+  o.batch_tokens = int64_t{1} << 24;
+  o.block_bytes = 1 << 20;
+  EXPECT_ERROR(run(o), "expected batch_tokens of at most the 1048576 bytes of a block");
+  o = options("bad");
   o.corpus = {};
   EXPECT_THROW(run(o), Error);
   o.corpus = {folder_ / "missing"};
@@ -404,9 +419,30 @@ TEST_F(PretrainTest, ATextSmallerThanABatchIsRefused) {
   o.corpus = {folder_ / "few"};
   o.held_out = 0;
   o.batch_tokens = 4096;
+  o.block_bytes = 1 << 20;
   EXPECT_ERROR(run(o), "tokens to train on, fewer than the 4096 of one batch");
   o.batch_tokens = 40;
-  EXPECT_NO_THROW(run(o));
+  o.accumulate = 40;
+  std::string said;
+  run(o, {.notice = [&](const std::string& s) { said += s; }});
+  EXPECT_NE(said.find("a step reads the text more than once"), std::string::npos) << said;
+}
+
+TEST_F(PretrainTest, ATextThatTheVocabularyDoesNotKnowIsRefused) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "砚墨纸笔" + toy_character(3) + toy_character(5) + "。\n\n";
+  write_file(folder_ / "strange.txt", text);
+  PretrainOptions o = options("strange");
+  o.corpus = {folder_ / "strange.txt"};
+  EXPECT_ERROR(run(o), "tokens are unknown; make one of it");
+  for (uint64_t i = 0; i < 240; ++i)
+    text += toy_character(i % 100) + toy_character(100 + i % 99) + "。\n\n";
+  write_file(folder_ / "strange.txt", text);
+  o.objective = objective_from("mlm");
+  std::string said;
+  run(o, {.notice = [&](const std::string& s) { said += s; }});
+  EXPECT_NE(said.find("% of the first"), std::string::npos) << said;
+  EXPECT_NE(said.find("are unknown to the vocabulary"), std::string::npos) << said;
 }
 
 TEST_F(PretrainTest, SaysHowManyWordsHaveASimilarOne) {

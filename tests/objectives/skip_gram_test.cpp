@@ -231,6 +231,9 @@ TEST_F(SkipGramTraining, RefusesOptionsOutOfRange) {
   EXPECT_ERROR(train_skip_gram(words_, {.width = 0}), "width, window and epochs of at least 1");
   EXPECT_ERROR(train_skip_gram(words_, {.negatives = 64}), "expected 1 to 63 negatives, got 64");
   EXPECT_ERROR(train_skip_gram(words_, {.learning_rate = 0}), "a learning rate above 0");
+  EXPECT_ERROR(train_skip_gram(words_, {.window = INT64_MAX}), "expected a window of at most");
+  EXPECT_ERROR(train_skip_gram(words_, {.width = 12, .learning_rate = 1e30}),
+               "the loss is no number after part");
   write_file(folder_ / "lonely.txt", "砚台\n砚台\n砚台\n砚台\n砚台\n");
   const Corpus lonely = Corpus::open({folder_ / "lonely.txt"});
   EXPECT_ERROR(train_skip_gram(WordCorpus(lonely, segmenter_)),
@@ -274,6 +277,14 @@ TEST(NearestWords, AreThoseOfHighestCosine) {
       EXPECT_NEAR(found[k].similarity, -all[k].first, 1e-5);
     }
   }
+}
+
+TEST(NearestWords, AreNotSoughtAmongVectorsThatAreNoNumbers) {
+  WordVectors vectors{.words = {}, .rows = full(Shape{2, 2}, 1)};
+  vectors.words.add("砚");
+  vectors.words.add("墨");
+  vectors.rows.data<float>()[3] = std::nanf("");
+  EXPECT_ERROR(nearest_words(vectors, 1), "expected vectors of finite numbers, got others for 墨");
 }
 
 TEST(NearestWords, OfFewWordsAreAllOthers) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tensor/file.h"
 #include "tensor/philox.h"
 #include "tests/expect_error.h"
@@ -45,6 +47,24 @@ TEST_F(SegmenterTest, TakesTheMostFrequentPathAndTheLongerWordOnTies) {
   EXPECT_EQ(segmenter.words("今天天"), (Words{"今天", "天"}));
   dictionary("甲乙 1\n甲 1\n乙 1\n");  // the product of two is smaller still
   EXPECT_EQ(load().words("甲乙"), (Words{"甲乙"}));
+}
+
+// Words, their frequencies and the model's tables: whatever decides how a text is cut.
+TEST_F(SegmenterTest, TheDigestIsOfAllThatDecidesWords) {
+  dictionary("砚台 10\n墨研 1\n");
+  std::filesystem::remove_all(folder_ / "finalseg");
+  std::set<std::string> digests{load().digest()};
+  EXPECT_TRUE(digests.contains(load().digest()));
+  create_folders(folder_ / "finalseg");
+  model();
+  EXPECT_TRUE(digests.insert(load().digest()).second);
+  dictionary("砚台 10\n墨研 2\n");
+  EXPECT_TRUE(digests.insert(load().digest()).second);
+  dictionary("砚台 10\n墨砚 2\n");
+  EXPECT_TRUE(digests.insert(load().digest()).second);
+  write_file(folder_ / "finalseg/prob_emit.py",
+             "P={'B': {'\\u7814': -1.25}, 'E': {'\\u58a8': -1}, 'M': {}, 'S': {}}\n");
+  EXPECT_TRUE(digests.insert(load().digest()).second);
 }
 
 TEST_F(SegmenterTest, WithoutAModelLettersStayTogetherAndHanFallApart) {

@@ -1,0 +1,198 @@
+// Prices, choices of every layer, and masks for what is chosen.
+#include "compress/element_costs.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "compress/allocate.h"
+#include "compress/surgery.h"
+#include "nn/parameter_count.h"
+#include "tensor/error.h"
+
+namespace ink {
+namespace {
+
+constexpr double kParametersOfMegabyte = (1 << 20) / 4.0;
+
+// ── prices ──────────────────────────────────────────────────────────────────────────────────────
+
+// All layers with so many heads and neurons.
+double parameters_of(const Model& model, int64_t heads, int64_t neurons) {
+  ModelConfig config = model.config;
+  std::ranges::fill(config.heads_per_layer, heads);
+  std::ranges::fill(config.ffn_per_layer, neurons);
+  return static_cast<double>(parameter_count(config, model.heads));
+}
+
+// A parameter count is linear in both.
+ElementCosts parameter_costs(const PruningTarget& target, const Model& model, const Model& whole) {
+  const auto rows = static_cast<double>(prunable_sizes(model.config).heads.size());
+  const double least = parameters_of(model, 1, 1),
+               head = (parameters_of(model, 2, 1) - least) / rows,
+               neuron = (parameters_of(model, 1, 2) - least) / rows;
+  const auto all = static_cast<double>(whole.parameters.elements());
+  const double asked = target.kind == PruningTarget::Kind::megabytes
+                           ? target.value * kParametersOfMegabyte
+                       : target.value <= 1 ? target.value * all
+                                           : target.value;
+  return {.fixed = least - rows * (head + neuron),
+          .heads = [head](int64_t kept) { return head * static_cast<double>(kept); },
+          .neurons = [neuron](int64_t kept) { return neuron * static_cast<double>(kept); },
+          .budget = asked,
+          .unit = "parameters"};
+}
+
+CostTable table_for(const PruningTarget& target, const Model& model) {
+  if (target.table.empty()) return CostTable::measure(model, target.batch, target.length);
+  CostTable table = CostTable::read(target.table);
+  table.check_fits(model.config, target.batch, target.length, target.table.string());
+  return table;
+}
+
+// How long the whole model takes: by the same table where it fits.
+double before(const CostTable& table, const Model& model, const Model& whole) {
+  const bool fits =
+      whole.config.hidden_size == model.config.hidden_size && table.reaches(whole.config);
+  return fits ? table.of_model(whole.config)
+              : CostTable::measure(whole, table.batch, table.length).of_model(whole.config);
+}
+
+ElementCosts latency_costs(const PruningTarget& target, const Model& model, const Model& whole,
+                           std::optional<CostTable>& table) {
+  table = table_for(target, model);
+  const auto rows = static_cast<double>(prunable_sizes(model.config).heads.size());
+  const auto runs =
+      static_cast<double>(model.config.layers() * std::max<int64_t>(1, model.config.shared.inner)) /
+      rows;
+  return {.fixed = table->rest,
+          .heads = [t = *table, runs](int64_t kept) { return runs * t.of_heads(kept); },
+          .neurons = [t = *table, runs](int64_t kept) { return runs * t.of_neurons(kept); },
+          .budget = target.kind == PruningTarget::Kind::speedup
+                        ? before(*table, model, whole) / target.value
+                        : target.value,
+          .unit = "ms"};
+}
+
+// ── choices ─────────────────────────────────────────────────────────────────────────────────────
+
+// Rows that are one choice: one for each layer, or with even masking all of them.
+struct Kind {
+  const Importance& importance;
+  const Mask& before;
+  const KeepOptions& rules;
+  const std::function<double(int64_t)>& cost;
+
+  bool alive(size_t row) const { return kept(Mask{before[row]}) > 0; }
+};
+
+// Importance of what is left of a row by rank, the r-th of each of its networks together.
+std::vector<double> by_rank(const Kind& kind, size_t row) {
+  const size_t networks = static_cast<size_t>(kind.rules.networks),
+               size = kind.before[row].size() / networks;
+  std::vector<double> sums;
+  for (size_t n = 0; n < networks; ++n) {
+    std::vector<double> left;
+    for (size_t i = n * size; i < (n + 1) * size; ++i)
+      if (kind.before[row][i]) left.push_back(kind.importance[row][i]);
+    std::ranges::sort(left, std::greater<>{});
+    sums.resize(std::max(sums.size(), left.size()));
+    for (size_t r = 0; r < left.size(); ++r) sums[r] += left[r];
+  }
+  return sums;
+}
+
+// Multiples of m from the fewest on, and as many as there are.
+std::vector<int64_t> counts_up_to(int64_t all, const KeepOptions& rules) {
+  const int64_t m = rules.multiple_of, fewest = (rules.at_least + m - 1) / m * m;
+  std::vector<int64_t> counts;
+  for (int64_t k = fewest; k < all; k += m) counts.push_back(k);
+  counts.push_back(all);
+  return counts;
+}
+
+// Choices of rows that keep equally many.
+Choices choices_of(const Kind& kind, const std::vector<size_t>& rows) {
+  std::vector<std::vector<double>> ranks;
+  size_t all = SIZE_MAX;
+  for (const size_t row : rows) {
+    ranks.push_back(by_rank(kind, row));
+    all = std::min(all, ranks.back().size());
+  }
+  Choices choices;
+  for (const int64_t k : counts_up_to(static_cast<int64_t>(all), kind.rules)) {
+    Choice choice{.kept = k, .cost = static_cast<double>(rows.size()) * kind.cost(k)};
+    for (const std::vector<double>& importance : ranks)
+      for (size_t r = static_cast<size_t>(k); r < importance.size(); ++r)
+        choice.lost += importance[r];
+    choices.push_back(choice);
+  }
+  return choices;
+}
+
+// Which rows decide together.
+std::vector<std::vector<size_t>> groups_of(const Kind& kind) {
+  std::vector<std::vector<size_t>> groups;
+  for (size_t row = 0; row < kind.before.size(); ++row) {
+    if (!kind.alive(row)) continue;
+    if (groups.empty() || !kind.rules.even) groups.emplace_back();
+    groups.back().push_back(row);
+  }
+  return groups;
+}
+
+Mask keep_in(const Kind& kind, const std::vector<std::vector<size_t>>& groups,
+             const std::vector<int64_t>& counts) {
+  Mask mask = kind.before;
+  for (size_t g = 0; g < groups.size(); ++g)
+    for (const size_t row : groups[g])
+      mask[row] = choose_mask({kind.importance[row]}, {kind.before[row]}, counts[g],
+                              {.networks = kind.rules.networks})
+                      .front();
+  return mask;
+}
+
+std::string amount(double value, const std::string& unit) {
+  char text[64];
+  std::snprintf(text, sizeof text, unit == "ms" ? "%.4g %s" : "%.0f %s", value, unit.c_str());
+  return text;
+}
+
+}  // namespace
+
+ElementCosts costs_for(const PruningTarget& target, const Model& model, const Model& whole,
+                       std::optional<CostTable>& table) {
+  return target.timed() ? latency_costs(target, model, whole, table)
+                        : parameter_costs(target, model, whole);
+}
+
+double cost_of(const ElementCosts& costs, const std::vector<int64_t>& heads,
+               const std::vector<int64_t>& neurons) {
+  double sum = costs.fixed;
+  for (const int64_t kept : heads) sum += costs.heads(kept);
+  for (const int64_t kept : neurons) sum += costs.neurons(kept);
+  return sum;
+}
+
+Masks choose_by_cost(const ImportanceScores& importance, const Masks& before,
+                     const ElementCosts& costs, double budget, const CostRules& rules) {
+  const Kind heads{importance.heads, before.heads, rules.heads, costs.heads},
+      ffn{importance.ffn, before.ffn, rules.ffn, costs.neurons};
+  const auto head_groups = groups_of(heads), ffn_groups = groups_of(ffn);
+  std::vector<Choices> rows;
+  for (const auto& group : head_groups) rows.push_back(choices_of(heads, group));
+  for (const auto& group : ffn_groups) rows.push_back(choices_of(ffn, group));
+  const double least = costs.fixed + smallest_cost(rows);
+  check(budget >= least * (1 - 1e-9), "prune: target: the smallest that can be reached is ",
+        amount(least, costs.unit), ", with the fewest heads and neurons in every layer; got ",
+        amount(budget, costs.unit), "; drop layers or hidden channels too, or ask for less");
+  const std::vector<size_t> chosen = allocate(rows, budget - costs.fixed);
+  std::vector<int64_t> counts;
+  for (size_t r = 0; r < rows.size(); ++r) counts.push_back(rows[r][chosen[r]].kept);
+  const auto middle = counts.begin() + std::ssize(head_groups);
+  Masks masks = before;
+  masks.heads = keep_in(heads, head_groups, {counts.begin(), middle});
+  masks.ffn = keep_in(ffn, ffn_groups, {middle, counts.end()});
+  return masks;
+}
+
+}  // namespace ink

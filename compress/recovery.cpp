@@ -1,0 +1,79 @@
+// Fine-tuning and distillation over fit(), a step at a time.
+#include "compress/recovery.h"
+
+#include "autograd/tape.h"
+#include "compress/scoring.h"
+#include "compress/values.h"
+#include "tasks/fit.h"
+#include "tensor/error.h"
+#include "tensor/ops.h"
+
+namespace ink {
+namespace {
+
+FitOptions options_of(const RecoveryConfig& config, uint64_t seed, size_t step) {
+  return {.epochs = config.epochs,
+          .batch_size = config.batch_size,
+          .learning_rate = config.learning_rate,
+          .warm_up = config.warm_up,
+          .weight_decay = config.weight_decay,
+          .seed = Random(seed).split("recovery").split(step).seed()};
+}
+
+// The labels' own loss of decisions that are there already.
+Tensor hard_loss(const Model& model, const Tensor& logits, const Tensor& labels) {
+  return model.classification ? model.classification->loss(logits, labels)
+                              : model.tagging->loss(logits, labels);
+}
+
+MicroLoss distilled(const RecoveryConfig& config, const Model& student, const Model& teacher,
+                    const FeatureBatch& batch, const EncoderOptions& training) {
+  std::vector<Tensor> wanted;
+  {
+    const Pause pause;
+    for (const Tensor& z : decision_logits(teacher, batch.inputs))
+      wanted.push_back(softmax(scale(z, 1 / config.temperature)));
+  }
+  const std::vector<Tensor> got = decision_logits(student, batch.inputs, training);
+  MicroLoss total{.weight = static_cast<double>(batch.rows.size()),
+                  .tokens = batch.inputs.tokens()};
+  for (size_t k = 0; k < got.size(); ++k) {
+    const Tensor soft = scale(soft_cross_entropy(scale(got[k], 1 / config.temperature), wanted[k]),
+                              config.temperature * config.temperature);
+    total.loss = total.loss ? add(total.loss, soft) : soft;
+  }
+  if (config.hard_label_weight > 0)
+    total.loss =
+        add(total.loss, scale(hard_loss(student, got[0], batch.labels), config.hard_label_weight));
+  return total;
+}
+
+// On the device that jobs work on; shares memory where that is the model's.
+std::shared_ptr<const Model> placed(const Model& model) {
+  auto copy = std::make_shared<Model>(model.config, model.heads, values_of(model.parameters));
+  copy->move(working_place());
+  return copy;
+}
+
+}  // namespace
+
+Recover recovery_by(const RecoveryConfig& config, const RecoveryData& data, const Notice& notice) {
+  const std::shared_ptr<const Model> teacher = config.distil ? placed(data.whole) : nullptr;
+  return [config, data, notice, teacher](Model& smaller, size_t step) {
+    const FitOptions options = options_of(config, data.seed, step);
+    smaller.parameters.own();
+    FitHooks hooks;
+    hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t, int64_t) {
+      const EncoderOptions training = training_options(options, random);
+      return teacher ? distilled(config, smaller, *teacher, batch, training)
+                     : data.task.loss(smaller, batch, training);
+    };
+    const TrainingResult result = fit(smaller.parameters, data.train, options, hooks);
+    smaller.move({});
+    if (notice)
+      notice("recovery: " + std::to_string(result.step) + " steps, loss " +
+             std::to_string(result.loss));
+  };
+}
+
+}  // namespace ink

@@ -1,0 +1,118 @@
+// inkstone prune with targets, hidden channels, layers, recovery; --speed and --report.
+#include "nn/config.h"
+#include "nn/model_folder.h"
+#include "tensor/json.h"
+#include "tests/cli/program.h"
+
+namespace ink {
+namespace {
+
+class PruneTarget : public Cli {
+ protected:
+  void SetUp() override {
+    Cli::SetUp();
+    Json json = parse_json(read_file(folder_ / "small.json", 1 << 20), "small.json");
+    ModelConfig config = ModelConfig::from(json.set("vocab_size", 14));
+    config.labels = {"bad", "good"};
+    save_model(Model(config, {.classification = true}, random_values(Random(1))),
+               folder_ / "teacher");
+    fs::copy_file(folder_ / "vocab.txt", folder_ / "teacher" / "vocab.txt");
+  }
+  ModelConfig config_of(const std::string& model) const {
+    return ModelConfig::read(folder_ / model / "config.json");
+  }
+  std::string prune(const std::string& config, const std::string& more) const {
+    write_file(folder_ / "tc.json", config);
+    return "prune --model teacher --configurations tc.json --data train.tsv --max-length 16 " +
+           more;
+  }
+  Json read(const std::string& name) const {
+    return parse_json(read_file(folder_ / name, 1 << 24), name);
+  }
+};
+
+TEST_F(PruneTarget, ParametersAndThenTheModelIsUsed) {
+  Finished f =
+      run(prune(R"({"target": {"parameters": 0.8}, "multiple_of": 4})", "--out out --json"));
+  ASSERT_EQ(f.status, 0) << f.error;
+  const Json account = read("out/pruning.json");
+  EXPECT_LE(account.object("after").integer("parameters"),
+            account.object("before").integer("parameters") * 8 / 10);
+  EXPECT_EQ(account.object("config").object("target").real("parameters"), 0.8);
+  EXPECT_EQ(run("predict --model out", "砚台好\n").status, 0);
+  EXPECT_EQ(run("finetune --model out --train train.tsv --out again "
+                "--epochs 1 --max-length 16")
+                .status,
+            0);
+  expect_last_line(
+      prune(R"({"target": {"parameters": 0.01}})", "--out never"), 1,
+      {"target: the smallest that can be reached is", "drop layers or hidden channels"});
+  EXPECT_FALSE(fs::exists(folder_ / "never"));
+}
+
+TEST_F(PruneTarget, ChannelsLayersRecoveryAndTheReport) {
+  const Finished f =
+      run(prune(R"({"target_hidden_size": 8, "target_num_of_layers": 1, "target_num_of_heads": 1,
+                "target_ffn_size": 16, "recovery": {"epochs": 1, "distil": true}})",
+                "--out out --speed 2x8 --report page.html --json"));
+  ASSERT_EQ(f.status, 0) << f.error;
+  EXPECT_EQ(config_of("out").hidden_size, 8);
+  EXPECT_EQ(config_of("out").layers(), 1);
+  for (const char* part : {"encoding 2 x 8:", "times as fast", "predicted:", "measured_after_ms"})
+    EXPECT_NE(f.out.find(part), std::string::npos) << part << " in\n" << f.out;
+  EXPECT_NE(f.error.find("recovery: "), std::string::npos) << f.error;
+  const Json report = read("page.json");
+  const Json& modules = report.array("modules");
+  EXPECT_EQ(modules[modules.size() - 1].string("name"), "all");
+  EXPECT_EQ(modules[modules.size() - 1].integer("parameters_after"),
+            report.object("transformer").object("after").integer("parameters"));
+  EXPECT_EQ(report.object("transformer").object("speed").integer("batch"), 2);
+  const std::string page = read_file(folder_ / "page.html", 1 << 24);
+  for (const char* part : {"Modules", "Speed", "Layers", "Hidden channels", "Heads", "Neurons",
+                           "importance before anything went", "share that is kept", "</html>"})
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+  EXPECT_EQ(run("predict --model out", "砚台好\n").status, 0);
+}
+
+TEST_F(PruneTarget, LatencyLeavesItsTableWhichCanBeUsedAgain) {
+  const std::string target = R"({"target": {"speedup": 1.2, "batch": 2, "length": 8)";
+  const Finished f = run(prune(target + "}}", "--out out"));
+  ASSERT_EQ(f.status, 0) << f.error;
+  EXPECT_TRUE(read("out/pruning.json").has("speed"));
+  EXPECT_EQ(read("out/cost_table.json").integer("batch"), 2);
+  ASSERT_EQ(run(prune(target + R"(, "table": "out/cost_table.json"}})", "--out again")).status, 0);
+  EXPECT_EQ(read("again/cost_table.json"), read("out/cost_table.json"));
+  expect_last_line(
+      prune(R"({"target": {"speedup": 1.2, "length": 8, "table": "out/cost_table.json"}})",
+            "--out never"),
+      1, {"out/cost_table.json: batch: expected 1, got 2"});
+}
+
+TEST_F(PruneTarget, OneReportOfThePipeline) {
+  write_file(folder_ / "vc.json", R"({"config_class": "VocabularyPruningConfig"})");
+  write_file(folder_ / "pc.json",
+             R"({"config_class": "TransformerPruningConfig", "target": {"parameters": 0.9}})");
+  const Finished f =
+      run("prune --mode pipeline --model teacher --configurations pc.json vc.json --text text.txt "
+          "--data train.tsv --max-length 16 --out both --report both.html");
+  ASSERT_EQ(f.status, 0) << f.error;
+  const Json report = read("both.json");
+  EXPECT_TRUE(report.has("transformer") && report.has("vocabulary"));
+  EXPECT_FALSE(report.object("vocabulary").has("kept_ids"));
+  EXPECT_NE(read_file(folder_ / "both.html", 1 << 24).find("Vocabulary"), std::string::npos);
+}
+
+TEST_F(PruneTarget, WrongUsage) {
+  for (const char* speed : {"32", "32x", "x128", "0x8", "2x8x"})
+    expect_failure(
+        prune(R"({"target": {"parameters": 0.9}})", "--out never --speed " + std::string(speed)), 2,
+        {"--speed: expected sequences and their length", speed});
+  expect_failure("prune --mode vocabulary --model teacher --text text.txt --out v --speed 1x8", 2,
+                 {"--speed: is of what heads and FFNs take"});
+  expect_last_line(prune(R"({"target": {"parameters": 0.9}})", "--out never --speed 2x33"), 1,
+                   {"speed: expected a length of at most 32, got 33"});
+  EXPECT_FALSE(fs::exists(folder_ / "never"));
+}
+
+}  // namespace
+}  // namespace ink
