@@ -56,6 +56,7 @@ std::vector<ComparedModel> compare_models(const DistillOptions& job,
   std::vector<Candidate> candidates;
   std::vector<ComparedModel> compared;
   std::vector<std::function<void(int64_t)>> passes;
+  candidates.reserve(models.size());
   for (const NamedModel& model : models)
     candidates.push_back(candidate_of(job, labels, model.folder));
   for (size_t i = 0; i < models.size(); ++i) {
