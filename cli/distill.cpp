@@ -1,7 +1,8 @@
 // inkstone distill: a teacher and a configuration with TextBrewer's keys → a smaller student.
 //
-// The file of --config holds the verb's options, as for every verb, and four keys of its own:
-// student, teacher_weights, TrainingConfig and DistillationConfig (compress/distill.h).
+// The file of --config holds the verb's options, as for every verb, and keys of its own: student,
+// teacher_weights, teacher_cache, unlabelled, augmentation, compare_alone, TrainingConfig and
+// DistillationConfig (compress/distill.h).
 #include "compress/distill.h"
 
 #include <algorithm>
@@ -9,12 +10,16 @@
 #include <filesystem>
 #include <memory>
 
+#include "autograd/training_log.h"
+#include "cli/distillation_page.h"
 #include "cli/format.h"
 #include "cli/length.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
+#include "compress/comparison.h"
 #include "compress/students.h"
+#include "tensor/file.h"
 
 namespace ink::cli {
 namespace {
@@ -26,8 +31,9 @@ struct Options {
   bool recompute = false, resume = false, explain = false;
 };
 
-const std::vector<std::string> kJobKeys = {"student", "teacher_weights", "TrainingConfig",
-                                           "DistillationConfig"};
+const std::vector<std::string> kJobKeys = {"student",        "teacher_weights",   "teacher_cache",
+                                           "unlabelled",     "augmentation",      "compare_alone",
+                                           "TrainingConfig", "DistillationConfig"};
 
 // The table of presets and the forms of "student", for --help.
 std::string student_help() {
@@ -39,6 +45,17 @@ std::string student_help() {
       "  {\"layers_from_teacher\": [0, 2]}     the teacher with these of its layers\n"
       "A new one may have \"init_from_teacher\": [0, 4, 8] (layers of the teacher),\n"
       "\"uniform\", \"first\", \"last\" (layers by rule), \"embeddings\" or \"none\".\n"
+      "\nWith \"teacher_cache\": \"folder\" the teacher's outputs are computed once, and read\n"
+      "there by every further run. {\"folder\": ..., \"dtype\": \"bf16\"} takes half the space,\n"
+      "\"top_k\": 10 keeps the largest logits alone, \"rebuild\": true replaces what does not "
+      "fit.\n"
+      "\"unlabelled\": \"texts.txt\" are further texts, one a line, that the teacher alone "
+      "labels;\n"
+      "\"augmentation\": {\"copies\": 2, \"masking\": 0.1, \"deleting\": 0.1} makes changed copies "
+      "of\n"
+      "every text, for it to label (also ngram_sampling, short_disorder, long_disorder).\n"
+      "\"compare_alone\": true also trains the student on the labels alone, in OUT/alone, for the\n"
+      "table in distillation.json and distillation.html.\n\n"
       "Presets, layers x hidden size, and width:\n";
   for (const StudentPreset& p : student_presets())
     text += "  " + std::string(p.name) + std::string(18 - std::string_view(p.name).size(), ' ') +
@@ -81,6 +98,10 @@ int64_t longest_of(const DistillOptions& job) {
   return std::min(teacher, student_config(student_preset(job.student.preset), config).longest());
 }
 
+bool finished(const DistillResult& result) {
+  return result.student.training.status == TrainingResult::Status::finished;
+}
+
 // "teacher 91.20 %", or "teachers 91.20 %, 90.80 %, on average 91.00 %, together 92.00 %".
 std::string about(const TeacherScores& teachers) {
   std::string text = teachers.ensemble ? "teachers" : "teacher";
@@ -101,6 +122,37 @@ void set_teachers(Json& json, const TeacherScores& teachers) {
   if (teachers.ensemble) json.set("ensemble", json_of(*teachers.ensemble));
 }
 
+// Several teachers also together: as large and as slow as all of them.
+void add_ensemble(std::vector<ComparedModel>& models, const TeacherScores& teachers) {
+  if (!teachers.ensemble) return;
+  ComparedModel all{.name = "ensemble", .scores = *teachers.ensemble};
+  double seconds = 0;
+  for (size_t k = 0; k < teachers.each.size(); ++k) {
+    all.parameters += models[k].parameters;
+    seconds += 1 / models[k].sentences_per_second;
+  }
+  all.sentences_per_second = 1 / seconds;
+  models.insert(models.begin() + std::ssize(teachers.each), all);
+}
+
+// Writes distillation.json and distillation.html beside the student; returns the models.
+Json written_comparison(const DistillOptions& job, const TeacherScores& teachers) {
+  std::vector<NamedModel> folders = {{"teacher", job.teacher}};
+  for (const std::filesystem::path& other : job.other_teachers)
+    folders.push_back({"teacher " + std::to_string(folders.size() + 1), other});
+  folders.push_back({"distilled", job.out});
+  if (job.compare_alone) folders.push_back({"student alone", without_teacher(job).out});
+  std::vector<ComparedModel> models = compare_models(job, folders);
+  add_ensemble(models, teachers);
+  const auto log = read_training_log(job.out / "training" / "log.jsonl");
+  Json json = json_of(models);
+  write_file(job.out / "distillation.json", json.to_string(2) + '\n');
+  write_file(job.out / "distillation.html",
+             distillation_page("Distillation: " + job.out.filename().string(), models, log));
+  std::printf("%s", table_of(models).c_str());
+  return json["models"];
+}
+
 Json run(const Options& o, Command& command) {
   DistillOptions job =
       as_usage([&] { return distill_options_from_json(job_json(o, command.file())); });
@@ -116,10 +168,15 @@ Json run(const Options& o, Command& command) {
   job.fit.stop = &interrupted;
   catch_interrupts();
   ProgressDisplay display("distill");
-  const DistillResult result = distill(job, hooks_of(display));
-  if (result.student.training.status != TrainingResult::Status::finished) {
+  const auto stopped = [&](const DistillResult& result) {
     command.status = say_stopped(display);
     return Json::make_object({{"status", "interrupted"}, {"step", result.student.training.step}});
+  };
+  const DistillResult result = distill(job, hooks_of(display));
+  if (!finished(result)) return stopped(result);
+  if (job.compare_alone) {
+    const DistillResult alone = distill(without_teacher(job), hooks_of(display));
+    if (!finished(alone)) return stopped(alone);
   }
   std::printf("%s: %s (%s)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
               about(result.teachers).c_str());
@@ -128,7 +185,7 @@ Json run(const Options& o, Command& command) {
   set_teachers(json, result.teachers);
   json.set("step", result.student.training.step);
   json.set("seconds", result.student.training.seconds);
-  return json;
+  return json.set("models", written_comparison(job, result.teachers));
 }
 
 }  // namespace

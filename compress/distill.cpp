@@ -8,6 +8,7 @@
 #include "compress/teacher.h"
 #include "compress/teachers.h"
 #include "compress/values.h"
+#include "nn/fingerprint.h"
 #include "nn/parameter_count.h"
 #include "tasks/save_folder.h"
 #include "tensor/error.h"
@@ -27,18 +28,36 @@ Model first_student(const DistillOptions& options, const Model& teacher) {
   return make_student(options.student, teacher, Random(options.fit.seed).split("weights"));
 }
 
+std::string digest_of(const std::filesystem::path& file) {
+  return Digest().add(MappedFile::open(file)->text()).to_string();
+}
+
+// Of several teachers each has a folder of its own in that of the cache.
+CacheOnDisk cache_of(const DistillOptions& options, const DistillSetup& setup, size_t teacher,
+                     const Notice& notice) {
+  CacheOnDisk disk{.options = options.teacher_cache, .notice = notice, .stop = options.fit.stop};
+  if (disk.options.folder.empty()) return disk;
+  if (setup.folders.size() > 1) disk.options.folder /= "teacher-" + std::to_string(teacher + 1);
+  disk.made_by =
+      Json::make_object({{"weights", digest_of(setup.folders[teacher] / "model.safetensors")},
+                         {"architecture", ink::fingerprint_of(setup.teachers[teacher])}});
+  return disk;
+}
+
 Adaptors<FeatureBatch> adaptors_of(const DistillOptions& options, const DistillSetup& setup,
-                                   const Model& student, const Sessions& sessions) {
+                                   const Model& student, const Sessions& sessions,
+                                   const Notice& notice) {
   Adaptors<FeatureBatch> adaptors{
       .student =
           [&](const FeatureBatch& batch, const Random& random) {
-            return labelled(batch).of(outputs_of(
-                student, batch.inputs, training_options(options.fit, random), setup.config));
+            return labelled(batch, *options.task)
+                .of(outputs_of(student, batch.inputs, training_options(options.fit, random),
+                               setup.config));
           },
       .teachers = {},
       .teacher_weights = setup.weights,
-      .facts = [](const FeatureBatch& batch) -> BatchFacts {
-        const Labelled known = labelled(batch);
+      .facts = [&](const FeatureBatch& batch) -> BatchFacts {
+        const Labelled known = labelled(batch, *options.task);
         return {.labels = known.labels,
                 .offsets = batch.inputs.offsets,
                 .weight = known.count,
@@ -46,13 +65,12 @@ Adaptors<FeatureBatch> adaptors_of(const DistillOptions& options, const DistillS
       }};
   for (size_t k = 0; k < sessions.size(); ++k)
     adaptors.teachers.emplace_back(
-        [teacher = std::make_shared<const Teacher>(sessions[k], setup.data[k].train, setup.config)](
-            const FeatureBatch& batch) { return labelled(batch).of(teacher->outputs(batch)); });
+        [&options, teacher = std::make_shared<const Teacher>(
+                       sessions[k], setup.data[k].train, setup.config,
+                       cache_of(options, setup, k, notice))](const FeatureBatch& batch) {
+          return labelled(batch, *options.task).of(teacher->outputs(batch));
+        });
   return adaptors;
-}
-
-std::string digest_of(const std::filesystem::path& file) {
-  return Digest().add(MappedFile::open(file)->text()).to_string();
 }
 
 Json fingerprint_of(const DistillOptions& options, const DistillSetup& setup,
@@ -70,6 +88,9 @@ Json fingerprint_of(const DistillOptions& options, const DistillSetup& setup,
   }
   return made_of.set("task", options.task->name)
       .set("teachers", teachers)
+      // All of them in f32 are the bits that the teachers themselves would give.
+      .set("teacher_outputs", Json::make_object({{"dtype", name_of(options.teacher_cache.dtype)},
+                                                 {"top_k", options.teacher_cache.top_k}}))
       .set("distillation", setup.config.to_json());
 }
 
@@ -80,7 +101,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   for (const std::filesystem::path& folder : setup.folders)
     check_other_folder("distill", folder, options.out);
   check_no_model("distill", options.out, true);
-  const Sessions sessions = load_teachers(setup, options.task->heads);
+  Sessions sessions = load_teachers(setup, options.task->heads);
   TeacherScores scores = judge_teachers(setup, sessions);
   for (const std::string& doubt : doubts_about(setup, *options.task, scores))
     if (hooks.notice) hooks.notice(doubt);
@@ -91,7 +112,9 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
                 setup.data.front().train);
   const Distiller distiller(setup.config, student.parameters,
                             {.seed = options.fit.seed, .student_rate = options.fit.learning_rate});
-  const Adaptors<FeatureBatch> adaptors = adaptors_of(options, setup, student, sessions);
+  const Adaptors<FeatureBatch> adaptors =
+      adaptors_of(options, setup, student, sessions, hooks.notice);
+  sessions.clear();  // what is cached needs no teacher
 
   FitHooks fit_hooks;
   fit_hooks.fingerprint = fingerprint_of(options, setup, student.config);

@@ -15,6 +15,8 @@
 #include "compress/distillation_config.h"
 #include "compress/distillation_loss.h"
 #include "compress/make_student.h"
+#include "compress/more_examples.h"
+#include "compress/teacher_cache.h"
 #include "tasks/finetune.h"
 
 namespace ink {
@@ -34,6 +36,10 @@ struct DistillOptions {
   TaskData data = {};
   int64_t max_length = 128;
   DistillationConfig config = {};
+  TeacherCacheOptions teacher_cache = {};  // on disk, where it has a folder
+  MoreExamples more = {};                  // that the teacher alone labels; of whole texts
+  // Whether the program also trains the student without its teacher (compress/comparison.h).
+  bool compare_alone = false;
   // Instead of config.intermediate_matches: every student layer with one of the teacher's, by a
   // rule of compress/layer_map.h. "uniform" is that at the same share of the depth,
   // "emd" is measured on training data, with the student as it begins.
@@ -80,6 +86,10 @@ Json to_json(const DistillPlan& plan);
 //               or {"architecture": "config.json"} or {"layers_from_teacher": [0, 2]},
 //    "task": "classification" or another one of tasks/task.h,
 //    "train": "train.tsv", "dev": "dev.tsv", "columns": "label,text", "max_length": 128,
+//    "teacher_cache": "folder"
+//                     or {"folder": …, "dtype": "bf16", "top_k": 0, "rebuild": false},
+//    "unlabelled": "texts.txt", "augmentation": {"copies": 2, "masking": 0.1, …},
+//    "compare_alone": false,
 //    "match_evenly": "hidden_mse", "layer_map": "uniform", "last" or "emd",
 //    "TrainingConfig": {"output_dir": "student", "num_epochs": 10, "learning_rate": 1e-4,
 //                       "batch_size": 32, "gradient_accumulation_steps": 1,

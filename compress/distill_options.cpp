@@ -120,9 +120,9 @@ StudentOptions read_student(const Json& json, const std::filesystem::path& teach
 }  // namespace
 
 DistillOptions distill_options_from_json(const Json& json) {
-  check_keys(json,
-             {"teacher", "teacher_weights", "student", "task", "train", "dev", "columns",
-              "max_length", "match_evenly", "layer_map", "TrainingConfig", "DistillationConfig"});
+  check_keys(json, {"teacher", "teacher_weights", "student", "task", "train", "dev", "columns",
+                    "max_length", "match_evenly", "layer_map", "teacher_cache", "unlabelled",
+                    "augmentation", "compare_alone", "TrainingConfig", "DistillationConfig"});
   DistillOptions options;
   read_teachers(json, options);
   options.student = read_student(json, options.teacher);
@@ -140,6 +140,12 @@ DistillOptions distill_options_from_json(const Json& json) {
   check(!json.has("layer_map") || options.match_evenly || json.string("layer_map") == "uniform", "",
         json.where("layer_map"),
         ": a map says which layers match_evenly compares; expected match_evenly beside it");
+  options.more.unlabelled = json.string("unlabelled", "");
+  if (json.has("augmentation"))
+    options.more.augmentation = Augmentation::from_json(json.object("augmentation"));
+  options.compare_alone = json.boolean("compare_alone", false);
+  if (json.has("teacher_cache"))
+    options.teacher_cache = teacher_cache_from_json(json, "teacher_cache");
   if (json.has("TrainingConfig")) read_training(json.object("TrainingConfig"), options);
   if (json.has("DistillationConfig"))
     options.config = DistillationConfig::from_json(json.object("DistillationConfig"));

@@ -27,6 +27,8 @@ DistillationConfig settled_config(const DistillOptions& options,
   }
   check(!config.is_caching_logits || !config.has_matches(),
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
+  check(!config.is_caching_logits || options.teacher_cache.folder.empty(),
+        "distill: is_caching_logits keeps logits in memory, teacher_cache on disk; expected one");
   check(!options.fit.recompute || !config.matches_attention(),
         "distill: recomputed layers keep no attention to match; expected recompute off, or matches "
         "of hidden states alone");
@@ -89,6 +91,9 @@ void check_same_tokens(const DistillOptions& options, const DistillSetup& setup)
 }  // namespace
 
 DistillSetup set_up(const DistillOptions& options) {
+  check(!options.more.any() || !options.task->heads.tagging,
+        "distill: unlabelled texts and changed copies have no tags, so nothing says which of their "
+        "tokens to compare; expected a task about whole texts, or neither");
   std::vector<fs::path> folders = {options.teacher};
   folders.insert(folders.end(), options.other_teachers.begin(), options.other_teachers.end());
   std::vector<ModelConfig> teachers;
@@ -116,7 +121,8 @@ DistillSetup set_up(const DistillOptions& options) {
                             .data = options.data,
                             .labels = setup.labels,
                             .seed = options.fit.seed,
-                            .max_length = options.max_length},
+                            .max_length = options.max_length,
+                            .more = options.more},
                            setup.tokens, readers);
   check_same_tokens(options, setup);
   return setup;

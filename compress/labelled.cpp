@@ -1,4 +1,4 @@
-// Rows with a label.
+// Rows of texts, and of tokens with a tag.
 #include "compress/labelled.h"
 
 #include <vector>
@@ -12,7 +12,8 @@ ModelOutputs Labelled::of(ModelOutputs outputs) const {
   return outputs;
 }
 
-Labelled labelled(const FeatureBatch& batch) {
+Labelled labelled(const FeatureBatch& batch, const Task& task) {
+  if (!task.heads.tagging) return {{}, batch.labels, static_cast<double>(batch.rows.size())};
   const auto all = to_vector<int32_t>(batch.labels);
   std::vector<int32_t> rows, labels;
   for (size_t i = 0; i < all.size(); ++i) {

@@ -1,8 +1,8 @@
-// The rows of a batch with a label, all of a classifier's; tokens without one are compared by no
-// loss of logits (TextBrewer's logits_mask).
+// The rows of a batch whose logits are compared: of tokens those with a tag (TextBrewer's
+// logits_mask), of texts all, with kIgnore for a label of those that the teacher alone labels.
 #pragma once
 #include "compress/match_loss.h"
-#include "tasks/features.h"
+#include "tasks/task.h"
 #include "tensor/tensor.h"
 
 namespace ink {
@@ -13,6 +13,6 @@ struct Labelled {
   double count = 0;
   ModelOutputs of(ModelOutputs outputs) const;  // with the logits of these rows
 };
-Labelled labelled(const FeatureBatch& batch);
+Labelled labelled(const FeatureBatch& batch, const Task& task);
 
 }  // namespace ink

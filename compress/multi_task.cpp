@@ -240,7 +240,7 @@ MultiTaskResult distill_tasks(const MultiTaskOptions& options, const TaskHooks& 
     const TaskDraws::Draw draw = draws[micro_batch];
     Job& job = *jobs[draw.task];
     const FeatureBatch batch = job.batches[draw.earlier];
-    const Labelled known = labelled(batch);
+    const Labelled known = labelled(batch, *job.task.task);
     const ModelOutputs wanted = known.of(job.teacher.outputs(batch));
     const ModelOutputs got = known.of(
         outputs_of(job.student, batch.inputs, training_options(options.fit, random), config));

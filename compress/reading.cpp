@@ -2,6 +2,7 @@
 #include "compress/reading.h"
 
 #include "nn/model_folder.h"
+#include "tensor/error.h"
 
 namespace ink {
 namespace {
@@ -31,8 +32,11 @@ StudentTokens student_tokens(const std::filesystem::path& student, const ModelCo
 std::vector<Readings> readings_of(const ReadingOptions& options, const StudentTokens& student,
                                   const std::vector<Reader>& teachers) {
   const auto read = [&](const Tokenizer& tokenizer) {
-    return options.task.read_both(options.data, &options.labels, options.seed,
-                                  {tokenizer, options.max_length});
+    const TokenOptions tokens{tokenizer, options.max_length};
+    Sets sets = options.task.read_both(options.data, &options.labels, options.seed, tokens);
+    sets.first.features =
+        with_more(std::move(sets.first.features), options.more, tokens, options.seed);
+    return sets;
   };
   const Sets mine = read(student.tokenizer);
   std::vector<Readings> all;
@@ -40,8 +44,13 @@ std::vector<Readings> readings_of(const ReadingOptions& options, const StudentTo
     const Sets its = teacher.folder == student.from
                          ? mine
                          : read(load_tokenizer(teacher.folder, teacher.config));
-    all.push_back({.train = {mine.first, same_or_own(mine.first, its.first)},
-                   .dev = {mine.second, same_or_own(mine.second, its.second)}});
+    const TaskSet train = same_or_own(mine.first, its.first);
+    check(train.features == mine.first.features || options.more.augmentation.copies == 0,
+          "distill: copies of texts are changed token by token, and teacher and student cut texts "
+          "into different ones; expected no augmentation, or a student with its teacher's "
+          "tokenizer");
+    all.push_back(
+        {.train = {mine.first, train}, .dev = {mine.second, same_or_own(mine.second, its.second)}});
   }
   return all;
 }

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "compress/more_examples.h"
 #include "tasks/classification.h"
 
 namespace ink {
@@ -45,10 +46,11 @@ struct ReadingOptions {
   const Labels& labels;
   uint64_t seed = 1;  // of the split, where data has no development examples
   int64_t max_length = 128;
+  MoreExamples more = {};  // behind those of training
 };
 
 // One for each teacher; the student's features are the same in all. Raises Error when a tokenizer
-// has more tokens than its model.
+// has more tokens than its model, and for copies of texts where tokens are not the same.
 std::vector<Readings> readings_of(const ReadingOptions& options, const StudentTokens& student,
                                   const std::vector<Reader>& teachers);
 

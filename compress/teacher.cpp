@@ -39,19 +39,40 @@ ModelOutputs outputs_of(const Model& model, const Packed& batch, EncoderOptions 
           .heads = model.config.heads_per_layer};
 }
 
-Teacher::Teacher(std::shared_ptr<const Session> session, const Reading& reading,
-                 const DistillationConfig& config)
-    : session_(std::move(session)), reading_(reading), config_(config) {
-  if (config.is_caching_logits) cache();
+namespace {
+
+TeacherCache cache_of(const Model& model, const Features& features,
+                      const DistillationConfig& config, const CacheOnDisk& disk) {
+  return TeacherCache(
+      disk.options,
+      {.features = features,
+       .fields = cached_fields(model.config, config, model.tagging.has_value()),
+       .teacher = disk.made_by,
+       .outputs = [&](const Packed& batch) { return outputs_of(model, batch, {}, config); },
+       .heads = model.config.heads_per_layer,
+       .notice = disk.notice,
+       .stop = disk.stop});
 }
 
-void Teacher::cache() {
+}  // namespace
+
+Teacher::Teacher(std::shared_ptr<const Session> session, const Reading& reading,
+                 const DistillationConfig& config, const CacheOnDisk& disk)
+    : session_(std::move(session)), reading_(reading), config_(config) {
+  if (!disk.options.folder.empty())
+    cache_.emplace(cache_of(session_->model(), *reading.teacher.features, config, disk));
+  else if (config.is_caching_logits)
+    cache_in_memory();
+  if (cache_ || logits_) session_.reset();
+}
+
+void Teacher::cache_in_memory() {
   const Features& train = *reading_.teacher.features;
   starts_ = {0};
   for (int64_t i = 0; i < train.size(); ++i)
     starts_.push_back(starts_.back() + std::ssize(train[i].targets));
   const int64_t C = session_->model().config.label_count();
-  cache_ = Tensor({starts_.back(), C});
+  logits_ = Tensor({starts_.back(), C});
   for (const std::vector<int64_t>& rows : train.plan(kInferencePlan)) {
     const Pause pause;
     const Tensor logits =
@@ -60,13 +81,14 @@ void Teacher::cache() {
     for (const int64_t row : rows) {
       const auto at = static_cast<size_t>(row);
       const int64_t count = (starts_[at + 1] - starts_[at]) * C;
-      std::copy_n(from, count, cache_.data<float>() + starts_[at] * C);
+      std::copy_n(from, count, logits_.data<float>() + starts_[at] * C);
       from += count;
     }
   }
 }
 
 ModelOutputs Teacher::outputs(const FeatureBatch& batch) const {
+  if (cache_) return cache_->outputs(batch.rows);
   if (!starts_.empty()) {
     std::vector<int32_t> rows;
     for (const int64_t example : batch.rows) {
@@ -74,7 +96,7 @@ ModelOutputs Teacher::outputs(const FeatureBatch& batch) const {
       for (int64_t row = starts_[at]; row < starts_[at + 1]; ++row)
         rows.push_back(static_cast<int32_t>(row));
     }
-    return {.logits = gather_rows(cache_, from(rows)), .hidden = {}};
+    return {.logits = gather_rows(logits_, from(rows)), .hidden = {}};
   }
   const Pause pause;
   return outputs_of(session_->model(), reading_.for_teacher(batch), {}, config_);

@@ -1,4 +1,5 @@
 // Trainings that are stopped, resumed and started twice, through the program.
+#include "tensor/json.h"
 #include "tests/cli/program.h"
 
 namespace ink {
@@ -82,6 +83,38 @@ TEST_F(Cli, DistillationIsExplainedBeforeItIsDone) {
     EXPECT_NE(f.out.find(R"("steps": 14)"), std::string::npos) << f.out;
   }
   EXPECT_FALSE(fs::exists(folder_ / "student"));
+}
+
+// The table of models and the curves of every term stand beside the student.
+TEST_F(Cli, DistillationIsComparedWithTheStudentAlone) {
+  ASSERT_EQ(pretrain().status, 0);
+  ASSERT_EQ(
+      run("finetune --model base --train train.tsv --dev train.tsv --epochs 1 --out tuned").status,
+      0);
+  write_file(folder_ / "texts.txt", "砚台\n墨好\n");
+  write_file(folder_ / "distill.json",
+             R"({"teacher":"tuned","student":{"layers_from_teacher":[0]},"train":"train.tsv",
+    "dev":"train.tsv","max_length":32,"match_evenly":"hidden_mse","compare_alone":true,
+    "unlabelled":"texts.txt","augmentation":{"copies":2,"masking":0.2},
+    "TrainingConfig":{"output_dir":"student","num_epochs":1}})");
+  const Finished f = run("distill --config distill.json --json");
+  ASSERT_EQ(f.status, 0) << f.error;
+  const Json written = parse_json(read_file(folder_ / "student" / "distillation.json", 1 << 20),
+                                  "distillation.json");
+  ASSERT_EQ(written["models"].size(), 3u);
+  const std::string page = read_file(folder_ / "student" / "distillation.html", 1 << 20);
+  for (size_t i = 0; i < 3; ++i) {
+    const Json& model = written["models"].items()[i];
+    EXPECT_EQ(model.string("name"),
+              (std::vector<std::string>{"teacher", "distilled", "student alone"})[i]);
+    EXPECT_GT(model.integer("parameters"), 0);
+    EXPECT_GT(model.real("sentences_per_second"), 0);
+    EXPECT_NE(page.find("<td>" + model.string("name") + "</td>"), std::string::npos);
+    EXPECT_NE(f.out.find(model.string("name") + "  "), std::string::npos) << f.out;
+  }
+  EXPECT_TRUE(fs::exists(folder_ / "student" / "alone" / "model.safetensors"));
+  for (const char* term : {"kd_loss", "hidden_hidden_mse_0_0", "hard_label_loss"})
+    EXPECT_NE(page.find(term), std::string::npos) << term;
 }
 
 TEST_F(Cli, RecomputingLayersChangesNothing) {

@@ -246,7 +246,8 @@ TEST_F(Wiring, TaskTrainings) {
         "learning_rate": 0.0037, "warmup_proportion": 0.8, "weight_decay": 0.023,
         "max_grad_norm": 0.9, "seed": 12},
       "DistillationConfig": {"temperature": 7.5, "hard_label_weight": 0.21, "kd_loss_weight": 0.77,
-        "kd_loss_type": "mse"}})");
+        "kd_loss_type": "mse"},
+      "teacher_cache": {"folder": "cache", "dtype": "bf16", "top_k": 2, "rebuild": true}})");
   const std::string distillation = "data.distillation.";
   const std::vector<Row> distilling = {
       {"--columns", "text,label", "", ""},
@@ -267,6 +268,8 @@ TEST_F(Wiring, TaskTrainings) {
       {"", "", distillation + "hard_label_weight", "0.21"},
       {"", "", distillation + "kd_loss_weight", "0.77"},
       {"", "", distillation + "kd_loss_type", R"("mse")"},
+      {"", "", "data.teacher_outputs.dtype", R"("bf16")"},
+      {"", "", "data.teacher_outputs.top_k", "2"},
   };
   const std::string distill = "distill --config distill.json --teacher tuned --train many.tsv ";
   expect_shown(facts_of(distill + "--out student" + arguments_of(distilling), "student"),

@@ -1,0 +1,81 @@
+// A table of models and the curves of a distillation's losses.
+#include "cli/distillation_page.h"
+
+#include <algorithm>
+
+#include "cli/format.h"
+#include "cli/model_size.h"
+#include "cli/report_page.h"
+#include "cli/svg.h"
+#include "cli/task_options.h"
+
+namespace ink::cli {
+namespace {
+
+// A term of the loss ends in "loss", or is a match, named after its feature (compress/matches.h).
+bool is_term(const std::string& key) {
+  return key.ends_with("loss") || key.starts_with("hidden_") || key.starts_with("attention_") ||
+         key.starts_with("relation_");
+}
+
+std::string curves_of_terms(const std::vector<Json>& log) {
+  std::vector<Series> terms;
+  for (const Json& line : log) {
+    for (const Json::Member& m : line.members()) {
+      if (!is_term(m.key) || !m.value.is_number()) continue;
+      auto term = std::ranges::find(terms, m.key, &Series::name);
+      if (term == terms.end()) term = terms.insert(terms.end(), Series{.name = m.key});
+      term->x.push_back(line.real("step"));
+      term->y.push_back(m.value.as_real());
+    }
+  }
+  std::string html;
+  for (const Series& term : terms)
+    html += card(line_chart({term}, {.title = term.name, .x_label = "step"}));
+  return html;
+}
+
+}  // namespace
+
+Json json_of(const std::vector<ComparedModel>& models) {
+  Json list = Json::make_array();
+  for (const ComparedModel& m : models) {
+    Json json = json_of(m.scores);
+    list.append(json.set("name", m.name)
+                    .set("parameters", m.parameters)
+                    .set("megabytes", megabytes(m.parameters))
+                    .set("sentences_per_second", m.sentences_per_second)
+                    .set("score", m.scores.score));
+  }
+  return Json::make_object({{"models", std::move(list)}});
+}
+
+std::string distillation_page(const std::string& title, const std::vector<ComparedModel>& models,
+                              const std::vector<Json>& log) {
+  std::string html =
+      "<h2>Models</h2>\n<div class='card'><table>\n<tr><th>model</th><th>parameters</th><th>MB</th>"
+      "<th>sentences/s</th><th>score</th></tr>\n";
+  for (const ComparedModel& m : models)
+    html +=
+        formatted("<tr><td>%s</td><td>%.2f M</td><td>%.2f</td><td>%.1f</td><td>%.2f</td></tr>\n",
+                  escape_html(m.name).c_str(), static_cast<double>(m.parameters) / 1e6,
+                  megabytes(m.parameters), m.sentences_per_second, 100 * m.scores.score);
+  html +=
+      "</table>\n<p class='note'>On the development examples, which also chose the best epochs. "
+      "Speed "
+      "in batches of 32 of them, models in turns, f32.</p>\n</div>\n<h2>Losses</h2>\n"
+      "<div class='row'>";
+  return html_page(title, html + curves_of_terms(log) + "</div>\n");
+}
+
+std::string table_of(const std::vector<ComparedModel>& models) {
+  std::string text =
+      formatted("%-18s %12s %9s %13s %8s\n", "model", "parameters", "MB", "sentences/s", "score");
+  for (const ComparedModel& m : models)
+    text += formatted("%-18s %12ld %9.2f %13.1f %8.2f\n", m.name.c_str(),
+                      static_cast<long>(m.parameters), megabytes(m.parameters),
+                      m.sentences_per_second, 100 * m.scores.score);
+  return text;
+}
+
+}  // namespace ink::cli

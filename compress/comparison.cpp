@@ -1,0 +1,78 @@
+// Models on the development examples of a distillation.
+#include "compress/comparison.h"
+
+#include <algorithm>
+
+#include "compress/label_map.h"
+#include "nn/session.h"
+#include "tasks/latency.h"
+
+namespace ink {
+namespace {
+
+constexpr int64_t kMostTimed = 256, kRounds = 3;
+
+struct Candidate {
+  std::unique_ptr<Session> session;
+  TaskSet dev;
+  std::vector<Packed> batches = {};  // of the examples that are timed
+  int64_t timed = 0;
+};
+
+Candidate candidate_of(const DistillOptions& job, const Labels& labels,
+                       const std::filesystem::path& folder) {
+  auto session = std::make_unique<Session>(folder, LoadOptions{.heads = job.task->heads});
+  const Tokenizer tokenizer = load_tokenizer(folder, session->model().config);
+  TaskSet dev =
+      job.task->read_both(job.data, &labels, job.fit.seed, {tokenizer, job.max_length}).second;
+  Candidate candidate{.session = std::move(session), .dev = std::move(dev)};
+  for (const std::vector<int64_t>& rows : candidate.dev.features->plan({})) {
+    if (candidate.timed >= kMostTimed) break;
+    candidate.batches.push_back(candidate.dev.features->batch(rows).inputs);
+    candidate.timed += std::ssize(rows);
+  }
+  return candidate;
+}
+
+}  // namespace
+
+DistillOptions without_teacher(const DistillOptions& job) {
+  DistillOptions alone = job;
+  alone.out = job.out / "alone";
+  alone.other_teachers.clear();
+  alone.teacher_weights.clear();
+  alone.config = {.hard_label_weight = 1, .kd_loss_weight = 0, .is_caching_logits = true};
+  alone.config.kd_loss_type = job.config.kd_loss_type;
+  alone.match_evenly = {};
+  alone.teacher_cache = {};
+  alone.more = {};
+  return alone;
+}
+
+std::vector<ComparedModel> compare_models(const DistillOptions& job,
+                                          const std::vector<NamedModel>& models) {
+  const Labels labels = labels_of_teacher(*job.task, job.teacher.string(),
+                                          ModelConfig::read(job.teacher / "config.json"));
+  std::vector<Candidate> candidates;
+  std::vector<ComparedModel> compared;
+  std::vector<std::function<void(int64_t)>> passes;
+  candidates.reserve(models.size());
+  for (const NamedModel& model : models)
+    candidates.push_back(candidate_of(job, labels, model.folder));
+  for (size_t i = 0; i < models.size(); ++i) {
+    const Candidate& candidate = candidates[i];
+    compared.push_back({.name = models[i].name,
+                        .parameters = candidate.session->model().parameters.elements(),
+                        .scores = candidate.dev.judge(candidate.session->model()).scores});
+    passes.emplace_back([&candidate](int64_t) {
+      for (const Packed& batch : candidate.batches) candidate.session->logits(batch);
+    });
+  }
+  const std::vector<double> milliseconds = median_milliseconds(passes, kRounds, 1);
+  for (size_t i = 0; i < models.size(); ++i)
+    compared[i].sentences_per_second =
+        1e3 * static_cast<double>(candidates[i].timed) / milliseconds[i];
+  return compared;
+}
+
+}  // namespace ink

@@ -1,0 +1,33 @@
+// What a distillation is worth: the teacher, the distilled student and, if asked, the same student
+// trained on labels alone, on the same development examples and in the same run.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "compress/distill.h"
+
+namespace ink {
+
+// The job whose student learns from true labels alone, with the same settings from the same start:
+// no loss of the teacher's, no examples that it labels. Written to `out`/alone.
+DistillOptions without_teacher(const DistillOptions& job);
+
+struct ComparedModel {
+  std::string name;
+  int64_t parameters = 0;
+  double sentences_per_second = 0;  // in batches of 32 of the development examples, as they come
+  Scores scores = {};
+};
+
+struct NamedModel {
+  std::string name;
+  std::filesystem::path folder;
+};
+
+// Scores, and speed measured in turns, of model folders on the job's development examples.
+std::vector<ComparedModel> compare_models(const DistillOptions& job,
+                                          const std::vector<NamedModel>& models);
+
+}  // namespace ink
