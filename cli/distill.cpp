@@ -1,7 +1,9 @@
 // inkstone distill: a teacher and a configuration with TextBrewer's keys → a smaller student.
 //
 // The file of --config holds the verb's options, as for every verb, and four keys of its own:
-// student, teacher_weights, TrainingConfig and DistillationConfig (compress/distill.h).
+// student, teacher_weights, TrainingConfig and DistillationConfig (compress/distill.h). The
+// student learns a task from --train, or from --text what the teacher was pre-trained to do
+// (cli/distill_text.h).
 #include "compress/distill.h"
 
 #include <algorithm>
@@ -9,11 +11,14 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/distill_text.h"
 #include "cli/format.h"
 #include "cli/length.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
+#include "cli/text_options.h"
 #include "cli/verbs.h"
+#include "compress/loss_presets.h"
 #include "compress/students.h"
 
 namespace ink::cli {
@@ -21,9 +26,11 @@ namespace {
 
 struct Options {
   TaskOptions task;
+  TextOptions text;
   std::vector<std::string> teacher;
-  std::string train, dev, out, match_evenly = "none", layer_map = "uniform";
+  std::string train, dev, out, loss_preset = "none", match_evenly = "none", layer_map = "uniform";
   bool recompute = false, resume = false, explain = false;
+  std::vector<std::string> of_tasks, of_texts;  // options about one of the two alone
 };
 
 const std::vector<std::string> kJobKeys = {"student", "teacher_weights", "TrainingConfig",
@@ -54,9 +61,13 @@ Json job_json(const Options& o, const Json& file) {
     if (std::ranges::find(kJobKeys, m.key) == kJobKeys.end()) job.erase(m.key);
   Json teachers = Json::make_array();
   for (const std::string& teacher : o.teacher) teachers.append(teacher);
-  job.set("teacher", teachers).set("train", o.train).set("dev", o.dev);
-  job.set("task", o.task.task);
-  job.set("columns", o.task.columns);
+  job.set("teacher", teachers);
+  if (o.text.text.empty())
+    job.set("train", o.train)
+        .set("dev", o.dev)
+        .set("task", o.task.task)
+        .set("columns", o.task.columns);
+  if (o.loss_preset != "none") job.set("loss_preset", o.loss_preset);
   if (o.match_evenly != "none") job.set("match_evenly", o.match_evenly);
   if (o.layer_map != "uniform") job.set("layer_map", o.layer_map);
   if (!o.out.empty()) {
@@ -101,7 +112,28 @@ void set_teachers(Json& json, const TeacherScores& teachers) {
   if (teachers.ensemble) json.set("ensemble", json_of(*teachers.ensemble));
 }
 
+Json run_on_text(const Options& o, Command& command) {
+  TextOptions text = o.text;
+  text.job.max_tokens = o.task.max_length;
+  text.job.recompute = o.recompute;
+  text.job.resume = o.resume;
+  return distill_on_text(job_json(o, command.file()), text, o.explain, command);
+}
+
+void check_options(const Options& o, const Command& command) {
+  const bool text = !o.text.text.empty();
+  if (text != o.train.empty())
+    throw UsageError(
+        std::string("expected either --train, examples of a task, or --text, plain text; got ") +
+        (text ? "both" : "neither"));
+  for (const std::string& name : text ? o.of_tasks : o.of_texts)
+    if (command.given(name))
+      throw UsageError(name + ": says nothing about --" + (text ? "text" : "train"));
+  if (text) check_text_options(o.text, command);
+}
+
 Json run(const Options& o, Command& command) {
+  if (!o.text.text.empty()) return run_on_text(o, command);
   DistillOptions job =
       as_usage([&] { return distill_options_from_json(job_json(o, command.file())); });
   job.max_length = length_for(o.task.max_length, longest_of(job));
@@ -131,6 +163,35 @@ Json run(const Options& o, Command& command) {
   return json;
 }
 
+std::vector<std::string> names_of_losses() {
+  std::vector<std::string> names{"none"};
+  for (const std::string_view name : loss_presets()) names.emplace_back(name);
+  return names;
+}
+
+// The names of the options that `declare` declares.
+template <class F>
+std::vector<std::string> declared(const Command& command, F&& declare) {
+  const size_t before = command.names().size();
+  declare();
+  std::vector<std::string> names = command.names();
+  names.erase(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(before));
+  return names;
+}
+
+void declare_task_part(Command& command, Options& o) {
+  command.path("--dev", o.dev, "examples that choose the best epoch; default: a part of --train");
+  declare_task(command, o.task, true);
+}
+
+void declare_text_part(Command& command, Options& o) {
+  declare_objective_of_text(command, o.text);
+  command.section("Batches and steps on text");
+  declare_batches(command, o.text);
+  command.option("--steps", o.text.job.steps, "optimizer steps", kOneOrMore);
+  declare_running(command, o.text);
+}
+
 }  // namespace
 
 Action declare_distill(Command& command) {
@@ -138,12 +199,12 @@ Action declare_distill(Command& command) {
   auto o = std::make_shared<Options>();
   command.own_keys(kJobKeys);
   command.describe(student_help());
-  command.list("--teacher", o->teacher,
-               "fine-tuned models, folders or names such as hfl/rbt3: what they say is averaged");
-  command.path("--train", o->train, kExamplesHelp);
-  command.path("--dev", o->dev, "examples that choose the best epoch; default: a part of --train");
+  command.list(
+      "--teacher", o->teacher,
+      "models to learn from, folders or names such as hfl/rbt3: what several say is averaged");
   command.path("--out", o->out, "model folder to write; default: output_dir of TrainingConfig");
-  declare_task(command, o->task, true);
+  command.choice("--loss-preset", o->loss_preset, names_of_losses(),
+                 "losses of a published method; what DistillationConfig says wins");
   command.choice("--match-evenly", o->match_evenly, {"none", "hidden_mse", "cos"},
                  "also compare every layer with one of the teacher's, see --layer-map");
   command.choice("--layer-map", o->layer_map, {"uniform", "last", "emd"},
@@ -153,7 +214,17 @@ Action declare_distill(Command& command) {
                "print sizes, layer map, losses and steps, and do nothing else");
   command.flag("--recompute", o->recompute, kRecomputeHelp);
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
-  for (const char* name : {"--config", "--teacher", "--train"}) command.require(name);
+  command.section("On a task");
+  command.path("--train", o->train, kExamplesHelp);
+  o->of_tasks = declared(command, [&] { declare_task_part(command, *o); });
+  std::erase(o->of_tasks, "--max-length");
+  command.section("On text");
+  command.list("--text", o->text.text,
+               "text files, or folders of .txt files; a blank line between documents");
+  o->of_texts = declared(command, [&] { declare_text_part(command, *o); });
+  command.require("--config");
+  command.require("--teacher");
+  command.refuses([o, &command] { check_options(*o, command); });
   return with_models(command, o->teacher, [o, &command] { return run(*o, command); });
 }
 
