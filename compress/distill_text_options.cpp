@@ -39,8 +39,9 @@ void read_training(const Json& json, PretrainOptions& text) {
 DistillTextOptions distill_text_options_from_json(const Json& json, PretrainOptions text) {
   check_keys(json, {"teacher", "student", "loss_preset", "match_evenly", "layer_map",
                     "TrainingConfig", "DistillationConfig"});
-  check(!json["teacher"].is_array() || json["teacher"].size() == 1, "", json.where("teacher"),
-        ": on text a student has one teacher, got ", json["teacher"].size());
+  const Json& teacher = json["teacher"];
+  if (teacher.is_array() && teacher.size() != 1)
+    fail("", json.where("teacher"), ": on text a student has one teacher, got ", teacher.size());
   DistillKeys keys = read_distill_keys(json);
   if (json.has("TrainingConfig")) read_training(json.object("TrainingConfig"), text);
   check(!text.out.empty(), "", json.where("TrainingConfig"),
