@@ -85,6 +85,7 @@ golden:
 	$(PYTHON) tools/golden/compress.py
 	$(PYTHON) tools/golden/distill_steps.py
 	$(PYTHON) tools/golden/distill_emd.py
+	$(PYTHON) tools/golden/distill_text.py
 	$(PYTHON) tools/golden/optimizer.py
 	$(PYTHON) tools/golden/torch_files.py
 	$(PYTHON) tools/golden/text.py "$(INK_DATA)" >tests/golden/text.json.new

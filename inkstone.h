@@ -79,6 +79,8 @@
 
 // compress: distillation and pruning
 #include "compress/distill.h"
+#include "compress/distill_text.h"
 #include "compress/distiller.h"
+#include "compress/loss_presets.h"
 #include "compress/prune.h"
 #include "compress/surgery.h"

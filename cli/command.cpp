@@ -270,6 +270,8 @@ std::string as_key(std::string name) {
 
 }  // namespace
 
+std::vector<std::string> Command::names() const { return parser_->names(&Entry::name); }
+
 bool Command::knows(const std::string& key) const {
   const auto& entries = parser_->entries;
   return std::ranges::find(entries, as_key(key), &Entry::key) != entries.end();

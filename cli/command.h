@@ -66,6 +66,7 @@ class Command {
   // same ones give the same object.
   Json values() const;
   void comes_to(std::function<Json()> sum) { sum_ = std::move(sum); }
+  std::vector<std::string> names() const;    // of the options declared so far
   bool knows(const std::string& key) const;  // whether an option has this key in a file
 
   const std::string& name() const { return name_; }

@@ -2,33 +2,30 @@
 //
 // The file of --config holds the verb's options, as for every verb, and keys of its own: student,
 // teacher_weights, teacher_cache, unlabelled, augmentation, compare_alone, TrainingConfig and
-// DistillationConfig (compress/distill.h).
-#include "compress/distill.h"
-
+// DistillationConfig (compress/distill.h). The student learns a task from --train
+// (cli/distill_task.h), or from --text what the teacher was pre-trained to do (cli/distill_text.h).
 #include <algorithm>
-#include <cstdio>
-#include <filesystem>
 #include <memory>
 
-#include "autograd/training_log.h"
-#include "cli/distillation_page.h"
-#include "cli/format.h"
-#include "cli/length.h"
+#include "cli/distill_task.h"
+#include "cli/distill_text.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
+#include "cli/text_options.h"
 #include "cli/verbs.h"
-#include "compress/comparison.h"
+#include "compress/loss_presets.h"
 #include "compress/students.h"
-#include "tensor/file.h"
 
 namespace ink::cli {
 namespace {
 
 struct Options {
   TaskOptions task;
+  TextOptions text;
   std::vector<std::string> teacher;
-  std::string train, dev, out, match_evenly = "none", layer_map = "uniform";
+  std::string train, dev, out, loss_preset = "none", match_evenly = "none", layer_map = "uniform";
   bool recompute = false, resume = false, explain = false;
+  std::vector<std::string> of_tasks, of_texts;  // options about one of the two alone
 };
 
 const std::vector<std::string> kJobKeys = {"student",        "teacher_weights",   "teacher_cache",
@@ -71,9 +68,13 @@ Json job_json(const Options& o, const Json& file) {
     if (std::ranges::find(kJobKeys, m.key) == kJobKeys.end()) job.erase(m.key);
   Json teachers = Json::make_array();
   for (const std::string& teacher : o.teacher) teachers.append(teacher);
-  job.set("teacher", teachers).set("train", o.train).set("dev", o.dev);
-  job.set("task", o.task.task);
-  job.set("columns", o.task.columns);
+  job.set("teacher", teachers);
+  if (o.text.text.empty())
+    job.set("train", o.train)
+        .set("dev", o.dev)
+        .set("task", o.task.task)
+        .set("columns", o.task.columns);
+  if (o.loss_preset != "none") job.set("loss_preset", o.loss_preset);
   if (o.match_evenly != "none") job.set("match_evenly", o.match_evenly);
   if (o.layer_map != "uniform") job.set("layer_map", o.layer_map);
   if (!o.out.empty()) {
@@ -83,109 +84,63 @@ Json job_json(const Options& o, const Json& file) {
   return job;
 }
 
-// Of teachers and student, what the one that reads least reads.
-int64_t longest_of(const DistillOptions& job) {
-  const auto of_folder = [](const std::filesystem::path& folder) {
-    return ModelConfig::read(folder / "config.json").longest();
-  };
-  int64_t teacher = of_folder(job.teacher);
-  for (const std::filesystem::path& other : job.other_teachers)
-    teacher = std::min(teacher, of_folder(other));
-  if (job.student.architecture) return std::min(teacher, job.student.architecture->longest());
-  if (!job.student.folder.empty()) return std::min(teacher, of_folder(job.student.folder));
-  if (job.student.preset.empty()) return teacher;
-  const ModelConfig config = ModelConfig::read(job.teacher / "config.json");
-  return std::min(teacher, student_config(student_preset(job.student.preset), config).longest());
+Json run_on_text(const Options& o, Command& command) {
+  TextOptions text = o.text;
+  text.job.max_tokens = o.task.max_length;
+  text.job.recompute = o.recompute;
+  text.job.resume = o.resume;
+  return distill_on_text(job_json(o, command.file()), text, o.explain, command);
 }
 
-bool finished(const DistillResult& result) {
-  return result.student.training.status == TrainingResult::Status::finished;
-}
-
-// "teacher 91.20 %", or "teachers 91.20 %, 90.80 %, on average 91.00 %, together 92.00 %".
-std::string about(const TeacherScores& teachers) {
-  std::string text = teachers.ensemble ? "teachers" : "teacher";
-  for (const Scores& scores : teachers.each) {
-    if (&scores != &teachers.each.front()) text += ',';
-    text += formatted(" %.2f %%", 100 * scores.score);
-  }
-  if (teachers.ensemble)
-    text += formatted(", on average %.2f %%, together %.2f %%", 100 * teachers.mean,
-                      100 * teachers.ensemble->score);
-  return text;
-}
-
-void set_teachers(Json& json, const TeacherScores& teachers) {
-  Json each = Json::make_array();
-  for (const Scores& scores : teachers.each) each.append(json_of(scores));
-  json.set("teachers", each).set("teacher_score", teachers.mean);
-  if (teachers.ensemble) json.set("ensemble", json_of(*teachers.ensemble));
-}
-
-// Several teachers also together: as large and as slow as all of them.
-void add_ensemble(std::vector<ComparedModel>& models, const TeacherScores& teachers) {
-  if (!teachers.ensemble) return;
-  ComparedModel all{.name = "ensemble", .scores = *teachers.ensemble};
-  double seconds = 0;
-  for (size_t k = 0; k < teachers.each.size(); ++k) {
-    all.parameters += models[k].parameters;
-    seconds += 1 / models[k].sentences_per_second;
-  }
-  all.sentences_per_second = 1 / seconds;
-  models.insert(models.begin() + std::ssize(teachers.each), all);
-}
-
-// Writes distillation.json and distillation.html beside the student; returns the models.
-Json written_comparison(const DistillOptions& job, const TeacherScores& teachers) {
-  std::vector<NamedModel> folders = {{"teacher", job.teacher}};
-  for (const std::filesystem::path& other : job.other_teachers)
-    folders.push_back({"teacher " + std::to_string(folders.size() + 1), other});
-  folders.push_back({"distilled", job.out});
-  if (job.compare_alone) folders.push_back({"student alone", without_teacher(job).out});
-  std::vector<ComparedModel> models = compare_models(job, folders);
-  add_ensemble(models, teachers);
-  const auto log = read_training_log(job.out / "training" / "log.jsonl");
-  Json json = json_of(models);
-  write_file(job.out / "distillation.json", json.to_string(2) + '\n');
-  write_file(job.out / "distillation.html",
-             distillation_page("Distillation: " + job.out.filename().string(), models, log));
-  std::printf("%s", table_of(models).c_str());
-  return json["models"];
+void check_options(const Options& o, const Command& command) {
+  const bool text = !o.text.text.empty();
+  if (text != o.train.empty())
+    throw UsageError(
+        std::string("expected either --train, examples of a task, or --text, plain text; got ") +
+        (text ? "both" : "neither"));
+  for (const std::string& name : text ? o.of_tasks : o.of_texts)
+    if (command.given(name))
+      throw UsageError(name + ": says nothing about --" + (text ? "text" : "train"));
+  if (text) check_text_options(o.text, command);
 }
 
 Json run(const Options& o, Command& command) {
-  DistillOptions job =
-      as_usage([&] { return distill_options_from_json(job_json(o, command.file())); });
-  job.max_length = length_for(o.task.max_length, longest_of(job));
-  if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
-  job.fit.recompute = o.recompute;
-  if (o.explain) {
-    const DistillPlan plan = plan_distillation(job);
-    std::printf("%s", explanation(plan).c_str());
-    return to_json(plan);
-  }
-  job.fit.resume = o.resume;
-  job.fit.stop = &interrupted;
-  catch_interrupts();
-  ProgressDisplay display("distill");
-  const auto stopped = [&](const DistillResult& result) {
-    command.status = say_stopped(display);
-    return Json::make_object({{"status", "interrupted"}, {"step", result.student.training.step}});
-  };
-  const DistillResult result = distill(job, hooks_of(display));
-  if (!finished(result)) return stopped(result);
-  if (job.compare_alone) {
-    const DistillResult alone = distill(without_teacher(job), hooks_of(display));
-    if (!finished(alone)) return stopped(alone);
-  }
-  std::printf("%s: %s (%s)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
-              about(result.teachers).c_str());
-  Json json = json_of(result.student.dev);
-  json.set("status", "finished");
-  set_teachers(json, result.teachers);
-  json.set("step", result.student.training.step);
-  json.set("seconds", result.student.training.seconds);
-  return json.set("models", written_comparison(job, result.teachers));
+  if (!o.text.text.empty()) return run_on_text(o, command);
+  return distill_on_task(job_json(o, command.file()),
+                         {.max_length = o.task.max_length,
+                          .recompute = o.recompute,
+                          .resume = o.resume,
+                          .explain = o.explain},
+                         command);
+}
+
+std::vector<std::string> names_of_losses() {
+  std::vector<std::string> names{"none"};
+  for (const std::string_view name : loss_presets()) names.emplace_back(name);
+  return names;
+}
+
+// The names of the options that `declare` declares.
+template <class F>
+std::vector<std::string> declared(const Command& command, F&& declare) {
+  const size_t before = command.names().size();
+  declare();
+  std::vector<std::string> names = command.names();
+  names.erase(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(before));
+  return names;
+}
+
+void declare_task_part(Command& command, Options& o) {
+  command.path("--dev", o.dev, "examples that choose the best epoch; default: a part of --train");
+  declare_task(command, o.task, true);
+}
+
+void declare_text_part(Command& command, Options& o) {
+  declare_objective_of_text(command, o.text);
+  command.section("Batches and steps on text");
+  declare_batches(command, o.text);
+  command.option("--steps", o.text.job.steps, "optimizer steps", kOneOrMore);
+  declare_running(command, o.text);
 }
 
 }  // namespace
@@ -195,12 +150,12 @@ Action declare_distill(Command& command) {
   auto o = std::make_shared<Options>();
   command.own_keys(kJobKeys);
   command.describe(student_help());
-  command.list("--teacher", o->teacher,
-               "fine-tuned models, folders or names such as hfl/rbt3: what they say is averaged");
-  command.path("--train", o->train, kExamplesHelp);
-  command.path("--dev", o->dev, "examples that choose the best epoch; default: a part of --train");
+  command.list(
+      "--teacher", o->teacher,
+      "models to learn from, folders or names such as hfl/rbt3: what several say is averaged");
   command.path("--out", o->out, "model folder to write; default: output_dir of TrainingConfig");
-  declare_task(command, o->task, true);
+  command.choice("--loss-preset", o->loss_preset, names_of_losses(),
+                 "losses of a published method; what DistillationConfig says wins");
   command.choice("--match-evenly", o->match_evenly, {"none", "hidden_mse", "cos"},
                  "also compare every layer with one of the teacher's, see --layer-map");
   command.choice("--layer-map", o->layer_map, {"uniform", "last", "emd"},
@@ -210,7 +165,17 @@ Action declare_distill(Command& command) {
                "print sizes, layer map, losses and steps, and do nothing else");
   command.flag("--recompute", o->recompute, kRecomputeHelp);
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
-  for (const char* name : {"--config", "--teacher", "--train"}) command.require(name);
+  command.section("On a task");
+  command.path("--train", o->train, kExamplesHelp);
+  o->of_tasks = declared(command, [&] { declare_task_part(command, *o); });
+  std::erase(o->of_tasks, "--max-length");
+  command.section("On text");
+  command.list("--text", o->text.text,
+               "text files, or folders of .txt files; a blank line between documents");
+  o->of_texts = declared(command, [&] { declare_text_part(command, *o); });
+  command.require("--config");
+  command.require("--teacher");
+  command.refuses([o, &command] { check_options(*o, command); });
   return with_models(command, o->teacher, [o, &command] { return run(*o, command); });
 }
 

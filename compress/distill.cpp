@@ -122,6 +122,8 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
                        int64_t steps) {
     return distiller.loss(adaptors, batch, random, step, steps);
   };
+  // Layers alone teach no head, and so no task.
+  fit_hooks.latest_is_best = !setup.config.compares_logits() && !setup.config.learns_labels();
   const auto save = [&](const std::filesystem::path& folder) {
     const Model without_projections(student.config, student.heads, values_of(student.parameters));
     save_folder(without_projections, folder, setup.tokens.from);

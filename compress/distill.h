@@ -90,7 +90,8 @@ Json to_json(const DistillPlan& plan);
 //                     or {"folder": …, "dtype": "bf16", "top_k": 0, "rebuild": false},
 //    "unlabelled": "texts.txt", "augmentation": {"copies": 2, "masking": 0.1, …},
 //    "compare_alone": false,
-//    "match_evenly": "hidden_mse", "layer_map": "uniform", "last" or "emd",
+//    "loss_preset": "TinyBERT" or "match_evenly": "hidden_mse", "layer_map": "uniform", "last" or
+//                   "emd",
 //    "TrainingConfig": {"output_dir": "student", "num_epochs": 10, "learning_rate": 1e-4,
 //                       "batch_size": 32, "gradient_accumulation_steps": 1,
 //                       "warmup_proportion": 0.1, "max_grad_norm": 1, "weight_decay": 0.01,
@@ -98,8 +99,9 @@ Json to_json(const DistillPlan& plan);
 //                       "early_stop": 5, "log_dir": "events", "seed": 1, "device": "cpu"},
 //                       or instead of epochs "num_steps": 1000, "ckpt_steps": 100,
 //    "DistillationConfig": {"temperature": 8, …}}
-// Presets are those of compress/students.h. init_from_teacher, of a preset or an architecture, is
-// a list of the teacher's layers, "uniform", "first" or "last" for a rule that chooses them,
+// Presets are those of compress/students.h, loss presets those of compress/loss_presets.h, whose
+// keys DistillationConfig replaces one by one. init_from_teacher, of a preset or an architecture,
+// is a list of the teacher's layers, "uniform", "first" or "last" for a rule that chooses them,
 // "embeddings" for these alone, or "none" (TeacherInit).
 // Paths are relative to the working directory. Raises Error for unknown keys.
 DistillOptions distill_options_from_json(const Json& json);

@@ -3,8 +3,11 @@
 #include <limits>
 
 #include "compress/distill.h"
+#include "compress/distill_keys.h"
 #include "compress/layer_map.h"
+#include "compress/loss_presets.h"
 #include "compress/students.h"
+#include "compress/teacher.h"
 #include "tasks/architecture.h"
 #include "tensor/error.h"
 #include "tensor/keys.h"
@@ -117,29 +120,59 @@ StudentOptions read_student(const Json& json, const std::filesystem::path& teach
   return options;
 }
 
+DistillationConfig preset_of(const Json& json, const DistillKeys& keys) {
+  if (!json.has("loss_preset")) return {};
+  check(!keys.match_evenly, "", json.where("match_evenly"),
+        ": a loss_preset says itself which layers are compared; expected one of the two");
+  check(keys.layer_map != "emd", "", json.where("layer_map"),
+        ": a loss_preset goes by a fixed map; expected uniform or last");
+  const ModelConfig teacher = ModelConfig::read(keys.teacher / "config.json");
+  return loss_preset(json.string("loss_preset"), layer_map(keys.layer_map), match_size(teacher),
+                     match_size(config_of_student(keys.student, teacher)));
+}
+
 }  // namespace
+
+DistillKeys read_distill_keys(const Json& json) {
+  DistillKeys keys;
+  keys.teacher = json["teacher"].is_array() && json["teacher"].size() > 0
+                     ? json.array("teacher").string(size_t{0})
+                     : json.string("teacher");
+  keys.student = read_student(json, keys.teacher);
+  if (json.has("match_evenly"))
+    keys.match_evenly = choice(json, "match_evenly", {"hidden_mse", "cos"}) == 0
+                            ? MatchLoss::hidden_mse
+                            : MatchLoss::cos;
+  keys.layer_map = layer_map(json.string("layer_map", keys.layer_map)).name;
+  check(!json.has("layer_map") || keys.match_evenly || json.has("loss_preset") ||
+            json.string("layer_map") == "uniform",
+        "", json.where("layer_map"),
+        ": a map says which layers match_evenly or a loss_preset compares; expected one of these "
+        "beside it");
+  keys.config = preset_of(json, keys);
+  if (json.has("DistillationConfig"))
+    keys.config = DistillationConfig::from_json(json.object("DistillationConfig"), keys.config);
+  return keys;
+}
 
 DistillOptions distill_options_from_json(const Json& json) {
   check_keys(json, {"teacher", "teacher_weights", "student", "task", "train", "dev", "columns",
-                    "max_length", "match_evenly", "layer_map", "teacher_cache", "unlabelled",
-                    "augmentation", "compare_alone", "TrainingConfig", "DistillationConfig"});
+                    "max_length", "loss_preset", "match_evenly", "layer_map", "teacher_cache",
+                    "unlabelled", "augmentation", "compare_alone", "TrainingConfig",
+                    "DistillationConfig"});
+  DistillKeys keys = read_distill_keys(json);
   DistillOptions options;
   read_teachers(json, options);
-  options.student = read_student(json, options.teacher);
+  options.student = std::move(keys.student);
+  options.config = std::move(keys.config);
+  options.match_evenly = keys.match_evenly;
+  options.layer_map = std::move(keys.layer_map);
   if (json.has("task")) options.task = &task_named(json.string("task"));
   options.data.train = json.string("train");
   options.data.dev = json.string("dev", "");
   options.data.read.columns = json.string("columns", "");
   options.max_length =
       json.has("max_length") ? json.integer_between("max_length", 4, 1 << 20) : options.max_length;
-  if (json.has("match_evenly"))
-    options.match_evenly = choice(json, "match_evenly", {"hidden_mse", "cos"}) == 0
-                               ? MatchLoss::hidden_mse
-                               : MatchLoss::cos;
-  options.layer_map = layer_map(json.string("layer_map", options.layer_map)).name;
-  check(!json.has("layer_map") || options.match_evenly || json.string("layer_map") == "uniform", "",
-        json.where("layer_map"),
-        ": a map says which layers match_evenly compares; expected match_evenly beside it");
   options.more.unlabelled = json.string("unlabelled", "");
   if (json.has("augmentation"))
     options.more.augmentation = Augmentation::from_json(json.object("augmentation"));
@@ -147,8 +180,6 @@ DistillOptions distill_options_from_json(const Json& json) {
   if (json.has("teacher_cache"))
     options.teacher_cache = teacher_cache_from_json(json, "teacher_cache");
   if (json.has("TrainingConfig")) read_training(json.object("TrainingConfig"), options);
-  if (json.has("DistillationConfig"))
-    options.config = DistillationConfig::from_json(json.object("DistillationConfig"));
   check(!options.out.empty(), "", json.where("TrainingConfig"),
         ": expected the student's folder in output_dir");
   return options;

@@ -88,32 +88,39 @@ double scheduled_weight(WeightSchedule schedule, double configured, int64_t step
   return schedule == WeightSchedule::linear_decay ? 1 - x : x;
 }
 
-DistillationConfig DistillationConfig::from_json(const Json& json) {
+DistillationConfig DistillationConfig::from_json(const Json& json) { return from_json(json, {}); }
+
+DistillationConfig DistillationConfig::from_json(const Json& json,
+                                                 const DistillationConfig& otherwise) {
   check_keys(json,
              {"temperature", "temperature_scheduler", "temperature_squared", "hard_label_weight",
               "hard_label_weight_scheduler", "kd_loss_type", "kd_loss_weight",
               "kd_loss_weight_scheduler", "probability_shift", "intermediate_matches", "emd",
               "is_caching_logits", "compatible", "inputs_mask"});
-  DistillationConfig config;
+  DistillationConfig config = otherwise;
   config.temperature = json.real("temperature", config.temperature);
   check(config.temperature > 0, "", json.where("temperature"), ": expected more than 0, got ",
         config.temperature);
-  config.temperature_scheduler = read_temperatures(json, "temperature_scheduler");
-  config.temperature_squared = json.boolean("temperature_squared", false);
+  if (json.has("temperature_scheduler"))
+    config.temperature_scheduler = read_temperatures(json, "temperature_scheduler");
+  config.temperature_squared = json.boolean("temperature_squared", config.temperature_squared);
   config.hard_label_weight = weight_in(json, "hard_label_weight", config.hard_label_weight);
-  config.hard_label_weight_scheduler = schedule_in(json, "hard_label_weight_scheduler");
+  if (json.has("hard_label_weight_scheduler"))
+    config.hard_label_weight_scheduler = schedule_in(json, "hard_label_weight_scheduler");
   if (json.has("kd_loss_type"))
     config.kd_loss_type = static_cast<KdLoss>(
         choice(json, "kd_loss_type",
                {kKdLosses[0], kKdLosses[1], kKdLosses[2], kKdLosses[3], kKdLosses[4]}));
   config.kd_loss_weight = weight_in(json, "kd_loss_weight", config.kd_loss_weight);
-  config.kd_loss_weight_scheduler = schedule_in(json, "kd_loss_weight_scheduler");
-  config.probability_shift = json.boolean("probability_shift", false);
-  config.intermediate_matches = matches_from_json(json, "intermediate_matches");
-  config.emd = emds_from_json(json, "emd");
-  config.is_caching_logits = json.boolean("is_caching_logits", false);
-  config.compatible = json.boolean("compatible", false);
-  config.inputs_mask = json.boolean("inputs_mask", true);
+  if (json.has("kd_loss_weight_scheduler"))
+    config.kd_loss_weight_scheduler = schedule_in(json, "kd_loss_weight_scheduler");
+  config.probability_shift = json.boolean("probability_shift", config.probability_shift);
+  if (json.has("intermediate_matches"))
+    config.intermediate_matches = matches_from_json(json, "intermediate_matches");
+  if (json.has("emd")) config.emd = emds_from_json(json, "emd");
+  config.is_caching_logits = json.boolean("is_caching_logits", config.is_caching_logits);
+  config.compatible = json.boolean("compatible", config.compatible);
+  config.inputs_mask = json.boolean("inputs_mask", config.inputs_mask);
   check_together(config, json);
   return config;
 }
@@ -145,6 +152,14 @@ Json DistillationConfig::to_json() const {
 void DistillationConfig::settle(const ModelSize& teacher, const ModelSize& student) {
   check_matches(intermediate_matches, teacher, student);
   for (EmdMatch& match : emd) settle_emd(match, teacher, student);
+}
+
+bool DistillationConfig::compares_logits() const {
+  return kd_loss_weight > 0 || kd_loss_weight_scheduler != WeightSchedule::none;
+}
+
+bool DistillationConfig::learns_labels() const {
+  return hard_label_weight > 0 || hard_label_weight_scheduler != WeightSchedule::none;
 }
 
 bool DistillationConfig::matches_hidden() const {

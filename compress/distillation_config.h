@@ -60,10 +60,15 @@ struct DistillationConfig {
 
   // Raises Error for unknown keys and values, naming the file and the nearest known one.
   static DistillationConfig from_json(const Json& json);
+  // What the object does not say is as in `otherwise`.
+  static DistillationConfig from_json(const Json& json, const DistillationConfig& otherwise);
   Json to_json() const;
   // Checks all matches against the two models, and tells those of `emd` how many layers they have.
   void settle(const ModelSize& teacher, const ModelSize& student);
   bool has_matches() const { return !intermediate_matches.empty() || !emd.empty(); }
+  // Whether these losses count at any step.
+  bool compares_logits() const;  // kd_loss
+  bool learns_labels() const;    // that of the true labels
   // Whether a match reads hidden states, or queries, keys and values.
   bool matches_hidden() const;
   bool matches_attention() const;

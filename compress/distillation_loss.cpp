@@ -36,11 +36,12 @@ Tensor DistillationLoss::soft_loss(const Tensor& student, const Tensor& teacher,
                                   config_.temperature, !config_.compatible));
 }
 
-DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& student,
-                                                      const ModelOutputs& teacher,
-                                                      const Tensor& labels, const Tensor& offsets,
-                                                      int64_t step, int64_t steps) const {
-  Result result;
+std::vector<DistillationLoss::Term> DistillationLoss::terms(const ModelOutputs& student,
+                                                            const ModelOutputs& teacher,
+                                                            const Tensor& labels,
+                                                            const Tensor& offsets, int64_t step,
+                                                            int64_t steps) const {
+  std::vector<Term> terms;
   const double kd_weight =
       scheduled_weight(config_.kd_loss_weight_scheduler, config_.kd_loss_weight, step, steps);
   const double hard_weight =
@@ -48,12 +49,9 @@ DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& studen
   const bool squared = config_.temperature_squared && config_.kd_loss_type != KdLoss::mse &&
                        config_.kd_loss_type != KdLoss::regression;
 
-  if (student.logits && teacher.logits) {
-    const Tensor kd = soft_loss(student.logits, teacher.logits, labels);
-    result.parts.push_back({"kd_loss", kd});
-    add_term(result.total, kd,
-             kd_weight * (squared ? config_.temperature * config_.temperature : 1));
-  }
+  if (student.logits && teacher.logits)
+    terms.push_back({Term::Kind::soft, "kd_loss", soft_loss(student.logits, teacher.logits, labels),
+                     kd_weight * (squared ? config_.temperature * config_.temperature : 1)});
 
   const Sequences sequences(offsets);
   check(config_.inputs_mask || sequences.even(),
@@ -66,25 +64,33 @@ DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& studen
                              .inputs_mask = config_.inputs_mask};
   for (size_t i = 0; i < projections_.size(); ++i) {
     const IntermediateMatch& match = config_.intermediate_matches[i];
-    const Tensor part = match_loss(match, student, teacher, context, projections_[i]);
-    result.parts.push_back({match.name(), part});
-    add_term(result.total, part, match.weight);
+    terms.push_back({Term::Kind::match, match.name(),
+                     match_loss(match, student, teacher, context, projections_[i]), match.weight});
   }
 
   for (const EmdLoss& emd : emd_) {
     const EmdLoss::Result part = emd(student, teacher, context);
     const EmdMatch& match = emd.match();
-    result.parts.push_back({match.name(), part.layers});
-    add_term(result.total, part.layers, match.pair.weight);
-    if (!part.embeddings) continue;
-    result.parts.push_back({match.name() + "_embeddings", part.embeddings});
-    add_term(result.total, part.embeddings, match.pair.weight);
+    terms.push_back({Term::Kind::match, match.name(), part.layers, match.pair.weight});
+    if (part.embeddings)
+      terms.push_back(
+          {Term::Kind::match, match.name() + "_embeddings", part.embeddings, match.pair.weight});
   }
 
-  if (student.logits && labels) {
-    const Tensor hard = hard_label_loss(student.logits, labels, config_.kd_loss_type);
-    result.parts.push_back({"hard_label_loss", hard});
-    add_term(result.total, hard, hard_weight);
+  if (student.logits && labels)
+    terms.push_back({Term::Kind::hard, "hard_label_loss",
+                     hard_label_loss(student.logits, labels, config_.kd_loss_type), hard_weight});
+  return terms;
+}
+
+DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& student,
+                                                      const ModelOutputs& teacher,
+                                                      const Tensor& labels, const Tensor& offsets,
+                                                      int64_t step, int64_t steps) const {
+  Result result;
+  for (Term& term : terms(student, teacher, labels, offsets, step, steps)) {
+    add_term(result.total, term.value, term.weight);
+    result.parts.push_back({std::move(term.name), std::move(term.value)});
   }
   check(static_cast<bool>(result.total), "distill: all losses have weight 0 at step ", step,
         "; nothing is left to learn");

@@ -33,11 +33,25 @@ class DistillationLoss {
   DistillationLoss(DistillationConfig config, const Scope& scope,
                    std::optional<double> student_rate = {});
 
+  // One loss without its weight at this step.
+  struct Term {
+    enum class Kind : uint8_t { soft, match, hard };  // soft and hard: of logits
+    Kind kind;
+    // kd_loss, hidden_hidden_mse_0_0, …, emd_hidden_mse, emd_hidden_mse_embeddings, …,
+    // hard_label_loss
+    std::string name;
+    Tensor value;
+    double weight;
+  };
+  // The losses at step `step` of `steps`; without logits of the student only matches, without those
+  // of the teacher no kd_loss. Labels are as below.
+  std::vector<Term> terms(const ModelOutputs& student, const ModelOutputs& teacher,
+                          const Tensor& labels, const Tensor& offsets, int64_t step,
+                          int64_t steps) const;
+
   struct Result {
     Tensor total;
-    // each without its weight: kd_loss, hidden_hidden_mse_0_0, …, emd_hidden_mse,
-    // emd_hidden_mse_embeddings, …, hard_label_loss
-    std::vector<Measure> parts;
+    std::vector<Measure> parts;  // each without its weight
   };
   // The loss at step `step` of `steps`; without logits none between them, without labels none with
   // these. labels i32 (B) (of kd types bce and regression numbers, see hard_label_loss); offsets

@@ -1,8 +1,9 @@
 // What a distillation will do, in words and as JSON.
-#include <algorithm>
-#include <sstream>
+#include "compress/explain.h"
 
-#include "compress/distill.h"
+#include <algorithm>
+#include <ostream>
+#include <sstream>
 
 namespace ink {
 namespace {
@@ -97,10 +98,8 @@ void print_training(std::ostream& text, const DistillPlan& plan) {
 
 }  // namespace
 
-std::string explanation(const DistillPlan& plan) {
-  std::ostringstream text;
-  text << "task       " << plan.task->name << '\n'
-       << "teacher    " << sizes_of(plan.teacher) << "; " << plan.teacher_parameters
+void print_models(std::ostream& text, const DistillPlan& plan) {
+  text << "teacher    " << sizes_of(plan.teacher) << "; " << plan.teacher_parameters
        << " parameters\n";
   print_other_teachers(text, plan);
   text << "student    " << sizes_of(plan.student) << "; " << plan.student_parameters
@@ -117,11 +116,17 @@ std::string explanation(const DistillPlan& plan) {
        << '\n';
   print_matches(text, plan);
   print_losses(text, plan);
+}
+
+std::string explanation(const DistillPlan& plan) {
+  std::ostringstream text;
+  text << "task       " << plan.task->name << '\n';
+  print_models(text, plan);
   print_training(text, plan);
   return text.str();
 }
 
-Json to_json(const DistillPlan& plan) {
+Json models_to_json(const DistillPlan& plan) {
   const auto model = [](const ModelConfig& c, int64_t parameters) {
     return Json::make_object({{"family", c.family->model_type},
                               {"layers", c.layers()},
@@ -130,15 +135,19 @@ Json to_json(const DistillPlan& plan) {
   };
   Json layers = Json::make_array();
   for (const int64_t layer : layers_of(plan)) layers.append(layer);
-  return Json::make_object({{"task", plan.task->name},
-                            {"teacher", model(plan.teacher, plan.teacher_parameters)},
+  return Json::make_object({{"teacher", model(plan.teacher, plan.teacher_parameters)},
                             {"student", model(plan.student, plan.student_parameters)},
                             {"layers_from_teacher", layers},
                             {"same_tokens", plan.same_tokens},
                             {"DistillationConfig", plan.config.to_json()},
-                            {"train_examples", plan.train_examples},
-                            {"dev_examples", plan.dev_examples},
                             {"steps", plan.steps}});
+}
+
+Json to_json(const DistillPlan& plan) {
+  return models_to_json(plan)
+      .set("task", plan.task->name)
+      .set("train_examples", plan.train_examples)
+      .set("dev_examples", plan.dev_examples);
 }
 
 }  // namespace ink

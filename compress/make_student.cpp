@@ -54,6 +54,11 @@ void add_layers(Names& names, const Family& student, const Family& teacher,
                path(teacher, layers[j], teacher.layer.*part));
 }
 
+void add_masked_lm(Names& names, const MaskedLmNames& student, const MaskedLmNames& teacher) {
+  for (const auto part : {&MaskedLmNames::dense, &MaskedLmNames::norm, &MaskedLmNames::bias})
+    if (student.*part && teacher.*part) add_pair(names, student.*part, teacher.*part);
+}
+
 void check_layer(int64_t layer, const ModelConfig& teacher) {
   check(layer >= 0 && layer < teacher.layers(),
         "distill: expected layers of the teacher from 0 to ", teacher.layers() - 1, ", got ",
@@ -115,9 +120,10 @@ ValueSource taken_over(Names names, const Model& teacher, const ModelConfig& stu
   };
 }
 
-Model new_student(const StudentOptions& from, const Model& teacher, const Random& random) {
-  const ModelConfig config = config_of_student(from, teacher.config);
-  const Heads heads = heads_of_student(teacher.config);
+Model new_student(const StudentOptions& from, const Model& teacher, const Random& random,
+                  const std::optional<Heads>& asked) {
+  const ModelConfig config = config_of_student(from, teacher.config, asked);
+  const Heads heads = asked.value_or(heads_of_student(teacher.config));
   check_trainable_here(config, heads);
   const TeacherInit init = init_of(from);
   Names names;
@@ -127,6 +133,7 @@ Model new_student(const StudentOptions& from, const Model& teacher, const Random
   if (init.from > TeacherInit::From::embeddings) {
     check_layers_fit(config, teacher.config, layers);
     add_layers(names, *config.family, *teacher.config.family, layers);
+    add_masked_lm(names, config.family->masked_lm, teacher.config.family->masked_lm);
     if (config.family == teacher.config.family)  // pooler and head, by their own names
       for (const Parameter& p : teacher.parameters)
         if (!p.name.starts_with(path_in(*config.family, config.family->layers)))
@@ -162,9 +169,10 @@ ModelConfig with_layers(ModelConfig config, const std::vector<int64_t>& layers) 
   return config;
 }
 
-// The folder's own head where it is of the teacher's kind, else a new one.
+// The folder's own head where it is of the teacher's kind, else a new one; or the heads asked for.
 Model student_from_folder(const std::filesystem::path& folder, const Model& teacher,
-                          const Random& random) {
+                          const Random& random, const std::optional<Heads>& asked) {
+  if (asked) return load_model(folder, {.heads = asked, .new_heads = true, .random = random});
   const Heads heads = heads_of_student(teacher.config);
   LoadOptions load{.heads = heads, .new_heads = true, .random = random};
   load.labels = teacher.config.labels;
@@ -174,6 +182,23 @@ Model student_from_folder(const std::filesystem::path& folder, const Model& teac
   const bool other =
       (own.classification || own.choice || own.tagging) && own.tagging != heads.tagging;
   return other ? with_new_heads(folder, load, heads) : load_model(folder, load);
+}
+
+// The layers in this order; `others` gives heads that the teacher does not have.
+Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers,
+                        const Heads& heads, const ValueSource& others) {
+  ModelConfig config = with_layers(teacher.config, layers);
+  const ValueSource copies = copies_of(teacher.parameters);
+  const std::string path = path_in(*config.family, config.family->layers) + '.';
+  return Model(std::move(config), heads,
+               [&](const std::string& name, const Shape& shape, const Initial& initial) {
+                 if (!name.starts_with(path))
+                   return (teacher.parameters.find(name) ? copies : others)(name, shape, initial);
+                 size_t digits = 0;
+                 const auto layer = std::stoul(name.substr(path.size()), &digits);
+                 const std::string rest = name.substr(path.size() + digits);
+                 return copies(path + std::to_string(layers[layer]) + rest, shape, initial);
+               });
 }
 
 }  // namespace
@@ -203,36 +228,30 @@ std::vector<int64_t> chosen_layers(const TeacherInit& init, int64_t teacher, int
 }
 
 Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers) {
-  ModelConfig config = with_layers(teacher.config, layers);
-  const ValueSource copies = copies_of(teacher.parameters);
-  const std::string path = path_in(*config.family, config.family->layers) + '.';
-  return Model(std::move(config), teacher.heads,
-               [&](const std::string& name, const Shape& shape, const Initial& initial) {
-                 if (!name.starts_with(path)) return copies(name, shape, initial);
-                 size_t digits = 0;
-                 const auto layer = std::stoul(name.substr(path.size()), &digits);
-                 const std::string rest = name.substr(path.size() + digits);
-                 return copies(path + std::to_string(layers[layer]) + rest, shape, initial);
-               });
+  return model_from_layers(teacher, layers, teacher.heads, copies_of(teacher.parameters));
 }
 
-ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& teacher) {
+ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& teacher,
+                              const std::optional<Heads>& heads) {
   check_one_source(from);
   if (!from.layers_from_teacher.empty()) return with_layers(teacher, from.layers_from_teacher);
   ModelConfig config = !from.folder.empty() ? ModelConfig::read(from.folder / "config.json")
                        : from.architecture  ? *from.architecture
                                             : student_config(student_preset(from.preset), teacher);
+  if (heads) return config;
   config.labels = teacher.labels;
   config.problem_type = problem_type_of(teacher);
   return config;
 }
 
-Model make_student(const StudentOptions& from, const Model& teacher, const Random& random) {
+Model make_student(const StudentOptions& from, const Model& teacher, const Random& random,
+                   const std::optional<Heads>& heads) {
   check_one_source(from);
   if (!from.layers_from_teacher.empty())
-    return model_from_layers(teacher, from.layers_from_teacher);
-  if (from.folder.empty()) return new_student(from, teacher, random);
-  return student_from_folder(from.folder, teacher, random);
+    return model_from_layers(teacher, from.layers_from_teacher, heads.value_or(teacher.heads),
+                             random_values(random));
+  if (from.folder.empty()) return new_student(from, teacher, random, heads);
+  return student_from_folder(from.folder, teacher, random, heads);
 }
 
 }  // namespace ink

@@ -38,13 +38,15 @@ struct StudentOptions {
   std::optional<TeacherInit> init_from_teacher = {};
 };
 
-// With a head for the teacher's task and labels. `random` gives the weights that come from nowhere
-// else. Raises Error when there is not exactly one source, or the teacher's layers do not fit the
-// student's.
-Model make_student(const StudentOptions& from, const Model& teacher, const Random& random);
+// With these heads; without, with one for the teacher's task and labels. `random` gives the weights
+// that come from nowhere else. Raises Error when there is not exactly one source, or the teacher's
+// layers do not fit the student's.
+Model make_student(const StudentOptions& from, const Model& teacher, const Random& random,
+                   const std::optional<Heads>& heads = {});
 
 // The configuration that it will have, known before any weight is made.
-ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& teacher);
+ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& teacher,
+                              const std::optional<Heads>& heads = {});
 
 // The head that a student of such a teacher gets: for tags, or else for classes.
 Heads heads_of_student(const ModelConfig& teacher);

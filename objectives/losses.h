@@ -8,6 +8,7 @@
 //
 // A training's loss is the sum of all, each with its weight.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "objectives/batch.h"
@@ -16,9 +17,9 @@
 namespace ink {
 
 struct LossTerm {
-  const char* name;
-  Tensor mean;  // scalar
-  double weight;
+  std::string name;
+  Tensor mean;                     // scalar
+  double weight;                   // 0: only measured
   int64_t PretrainCounts::*count;  // what it is the mean over
 };
 

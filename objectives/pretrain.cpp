@@ -12,9 +12,6 @@
 #include "nn/model_folder.h"
 #include "nn/parameter_count.h"
 #include "objectives/full_sentences.h"
-#include "objectives/losses.h"
-#include "objectives/pretrain_evaluation.h"
-#include "objectives/pretrain_model.h"
 #include "objectives/pretrain_stages.h"
 #include "objectives/text_sample.h"
 #include "objectives/tokenize.h"
@@ -48,8 +45,9 @@ class Job {
         callbacks_(callbacks),
         processes_(options.processes ? *options.processes : alone()),
         stages_(options),
-        model_(make_pretrain_model(config, options.objective, options.start_from,
-                                   Random(options.seed).split("weights"))),
+        lesson_(options.lesson ? *options.lesson
+                               : lesson_of(config, options.objective, options.start_from)),
+        model_(lesson_.model(Random(options.seed).split("weights"))),
         data_(options.corpus, tokenizer, segmenter, corruption_of(options.objective, tokenizer),
               data_options(options, stages_)),
         held_out_(processes_.is_first() ? data_.held_out() : std::vector<PretrainBatch>()) {
@@ -59,6 +57,7 @@ class Job {
                                   {"stages", stages_.fingerprint()},
                                   {"data", data_.fingerprint()},
                                   {"architecture", fingerprint_of(model_.model.config)}});
+    if (!lesson_.fingerprint.is_null()) made_of_.set("lesson", lesson_.fingerprint);
   }
 
   PretrainResult run();
@@ -84,7 +83,7 @@ class Job {
   void take_step_data();
   void restore(const Json& state);
   void say_missed_steps() const;
-  void save(const fs::path& folder) { save_pretrain_model(model_, tokenizer_, folder); }
+  void save(const fs::path& folder) { lesson_.save(model_, tokenizer_, folder); }
   void save_if_asked(int64_t step);
   void notice(const std::string& sentence) const {
     if (callbacks_.notice && processes_.is_first()) callbacks_.notice(sentence);
@@ -95,6 +94,7 @@ class Job {
   const PretrainCallbacks& callbacks_;
   Communicator& processes_;
   const PretrainStages stages_;
+  const Lesson lesson_;
   PretrainModel model_;
   PretrainData data_;  // used by the thread of ahead_ once that runs
   std::vector<PretrainBatch> held_out_;
@@ -163,12 +163,14 @@ MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
     const int64_t length = stages_.length_at(micro_batch / options_.accumulate);
     out.metrics.emplace_back("max_tokens", static_cast<double>(length));
   }
-  for (const LossTerm& term : pretrain_losses(model_, batch, encoder, random.split("samples"))) {
+  for (const LossTerm& term : lesson_.losses(model_, batch, encoder, random.split("samples"),
+                                             micro_batch / options_.accumulate)) {
     const double share = static_cast<double>(options_.accumulate * batch.counts.*term.count) /
                          static_cast<double>(counts_.*term.count);
+    out.measures.push_back({term.name, term.mean, share});
+    if (term.weight == 0) continue;
     const Tensor part = scale(term.mean, share * term.weight);
     out.loss = out.loss ? add(out.loss, part) : part;
-    out.measures.push_back({term.name, term.mean, share});
   }
   return out;
 }
@@ -230,7 +232,7 @@ TrainingHooks Job::hooks() {
   if (!held_out_.empty()) {
     h.evaluate = [this](int64_t) {
       model_.refresh();
-      return evaluate_pretraining(model_, held_out_);
+      return lesson_.evaluate(model_, held_out_);
     };
     h.keep_best = [this](int64_t, const Evaluation&) { save(options_.out / "best"); };
   }
@@ -299,6 +301,8 @@ void check_pretraining(const ModelConfig& config, const Tokenizer& tokenizer,
         " tokens in a step, got accumulate ", o.accumulate, " and batch_tokens ", o.batch_tokens);
   check(!o.recompute || o.objective.task != TokenTask::plm,
         "pre-training: the two streams of plm cannot be computed again; leave out recompute");
+  check(!o.lesson || o.start_from.empty(),
+        "pre-training: a lesson has a model of its own; expected no folder to start from");
   corruption_of(o.objective, tokenizer);
   const ModelConfig c =
       o.start_from.empty() ? config : ModelConfig::read(o.start_from / "config.json");

@@ -29,6 +29,7 @@
 
 #include "autograd/trainer.h"
 #include "nn/config.h"
+#include "objectives/lesson.h"
 #include "objectives/objective.h"
 #include "objectives/pretrain_data.h"
 
@@ -45,6 +46,9 @@ struct PretrainOptions {
   std::vector<std::filesystem::path> corpus = {};  // text files and folders of them (text/corpus.h)
   std::filesystem::path out = {};                  // model folder to write
   std::filesystem::path start_from = {};  // model folder whose weights are the start; empty: random
+  // In place of the objective's own model and losses; config is then its model's. It outlives the
+  // training.
+  const Lesson* lesson = nullptr;
 
   // ── the objective ──
   Objective objective = {};        // masked whole words (objectives/objective.h)
@@ -91,7 +95,7 @@ struct PretrainCallbacks {
 };
 
 struct PretrainResult {
-  // Its evaluations are those of objectives/pretrain_evaluation.h.
+  // Its evaluations are the lesson's, those of objectives/pretrain_evaluation.h.
   TrainingResult training;
   int64_t documents = 0;  // trained on
   int64_t epochs = 0;     // begun

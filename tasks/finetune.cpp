@@ -69,6 +69,7 @@ FinetuneResult fit_task(Model& model, const TaskSet& train, const TaskSet& dev,
   fit_hooks.evaluate = [&](int64_t step) {
     Evaluation evaluation = evaluation_of(dev.judge(model).scores);
     if (hooks.evaluated) hooks.evaluated(model, step, evaluation);
+    if (fit_hooks.latest_is_best) evaluation.score = static_cast<double>(step);
     return evaluation;
   };
   fit_hooks.keep_best = [&](int64_t, const Evaluation&) { save(out); };

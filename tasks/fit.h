@@ -58,6 +58,8 @@ struct FitHooks {
   // With FitOptions::keep_best, as TrainingHooks say.
   std::function<void(int64_t step, const Evaluation& evaluation)> keep = {};
   std::function<void(int64_t step)> drop = {};
+  // fit_task: the latest counts as the best, for losses of which the task's score says nothing.
+  bool latest_is_best = false;
   std::function<void(const Progress& progress)> progress = {};
   std::function<void(const std::string& sentence)> notice = {};
 };

@@ -15,7 +15,7 @@ nn:          tensor
 text:        tensor/error.h tensor/dtype.h tensor/shape.h tensor/tensor.h tensor/packed.h tensor/byte_reader.h tensor/json.h tensor/json_bounded.h tensor/file.h tensor/philox.h tensor/parallel.h tensor/simd.h tensor/fingerprint.h
 objectives:  tensor autograd nn text
 tasks:       tensor autograd nn text
-compress:    tensor autograd nn text tasks
+compress:    tensor autograd nn text objectives tasks
 cli:         tensor autograd nn text objectives tasks compress
 bench:       tensor cuda autograd nn text objectives tasks compress
 tools:       tensor autograd nn text objectives tasks compress

@@ -276,9 +276,49 @@ TEST_F(Wiring, TaskTrainings) {
                distilling);
   expect_shown(facts_of(distill + "--out seeded --columns text,label", "seeded"),
                {{"", "", "settings.seed", R"("12")"}});
-  expect_complete("distill", distilling,
-                  {"--teacher", "--train", "--task", "--resume", "--recompute", "--explain",
-                   "--layer-map"});  // these two: tests/cli/training_test.cpp
+  write_file(folder_ / "text.json", R"({"student": {"layers_from_teacher": [0]},
+      "TrainingConfig": {"gradient_accumulation_steps": 3, "learning_rate": 0.0037,
+        "warmup_proportion": 0.8, "weight_decay": 0.023, "max_grad_norm": 0.9}})");
+  const std::string objective = "data.made_of.objective.", data = "data.made_of.data.";
+  const std::vector<Row> on_text = {
+      {"--objective", "mlm,pair", data + "pair_task", R"("unasked")"},
+      {"--loss-preset", "MiniLM", "data.made_of.lesson.distillation.intermediate_matches.0.loss",
+       R"("minilm_query_key")"},
+      {"--mask-fraction", "0.31", objective + "mask_fraction", "0.31"},
+      {"--mask-share", "0.62", objective + "mask_share", "0.62"},
+      {"--keep-share", "0.23", objective + "keep_share", "0.23"},
+      {"--short-probability", "0.44", data + "short_probability", "0.44"},
+      {"--max-predictions", "9", objective + "max_predictions", "9"},
+      {"--duplicates", "8", data + "duplicates", "8"},
+      {"--batch-tokens", "61", data + "batch_tokens", "61"},
+      {"--held-out", "0.34", data + "held_out", "0.34"},
+      {"--held-out-tokens", "57", data + "held_out_tokens", "57"},
+      {"--steps", "7", "settings.schedule_steps", "7"},
+      {"", "", "settings.accumulate", "3"},
+      {"", "", "settings.learning_rate", "0.0037"},
+      {"", "", "settings.warmup", "5"},
+      {"", "", "settings.weight_decay", "0.023"},
+      {"", "", "settings.clip_norm", "0.9"},
+      {"--log-every", "6", "logged", "[6, 7]"},
+      {"--evaluate-every", "5", "measured", "[5, 7]"},
+      {"--checkpoint-every", "2", "checkpoints", "[2, 4, 6, 7]"},
+      {"--keep-checkpoints", "4", "checkpoints", "[2, 4, 6, 7]"},
+      {"--save-at", "1", "models", R"(["step-1"])"},
+  };
+  expect_shown(facts_of("distill --config text.json --teacher base --text long.txt --max-length 29 "
+                        "--out resembling" +
+                            arguments_of(on_text),
+                        "resembling"),
+               on_text);
+  std::vector<Row> all = distilling;
+  all.insert(all.end(), on_text.begin(), on_text.end());
+  expect_complete(
+      "distill", all,
+      {"--teacher",        "--train",          "--task",           "--resume",  "--recompute",
+       "--explain",        "--layer-map",      "--text",           "--stages",  "--tensorboard",
+       "--dictionary",     "--ngram",          "--replace",        "--similar", "--nearest",
+       "--pert-label",     "--granularity",    "--predict",        "--space",   "--scale",
+       "--fallback-share", "--generator-size", "--replaced-weight"});  // those of pretrain
 
   write_file(folder_ / "prune.json",
              R"({"pruning_method": "iterative", "target_num_of_heads": 1, "target_ffn_size": 24,

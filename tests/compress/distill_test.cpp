@@ -325,7 +325,7 @@ TEST_F(Compressed, OptionsFromJson) {
                "init_from_teacher: unknown value 'middle'; expected one of none, embeddings");
   EXPECT_ERROR(read(R"({"teacher": "t", "student": "s", "train": "a", "layer_map": "last",
       "TrainingConfig": {"output_dir": "s"}})"),
-               "layer_map: a map says which layers match_evenly compares");
+               "layer_map: a map says which layers match_evenly or a loss_preset compares");
   EXPECT_ERROR(read(
                    R"({"teacher": "t", "student": "s", "train": "a",
           "TrainingConfig": {"output_dirs": "s"}})"),

@@ -13,7 +13,7 @@
 
 namespace ink {
 
-class ToyTraining : public testing::Test {
+class ToyTraining : public ::testing::Test {
  protected:
   explicit ToyTraining(const char* name)
       : folder_(scratch_folder(name)), segmenter_(toy_segmenter(folder_)) {

@@ -1,0 +1,128 @@
+// The student of a task: what is printed of it, and the comparison beside it.
+#include "cli/distill_task.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "autograd/training_log.h"
+#include "cli/distillation_page.h"
+#include "cli/format.h"
+#include "cli/length.h"
+#include "cli/task_options.h"
+#include "cli/verbs.h"
+#include "compress/comparison.h"
+#include "compress/distill.h"
+#include "compress/students.h"
+#include "tensor/file.h"
+
+namespace ink::cli {
+namespace {
+
+// Of teachers and student, what the one that reads least reads.
+int64_t longest_of(const DistillOptions& job) {
+  const auto of_folder = [](const std::filesystem::path& folder) {
+    return ModelConfig::read(folder / "config.json").longest();
+  };
+  int64_t teacher = of_folder(job.teacher);
+  for (const std::filesystem::path& other : job.other_teachers)
+    teacher = std::min(teacher, of_folder(other));
+  if (job.student.architecture) return std::min(teacher, job.student.architecture->longest());
+  if (!job.student.folder.empty()) return std::min(teacher, of_folder(job.student.folder));
+  if (job.student.preset.empty()) return teacher;
+  const ModelConfig config = ModelConfig::read(job.teacher / "config.json");
+  return std::min(teacher, student_config(student_preset(job.student.preset), config).longest());
+}
+
+bool finished(const DistillResult& result) {
+  return result.student.training.status == TrainingResult::Status::finished;
+}
+
+// "teacher 91.20 %", or "teachers 91.20 %, 90.80 %, on average 91.00 %, together 92.00 %".
+std::string about(const TeacherScores& teachers) {
+  std::string text = teachers.ensemble ? "teachers" : "teacher";
+  for (const Scores& scores : teachers.each) {
+    if (&scores != &teachers.each.front()) text += ',';
+    text += formatted(" %.2f %%", 100 * scores.score);
+  }
+  if (teachers.ensemble)
+    text += formatted(", on average %.2f %%, together %.2f %%", 100 * teachers.mean,
+                      100 * teachers.ensemble->score);
+  return text;
+}
+
+void set_teachers(Json& json, const TeacherScores& teachers) {
+  Json each = Json::make_array();
+  for (const Scores& scores : teachers.each) each.append(json_of(scores));
+  json.set("teachers", each).set("teacher_score", teachers.mean);
+  if (teachers.ensemble) json.set("ensemble", json_of(*teachers.ensemble));
+}
+
+// Several teachers also together: as large and as slow as all of them.
+void add_ensemble(std::vector<ComparedModel>& models, const TeacherScores& teachers) {
+  if (!teachers.ensemble) return;
+  ComparedModel all{.name = "ensemble", .scores = *teachers.ensemble};
+  double seconds = 0;
+  for (size_t k = 0; k < teachers.each.size(); ++k) {
+    all.parameters += models[k].parameters;
+    seconds += 1 / models[k].sentences_per_second;
+  }
+  all.sentences_per_second = 1 / seconds;
+  models.insert(models.begin() + std::ssize(teachers.each), all);
+}
+
+// Writes distillation.json and distillation.html beside the student; returns the models.
+Json written_comparison(const DistillOptions& job, const TeacherScores& teachers) {
+  std::vector<NamedModel> folders = {{"teacher", job.teacher}};
+  for (const std::filesystem::path& other : job.other_teachers)
+    folders.push_back({"teacher " + std::to_string(folders.size() + 1), other});
+  folders.push_back({"distilled", job.out});
+  if (job.compare_alone) folders.push_back({"student alone", without_teacher(job).out});
+  std::vector<ComparedModel> models = compare_models(job, folders);
+  add_ensemble(models, teachers);
+  const auto log = read_training_log(job.out / "training" / "log.jsonl");
+  Json json = json_of(models);
+  write_file(job.out / "distillation.json", json.to_string(2) + '\n');
+  write_file(job.out / "distillation.html",
+             distillation_page("Distillation: " + job.out.filename().string(), models, log));
+  std::printf("%s", table_of(models).c_str());
+  return json["models"];
+}
+
+}  // namespace
+
+Json distill_on_task(const Json& keys, const TaskRun& o, Command& command) {
+  DistillOptions job = as_usage([&] { return distill_options_from_json(keys); });
+  job.max_length = length_for(o.max_length, longest_of(job));
+  if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
+  job.fit.recompute = o.recompute;
+  if (o.explain) {
+    const DistillPlan plan = plan_distillation(job);
+    std::printf("%s", explanation(plan).c_str());
+    return to_json(plan);
+  }
+  job.fit.resume = o.resume;
+  job.fit.stop = &interrupted;
+  catch_interrupts();
+  ProgressDisplay display("distill");
+  const auto stopped = [&](const DistillResult& result) {
+    command.status = say_stopped(display);
+    return Json::make_object({{"status", "interrupted"}, {"step", result.student.training.step}});
+  };
+  const DistillResult result = distill(job, hooks_of(display));
+  if (!finished(result)) return stopped(result);
+  if (job.compare_alone) {
+    const DistillResult alone = distill(without_teacher(job), hooks_of(display));
+    if (!finished(alone)) return stopped(alone);
+  }
+  std::printf("%s: %s (%s)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
+              about(result.teachers).c_str());
+  Json json = json_of(result.student.dev);
+  json.set("status", "finished");
+  set_teachers(json, result.teachers);
+  json.set("step", result.student.training.step);
+  json.set("seconds", result.student.training.seconds);
+  return json.set("models", written_comparison(job, result.teachers));
+}
+
+}  // namespace ink::cli
