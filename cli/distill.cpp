@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "cli/distill_task.h"
+#include "cli/distill_tasks.h"
 #include "cli/distill_text.h"
 #include "cli/model_option.h"
 #include "cli/task_options.h"
@@ -28,9 +29,15 @@ struct Options {
   std::vector<std::string> of_tasks, of_texts;  // options about one of the two alone
 };
 
-const std::vector<std::string> kJobKeys = {"student",        "teacher_weights",   "teacher_cache",
-                                           "unlabelled",     "augmentation",      "compare_alone",
-                                           "TrainingConfig", "DistillationConfig"};
+const std::vector<std::string> kJobKeys = {
+    "student",       "teacher_weights", "teacher_cache",      "unlabelled", "augmentation",
+    "compare_alone", "TrainingConfig",  "DistillationConfig", "tasks",      "tau",
+    "num_steps",     "evaluate_every"};
+
+// Whether the student learns several tasks, which the file lists.
+bool has_tasks(const Command& command) {
+  return command.file().is_object() && command.file().has("tasks");
+}
 
 // The table of presets and the forms of "student", for --help.
 std::string student_help() {
@@ -53,6 +60,11 @@ std::string student_help() {
       "every text, for it to label (also ngram_sampling, short_disorder, long_disorder).\n"
       "\"compare_alone\": true also trains the student on the labels alone, in OUT/alone, for the\n"
       "table in distillation.json and distillation.html.\n\n"
+      "\"tasks\": {\"NAME\": {\"teacher\": ..., \"train\": ..., \"dev\": ..., \"task\": ...}, "
+      "...}\n"
+      "in place of --teacher and --train: one student learns several tasks for \"num_steps\"\n"
+      "steps, each of one drawn by its size to the power \"tau\" (1), and is measured after\n"
+      "\"evaluate_every\" of them. OUT/NAME is the model of a task.\n\n"
       "Presets, layers x hidden size, and width:\n";
   for (const StudentPreset& p : student_presets())
     text += "  " + std::string(p.name) + std::string(18 - std::string_view(p.name).size(), ' ') +
@@ -68,8 +80,8 @@ Json job_json(const Options& o, const Json& file) {
     if (std::ranges::find(kJobKeys, m.key) == kJobKeys.end()) job.erase(m.key);
   Json teachers = Json::make_array();
   for (const std::string& teacher : o.teacher) teachers.append(teacher);
-  job.set("teacher", teachers);
-  if (o.text.text.empty())
+  if (!o.teacher.empty()) job.set("teacher", teachers);
+  if (!o.train.empty())
     job.set("train", o.train)
         .set("dev", o.dev)
         .set("task", o.task.task)
@@ -84,29 +96,45 @@ Json job_json(const Options& o, const Json& file) {
   return job;
 }
 
-Json run_on_text(const Options& o, Command& command) {
+Json run_on_text(const Options& o, const Json& job, Command& command) {
   TextOptions text = o.text;
   text.job.max_tokens = o.task.max_length;
   text.job.recompute = o.recompute;
   text.job.resume = o.resume;
-  return distill_on_text(job_json(o, command.file()), text, o.explain, command);
+  return distill_on_text(job, text, o.explain, command);
 }
 
 void check_options(const Options& o, const Command& command) {
-  const bool text = !o.text.text.empty();
-  if (text != o.train.empty())
+  const bool text = !o.text.text.empty(), tasks = has_tasks(command);
+  const int given = int{text} + int{!o.train.empty()} + int{tasks};
+  if (given != 1)
     throw UsageError(
-        std::string("expected either --train, examples of a task, or --text, plain text; got ") +
-        (text ? "both" : "neither"));
-  for (const std::string& name : text ? o.of_tasks : o.of_texts)
-    if (command.given(name))
-      throw UsageError(name + ": says nothing about --" + (text ? "text" : "train"));
+        std::string(
+            "expected one of --train, examples of a task, --text, plain text, and \"tasks\" "
+            "in the file of --config; got ") +
+        (given == 0 ? "none of them" : "more than one"));
+  if (tasks != o.teacher.empty())
+    throw UsageError(tasks ? "--teacher: each of the \"tasks\" names its own"
+                           : "expected --teacher, the model to learn from");
+  const auto refuse = [&](const std::vector<std::string>& names, const char* with) {
+    for (const std::string& name : names)
+      if (command.given(name)) throw UsageError(name + ": says nothing about " + with);
+  };
+  if (text) refuse(o.of_tasks, "--text");
+  if (!text) refuse(o.of_texts, tasks ? "\"tasks\"" : "--train");
+  if (tasks) refuse(o.of_tasks, "\"tasks\", which say it each");
+  if (tasks) refuse({"--explain"}, "\"tasks\"");
   if (text) check_text_options(o.text, command);
 }
 
 Json run(const Options& o, Command& command) {
-  if (!o.text.text.empty()) return run_on_text(o, command);
-  return distill_on_task(job_json(o, command.file()),
+  const Json job = as_usage([&] { return job_json(o, command.file()); });
+  if (!o.text.text.empty()) return run_on_text(o, job, command);
+  if (has_tasks(command))
+    return distill_on_tasks(
+        job, {.max_length = o.task.max_length, .recompute = o.recompute, .resume = o.resume},
+        command);
+  return distill_on_task(job,
                          {.max_length = o.task.max_length,
                           .recompute = o.recompute,
                           .resume = o.resume,
@@ -174,7 +202,6 @@ Action declare_distill(Command& command) {
                "text files, or folders of .txt files; a blank line between documents");
   o->of_texts = declared(command, [&] { declare_text_part(command, *o); });
   command.require("--config");
-  command.require("--teacher");
   command.refuses([o, &command] { check_options(*o, command); });
   return with_models(command, o->teacher, [o, &command] { return run(*o, command); });
 }

@@ -86,16 +86,19 @@ void read_training(const Json& json, DistillOptions& options) {
 }
 
 // "folder", or a list of them.
+std::vector<std::filesystem::path> teachers_of(const Json& json) {
+  if (!json["teacher"].is_array()) return {json.string("teacher")};
+  const Json& list = json.array("teacher");
+  check(list.size() > 0, "", json.where("teacher"), ": expected a teacher, got an empty list");
+  std::vector<std::filesystem::path> folders;
+  for (size_t k = 0; k < list.size(); ++k) folders.emplace_back(list.string(k));
+  return folders;
+}
+
 void read_teachers(const Json& json, DistillOptions& options) {
-  if (json["teacher"].is_array()) {
-    const Json& folders = json.array("teacher");
-    check(folders.size() > 0, "", json.where("teacher"), ": expected a teacher, got an empty list");
-    options.teacher = folders.string(size_t{0});
-    for (size_t k = 1; k < folders.size(); ++k)
-      options.other_teachers.emplace_back(folders.string(k));
-  } else {
-    options.teacher = json.string("teacher");
-  }
+  const std::vector<std::filesystem::path> folders = teachers_of(json);
+  options.teacher = folders.front();
+  options.other_teachers.assign(folders.begin() + 1, folders.end());
   if (!json.has("teacher_weights")) return;
   const Json& weights = json.array("teacher_weights");
   for (size_t k = 0; k < weights.size(); ++k) options.teacher_weights.push_back(weights.real(k));
@@ -135,9 +138,7 @@ DistillationConfig preset_of(const Json& json, const DistillKeys& keys) {
 
 DistillKeys read_distill_keys(const Json& json) {
   DistillKeys keys;
-  keys.teacher = json["teacher"].is_array() && json["teacher"].size() > 0
-                     ? json.array("teacher").string(size_t{0})
-                     : json.string("teacher");
+  keys.teacher = teachers_of(json).front();
   keys.student = read_student(json, keys.teacher);
   if (json.has("match_evenly"))
     keys.match_evenly = choice(json, "match_evenly", {"hidden_mse", "cos"}) == 0

@@ -104,8 +104,8 @@ TEST_F(DistillText, WrongUseSaysWhatToChange) {
   const std::string distill = "distill --config d.json --teacher base ", text = "--text long.txt ";
   const auto refused = [&](const std::string& more, const std::vector<std::string>& parts,
                            int status = 2) { expect_failure(distill + more, status, parts); };
-  refused("", {"expected either --train, examples of a task, or --text, plain text; got neither"});
-  refused(text + "--train train.tsv", {"got both"});
+  refused("", {"got none of them"});
+  refused(text + "--train train.tsv", {"got more than one"});
   refused(text + "--dev train.tsv", {"--dev: says nothing about --text"});
   refused("--train train.tsv --steps 7", {"--steps: says nothing about --train"});
   refused(text + "--objective wwm,nsp --dictionary words.txt", {"alone or with pair"}, 1);
