@@ -13,6 +13,6 @@ struct TaskRun {
 };
 
 // `keys` are those of distill_options_from_json (compress/distill.h). Returns what --json prints.
-Json distill_on_task(const Json& keys, const TaskRun& run, Command& command);
+Json distill_on_task(const Json& keys, const TaskRun& o, Command& command);
 
 }  // namespace ink::cli

@@ -14,6 +14,6 @@ struct TasksRun {
 
 // `keys` are those of multi_task_options_from_json (compress/multi_task.h). Returns what --json
 // prints.
-Json distill_on_tasks(const Json& keys, const TasksRun& run, Command& command);
+Json distill_on_tasks(const Json& keys, const TasksRun& o, Command& command);
 
 }  // namespace ink::cli

@@ -37,6 +37,7 @@ void check_used(const ObjectiveOptions& options, const Objective& o, const Comma
 }
 
 std::vector<double> shares_from(const std::string& list) {
+  if (list.ends_with(',')) throw UsageError("--ngram: expected a share behind the last comma");
   std::vector<double> shares;
   std::istringstream words(list);
   for (std::string word; std::getline(words, word, ',');)

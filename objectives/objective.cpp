@@ -33,6 +33,8 @@ Chosen chosen_from(const std::string& list) {
           "; expected one of them, got ", in_quotes(list));
     slot = word;
   };
+  check(!list.ends_with(','), "objective: expected a name behind the last comma, got ",
+        in_quotes(list));
   std::istringstream words(list);
   for (std::string word; std::getline(words, word, ',');) {
     if (std::ranges::count(kSelections, word)) {

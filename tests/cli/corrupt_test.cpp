@@ -181,6 +181,7 @@ TEST_F(Cli, ObjectivesThatMakeNoSenseAreRefused) {
   refused("mac", "expected similar words in --similar FILE");
   refused("mac --replace mask --similar x", "--replace mask looks at no similar words");
   refused("wwm --granularity word", "--granularity: says nothing about --objective wwm");
+  refused("mac --ngram 0.5,0.5,", "--ngram: expected a share behind the last comma");
   refused("wwm --ngram 1", "--ngram: says nothing about");
   refused("perlm --mask-share 0.5", "--mask-share: says nothing about");
 }

@@ -7,6 +7,7 @@
 
 #include "autograd/gradient_check.h"
 #include "objectives/replaced_tokens.h"
+#include "tensor/parallel.h"
 #include "tests/objectives/worked_example.h"
 
 namespace ink {
@@ -165,6 +166,12 @@ TEST(ReplacedTokens, SamplesFollowTheSoftmaxAndNotTheThreads) {
     EXPECT_NEAR(count[static_cast<size_t>(i)] / n, p, 4 * std::sqrt(p * (1 - p) / n)) << i;
   }
   EXPECT_EQ(count[3], 0);
+  const int before = threads();
+  for (const int n : {1, 3, 8}) {
+    set_threads(n);
+    EXPECT_EQ(to_vector<int32_t>(sample_tokens(logits, Random(1))), drawn) << n;
+  }
+  set_threads(before);
   EXPECT_NE(to_vector<int32_t>(sample_tokens(logits, Random(2))), drawn);
 }
 

@@ -33,6 +33,7 @@ TEST(Objective, AListSaysWhatIsSelectedWhatBecomesOfItAndWhatAPairIsAsked) {
 }
 
 TEST(Objective, NonsenseIsRefusedWithAReason) {
+  EXPECT_ERROR(objective_from("wwm,"), "expected a name behind the last comma");
   EXPECT_ERROR(objective_from("mlm,ngram"), "'mlm' and 'ngram' both say which tokens");
   EXPECT_ERROR(objective_from("mac,perlm"), "'mac' and 'perlm' both say what becomes");
   EXPECT_ERROR(objective_from("mlm,nsp,sop"), "'nsp' and 'sop' both say what a pair");
