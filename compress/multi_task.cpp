@@ -214,6 +214,43 @@ Evaluation evaluation_of(const Jobs& jobs) {
   return all;
 }
 
+// Of the next batch of a task.
+MicroLoss loss_of(const DistillationLoss& loss, const MultiTaskOptions& options, Job& job,
+                  int64_t batch_number, const Random& random, int64_t step) {
+  const FeatureBatch batch = job.batches[batch_number];
+  const Labelled known = labelled(batch, *job.task.task);
+  const ModelOutputs wanted = known.of(job.teacher.outputs(batch));
+  const ModelOutputs got = known.of(
+      outputs_of(job.student, batch.inputs, training_options(options.fit, random), loss.config()));
+  DistillationLoss::Result terms =
+      loss(got, wanted, known.labels, batch.inputs.offsets, step, options.steps);
+  return {.loss = terms.total,
+          .weight = known.count,
+          .tokens = batch.inputs.tokens(),
+          .measures = std::move(terms.parts)};
+}
+
+TrainingResult train_all(const MultiTaskOptions& options, Parameters& parameters,
+                         const TrainingHooks& hooks) {
+  Optimizer optimizer(parameters, {.weight_decay = options.fit.weight_decay});
+  optimizer.place(parameters, working_place().device, working_place().dtype);
+  const auto warm_up =
+      static_cast<int64_t>(options.fit.warm_up * static_cast<double>(options.steps));
+  return train(parameters, optimizer,
+               {.peak = options.fit.learning_rate, .warmup = warm_up, .steps = options.steps},
+               {.steps = options.steps,
+                .accumulate = options.fit.accumulate,
+                .clip_norm = options.fit.clip_norm,
+                .seed = options.fit.seed,
+                .log_every = options.fit.log_every,
+                .evaluate_every = options.evaluate_every,
+                .folder = options.out / "training",
+                .checkpoint_every = options.evaluate_every,
+                .resume = options.fit.resume,
+                .stop = options.fit.stop},
+               hooks);
+}
+
 }  // namespace
 
 MultiTaskResult distill_tasks(const MultiTaskOptions& options, const TaskHooks& task_hooks) {
@@ -238,24 +275,13 @@ MultiTaskResult distill_tasks(const MultiTaskOptions& options, const TaskHooks& 
   hooks.loss = [&](int64_t micro_batch, const Random& random) -> MicroLoss {
     joint.refresh();
     const TaskDraws::Draw draw = draws[micro_batch];
-    Job& job = *jobs[draw.task];
-    const FeatureBatch batch = job.batches[draw.earlier];
-    const Labelled known = labelled(batch, *job.task.task);
-    const ModelOutputs wanted = known.of(job.teacher.outputs(batch));
-    const ModelOutputs got = known.of(
-        outputs_of(job.student, batch.inputs, training_options(options.fit, random), config));
-    DistillationLoss::Result terms = loss(got, wanted, known.labels, batch.inputs.offsets,
-                                          micro_batch / options.fit.accumulate, options.steps);
-    return {.loss = terms.total,
-            .weight = known.count,
-            .tokens = batch.inputs.tokens(),
-            .measures = std::move(terms.parts)};
+    return loss_of(loss, options, *jobs[draw.task], draw.earlier, random,
+                   micro_batch / options.fit.accumulate);
   };
-  const std::filesystem::path folder = options.out / "training";
   const Json made_of = fingerprint_of(options, config, jobs);
   hooks.data_state = [&] { return Json(made_of); };
   hooks.restore_data = [&](const Json& before) {
-    check_same_run(folder.string(), before, made_of);
+    check_same_run((options.out / "training").string(), before, made_of);
   };
   hooks.evaluate = [&](int64_t) {
     joint.refresh();
@@ -267,24 +293,7 @@ MultiTaskResult distill_tasks(const MultiTaskOptions& options, const TaskHooks& 
   hooks.progress = task_hooks.progress;
   hooks.notice = task_hooks.notice;
 
-  Optimizer optimizer(joint.all, {.weight_decay = options.fit.weight_decay});
-  optimizer.place(joint.all, working_place().device, working_place().dtype);
-  const auto warm_up =
-      static_cast<int64_t>(options.fit.warm_up * static_cast<double>(options.steps));
-  result.training =
-      train(joint.all, optimizer,
-            {.peak = options.fit.learning_rate, .warmup = warm_up, .steps = options.steps},
-            {.steps = options.steps,
-             .accumulate = options.fit.accumulate,
-             .clip_norm = options.fit.clip_norm,
-             .seed = options.fit.seed,
-             .log_every = options.fit.log_every,
-             .evaluate_every = options.evaluate_every,
-             .folder = folder,
-             .checkpoint_every = options.evaluate_every,
-             .resume = options.fit.resume,
-             .stop = options.fit.stop},
-            hooks);
+  result.training = train_all(options, joint.all, hooks);
   if (result.training.best_step < 0) return result;
   for (size_t t = 0; t < jobs.size(); ++t)
     result.tasks[t].student = jobs[t]->data.dev.student.judge(Session(jobs[t]->out).model()).scores;

@@ -39,7 +39,7 @@ ModelConfig config_with_channels(const ModelConfig& config, const std::vector<ui
         config.family->model_type, " cannot be cut; expected bert, roberta, xlm-roberta, electra, ",
         "albert or distilbert, or no target_hidden_size and no channel_mask");
   check_mask(keep, config.hidden_size, "hidden channels");
-  const ModelConfig cut = resized(config, kept_in(keep));
+  ModelConfig cut = resized(config, kept_in(keep));
   check(config.shared.groups > 0 || config.embedding_size == config.hidden_size ||
             cut.hidden_size != cut.embedding_size,
         "prune: a hidden size of ", cut.hidden_size, " is that of the embeddings, and ",
