@@ -179,6 +179,17 @@ TEST(ParameterTarget, SharesAndMegabytes) {
   EXPECT_ERROR(left("parameters", 0.01), "the smallest that can be reached is");
 }
 
+// Before the first of several steps, each of which may train for hours.
+TEST(ParameterTarget, OneThatCannotBeReachedIsRefusedBeforeAnyStep) {
+  const Model model = tiny_model(tiny_config(2, 4, 8), 3);
+  const Batches batches = {random_batch({5, 1, 9}, 4)};
+  PruningConfig config = config_from(R"({"target": {"parameters": 0.01}, "n_iters": 10})");
+  std::string said;
+  EXPECT_ERROR(choose_masks(model, batches, config, {}, [&](const std::string& s) { said += s; }),
+               "the smallest that can be reached is");
+  EXPECT_EQ(said, "");
+}
+
 // A table by which a head takes 1 ms, a neuron 0.25 ms and the embeddings 2 ms.
 std::filesystem::path table_file(const ModelConfig& c, const std::filesystem::path& folder) {
   create_folders(folder);
