@@ -134,10 +134,31 @@ Json pruned(const Options& o) {
   return o.mode == "vocabulary" ? run_vocabulary(o, job) : run_pipeline(o, configurations, job);
 }
 
+// The page and its figures lie beside all that is read.
+void check_report(const Options& o) {
+  const std::filesystem::path page = o.report;
+  if (page.extension() == ".json")
+    throw UsageError(
+        "--report: expected a page such as pruning.html, its figures go to a .json "
+        "file beside it; got " +
+        o.report);
+  const auto folder = page.has_parent_path() ? page.parent_path() : std::filesystem::path(".");
+  if (!std::filesystem::is_directory(folder))
+    throw UsageError("--report: there is no folder " + folder.string());
+  const auto figures = std::filesystem::path(page).replace_extension(".json");
+  if (std::filesystem::exists(figures) && !std::filesystem::exists(page))
+    throw UsageError("--report: its figures would replace " + figures.string() +
+                     "; choose another name");
+  if (std::filesystem::exists(std::filesystem::path(o.model)) &&
+      std::filesystem::equivalent(folder, o.model))
+    throw UsageError("--report: " + folder.string() + " is the model, which is left as it is");
+}
+
 Json run(const Options& o) {
   if (o.mode == "vocabulary" && !o.speed.empty())
     throw UsageError("--speed: is of what heads and FFNs take; expected another --mode");
   if (!o.speed.empty()) batch_from(o.speed);  // raises UsageError before anything is read
+  if (!o.report.empty()) check_report(o);
   Json json = pruned(o);
   if (!o.report.empty()) write_pruning_report(o.model, o.out, o.report);
   return json;

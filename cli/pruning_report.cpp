@@ -22,12 +22,31 @@ constexpr size_t kLongestAccount = size_t{1} << 28;
 
 // ── JSON ────────────────────────────────────────────────────────────────────────────────────────
 
+std::string layer_name(size_t layer) { return "layer " + std::to_string(layer); }
+
+// What layers were called before others went, by what they are called now.
+std::map<std::string, std::string> former_names(const fs::path& after) {
+  std::map<std::string, std::string> names;
+  const fs::path file = after / "pruning.json";
+  if (!fs::exists(file)) return names;
+  const Json account = parse_json(read_file(file, kLongestAccount), file.string());
+  if (!account.has("layer_mask")) return names;
+  const Json& mask = account.array("layer_mask");
+  for (size_t l = 0; l < mask.size(); ++l)
+    if (mask.integer_between(l, 0, 1) == 1) names[layer_name(names.size())] = layer_name(l);
+  return names;
+}
+
 // In the order of the model before; a part that went has none after.
 Json modules_of(const fs::path& before, const fs::path& after) {
   const Model whole = load_model(before), smaller = load_model(after);
+  const auto former =
+      whole.config.shared.groups > 0 ? std::map<std::string, std::string>() : former_names(after);
   std::map<std::string, int64_t> left;
-  for (const Part& part : parts_of(*smaller.config.family, smaller.parameters))
-    left[part.name] = part.parameters;
+  for (const Part& part : parts_of(*smaller.config.family, smaller.parameters)) {
+    const auto name = former.find(part.name);
+    left[name == former.end() ? part.name : name->second] = part.parameters;
+  }
   Json modules = Json::make_array();
   for (const Part& part : parts_of(*whole.config.family, whole.parameters))
     modules.append(Json::make_object({{"name", part.name},

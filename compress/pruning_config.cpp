@@ -85,6 +85,9 @@ void check_together(const Json& json, const PruningConfig& c) {
                    c.target_num_of_heads);
 }
 
+// TextPruner writes null for what is not wanted.
+bool given(const Json& json, const char* key) { return json.has(key) && !json[key].is_null(); }
+
 }  // namespace
 
 PruningConfig PruningConfig::from_json(const Json& json) {
@@ -113,8 +116,8 @@ PruningConfig PruningConfig::from_json(const Json& json) {
   PruningConfig config;
   config.target_ffn_size = target_in(json, "target_ffn_size");
   config.target_num_of_heads = target_in(json, "target_num_of_heads");
-  if (json.has("target")) config.target = PruningTarget::from_json(json.object("target"));
-  if (json.has("recovery")) config.recovery = RecoveryConfig::from_json(json.object("recovery"));
+  if (given(json, "target")) config.target = PruningTarget::from_json(json.object("target"));
+  if (given(json, "recovery")) config.recovery = RecoveryConfig::from_json(json.object("recovery"));
   config.ffn_even_masking = json.boolean("ffn_even_masking", !config.target);
   config.head_even_masking = json.boolean("head_even_masking", !config.target);
   config.target_hidden_size = target_in(json, "target_hidden_size");
@@ -131,7 +134,7 @@ PruningConfig PruningConfig::from_json(const Json& json) {
     config.pruning_method =
         static_cast<PruningMethod>(choice(json, "pruning_method", {"masks", "iterative"}));
   else if (config.target || config.target_hidden_size || config.target_num_of_layers ||
-           !config.drop_layers.empty())
+           !config.drop_layers.empty() || config.recovery)
     config.pruning_method = PruningMethod::iterative;  // TextPruner, which has none of these, has
                                                        // another default
   config.head_multiple_of = count_in(json, "head_multiple_of");

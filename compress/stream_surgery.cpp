@@ -49,8 +49,11 @@ ModelConfig config_with_channels(const ModelConfig& config, const std::vector<ui
 
 Model with_channels(const Model& model, const std::vector<uint8_t>& keep) {
   ModelConfig config = config_with_channels(model.config, keep);
+  // Shapes that grow with the stream are cut. It may not grow to the width of the embeddings, where
+  // their projection would be missing.
+  const int64_t more = model.config.hidden_size + 1 == model.config.embedding_size ? 2 : 1;
   const auto grown =
-      parameter_shapes(resized(model.config, model.config.hidden_size + 1), model.heads);
+      parameter_shapes(resized(model.config, model.config.hidden_size + more), model.heads);
   return Model(std::move(config), model.heads,
                [&](const std::string& name, const Shape&, const Initial&) {
                  Tensor value = clone(model.parameters.at(name).value);

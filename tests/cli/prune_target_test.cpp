@@ -1,4 +1,6 @@
 // inkstone prune with targets, hidden channels, layers, recovery; --speed and --report.
+#include <map>
+
 #include "nn/config.h"
 #include "nn/model_folder.h"
 #include "tensor/json.h"
@@ -48,6 +50,33 @@ TEST_F(PruneTarget, ParametersAndThenTheModelIsUsed) {
       prune(R"({"target": {"parameters": 0.01}})", "--out never"), 1,
       {"target: the smallest that can be reached is", "drop layers or hidden channels"});
   EXPECT_FALSE(fs::exists(folder_ / "never"));
+}
+
+// Figures lie beside the page, and never in place of what is read.
+TEST_F(PruneTarget, AReportReplacesNothing) {
+  const std::string before = R"({"drop_layers": [0]})";
+  expect_failure(prune(before, "--out out --report tc.html"), 2,
+                 {"--report: its figures would replace tc.json"});
+  expect_failure(prune(before, "--out out --report page.json"), 2, {"expected a page such as"});
+  expect_failure(prune(before, "--out out --report nowhere/page.html"), 2, {"no folder nowhere"});
+  expect_failure(prune(before, "--out out --report teacher/page.html"), 2,
+                 {"teacher is the model, which is left as it is"});
+  EXPECT_EQ(read_file(folder_ / "tc.json", 1 << 20), before);
+  EXPECT_FALSE(fs::exists(folder_ / "out"));
+}
+
+// What is left of layer 1 is called layer 0 from then on; pages say where it came from.
+TEST_F(PruneTarget, ReportsNameLayersAsTheyWere) {
+  const Finished f = run(prune(R"({"drop_layers": [0], "target_num_of_heads": 1})",
+                               "--out out --report page.html --json"));
+  ASSERT_EQ(f.status, 0) << f.error;
+  std::map<std::string, int64_t> left;
+  const Json page = read("page.json");
+  for (const Json& module : page.array("modules").items())
+    left[module.string("name")] = module.integer("parameters_after");
+  EXPECT_EQ(left.at("layer 0"), 0);
+  EXPECT_GT(left.at("layer 1"), 0);
+  EXPECT_EQ(run("report --model pruned=out --data train.tsv --out report.html").status, 0);
 }
 
 TEST_F(PruneTarget, ChannelsLayersRecoveryAndTheReport) {

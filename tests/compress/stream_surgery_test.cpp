@@ -182,6 +182,15 @@ TEST(StreamSurgery, EmbeddingsOfTheStreamsOwnSizeFollowIt) {
   EXPECT_EQ(cut.body.words().value.shape(), (Shape{50, 11}));
 }
 
+// One channel more would be as wide as the embeddings, and nothing would project these.
+TEST(StreamSurgery, AStreamJustNarrowerThanItsEmbeddingsIsCutToo) {
+  ModelConfig config = tiny_family("electra");
+  config.embedding_size = 17;
+  const Model cut = with_channels(tiny_model(config, 1), some_channels(16));
+  EXPECT_EQ(cut.config.hidden_size, 11);
+  EXPECT_EQ(cut.config.embedding_size, 17);
+}
+
 // ── layers ──────────────────────────────────────────────────────────────────────────────────────
 
 TEST(StreamSurgery, LayersThatGoAreLayersPassedOver) {
