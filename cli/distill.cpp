@@ -32,7 +32,7 @@ struct Options {
 const std::vector<std::string> kJobKeys = {
     "student",       "teacher_weights", "teacher_cache",      "unlabelled", "augmentation",
     "compare_alone", "TrainingConfig",  "DistillationConfig", "tasks",      "tau",
-    "num_steps",     "evaluate_every"};
+    "num_steps"};
 
 // Whether the student learns several tasks, which the file lists.
 bool has_tasks(const Command& command) {
@@ -86,6 +86,8 @@ Json job_json(const Options& o, const Json& file) {
         .set("dev", o.dev)
         .set("task", o.task.task)
         .set("columns", o.task.columns);
+  if (file.has("tasks") && o.text.job.evaluate_every > 0)
+    job.set("evaluate_every", o.text.job.evaluate_every);
   if (o.loss_preset != "none") job.set("loss_preset", o.loss_preset);
   if (o.match_evenly != "none") job.set("match_evenly", o.match_evenly);
   if (o.layer_map != "uniform") job.set("layer_map", o.layer_map);
@@ -121,7 +123,9 @@ void check_options(const Options& o, const Command& command) {
       if (command.given(name)) throw UsageError(name + ": says nothing about " + with);
   };
   if (text) refuse(o.of_tasks, "--text");
-  if (!text) refuse(o.of_texts, tasks ? "\"tasks\"" : "--train");
+  std::vector<std::string> of_texts = o.of_texts;
+  if (tasks) std::erase(of_texts, "--evaluate-every");
+  if (!text) refuse(of_texts, tasks ? "\"tasks\"" : "--train");
   if (tasks) refuse(o.of_tasks, "\"tasks\", which say it each");
   if (tasks) refuse({"--explain"}, "\"tasks\"");
   if (text) check_text_options(o.text, command);

@@ -46,6 +46,7 @@ DistillOptions without_teacher(const DistillOptions& job) {
   alone.match_evenly = {};
   alone.teacher_cache = {};
   alone.more = {};
+  if (!alone.fit.event_folder.empty()) alone.fit.event_folder /= "alone";
   return alone;
 }
 

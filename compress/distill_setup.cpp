@@ -39,6 +39,11 @@ DistillationConfig settled_config(const DistillOptions& options,
 // Of the other teachers; the first one's are checked where the configuration is settled.
 void check_sizes(const DistillSetup& setup) {
   for (size_t k = 1; k < setup.teachers.size(); ++k) {
+    check(setup.config.emd.empty() || setup.teachers[k].layers() == setup.teachers[0].layers(),
+          "distill: emd carries weights to the layers of every teacher; expected teachers with as "
+          "many layers, got ",
+          setup.teachers[0].layers(), " in ", setup.folders[0].string(), " and ",
+          setup.teachers[k].layers(), " in ", setup.folders[k].string());
     try {
       DistillationConfig(setup.config)
           .settle(match_size(setup.teachers[k]), match_size(setup.student));
@@ -47,17 +52,6 @@ void check_sizes(const DistillSetup& setup) {
            "; every match is made with each teacher)");
     }
   }
-}
-
-// A student that does the task already keeps its head, so its labels must be the teacher's.
-void check_labels_of_student(const fs::path& folder, const Heads& wanted,
-                             const std::string& teacher, const Labels& labels) {
-  if (folder.empty()) return;
-  const ModelConfig config = ModelConfig::read(folder / "config.json");
-  const Heads own = heads_from(*config.family, config.architectures);
-  if (!(own.classification && wanted.classification) && !(own.tagging && wanted.tagging)) return;
-  const Labels its = config.labels.empty() ? Labels({"LABEL_0", "LABEL_1"}) : Labels(config.labels);
-  check_same_labels("the student " + folder.string(), its, teacher, labels);
 }
 
 Labels labels_of_all(const DistillOptions& options, const DistillSetup& setup) {

@@ -31,4 +31,14 @@ void check_same_labels(const std::string& who, const Labels& labels, const std::
        ", of ", other, ' ', in_quotes(*theirs), kRemedy);
 }
 
+void check_labels_of_student(const std::filesystem::path& folder, const Heads& wanted,
+                             const std::string& teacher, const Labels& labels) {
+  if (folder.empty()) return;
+  const ModelConfig config = ModelConfig::read(folder / "config.json");
+  const Heads own = heads_from(*config.family, config.architectures);
+  if (!(own.classification && wanted.classification) && !(own.tagging && wanted.tagging)) return;
+  const Labels its = config.labels.empty() ? Labels({"LABEL_0", "LABEL_1"}) : Labels(config.labels);
+  check_same_labels("the student " + folder.string(), its, teacher, labels);
+}
+
 }  // namespace ink

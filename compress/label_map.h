@@ -1,5 +1,6 @@
 // Teachers and students of one task have one label map: id i is the same name for all of them.
 #pragma once
+#include <filesystem>
 #include <string>
 
 #include "tasks/task.h"
@@ -13,5 +14,10 @@ Labels labels_of_teacher(const Task& task, const std::string& folder, const Mode
 // `who` and `other` say whose they are.
 void check_same_labels(const std::string& who, const Labels& labels, const std::string& other,
                        const Labels& its);
+
+// A student in a folder that does the task already keeps its head, so its labels must be those of
+// `teacher`. Nothing is asked of another one, and where `folder` is empty.
+void check_labels_of_student(const std::filesystem::path& folder, const Heads& wanted,
+                             const std::string& teacher, const Labels& labels);
 
 }  // namespace ink

@@ -17,6 +17,7 @@
 #include "tensor/error.h"
 #include "tensor/file.h"
 #include "tensor/fingerprint.h"
+#include "text/fingerprint.h"
 
 namespace ink {
 namespace {
@@ -139,6 +140,9 @@ DistillationConfig settled(const MultiTaskOptions& options) {
           "distill: emd is of teachers with as many layers, got ", layers, " and ",
           teacher.layers());
     layers = teacher.layers();
+    check_labels_of_student(options.student.folder, task.task->heads,
+                            "the teacher " + task.teacher.string(),
+                            labels_of_teacher(*task.task, task.teacher.string(), teacher));
   }
   return config;
 }
@@ -147,7 +151,11 @@ DistillationConfig settled(const MultiTaskOptions& options) {
 class JointParameters {
  public:
   explicit JointParameters(const Jobs& jobs) {
+    const Json words = ink::fingerprint_of(jobs.front()->tokens.tokenizer);
     for (const auto& job : jobs) {
+      check(ink::fingerprint_of(job->tokens.tokenizer) == words, "distill: task ", job->task.name,
+            " reads other tokens than ", jobs.front()->task.name,
+            ", with a body that knows one table of words; expected teachers with one vocabulary");
       const std::string body = std::string(job->student.config.family->prefix) + '.';
       for (Parameter& p : job->student.parameters) {
         const bool shared = p.name.starts_with(body);

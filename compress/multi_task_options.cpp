@@ -41,6 +41,12 @@ MultiTaskOptions multi_task_options_from_json(const Json& json) {
         json.where("TrainingConfig"),
         ": tasks are drawn step by step, and have no common epochs; expected num_steps beside "
         "tasks in place of num_epochs");
+  if (json.has("TrainingConfig"))
+    for (const char* key : {"num_steps", "ckpt_steps", "ckpt_frequency", "ckpt_epoch_frequency",
+                            "keep_best", "early_stop", "log_dir"})
+      check(!json.object("TrainingConfig").has(key), "", json.object("TrainingConfig").where(key),
+            ": has no effect where there are several tasks; expected num_steps and evaluate_every "
+            "beside tasks, and this key left out");
   options.tau = json.real("tau", options.tau);
   check(options.tau >= 0, "", json.where("tau"), ": expected at least 0, got ", options.tau);
   options.steps = json.integer_between("num_steps", 1, int64_t{1} << 40);

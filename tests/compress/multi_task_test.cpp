@@ -80,6 +80,9 @@ TEST(MultiTask, OptionsFromJson) {
                        "num_steps": 1)"),
                "expected num_steps beside tasks in place of num_epochs");
   EXPECT_ERROR(read(R"("student": "s", "TrainingConfig": {"output_dir": "o"})"), "num_steps");
+  EXPECT_ERROR(read(R"("student": "s", "TrainingConfig": {"output_dir": "o", "early_stop": 3},
+                       "num_steps": 1)"),
+               "early_stop: has no effect where there are several tasks");
 }
 
 // A teacher of three classes, one of two, and a tagger, of one vocabulary.
@@ -214,6 +217,24 @@ TEST_F(ManyTasks, ErrorsComeBeforeAnythingIsWritten) {
       "wants layer_T 3, but the teacher has hidden layers 0 to 2");
   EXPECT_ERROR(refused([](MultiTaskOptions& o) { o.tasks[1].teacher = toy->folder / "tags"; }),
                "tags");
+  // As many words, in another order; and a student whose classes are others.
+  std::filesystem::copy(
+      toy->folder / "two", toy->folder / "other_words",
+      std::filesystem::copy_options::overwrite_existing | std::filesystem::copy_options::recursive);
+  std::vector<std::string> words = Tokenizer::load(toy->folder / "two").vocabulary().tokens();
+  std::swap(words[words.size() - 1], words[words.size() - 2]);
+  std::string text;
+  for (const std::string& word : words) text += word + '\n';
+  write_file(toy->folder / "other_words" / "vocab.txt", text);
+  std::filesystem::remove(toy->folder / "other_words" / "tokenizer.json");
+  EXPECT_ERROR(
+      refused([](MultiTaskOptions& o) { o.tasks[1].teacher = toy->folder / "other_words"; }),
+      "task two reads other tokens than three");
+  EXPECT_ERROR(refused([](MultiTaskOptions& o) {
+                 o.student = {.folder = toy->folder / "three"};
+                 o.config.intermediate_matches.clear();
+               }),
+               "the student " + (toy->folder / "three").string());
   EXPECT_FALSE(std::filesystem::exists(toy->folder / "never"));
 }
 

@@ -160,6 +160,17 @@ TEST_F(SeveralTeachers, WhatDoesNotFitIsRefusedBeforeTraining) {
   o.other_teachers = {guesses("wide", {"c0", "c1", "c2"}, 40)};
   EXPECT_ERROR(distill(o), "needs \"proj\": [\"linear\", 32, 40], because the widths differ");
   EXPECT_ERROR(distill(o), "with the teacher " + o.other_teachers[0].string());
+  {  // of another depth
+    ModelConfig c = ModelConfig::read(task->folder / "first" / "config.json");
+    c.set_layers(c.layers() + 1, c.heads_per_layer[0], c.ffn_per_layer[0]);
+    save_model(Model(c, {.pooler = true, .classification = true}, random_values(Random(9))),
+               task->folder / "deep", task->folder / "model");
+    DistillOptions carried = o;
+    carried.match_evenly = {};
+    carried.config.emd = {EmdMatch()};
+    carried.other_teachers = {task->folder / "deep"};
+    EXPECT_ERROR(distill(carried), "expected teachers with as many layers");
+  }
   o.other_teachers = {task->folder / "model"};
   EXPECT_ERROR(distill(o), "model does not do the task classification");
   EXPECT_FALSE(std::filesystem::exists(o.out));
