@@ -322,7 +322,7 @@ class Chooser {
       full.heads = before_or_full(before.heads, step.importance.heads);
       full.ffn = before_or_full(before.ffn, step.importance.ffn);
       // One that cannot be reached is refused before any step is taken.
-      if (i == 1) choose_by_cost(step.importance, full, costs, costs.budget, rules);
+      if (i == 1) check_budget(step.importance, full, costs, costs.budget, rules);
       const double share = static_cast<double>(i) / static_cast<double>(config_.n_iters),
                    budget = std::max(costs.budget, now + share * (costs.budget - now));
       result_.masks = choose_by_cost(step.importance, full, costs, budget, rules);

@@ -157,6 +157,34 @@ std::string amount(double value, const std::string& unit) {
   return text;
 }
 
+// Heads and neurons that compete within one budget.
+struct Rivals {
+  Kind heads, ffn;
+  std::vector<std::vector<size_t>> head_groups, ffn_groups;
+
+  Rivals(const ImportanceScores& importance, const Masks& before, const ElementCosts& costs,
+         const CostRules& rules)
+      : heads{importance.heads, before.heads, rules.heads, costs.heads},
+        ffn{importance.ffn, before.ffn, rules.ffn, costs.neurons},
+        head_groups(groups_of(heads)),
+        ffn_groups(groups_of(ffn)) {}
+
+  std::vector<Choices> rows() const {
+    std::vector<Choices> all;
+    all.reserve(head_groups.size() + ffn_groups.size());
+    for (const auto& group : head_groups) all.push_back(choices_of(heads, group));
+    for (const auto& group : ffn_groups) all.push_back(choices_of(ffn, group));
+    return all;
+  }
+};
+
+void check_budget(const std::vector<Choices>& rows, const ElementCosts& costs, double budget) {
+  const double least = costs.fixed + smallest_cost(rows);
+  check(budget >= least * (1 - 1e-9), "prune: target: the smallest that can be reached is ",
+        amount(least, costs.unit), ", with the fewest heads and neurons in every layer; got ",
+        amount(budget, costs.unit), "; drop layers or hidden channels too, or ask for less");
+}
+
 }  // namespace
 
 ElementCosts costs_for(const PruningTarget& target, const Model& model, const Model& whole,
@@ -173,27 +201,24 @@ double cost_of(const ElementCosts& costs, const std::vector<int64_t>& heads,
   return sum;
 }
 
+void check_budget(const ImportanceScores& importance, const Masks& before,
+                  const ElementCosts& costs, double budget, const CostRules& rules) {
+  check_budget(Rivals(importance, before, costs, rules).rows(), costs, budget);
+}
+
 Masks choose_by_cost(const ImportanceScores& importance, const Masks& before,
                      const ElementCosts& costs, double budget, const CostRules& rules) {
-  const Kind heads{importance.heads, before.heads, rules.heads, costs.heads},
-      ffn{importance.ffn, before.ffn, rules.ffn, costs.neurons};
-  const auto head_groups = groups_of(heads), ffn_groups = groups_of(ffn);
-  std::vector<Choices> rows;
-  rows.reserve(head_groups.size() + ffn_groups.size());
-  for (const auto& group : head_groups) rows.push_back(choices_of(heads, group));
-  for (const auto& group : ffn_groups) rows.push_back(choices_of(ffn, group));
-  const double least = costs.fixed + smallest_cost(rows);
-  check(budget >= least * (1 - 1e-9), "prune: target: the smallest that can be reached is ",
-        amount(least, costs.unit), ", with the fewest heads and neurons in every layer; got ",
-        amount(budget, costs.unit), "; drop layers or hidden channels too, or ask for less");
+  const Rivals rivals(importance, before, costs, rules);
+  const std::vector<Choices> rows = rivals.rows();
+  check_budget(rows, costs, budget);
   const std::vector<size_t> chosen = allocate(rows, budget - costs.fixed);
   std::vector<int64_t> counts;
   counts.reserve(rows.size());
   for (size_t r = 0; r < rows.size(); ++r) counts.push_back(rows[r][chosen[r]].kept);
-  const auto middle = counts.begin() + std::ssize(head_groups);
+  const auto middle = counts.begin() + std::ssize(rivals.head_groups);
   Masks masks = before;
-  masks.heads = keep_in(heads, head_groups, {counts.begin(), middle});
-  masks.ffn = keep_in(ffn, ffn_groups, {middle, counts.end()});
+  masks.heads = keep_in(rivals.heads, rivals.head_groups, {counts.begin(), middle});
+  masks.ffn = keep_in(rivals.ffn, rivals.ffn_groups, {middle, counts.end()});
   return masks;
 }
 

@@ -33,10 +33,13 @@ struct CostRules {
   KeepOptions heads, ffn;  // `even`: one number for all layers
 };
 
+// Raises Error, which says the smallest cost that can be reached, for a lower budget.
+void check_budget(const ImportanceScores& importance, const Masks& before,
+                  const ElementCosts& costs, double budget, const CostRules& rules);
+
 // The masks that lose the least importance at a cost of at most `budget` (compress/allocate.h):
 // within a layer the most important stay; how many, in steps of multiple_of, is allocated. Rows of
-// zeros, of layers that went, stay so. Raises Error, which says the smallest cost that can be
-// reached, for a lower budget.
+// zeros, of layers that went, stay so. Raises Error as check_budget does.
 Masks choose_by_cost(const ImportanceScores& importance, const Masks& before,
                      const ElementCosts& costs, double budget, const CostRules& rules);
 
