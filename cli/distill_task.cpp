@@ -1,7 +1,6 @@
 // The student of a task: what is printed of it, and the comparison beside it.
 #include "cli/distill_task.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -13,26 +12,10 @@
 #include "cli/verbs.h"
 #include "compress/comparison.h"
 #include "compress/distill.h"
-#include "compress/students.h"
 #include "tensor/file.h"
 
 namespace ink::cli {
 namespace {
-
-// Of teachers and student, what the one that reads least reads.
-int64_t longest_of(const DistillOptions& job) {
-  const auto of_folder = [](const std::filesystem::path& folder) {
-    return ModelConfig::read(folder / "config.json").longest();
-  };
-  int64_t teacher = of_folder(job.teacher);
-  for (const std::filesystem::path& other : job.other_teachers)
-    teacher = std::min(teacher, of_folder(other));
-  if (job.student.architecture) return std::min(teacher, job.student.architecture->longest());
-  if (!job.student.folder.empty()) return std::min(teacher, of_folder(job.student.folder));
-  if (job.student.preset.empty()) return teacher;
-  const ModelConfig config = ModelConfig::read(job.teacher / "config.json");
-  return std::min(teacher, student_config(student_preset(job.student.preset), config).longest());
-}
 
 bool finished(const DistillResult& result) {
   return result.student.training.status == TrainingResult::Status::finished;
@@ -93,7 +76,9 @@ Json written_comparison(const DistillOptions& job, const TeacherScores& teachers
 
 Json distill_on_task(const Json& keys, const TaskRun& o, Command& command) {
   DistillOptions job = as_usage([&] { return distill_options_from_json(keys); });
-  job.max_length = length_for(o.max_length, longest_of(job));
+  std::vector<std::filesystem::path> teachers = {job.teacher};
+  teachers.insert(teachers.end(), job.other_teachers.begin(), job.other_teachers.end());
+  job.max_length = length_for(o.max_length, longest_sequence(job.student, teachers));
   if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
   job.fit.recompute = o.recompute;
   if (o.explain) {

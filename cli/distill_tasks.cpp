@@ -1,7 +1,6 @@
 // The student of several tasks: what is printed of it.
 #include "cli/distill_tasks.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
@@ -13,18 +12,6 @@
 
 namespace ink::cli {
 namespace {
-
-// Of teachers and student, what the one that reads least reads.
-int64_t longest_of(const MultiTaskOptions& job) {
-  const auto config_in = [](const std::filesystem::path& folder) {
-    return ModelConfig::read(folder / "config.json");
-  };
-  const ModelConfig first = config_in(job.tasks.front().teacher);
-  int64_t longest = config_of_student(job.student, first).longest();
-  for (const TaughtTask& task : job.tasks)
-    longest = std::min(longest, config_in(task.teacher).longest());
-  return longest;
-}
 
 Json shown(const MultiTaskResult& result, const std::filesystem::path& out) {
   Json tasks = Json::make_object();
@@ -41,7 +28,9 @@ Json shown(const MultiTaskResult& result, const std::filesystem::path& out) {
 
 Json distill_on_tasks(const Json& keys, const TasksRun& o, Command& command) {
   MultiTaskOptions job = as_usage([&] { return multi_task_options_from_json(keys); });
-  job.max_length = length_for(o.max_length, longest_of(job));
+  std::vector<std::filesystem::path> teachers;
+  for (const TaughtTask& task : job.tasks) teachers.push_back(task.teacher);
+  job.max_length = length_for(o.max_length, longest_sequence(job.student, teachers));
   if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
   job.fit.recompute = o.recompute;
   job.fit.resume = o.resume;

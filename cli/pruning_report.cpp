@@ -25,11 +25,8 @@ constexpr size_t kLongestAccount = size_t{1} << 28;
 std::string layer_name(size_t layer) { return "layer " + std::to_string(layer); }
 
 // What layers were called before others went, by what they are called now.
-std::map<std::string, std::string> former_names(const fs::path& after) {
+std::map<std::string, std::string> former_names(const Json& account) {
   std::map<std::string, std::string> names;
-  const fs::path file = after / "pruning.json";
-  if (!fs::exists(file)) return names;
-  const Json account = parse_json(read_file(file, kLongestAccount), file.string());
   if (!account.has("layer_mask")) return names;
   const Json& mask = account.array("layer_mask");
   for (size_t l = 0; l < mask.size(); ++l)
@@ -38,10 +35,10 @@ std::map<std::string, std::string> former_names(const fs::path& after) {
 }
 
 // In the order of the model before; a part that went has none after.
-Json modules_of(const fs::path& before, const fs::path& after) {
+Json modules_of(const fs::path& before, const fs::path& after, const Json& account) {
   const Model whole = load_model(before), smaller = load_model(after);
   const auto former =
-      whole.config.shared.groups > 0 ? std::map<std::string, std::string>() : former_names(after);
+      whole.config.shared.groups > 0 ? std::map<std::string, std::string>() : former_names(account);
   std::map<std::string, int64_t> left;
   for (const Part& part : parts_of(*smaller.config.family, smaller.parameters)) {
     const auto name = former.find(part.name);
@@ -185,17 +182,20 @@ std::string vocabulary_table(const Json& account) {
 }  // namespace
 
 Json pruning_report(const fs::path& before, const fs::path& after) {
-  Json report = Json::make_object({{"before", before.string()},
-                                   {"after", after.string()},
-                                   {"modules", modules_of(before, after)}});
+  Json accounts = Json::make_object();
   for (const auto& [key, name] :
        {std::pair("transformer", "pruning.json"), {"vocabulary", "vocabulary_pruning.json"}}) {
     const fs::path file = after / name;
     if (!fs::exists(file)) continue;
     Json account = parse_json(read_file(file, kLongestAccount), file.string());
     account.erase("kept_ids");
-    report.set(key, std::move(account));
+    accounts.set(key, std::move(account));
   }
+  Json report =
+      Json::make_object({{"before", before.string()},
+                         {"after", after.string()},
+                         {"modules", modules_of(before, after, accounts["transformer"])}});
+  for (const Json::Member& m : accounts.members()) report.set(m.key, m.value);
   return report;
 }
 

@@ -11,10 +11,7 @@
 #include "nn/fingerprint.h"
 #include "nn/parameter_count.h"
 #include "tasks/save_folder.h"
-#include "tensor/error.h"
-#include "tensor/file.h"
 #include "tensor/fingerprint.h"
-#include "tensor/ops.h"
 
 namespace ink {
 namespace {
@@ -28,25 +25,28 @@ Model first_student(const DistillOptions& options, const Model& teacher) {
   return make_student(options.student, teacher, Random(options.fit.seed).split("weights"));
 }
 
-std::string digest_of(const std::filesystem::path& file) {
-  return Digest().add(MappedFile::open(file)->text()).to_string();
+// Of the weights of each teacher.
+std::vector<std::string> digests_of(const DistillSetup& setup) {
+  std::vector<std::string> digests;
+  for (const std::filesystem::path& folder : setup.folders)
+    digests.push_back(digest_of_file(folder / "model.safetensors"));
+  return digests;
 }
 
 // Of several teachers each has a folder of its own in that of the cache.
 CacheOnDisk cache_of(const DistillOptions& options, const DistillSetup& setup, size_t teacher,
-                     const Notice& notice) {
+                     const std::string& weights, const Notice& notice) {
   CacheOnDisk disk{.options = options.teacher_cache, .notice = notice, .stop = options.fit.stop};
   if (disk.options.folder.empty()) return disk;
   if (setup.folders.size() > 1) disk.options.folder /= "teacher-" + std::to_string(teacher + 1);
-  disk.made_by =
-      Json::make_object({{"weights", digest_of(setup.folders[teacher] / "model.safetensors")},
-                         {"architecture", ink::fingerprint_of(setup.teachers[teacher])}});
+  disk.made_by = Json::make_object(
+      {{"weights", weights}, {"architecture", ink::fingerprint_of(setup.teachers[teacher])}});
   return disk;
 }
 
 Adaptors<FeatureBatch> adaptors_of(const DistillOptions& options, const DistillSetup& setup,
                                    const Model& student, const Sessions& sessions,
-                                   const Notice& notice) {
+                                   const std::vector<std::string>& weights, const Notice& notice) {
   Adaptors<FeatureBatch> adaptors{
       .student =
           [&](const FeatureBatch& batch, const Random& random) {
@@ -64,25 +64,23 @@ Adaptors<FeatureBatch> adaptors_of(const DistillOptions& options, const DistillS
                 .tokens = batch.inputs.tokens()};
       }};
   for (size_t k = 0; k < sessions.size(); ++k)
-    adaptors.teachers.emplace_back(
-        [&options, teacher = std::make_shared<const Teacher>(
-                       sessions[k], setup.data[k].train, setup.config,
-                       cache_of(options, setup, k, notice))](const FeatureBatch& batch) {
-          return labelled(batch, *options.task).of(teacher->outputs(batch));
-        });
+    adaptors.teachers.emplace_back([&options, teacher = std::make_shared<const Teacher>(
+                                                  sessions[k], setup.data[k].train, setup.config,
+                                                  cache_of(options, setup, k, weights[k], notice))](
+                                       const FeatureBatch& batch) {
+      return labelled(batch, *options.task).of(teacher->outputs(batch));
+    });
   return adaptors;
 }
 
 Json fingerprint_of(const DistillOptions& options, const DistillSetup& setup,
-                    const ModelConfig& student) {
+                    const ModelConfig& student, const std::vector<std::string>& weights) {
   Json made_of =
       ink::fingerprint_of("distill", student, setup.tokens.tokenizer, options.max_length);
   Json teachers = Json::make_array();
   for (size_t k = 0; k < setup.folders.size(); ++k) {
     const Reading& train = setup.data[k].train;
-    Json teacher =
-        Json::make_object({{"weights", digest_of(setup.folders[k] / "model.safetensors")},
-                           {"share", setup.weights[k]}});
+    Json teacher = Json::make_object({{"weights", weights[k]}, {"share", setup.weights[k]}});
     if (!train.shared()) teacher.set("reads", train.teacher.features->digest());
     teachers.append(teacher);
   }
@@ -112,12 +110,13 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
                 setup.data.front().train);
   const Distiller distiller(setup.config, student.parameters,
                             {.seed = options.fit.seed, .student_rate = options.fit.learning_rate});
+  const std::vector<std::string> weights = digests_of(setup);
   const Adaptors<FeatureBatch> adaptors =
-      adaptors_of(options, setup, student, sessions, hooks.notice);
+      adaptors_of(options, setup, student, sessions, weights, hooks.notice);
   sessions.clear();  // what is cached needs no teacher
 
   FitHooks fit_hooks;
-  fit_hooks.fingerprint = fingerprint_of(options, setup, student.config);
+  fit_hooks.fingerprint = fingerprint_of(options, setup, student.config, weights);
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t step,
                        int64_t steps) {
     return distiller.loss(adaptors, batch, random, step, steps);

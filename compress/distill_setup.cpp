@@ -1,8 +1,6 @@
 // Sizes, label maps, tokens and data of all models of a distillation.
 #include "compress/distill_setup.h"
 
-#include <algorithm>
-
 #include "compress/distiller.h"
 #include "compress/label_map.h"
 #include "compress/layer_map.h"
@@ -18,20 +16,14 @@ DistillationConfig settled_config(const DistillOptions& options,
                                   const std::vector<ModelConfig>& teachers,
                                   const ModelConfig& student) {
   DistillationConfig config = options.config;
-  if (options.match_evenly) {
-    check(config.intermediate_matches.empty(),
-          "distill: expected either even matches or a list of them, got both");
-    config.intermediate_matches =
-        mapped_matches(layer_map(options.layer_map), match_size(teachers.front()),
-                       match_size(student), *options.match_evenly);
-  }
+  if (options.match_evenly)
+    match_evenly(config, *options.match_evenly, layer_map(options.layer_map),
+                 match_size(teachers.front()), match_size(student));
   check(!config.is_caching_logits || !config.has_matches(),
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
   check(!config.is_caching_logits || options.teacher_cache.folder.empty(),
         "distill: is_caching_logits keeps logits in memory, teacher_cache on disk; expected one");
-  check(!options.fit.recompute || !config.matches_attention(),
-        "distill: recomputed layers keep no attention to match; expected recompute off, or matches "
-        "of hidden states alone");
+  check_recompute(config, options.fit.recompute);
   config.settle(match_size(teachers.front()), match_size(student));
   return config;
 }

@@ -178,4 +178,10 @@ bool DistillationConfig::matches_attention() const {
          std::ranges::any_of(emd, attention, &EmdMatch::pair);
 }
 
+void check_recompute(const DistillationConfig& config, bool recompute) {
+  check(!recompute || !config.matches_attention(),
+        "distill: recomputed layers keep no attention to match; expected recompute off, or matches "
+        "of hidden states alone");
+}
+
 }  // namespace ink

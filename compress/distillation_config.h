@@ -74,4 +74,7 @@ struct DistillationConfig {
   bool matches_attention() const;
 };
 
+// Raises Error where layers are to be computed again in backward, and attention is to be matched.
+void check_recompute(const DistillationConfig& config, bool recompute);
+
 }  // namespace ink

@@ -44,4 +44,11 @@ std::vector<IntermediateMatch> mapped_matches(const LayerMap& map, const ModelSi
   return matches;
 }
 
+void match_evenly(DistillationConfig& config, MatchLoss loss, const LayerMap& map,
+                  const ModelSize& teacher, const ModelSize& student) {
+  check(config.intermediate_matches.empty(),
+        "distill: expected either even matches or a list of them, got both");
+  config.intermediate_matches = mapped_matches(map, teacher, student, loss);
+}
+
 }  // namespace ink

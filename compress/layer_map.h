@@ -34,4 +34,8 @@ std::vector<IntermediateMatch> mapped_matches(const LayerMap& map, const ModelSi
                                               const ModelSize& student, MatchLoss loss,
                                               double weight = 1);
 
+// Puts these in the place of the matches of `config`. Raises Error where it has some.
+void match_evenly(DistillationConfig& config, MatchLoss loss, const LayerMap& map,
+                  const ModelSize& teacher, const ModelSize& student);
+
 }  // namespace ink

@@ -244,6 +244,17 @@ ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& tea
   return config;
 }
 
+int64_t longest_sequence(const StudentOptions& from,
+                         const std::vector<std::filesystem::path>& teachers) {
+  const auto config_in = [](const std::filesystem::path& folder) {
+    return ModelConfig::read(folder / "config.json");
+  };
+  int64_t longest = config_of_student(from, config_in(teachers.front())).longest();
+  for (const std::filesystem::path& folder : teachers)
+    longest = std::min(longest, config_in(folder).longest());
+  return longest;
+}
+
 Model make_student(const StudentOptions& from, const Model& teacher, const Random& random,
                    const std::optional<Heads>& heads) {
   check_one_source(from);

@@ -51,6 +51,10 @@ ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& tea
 // The head that a student of such a teacher gets: for tags, or else for classes.
 Heads heads_of_student(const ModelConfig& teacher);
 
+// The most tokens of a sequence that it and all teachers read, the first of which it is made of.
+int64_t longest_sequence(const StudentOptions& from,
+                         const std::vector<std::filesystem::path>& teachers);
+
 // How a new student begins: as `from` says, or else as above.
 TeacherInit init_of(const StudentOptions& from);
 

@@ -15,7 +15,6 @@
 #include "nn/session.h"
 #include "tasks/save_folder.h"
 #include "tensor/error.h"
-#include "tensor/file.h"
 #include "tensor/fingerprint.h"
 #include "text/fingerprint.h"
 
@@ -130,8 +129,7 @@ DistillationConfig settled(const MultiTaskOptions& options) {
   check(!first.is_caching_logits,
         "distill: logits are not cached where tasks are drawn; expected "
         "is_caching_logits false");
-  check(!options.fit.recompute || !first.matches_attention(),
-        "distill: recomputed layers keep no attention to match; expected recompute off");
+  check_recompute(first, options.fit.recompute);
   int64_t layers = -1;
   for (const TaughtTask& task : options.tasks) {
     const ModelConfig teacher = ModelConfig::read(task.teacher / "config.json");
@@ -187,11 +185,10 @@ Json fingerprint_of(const MultiTaskOptions& options, const DistillationConfig& c
                     const Jobs& jobs) {
   Json tasks = Json::make_object();
   for (const auto& job : jobs) {
-    const auto weights = MappedFile::open(job->task.teacher / "model.safetensors");
     Json made_of = ink::fingerprint_of("distill", job->student.config, job->tokens.tokenizer,
                                        options.max_length);
     made_of.set("task", job->task.task->name)
-        .set("teacher", Digest().add(weights->text()).to_string())
+        .set("teacher", digest_of_file(job->task.teacher / "model.safetensors"))
         .set("train", job->data.train.student.features->digest())
         .set("dev", job->data.dev.student.features->digest());
     if (!job->data.train.shared())

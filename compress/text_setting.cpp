@@ -16,20 +16,15 @@ namespace {
 DistillationConfig settled_config(const DistillTextOptions& options, const ModelConfig& teacher,
                                   const ModelConfig& student) {
   DistillationConfig config = options.config;
-  if (options.match_evenly) {
-    check(config.intermediate_matches.empty(),
-          "distill: expected either even matches or a list of them, got both");
-    config.intermediate_matches = mapped_matches(layer_map(options.layer_map), match_size(teacher),
-                                                 match_size(student), *options.match_evenly);
-  }
+  if (options.match_evenly)
+    match_evenly(config, *options.match_evenly, layer_map(options.layer_map), match_size(teacher),
+                 match_size(student));
   check(!config.is_caching_logits,
         "distill: texts are corrupted anew in every epoch, so that no logits can be cached; "
         "expected is_caching_logits false");
   check(config.kd_loss_type != KdLoss::bce && config.kd_loss_type != KdLoss::regression,
         "distill: tokens of text have one right answer; expected kd_loss_type ce, kl or mse");
-  check(!options.text.recompute || !config.matches_attention(),
-        "distill: recomputed layers keep no attention to match; expected recompute off, or matches "
-        "of hidden states alone");
+  check_recompute(config, options.text.recompute);
   check(!options.match_evenly || options.layer_map != "emd",
         "distill: the map emd is measured on the examples of a task; expected uniform or last");
   const bool matches = !config.emd.empty() ||

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "tensor/error.h"
+#include "tensor/file.h"
 
 namespace ink {
 namespace {
@@ -49,6 +50,10 @@ std::string Digest::to_string() const {
   std::string text;
   for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[hash_ >> shift & 15];
   return text;
+}
+
+std::string digest_of_file(const std::filesystem::path& file) {
+  return Digest().add(MappedFile::open(file)->text()).to_string();
 }
 
 std::optional<Difference> first_difference(const Json& first, const Json& second) {

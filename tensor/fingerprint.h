@@ -8,6 +8,7 @@
 //   check_same_run("out/training", stored, made_of);
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,6 +34,9 @@ class Digest {
  private:
   uint64_t hash_ = 0xCBF29CE484222325u;
 };
+
+// Of all bytes of a file. Raises Error where it cannot be read.
+std::string digest_of_file(const std::filesystem::path& file);
 
 // Where two objects differ: the first member of `second` that is missing in `first` or another
 // there, by its path ("architecture.hidden_size"), with both values.
