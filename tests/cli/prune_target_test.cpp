@@ -1,10 +1,7 @@
 // inkstone prune with targets, hidden channels, layers, recovery; --speed and --report.
 #include <map>
 
-#include "nn/config.h"
-#include "nn/model_folder.h"
-#include "tensor/json.h"
-#include "tests/cli/program.h"
+#include "tests/cli/small_classifier.h"
 
 namespace ink {
 namespace {
@@ -13,12 +10,7 @@ class PruneTarget : public Cli {
  protected:
   void SetUp() override {
     Cli::SetUp();
-    Json json = parse_json(read_file(folder_ / "small.json", 1 << 20), "small.json");
-    ModelConfig config = ModelConfig::from(json.set("vocab_size", 14));
-    config.labels = {"bad", "good"};
-    save_model(Model(config, {.classification = true}, random_values(Random(1))),
-               folder_ / "teacher");
-    fs::copy_file(folder_ / "vocab.txt", folder_ / "teacher" / "vocab.txt");
+    save_small_classifier(folder_);
   }
   ModelConfig config_of(const std::string& model) const {
     return ModelConfig::read(folder_ / model / "config.json");

@@ -1,9 +1,5 @@
 // inkstone prune in its modes vocabulary and pipeline: options, files of configuration, output.
-#include "tests/cli/program.h"
-
-#include "nn/config.h"
-#include "nn/model_folder.h"
-#include "tensor/json.h"
+#include "tests/cli/small_classifier.h"
 
 namespace ink {
 namespace {
@@ -12,12 +8,7 @@ class PruneVerb : public Cli {
  protected:
   void SetUp() override {
     Cli::SetUp();
-    Json json = parse_json(read_file(folder_ / "small.json", 1 << 20), "small.json");
-    ModelConfig config = ModelConfig::from(json.set("vocab_size", 14));
-    config.labels = {"bad", "good"};
-    save_model(Model(config, {.classification = true}, random_values(Random(1))),
-               folder_ / "teacher");
-    fs::copy_file(folder_ / "vocab.txt", folder_ / "teacher" / "vocab.txt");
+    save_small_classifier(folder_);
     write_file(folder_ / "vc.json",
                R"({"config_class": "VocabularyPruningConfig", "min_count": 1})");
     write_file(folder_ / "tc.json",

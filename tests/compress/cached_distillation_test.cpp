@@ -5,6 +5,7 @@
 #include "compress/comparison.h"
 #include "nn/model_folder.h"
 #include "tensor/file.h"
+#include "tests/compress/distill_options.h"
 #include "tests/compress/helpers.h"
 #include "tests/tasks/toy_task.h"
 
@@ -24,12 +25,8 @@ class DistilledFromDisk : public ::testing::Test {
     task = nullptr;
   }
   static DistillOptions options(const std::string& out) {
-    const FinetuneOptions base = task->options(out);
-    DistillOptions o{.teacher = task->folder / "teacher", .out = base.out, .config = {}};
+    DistillOptions o = distillation_like(task->options(out), task->folder / "teacher");
     o.student.layers_from_teacher = {1};
-    o.data = base.data;
-    o.max_length = base.max_length;
-    o.fit = base.fit;
     o.fit.epochs = 1;
     return o;
   }

@@ -8,6 +8,7 @@
 #include "nn/session.h"
 #include "tasks/tagged.h"
 #include "tensor/ops.h"
+#include "tests/compress/distill_options.h"
 #include "tests/compress/helpers.h"
 #include "tests/tasks/toy_tagging.h"
 
@@ -25,14 +26,8 @@ class DistilledTags : public ::testing::Test {
     task = nullptr;
   }
   static DistillOptions options(const std::string& out) {
-    const FinetuneOptions base = task->options(out);
-    DistillOptions o;
-    o.teacher = task->folder / "teacher";
-    o.out = base.out;
+    DistillOptions o = distillation_like(task->options(out), task->folder / "teacher");
     o.task = &tagging_task();
-    o.data = base.data;
-    o.max_length = base.max_length;
-    o.fit = base.fit;
     o.config.temperature = 2;
     o.student.layers_from_teacher = {1};
     return o;

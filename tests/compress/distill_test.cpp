@@ -9,6 +9,7 @@
 #include "nn/session.h"
 #include "tensor/allocator.h"
 #include "tensor/file.h"
+#include "tests/compress/distill_options.h"
 #include "tests/compress/helpers.h"
 #include "tests/tasks/toy_task.h"
 
@@ -28,13 +29,7 @@ class Compressed : public ::testing::Test {
   }
 
   static DistillOptions distill_options(const std::string& out) {
-    const FinetuneOptions base = task->options(out);
-    DistillOptions o;
-    o.teacher = task->folder / "teacher";
-    o.out = base.out;
-    o.data = base.data;
-    o.max_length = base.max_length;
-    o.fit = base.fit;
+    DistillOptions o = distillation_like(task->options(out), task->folder / "teacher");
     o.config.temperature = 2;
     return o;
   }

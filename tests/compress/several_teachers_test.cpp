@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "compress/distill.h"
+#include "tests/compress/distill_options.h"
 #include "tests/compress/helpers.h"
 #include "tests/tasks/toy_task.h"
 
@@ -28,14 +29,8 @@ class SeveralTeachers : public ::testing::Test {
     task = nullptr;
   }
   static DistillOptions options(const std::string& out) {
-    const FinetuneOptions base = task->options(out);
-    DistillOptions o;
-    o.teacher = task->folder / "first";
+    DistillOptions o = distillation_like(task->options(out), task->folder / "first");
     o.other_teachers = {task->folder / "second"};
-    o.out = base.out;
-    o.data = base.data;
-    o.max_length = base.max_length;
-    o.fit = base.fit;
     o.fit.epochs = 2;
     o.config.temperature = 2;
     o.student.layers_from_teacher = {1};
