@@ -44,7 +44,7 @@ class TrainingOnDevice : public ::testing::Test {
     return "no error";
   }
 
-  const testing::TemporaryFolder folder_;
+  const testing::TemporaryFolder folder_{};
 };
 
 void expect_same_bits(const std::vector<Tensor>& got, const std::vector<Tensor>& expected) {
