@@ -2,6 +2,8 @@
 #include "cli/length.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <string>
 
 #include "nn/config.h"
 
@@ -21,8 +23,12 @@ void declare_length(Command& command, int64_t& max_length) {
 int64_t length_for(int64_t asked, int64_t longest, const char* option) {
   if (asked == 0) return std::min(kUsual, longest);
   if (asked < kLeast || asked > longest) {
-    throw UsageError(std::string(option) + ": expected from " + std::to_string(kLeast) + " to " +
-                     std::to_string(longest) + " tokens, all that the model reads, got " +
+    const std::string least = std::to_string(kLeast);
+    const std::string limits = longest == INT64_MAX
+                                   ? least + " tokens or more"
+                                   : "from " + least + " to " + std::to_string(longest) +
+                                         " tokens, all that the model reads";
+    throw UsageError(std::string(option) + ": expected " + limits + ", got " +
                      std::to_string(asked));
   }
   return asked;

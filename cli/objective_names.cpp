@@ -98,7 +98,8 @@ void declare_objective(Command& command, ObjectiveOptions& o) {
                  "perlm: tokens change places inside these");
   command.choice("--predict", o.predict, kPredicts, "perlm: the selected tokens, or all");
   command.choice("--space", o.space, kSpaces, "perlm: positions, the vocabulary, or both");
-  command.option("--scale", v.scale, "perlm: of products of states; 0 = 1/√(hidden size)");
+  command.option("--scale", o.scale,
+                 "perlm: of products of states; 0 = 1/√(hidden size); kept with the model");
   command.option("--generator-size", v.generator_size, "rtd: of the hidden size",
                  {.high = 1, .without_low = true});
   command.option("--replaced-weight", v.replaced_weight, "rtd: of the discriminator's loss");
@@ -119,7 +120,7 @@ Objective objective_of(const ObjectiveOptions& options, const Command& command) 
   o.granularity = named<Granularity>(options.granularity, kGranularities);
   o.predict = named<Predict>(options.predict, kPredicts);
   o.space = named<Space>(options.space, kSpaces);
-  o.scale = v.scale;
+  if (command.given("--scale")) o.scale = options.scale;
   o.generator_size = v.generator_size;
   o.replaced_weight = v.replaced_weight;
   if (o.task == TokenTask::perlm && o.space == Space::global) {

@@ -16,7 +16,8 @@ struct ObjectiveOptions {
   std::vector<std::string> similar = {};
   std::string pert_label = "inverse", granularity = "no-limit", predict = "partial",
               space = "local";
-  Objective values = {};  // of options that are numbers
+  double scale = 1;
+  Objective values = {};  // of other options that are numbers
 };
 
 void declare_objective(Command& command, ObjectiveOptions& options);

@@ -163,6 +163,7 @@ ModelConfig ModelConfig::from(const Json& json) {
   if (family.keys.layer_norm_eps)
     c.layer_norm_eps = real_between(json, family.keys.layer_norm_eps, 1e-12, 0, 1);
   c.initializer_range = real_between(json, "initializer_range", 0.02, 0, 10);
+  c.position_scale = real_between(json, "position_scale", 1, 1e-9, 1e9);
   if (json.has("pad_token_id") && !json["pad_token_id"].is_null())
     c.pad_token_id = json.integer_between("pad_token_id", -1, kLargestVocabulary);
   c.tie_word_embeddings = json.boolean("tie_word_embeddings", true);
@@ -273,6 +274,7 @@ Json ModelConfig::to_json() const {
       .set("tie_word_embeddings", tie_word_embeddings)
       .set(keys.classifier_dropout, classifier_dropout ? Json(*classifier_dropout) : Json());
   if (embedding_size) json.set("embedding_size", embedding_size);
+  if (position_scale != 1) json.set("position_scale", position_scale);
   write_labels(*this, json);
   if (!architectures.empty()) {
     Json names = Json::make_array();

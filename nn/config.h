@@ -61,6 +61,7 @@ struct ModelConfig {
   double initializer_range = 0.02;
   int64_t pad_token_id = 0;
   bool positions_after_padding = false;  // the first token's position is pad_token_id + 1
+  double position_scale = 1;  // of PerLM's products of states, 1 as published; no other program's
   bool tie_word_embeddings = true;  // the masked-LM head's decoder is the table of word embeddings
   SharedLayers shared = {};
   Bottlenecks bottlenecks = {};

@@ -212,7 +212,8 @@ PositionHead::PositionHead(const Scope& scope, const ModelConfig& c)
       norm(scope / "transform" / "LayerNorm", c.hidden_size, c.layer_norm_eps),
       bias(scope.param("bias", {c.max_position_embeddings}, Initial::zeros())),
       activation(c.hidden_act),
-      dropout_probability(c.hidden_dropout_prob) {}
+      dropout_probability(c.hidden_dropout_prob),
+      factor(c.position_scale) {}
 
 Tensor PositionHead::scores(const Tensor& hidden, const Tensor& offsets, const Tensor& rows,
                             const Random* random) const {

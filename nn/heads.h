@@ -135,8 +135,7 @@ struct PositionHead {
   Parameter& bias;  // (P), one for each position
   Activation activation;
   double dropout_probability;
-  double factor =
-      1;  // of the dot products; 1 as published, 1/√C keeps the first softmax from saturating
+  double factor;  // of the dot products: position_scale of the config
 
   PositionHead(const Scope& scope, const ModelConfig& config);
   // rows i32 (M) ascending → (B, R, T): the r-th selected row of sequence b against its t-th token.

@@ -212,7 +212,7 @@ Json fingerprint_of(const Objective& o) {
                                 {"granularity", name_of(o.granularity, kGranularityNames)},
                                 {"predict", name_of(o.predict, kPredictNames)},
                                 {"space", name_of(o.space, kSpaceNames)},
-                                {"scale", o.scale},
+                                {"scale", o.scale.value_or(1)},
                                 {"generator_size", o.generator_size},
                                 {"replaced_weight", o.replaced_weight}});
   if (o.similar) out.set("similar_words", Digest().add(o.similar->digest()).to_string());

@@ -15,6 +15,7 @@
 // mac and perlm select n-grams and rtd single tokens unless the list says otherwise.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "nn/config.h"
@@ -52,8 +53,9 @@ struct Objective {
   Granularity granularity = Granularity::no_limit;
   Predict predict = Predict::partial;
   Space space = Space::local;
-  double scale =
-      1;  // of the products of states; 0: 1/√C, which keeps a first softmax from saturating
+  // Of the products of states; 0: 1/√C, which keeps a first softmax from saturating; none: what the
+  // model has been trained with, of a new one 1.
+  std::optional<double> scale = {};
   // rtd
   double generator_size = 0.25;  // of the hidden size
   double replaced_weight = 50;   // of the discriminator's loss

@@ -88,9 +88,10 @@ PretrainModel make_pretrain_model(const ModelConfig& config, const Objective& ob
   check_supported(objective,
                   start_from.empty() ? config : ModelConfig::read(start_from / "config.json"));
   Model model = read_or_make(config, heads_of(objective), start_from, random);
-  if (model.position) {
+  if (model.position && objective.scale) {
     const auto C = static_cast<double>(model.config.hidden_size);
-    model.position->factor = objective.scale > 0 ? objective.scale : 1 / std::sqrt(C);
+    model.config.position_scale = *objective.scale > 0 ? *objective.scale : 1 / std::sqrt(C);
+    model.position->factor = model.config.position_scale;
   }
   if (objective.task != TokenTask::rtd) return PretrainModel(std::move(model));
 

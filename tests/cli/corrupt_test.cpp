@@ -34,6 +34,11 @@ std::set<int64_t> positions_of(const Json& list) {
   return positions;
 }
 
+TEST_F(Cli, CorruptNamesTheLeastLength) {
+  expect_failure("corrupt --vocab vocab.txt --objective mlm --text - --max-length 1", 2,
+                 "--max-length: expected 4 tokens or more, got 1");
+}
+
 TEST_F(Cli, CorruptKeepsWordsTogether) {
   std::string text;
   for (int i = 0; i < 40; ++i) text += "砚台好纸墨坏好墨砚台坏纸。\n\n";

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <fstream>
 #include <numeric>
+#include <optional>
 
 #include "autograd/training_log.h"
 #include "nn/model_folder.h"
@@ -361,6 +362,24 @@ TEST_F(PretrainTest, GoesOnFromAnotherModel) {
   o.learning_rate = 0;
   run(o);
   EXPECT_EQ(bytes("first/model.safetensors"), bytes("second/model.safetensors"));
+}
+
+TEST_F(PretrainTest, TheScaleOfPositionsStaysWithTheModel) {
+  const auto scale_after = [&](const char* out, const char* from, std::optional<double> scale) {
+    PretrainOptions o = options(out);
+    o.objective = objective_from("perlm");
+    o.objective.scale = scale;
+    o.steps = 1;
+    if (from) o.start_from = folder_ / from;
+    run(o);
+    const Model model = load_model(folder_ / out, {.heads = Heads{.position = true}});
+    EXPECT_EQ(model.position->factor, model.config.position_scale);
+    return model.config.position_scale;
+  };
+  EXPECT_EQ(scale_after("published", nullptr, {}), 1);
+  EXPECT_EQ(scale_after("calm", nullptr, 0), 1 / std::sqrt(32));
+  EXPECT_EQ(scale_after("goes on", "calm", {}), 1 / std::sqrt(32));
+  EXPECT_EQ(scale_after("changed", "calm", 0.5), 0.5);
 }
 
 TEST_F(PretrainTest, WhatDoesNotFitIsRefused) {
