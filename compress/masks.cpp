@@ -137,16 +137,6 @@ Mask choose_mask(const Importance& importance, const Mask& before, int64_t total
   return mask;
 }
 
-std::vector<int64_t> schedule_totals(int64_t from, int64_t to, int64_t steps) {
-  check(steps > 0, "prune: expected at least one iteration, got ", steps);
-  check(0 < to && to <= from, "prune: expected a target from 1 to ", from,
-        " in all layers together, got ", to);
-  std::vector<int64_t> totals;
-  const int64_t part = (from - to) / steps, larger = (from - to) % steps;
-  for (int64_t i = 0; i < steps; ++i) totals.push_back(from -= part + (i < larger ? 1 : 0));
-  return totals;
-}
-
 Json to_json(const Masks& masks) {
   Json json = Json::make_object();
   for (const auto& [key, mask] :

@@ -38,9 +38,6 @@ struct KeepOptions {
 Mask choose_mask(const Importance& importance, const Mask& before, int64_t total,
                  const KeepOptions& options);
 
-// Totals after each of `steps` steps from `from` to `to` in nearly equal parts, larger ones first.
-std::vector<int64_t> schedule_totals(int64_t from, int64_t to, int64_t steps);
-
 // {"head_mask": [[1, 0, …], …], "ffn_mask": […], "layer_mask": [1, 0, …], "channel_mask": […]};
 // each may be absent (empty), and nothing of its kind goes then. Rows of a layer that goes are not
 // read.

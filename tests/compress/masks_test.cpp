@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compress/pruning_schedule.h"
 #include "tests/tasks/helpers.h"
 
 namespace ink {
