@@ -59,6 +59,20 @@ TEST(Allocate, LosesAsLittleAsTryingEverything) {
   }
 }
 
+// Elements of no importance go where the budget asks for it and nowhere else, and equally in rows
+// that are alike.
+TEST(Allocate, TiesKeepWhatFitsAndAreSpread) {
+  Choices row;
+  for (int64_t k = 1; k <= 6; ++k) row.push_back({.kept = k, .cost = static_cast<double>(k)});
+  const std::vector<Choices> rows(4, row);
+  EXPECT_EQ(allocate(rows, 24), (std::vector<size_t>{5, 5, 5, 5})) << "everything fits";
+  EXPECT_EQ(allocate(rows, 16), (std::vector<size_t>{3, 3, 3, 3}));
+  EXPECT_EQ(allocate(rows, 18), allocate(rows, 18));
+  std::vector<size_t> uneven = allocate(rows, 18);
+  std::ranges::sort(uneven);
+  EXPECT_EQ(uneven, (std::vector<size_t>{3, 3, 4, 4}));
+}
+
 TEST(Allocate, WithinTheSmallestBudgetTakesTheCheapest) {
   const std::vector<Choices> rows = {{{.cost = 3, .lost = 0}, {.cost = 1, .lost = 9}},
                                      {{.cost = 2, .lost = 1}, {.cost = 5, .lost = 0}}};
