@@ -8,6 +8,7 @@
 #include "cli/model_size.h"
 #include "cli/report_page.h"
 #include "cli/svg.h"
+#include "cli/vocabulary_section.h"
 #include "nn/model_folder.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
@@ -148,6 +149,15 @@ void check_rows(const Rows& a, const Rows& b, const std::string& key) {
   check(same, "pruning.json: ", key, ": expected importance and mask of the same elements");
 }
 
+// Importance is that of the step that measured it first; earlier ones may have cut other parts.
+std::string importance_title(const Json& account, const std::string& key) {
+  const Json& steps = account.array("steps");
+  size_t before = 0;
+  while (before < steps.size() && !steps.object(before).has(key)) ++before;
+  return before == 0 ? "importance before anything went"
+                     : formatted("importance after step %zu of %zu", before, steps.size());
+}
+
 std::string maps_of(const Json& account) {
   struct Kind {
     const char *key, *name;
@@ -155,28 +165,19 @@ std::string maps_of(const Json& account) {
   std::string html;
   for (const auto& [key, name] : {Kind{"layer", "layer"}, Kind{"channel", "hidden channel"},
                                   Kind{"head", "head"}, Kind{"ffn", "neuron"}}) {
+    const std::string measured = std::string(key) + "_importance";
     const Rows mask = rows_of(account, std::string(key) + "_mask"),
-               importance = rows_of(account, std::string(key) + "_importance");
+               importance = rows_of(account, measured);
     if (mask.empty()) continue;
     html += formatted("<h2>%c%ss</h2>\n<div class='row'>", static_cast<char>(*name - 'a' + 'A'),
                       name + 1);
     if (!importance.empty()) {
       check_rows(importance, mask, key);
-      html += card(heat_map(map_of(importance, mask, "importance before anything went", name)));
+      html += card(heat_map(map_of(importance, mask, importance_title(account, measured), name)));
     }
     html += card(heat_map(map_of(mask, mask, "share that is kept", name))) + "</div>\n";
   }
   return html;
-}
-
-std::string vocabulary_table(const Json& account) {
-  std::string html = "<h2>Vocabulary</h2>\n<table>\n";
-  for (const auto& [key, value] : account.members())
-    if (value.is_number() || value.is_string())
-      html += "<tr><td>" + escape_html(key) + "</td><td>" +
-              escape_html(value.is_string() ? value.as_string() : value.to_string()) +
-              "</td></tr>\n";
-  return html + "</table>\n";
 }
 
 }  // namespace
@@ -206,7 +207,7 @@ std::string pruning_page(const Json& report) {
     if (account.has("speed")) html += speed_table(account.object("speed"));
     html += maps_of(account);
   }
-  if (report.has("vocabulary")) html += vocabulary_table(report.object("vocabulary"));
+  if (report.has("vocabulary")) html += vocabulary_section(report.object("vocabulary"));
   return html_page("Pruning of " + report.string("before"), html);
 }
 

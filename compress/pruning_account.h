@@ -2,7 +2,7 @@
 // why.
 //
 //   {"head_mask": [[1, 0, …], …], "ffn_mask": …,      the result, 1 = kept; rows as those of masks
-//    "head_importance": …, "ffn_importance": …,       as first measured, of the whole model
+//    "head_importance": …, "ffn_importance": …,       as first measured, 0 where it had gone
 //    "steps": [{"head_importance": …, "ffn_importance": …, "head_mask": …, "ffn_mask": …}, …],
 //    "layer_mask": …, "layer_importance": …, "channel_mask": …, "channel_importance": …,
 //    "before": {"hidden_size": 768, "heads_per_layer": …, "ffn_per_layer": …, "parameters": …},

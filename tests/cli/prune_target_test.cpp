@@ -90,7 +90,8 @@ TEST_F(PruneTarget, ChannelsLayersRecoveryAndTheReport) {
   EXPECT_EQ(report.object("transformer").object("speed").integer("batch"), 2);
   const std::string page = read_file(folder_ / "page.html", 1 << 24);
   for (const char* part : {"Modules", "Speed", "Layers", "Hidden channels", "Heads", "Neurons",
-                           "importance before anything went", "share that is kept", "</html>"})
+                           "importance before anything went", "importance after step 1 of 3",
+                           "importance after step 2 of 3", "share that is kept", "</html>"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
   EXPECT_EQ(run("predict --model out", "砚台好\n").status, 0);
 }
@@ -121,7 +122,11 @@ TEST_F(PruneTarget, OneReportOfThePipeline) {
   const Json report = read("both.json");
   EXPECT_TRUE(report.has("transformer") && report.has("vocabulary"));
   EXPECT_FALSE(report.object("vocabulary").has("kept_ids"));
-  EXPECT_NE(read_file(folder_ / "both.html", 1 << 24).find("Vocabulary"), std::string::npos);
+  const std::string page = read_file(folder_ / "both.html", 1 << 24);
+  for (const char* part :
+       {"Vocabulary", "<td>tokens</td><td>14</td><td>12</td>", "tokens of the text", "unknown",
+        "Coverage: 100.0000 % of ", "<td>special</td>", "No token that was counted went"})
+    EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 
 TEST_F(PruneTarget, WrongUsage) {
