@@ -4,20 +4,13 @@
 #include <algorithm>
 #include <limits>
 
+#include "compress/check_pruning.h"
 #include "compress/element_costs.h"
 #include "compress/mask_rows.h"
 #include "compress/pruning_schedule.h"
-#include "compress/stream_surgery.h"
-#include "tensor/error.h"
 
 namespace ink {
 namespace {
-
-std::vector<uint8_t> layers_without(const std::vector<int64_t>& dropped, int64_t layers) {
-  std::vector<uint8_t> mask(static_cast<size_t>(layers), uint8_t{1});
-  for (const int64_t layer : dropped) mask[static_cast<size_t>(layer)] = 0;
-  return mask;
-}
 
 // The `total` most important of a row.
 std::vector<uint8_t> most_important(const std::vector<double>& scores,
@@ -30,39 +23,6 @@ std::vector<double> above_dropped(std::vector<double> scores, const std::vector<
   for (size_t i = 0; i < scores.size(); ++i)
     if (!mask[i]) scores[i] = -std::numeric_limits<double>::infinity();
   return scores;
-}
-
-void check_shared(const ModelConfig& model, const PruningConfig& c) {
-  const size_t rows = prunable_sizes(model).heads.size();
-  const bool uneven =
-      (c.target_num_of_heads && !c.head_even_masking) || (c.target_ffn_size && !c.ffn_even_masking);
-  check(model.shared.groups == 0 || rows <= 1 || !uneven, "prune: the ", rows, " layers of ",
-        model.family->model_type,
-        " that have weights of their own are of one size; set head_even_masking and "
-        "ffn_even_masking");
-}
-
-// What can be known before anything is measured.
-void check_targets(const ModelConfig& whole, const PruningConfig& config) {
-  check_shared(whole, config);
-  const int64_t layers = whole.layers() - std::ssize(config.drop_layers);
-  for (const int64_t layer : config.drop_layers)
-    check(layer < whole.layers(), "prune: drop_layers: expected layers below ", whole.layers(),
-          ", got ", layer);
-  check(config.target_num_of_layers <= layers, "prune: target_num_of_layers: expected at most ",
-        layers, ", got ", config.target_num_of_layers);
-  if (layers < whole.layers() || config.target_num_of_layers)
-    config_with_layers(whole, layers_without(config.drop_layers, whole.layers()));
-  if (config.target_hidden_size) {
-    check(config.target_hidden_size <= whole.hidden_size,
-          "prune: target_hidden_size: expected at most ", whole.hidden_size, ", got ",
-          config.target_hidden_size);
-    std::vector<uint8_t> some(static_cast<size_t>(whole.hidden_size), uint8_t{1});
-    std::fill(some.begin() + config.target_hidden_size, some.end(), uint8_t{0});
-    config_with_channels(whole, some);
-  }
-  if (!config.target && config.drop_layers.empty() && !config.target_num_of_layers)
-    element_aims(prunable_sizes(whole), config);
 }
 
 // The rules of masks for heads and for neurons.
@@ -86,18 +46,18 @@ class Chooser {
           const ScoringOptions& scoring, const Notice& notice, const Recover& recover)
       : whole_(whole),
         config_(config),
+        notice_(notice),
         measure_(whole, batches, config, scoring),
         progress_(whole, number_of_steps(config), notice, recover),
         rules_(rules_of(whole.config, config)) {}
 
   Pruning run() && {
+    std::optional<ElementCosts> costs;
+    if (config_.target) costs = reachable_costs();
     drop_listed_layers();
     choose_layers();
     choose_channels();
-    if (config_.target)
-      choose_by_target();
-    else
-      choose_elements();
+    costs ? choose_by_target(*costs) : choose_elements();
     Pruning pruning = std::move(progress_).result();
     pruning.costs = std::move(table_);
     return pruning;
@@ -107,7 +67,8 @@ class Chooser {
   void drop_listed_layers() {
     if (config_.drop_layers.empty()) return;
     Masks masks;
-    masks.layers = layers_without(config_.drop_layers, whole_.config.layers());
+    masks.layers = progress_.layers_left();
+    for (const int64_t layer : config_.drop_layers) masks.layers[static_cast<size_t>(layer)] = 0;
     progress_.take({}, std::move(masks));
   }
 
@@ -126,7 +87,7 @@ class Chooser {
 
   void choose_channels() {
     if (!config_.target_hidden_size) return;
-    for (const int64_t total : hidden_sizes(whole_.config.hidden_size, config_)) {
+    for (const int64_t total : hidden_sizes(whole_.config, config_)) {
       ImportanceScores scores;
       scores.channels = progress_.whole_channels(measure_.channels(progress_.model()));
       Masks masks = progress_.masks();
@@ -165,16 +126,23 @@ class Chooser {
     return cost_of(costs, present.heads, neurons);
   }
 
-  void choose_by_target() {
-    const ElementCosts costs = costs_for(*config_.target, progress_.model(), whole_, table_);
+  ElementCosts reachable_costs() {
+    const ModelConfig left = widest_left(whole_.config, config_);
+    const ElementCosts costs = costs_for(*config_.target, left, whole_, table_);
+    check_reachable(costs, std::ssize(prunable_sizes(left).heads), rules_);
+    return costs;
+  }
+
+  void choose_by_target(const ElementCosts& costs) {
     const double now = present_cost(costs);
+    if (notice_ && now <= costs.budget)
+      notice_("target: " + amount(now, costs.unit) + " is within " +
+              amount(costs.budget, costs.unit) + " already; heads and neurons need not go");
     for (int64_t i = 1; i <= config_.n_iters; ++i) {
       const ImportanceScores scores = measured_elements();
       Masks masks = progress_.masks(), left = progress_.elements_left();
       masks.heads = std::move(left.heads);
       masks.ffn = std::move(left.ffn);
-      // One that cannot be reached is refused before any step is taken.
-      if (i == 1) check_budget(scores, masks, costs, costs.budget, rules_);
       const double share = static_cast<double>(i) / static_cast<double>(config_.n_iters),
                    budget = std::max(costs.budget, now + share * (costs.budget - now));
       progress_.take(scores, choose_by_cost(scores, masks, costs, budget, rules_));
@@ -183,6 +151,7 @@ class Chooser {
 
   const Model& whole_;
   const PruningConfig& config_;
+  const Notice& notice_;
   PruningMeasure measure_;
   PruningProgress progress_;
   CostRules rules_;
@@ -194,7 +163,7 @@ class Chooser {
 Pruning choose_masks(const Model& model, std::span<const FeatureBatch> batches,
                      const PruningConfig& config, const ScoringOptions& scoring,
                      const Notice& notice, const Recover& recover) {
-  check_targets(model.config, config);
+  check_pruning(model.config, config);
   return Chooser(model, batches, config, scoring, notice, recover).run();
 }
 

@@ -18,9 +18,9 @@ namespace ink {
 // next total of the schedule (compress/pruning_schedule.h), or to the next part of the way to what
 // the target allows (compress/element_costs.h). With an order there are twice as many steps of
 // heads and FFNs, in turns. Targets of a layer are of those that are left. `recover`, where given,
-// trains after each step, and the next one measures what came of it. `model` is not changed. Raises
-// Error for targets above the present sizes, and where layers that share weights would be masked
-// unevenly.
+// trains after each step that has made the model smaller, and the next one measures what came of
+// it. `model` is not changed. Raises Error before anything is measured for what check_pruning and
+// check_reachable refuse (compress/check_pruning.h, compress/element_costs.h).
 Pruning choose_masks(const Model& model, std::span<const FeatureBatch> batches,
                      const PruningConfig& config, const ScoringOptions& scoring = {},
                      const Notice& notice = {}, const Recover& recover = {});

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "autograd/tape.h"
-#include "compress/values.h"
 #include "nn/session.h"
 #include "tasks/latency.h"
 #include "tensor/error.h"
@@ -103,14 +102,17 @@ std::vector<CostTable::Point> points_from(const Json& list, const char* what) {
 
 }  // namespace
 
-CostTable CostTable::measure(const Model& model, int64_t batch, int64_t length) {
-  const ModelConfig& c = model.config;
+void CostTable::check_timed(const ModelConfig& c) {
   check(c.family->body_kind == BodyKind::bert, "cost table: the sublayers of ",
         c.family->model_type,
         " are not timed one by one; expected a target of parameters or "
         "megabytes");
   check(working_place().device == Device::cpu,
         "cost table: times are of the CPU; expected --device cpu");
+}
+
+CostTable CostTable::measure(const ModelConfig& c, int64_t batch, int64_t length) {
+  check_timed(c);
   check(length <= c.longest(), "cost table: expected a length of at most ", c.longest(), ", got ",
         length);
   CostTable table{.batch = batch,
@@ -142,7 +144,7 @@ CostTable CostTable::measure(const Model& model, int64_t batch, int64_t length) 
   ModelConfig without_layers = c;
   without_layers.heads_per_layer.clear();
   without_layers.ffn_per_layer.clear();
-  const Session embeddings(Model(without_layers, {}, values_of(model.parameters)));
+  const Session embeddings(Model(without_layers, {}, random_values(Random(1))));
   calls.emplace_back([&](int64_t) { embeddings.encode(tokens); });
 
   double once = 0;

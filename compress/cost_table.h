@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "nn/model.h"
+#include "nn/config.h"
 
 namespace ink {
 
@@ -32,10 +32,12 @@ struct CostTable {
   double rest = 0;
   std::vector<Point> attention, ffn;  // in ascending order
 
-  // Up to the widest layer of the model. Takes seconds: at least 5 rounds over about 17 points.
-  // Raises Error unless the model is of BERT's kind and on the CPU, and for a length that it
-  // cannot read.
-  static CostTable measure(const Model& model, int64_t batch, int64_t length);
+  // Up to the widest layer of such a model, with random weights. Takes seconds: at least 5 rounds
+  // over about 17 points. Raises Error as check_timed does, and for a length that the model cannot
+  // read.
+  static CostTable measure(const ModelConfig& config, int64_t batch, int64_t length);
+  // Raises Error unless the model is of BERT's kind and jobs work on the CPU.
+  static void check_timed(const ModelConfig& config);
 
   double of_heads(int64_t heads) const;
   double of_neurons(int64_t neurons) const;

@@ -17,19 +17,21 @@ constexpr double kParametersOfMegabyte = (1 << 20) / 4.0;
 // ── prices ──────────────────────────────────────────────────────────────────────────────────────
 
 // All layers with so many heads and neurons.
-double parameters_of(const Model& model, int64_t heads, int64_t neurons) {
-  ModelConfig config = model.config;
+double parameters_of(ModelConfig config, const Heads& kinds, int64_t heads, int64_t neurons) {
   std::ranges::fill(config.heads_per_layer, heads);
   std::ranges::fill(config.ffn_per_layer, neurons);
-  return static_cast<double>(parameter_count(config, model.heads));
+  return static_cast<double>(parameter_count(config, kinds));
 }
 
 // A parameter count is linear in both.
-ElementCosts parameter_costs(const PruningTarget& target, const Model& model, const Model& whole) {
-  const auto rows = static_cast<double>(prunable_sizes(model.config).heads.size());
-  const double least = parameters_of(model, 1, 1),
-               head = (parameters_of(model, 2, 1) - least) / rows,
-               neuron = (parameters_of(model, 1, 2) - least) / rows;
+ElementCosts parameter_costs(const PruningTarget& target, ModelConfig left, const Model& whole) {
+  if (target.vocabulary) left.vocab_size = target.vocabulary;
+  const auto rows = static_cast<double>(prunable_sizes(left).heads.size());
+  const auto with = [&](int64_t heads, int64_t neurons) {
+    return parameters_of(left, whole.heads, heads, neurons);
+  };
+  const double least = with(1, 1), head = (with(2, 1) - least) / rows,
+               neuron = (with(1, 2) - least) / rows;
   const auto all = static_cast<double>(whole.parameters.elements());
   const double asked = target.kind == PruningTarget::Kind::megabytes
                            ? target.value * kParametersOfMegabyte
@@ -42,33 +44,31 @@ ElementCosts parameter_costs(const PruningTarget& target, const Model& model, co
           .unit = "parameters"};
 }
 
-CostTable table_for(const PruningTarget& target, const Model& model) {
-  if (target.table.empty()) return CostTable::measure(model, target.batch, target.length);
+CostTable table_from(const PruningTarget& target, const ModelConfig& left) {
   CostTable table = CostTable::read(target.table);
-  table.check_fits(model.config, target.batch, target.length, target.table.string());
+  table.check_fits(left, target.batch, target.length, target.table.string());
   return table;
 }
 
 // How long the whole model takes: by the same table where it fits.
-double before(const CostTable& table, const Model& model, const Model& whole) {
-  const bool fits =
-      whole.config.hidden_size == model.config.hidden_size && table.reaches(whole.config);
-  return fits ? table.of_model(whole.config)
-              : CostTable::measure(whole, table.batch, table.length).of_model(whole.config);
+double before(const CostTable& table, const ModelConfig& whole) {
+  const bool fits = whole.hidden_size == table.hidden_size && table.reaches(whole);
+  return fits ? table.of_model(whole)
+              : CostTable::measure(whole, table.batch, table.length).of_model(whole);
 }
 
-ElementCosts latency_costs(const PruningTarget& target, const Model& model, const Model& whole,
-                           std::optional<CostTable>& table) {
-  table = table_for(target, model);
-  const auto rows = static_cast<double>(prunable_sizes(model.config).heads.size());
+ElementCosts latency_costs(const PruningTarget& target, const ModelConfig& left,
+                           const ModelConfig& whole, std::optional<CostTable>& table) {
+  table = target.table.empty() ? CostTable::measure(left, target.batch, target.length)
+                               : table_from(target, left);
+  const auto rows = static_cast<double>(prunable_sizes(left).heads.size());
   const auto runs =
-      static_cast<double>(model.config.layers() * std::max<int64_t>(1, model.config.shared.inner)) /
-      rows;
+      static_cast<double>(left.layers() * std::max<int64_t>(1, left.shared.inner)) / rows;
   return {.fixed = table->rest,
           .heads = [t = *table, runs](int64_t kept) { return runs * t.of_heads(kept); },
           .neurons = [t = *table, runs](int64_t kept) { return runs * t.of_neurons(kept); },
           .budget = target.kind == PruningTarget::Kind::speedup
-                        ? before(*table, model, whole) / target.value
+                        ? before(*table, whole) / target.value
                         : target.value,
           .unit = "ms"};
 }
@@ -101,12 +101,12 @@ std::vector<double> by_rank(const Kind& kind, size_t row) {
   return sums;
 }
 
-// Multiples of m from the fewest on, and as many as there are.
+// Multiples of m from the fewest on.
 std::vector<int64_t> counts_up_to(int64_t all, const KeepOptions& rules) {
-  const int64_t m = rules.multiple_of, fewest = (rules.at_least + m - 1) / m * m;
   std::vector<int64_t> counts;
-  for (int64_t k = fewest; k < all; k += m) counts.push_back(k);
-  counts.push_back(all);
+  for (int64_t k = fewest(rules); k <= all; k += rules.multiple_of) counts.push_back(k);
+  check(!counts.empty(), "prune: target: expected layers of at least ", fewest(rules),
+        " heads or neurons, which multiple_of and min_heads ask for, got one of ", all);
   return counts;
 }
 
@@ -151,12 +151,6 @@ Mask keep_in(const Kind& kind, const std::vector<std::vector<size_t>>& groups,
   return mask;
 }
 
-std::string amount(double value, const std::string& unit) {
-  char text[64];
-  std::snprintf(text, sizeof text, unit == "ms" ? "%.4g %s" : "%.0f %s", value, unit.c_str());
-  return text;
-}
-
 // Heads and neurons that compete within one budget.
 struct Rivals {
   Kind heads, ffn;
@@ -178,19 +172,30 @@ struct Rivals {
   }
 };
 
-void check_budget(const std::vector<Choices>& rows, const ElementCosts& costs, double budget) {
-  const double least = costs.fixed + smallest_cost(rows);
+void check_budget(double least, const ElementCosts& costs, double budget) {
   check(budget >= least * (1 - 1e-9), "prune: target: the smallest that can be reached is ",
         amount(least, costs.unit), ", with the fewest heads and neurons in every layer; got ",
-        amount(budget, costs.unit), "; drop layers or hidden channels too, or ask for less");
+        amount(budget, costs.unit), "; drop layers or hidden channels too, or expect less of it");
 }
 
 }  // namespace
 
-ElementCosts costs_for(const PruningTarget& target, const Model& model, const Model& whole,
+void check_timed(const PruningTarget& target, const ModelConfig& left) {
+  if (!target.timed()) return;
+  CostTable::check_timed(left);
+  check(target.length <= left.longest(), "prune: target: length: expected at most ", left.longest(),
+        ", which the model can read, got ", target.length);
+  check(target.table.empty() || std::filesystem::exists(target.table),
+        "prune: target: table: there is no ", target.table.string(),
+        "; leave \"table\" out to have one measured");
+  if (!target.table.empty()) table_from(target, left);
+}
+
+ElementCosts costs_for(const PruningTarget& target, const ModelConfig& left, const Model& whole,
                        std::optional<CostTable>& table) {
-  return target.timed() ? latency_costs(target, model, whole, table)
-                        : parameter_costs(target, model, whole);
+  check_timed(target, left);
+  return target.timed() ? latency_costs(target, left, whole.config, table)
+                        : parameter_costs(target, left, whole);
 }
 
 double cost_of(const ElementCosts& costs, const std::vector<int64_t>& heads,
@@ -201,16 +206,22 @@ double cost_of(const ElementCosts& costs, const std::vector<int64_t>& heads,
   return sum;
 }
 
-void check_budget(const ImportanceScores& importance, const Masks& before,
-                  const ElementCosts& costs, double budget, const CostRules& rules) {
-  check_budget(Rivals(importance, before, costs, rules).rows(), costs, budget);
+void check_reachable(const ElementCosts& costs, int64_t rows, const CostRules& rules) {
+  const double row = costs.heads(fewest(rules.heads)) + costs.neurons(fewest(rules.ffn));
+  check_budget(costs.fixed + static_cast<double>(rows) * row, costs, costs.budget);
+}
+
+std::string amount(double cost, const std::string& unit) {
+  char text[64];
+  std::snprintf(text, sizeof text, unit == "ms" ? "%.4g %s" : "%.0f %s", cost, unit.c_str());
+  return text;
 }
 
 Masks choose_by_cost(const ImportanceScores& importance, const Masks& before,
                      const ElementCosts& costs, double budget, const CostRules& rules) {
   const Rivals rivals(importance, before, costs, rules);
   const std::vector<Choices> rows = rivals.rows();
-  check_budget(rows, costs, budget);
+  check_budget(costs.fixed + smallest_cost(rows), costs, budget);
   const std::vector<size_t> chosen = allocate(rows, budget - costs.fixed);
   std::vector<int64_t> counts;
   counts.reserve(rows.size());

@@ -19,11 +19,15 @@ struct ElementCosts {
   std::string unit;                               // "parameters", "ms"
 };
 
-// Of a target for `model`, which is what layers and channels that went first have left of `whole`.
-// A table that had to be measured, or was read, goes to `table`. Raises Error for a table that does
-// not fit and a family that is not timed.
-ElementCosts costs_for(const PruningTarget& target, const Model& model, const Model& whole,
+// Of a target for `left`, which is what layers and channels that go first leave of `whole`; of
+// layers whose sizes differ they hold for whichever stay, where `left` has the widest. A table that
+// had to be measured, or was read, goes to `table`. Raises Error as check_timed does.
+ElementCosts costs_for(const PruningTarget& target, const ModelConfig& left, const Model& whole,
                        std::optional<CostTable>& table);
+
+// Raises Error for a target in milliseconds whose table is not there or does not fit, and for a
+// model that is not timed (CostTable::check_timed).
+void check_timed(const PruningTarget& target, const ModelConfig& left);
 
 double cost_of(const ElementCosts& costs, const std::vector<int64_t>& heads,
                const std::vector<int64_t>& neurons);
@@ -33,13 +37,15 @@ struct CostRules {
   KeepOptions heads, ffn;  // `even`: one number for all layers
 };
 
-// Raises Error, which says the smallest cost that can be reached, for a lower budget.
-void check_budget(const ImportanceScores& importance, const Masks& before,
-                  const ElementCosts& costs, double budget, const CostRules& rules);
+// Raises Error, which says the smallest cost that can be reached with `rows` rows of masks, for a
+// lower budget. Nothing needs to be measured for it.
+void check_reachable(const ElementCosts& costs, int64_t rows, const CostRules& rules);
+
+std::string amount(double cost, const std::string& unit);  // "67000 parameters", "4.5 ms"
 
 // The masks that lose the least importance at a cost of at most `budget` (compress/allocate.h):
-// within a layer the most important stay; how many, in steps of multiple_of, is allocated. Rows of
-// zeros, of layers that went, stay so. Raises Error as check_budget does.
+// within a layer the most important stay; how many, a multiple of multiple_of, is allocated. Rows
+// of zeros, of layers that went, stay so. Raises Error for a budget below the smallest cost.
 Masks choose_by_cost(const ImportanceScores& importance, const Masks& before,
                      const ElementCosts& costs, double budget, const CostRules& rules);
 

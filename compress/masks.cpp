@@ -43,18 +43,17 @@ void check_shapes(const Importance& importance, const Mask& before, int64_t tota
           " elements, but importance of ", n);
     check(n % networks == 0, "mask: the ", n, " elements of layer ", l, " are not of ", networks,
           " networks");
-    check(options.even || n / networks % m == 0, "mask: the ", n / networks, " elements of layer ",
-          l, " are not a multiple of ", m);
+    check(options.even || n / networks >= m, "mask: the ", n / networks, " elements of layer ", l,
+          " are fewer than the ", m, " that sizes are multiples of");
   }
 }
-
-int64_t rounded_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 // Of each layer, with even masking.
 size_t even_share(int64_t total, size_t layers, const KeepOptions& options) {
   const int64_t each = total / static_cast<int64_t>(layers);
   const int64_t m = options.compatible ? 1 : options.multiple_of;
-  return static_cast<size_t>(std::max(each / m * m, rounded_up(options.at_least, m)));
+  return static_cast<size_t>(
+      std::max(each / m * m, fewest({.multiple_of = m, .at_least = options.at_least})));
 }
 
 Mask nothing(const Mask& like) {
@@ -76,6 +75,11 @@ std::vector<int64_t> kept_per_layer(const Mask& mask) {
   for (const auto& layer : mask)
     counts.push_back(std::accumulate(layer.begin(), layer.end(), int64_t{0}));
   return counts;
+}
+
+int64_t fewest(const KeepOptions& options) {
+  const int64_t m = options.multiple_of;
+  return (options.at_least + m - 1) / m * m;
 }
 
 int64_t kept(const Mask& mask) {
@@ -102,7 +106,7 @@ Mask choose_mask(const Importance& importance, const Mask& before, int64_t total
   };
   for (size_t l = 0; l < layers; ++l) {
     ranks.push_back(ranked(importance[l], before[l], options.networks));
-    for (size_t rank = 0; rank < ranks[l].size(); rank += m) {
+    for (size_t rank = 0; rank + m <= ranks[l].size(); rank += m) {
       Group group{0, 0, l, rank};
       for_each_in(l, rank, m, [&](size_t i) {
         group.importance += importance[l][i];
@@ -131,10 +135,19 @@ Mask choose_mask(const Importance& importance, const Mask& before, int64_t total
   for (const Group& g : groups) keep(g.layer, g.rank, m);
   const size_t together = options.compatible ? 1 : m;
   for (size_t l = 0; l < layers; ++l)
-    for (size_t rank = 0; rank < ranks[l].size() && left[l] < options.at_least * options.networks;
+    for (size_t rank = 0;
+         rank + together <= ranks[l].size() && left[l] < options.at_least * options.networks;
          rank += together)
       keep(l, rank, together);
   return mask;
+}
+
+bool keeps_everything(const Masks& masks) {
+  const auto all = [](const std::vector<uint8_t>& row) {
+    return std::ranges::find(row, uint8_t{0}) == row.end();
+  };
+  return std::ranges::all_of(masks.heads, all) && std::ranges::all_of(masks.ffn, all) &&
+         all(masks.layers) && all(masks.channels);
 }
 
 Json to_json(const Masks& masks) {

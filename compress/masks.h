@@ -26,15 +26,18 @@ struct KeepOptions {
   bool compatible = false;
 };
 
+int64_t fewest(const KeepOptions& options);  // at_least in multiples of multiple_of
+
 // Keeps about `total` of what `before` keeps (TextPruner's rules; equal importances go to the
 // earlier layer and element):
 //   even     the total/layers (rounded down, to a multiple of m) most important of every layer;
 //   uneven   the `total` most important of all layers; with multiple_of m > 1 each layer is
-//            sorted and cut in groups of m, and the total/m groups with the largest sums stay.
+//            sorted and cut in groups of m, and the total/m groups with the largest sums stay; what
+//            is left over at the end of a layer that m does not divide goes.
 // A layer left with fewer than `at_least` keeps its most important ones too, in groups of m,
 // so the result can exceed `total`. With networks, `total` counts the elements of one of them: the
 // r-th most important of each network stand or fall together, by the sum of their importance.
-// Raises Error for shapes that do not fit and, uneven, for layers that m does not divide.
+// Raises Error for shapes that do not fit and, uneven, for layers of fewer than m.
 Mask choose_mask(const Importance& importance, const Mask& before, int64_t total,
                  const KeepOptions& options);
 
@@ -45,6 +48,7 @@ struct Masks {
   Mask heads, ffn;
   std::vector<uint8_t> layers = {}, channels = {};  // of the residual stream
 };
+bool keeps_everything(const Masks& masks);
 Json to_json(const Masks& masks);
 Masks masks_from_json(const Json& json);
 

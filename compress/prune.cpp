@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <numeric>
 
+#include "compress/check_pruning.h"
 #include "compress/pruning_account.h"
 #include "compress/recovery.h"
+#include "compress/result_folder.h"
+#include "compress/surgery.h"
 #include "compress/values.h"
 #include "tasks/classification.h"
 #include "tasks/save_folder.h"
@@ -53,8 +56,6 @@ TaskSet read_examples(const PruneOptions& options, const ModelConfig& config,
 std::vector<std::vector<Tensor>> reference_of(const PruneOptions& options) {
   std::vector<std::vector<Tensor>> all;
   if (options.reference.empty()) return all;
-  check(options.config.use_logits && options.config.compatible,
-        "prune: `reference` (--reference) is read with \"use_logits\" and \"compatible\" alone");
   const SafeTensors file(options.reference);
   const auto name = [&](size_t list) {
     return std::to_string(all.size()) + '.' + std::to_string(list);
@@ -72,8 +73,51 @@ Masks given_masks(const PruneOptions& options) {
   check(!options.masks.empty(),
         "prune: the method \"masks\" cuts what is given; expected a file in `masks` "
         "(--masks), or set \"pruning_method\": \"iterative\"");
-  return masks_from_json(
-      parse_json(read_file(options.masks, kLongestMasks), options.masks.string()));
+  const std::string file = options.masks.string();
+  Masks masks = masks_from_json(parse_json(read_file(options.masks, kLongestMasks), file));
+  check(!masks.heads.empty() || !masks.ffn.empty() || !masks.layers.empty() ||
+            !masks.channels.empty(),
+        "", file, ": expected head_mask, ffn_mask, layer_mask or channel_mask, got none of them");
+  return masks;
+}
+
+// Options of one method beside the other.
+void check_method(const PruneOptions& options) {
+  const bool masks = options.config.pruning_method == PruningMethod::masks;
+  check(!masks || !options.config.cuts(),
+        "prune: the method \"masks\" cuts what --masks says and heeds no targets; set "
+        "\"pruning_method\": \"iterative\" to prune by importance, or leave the targets out");
+  check(masks || options.masks.empty(),
+        "prune: `masks` (--masks) are for \"pruning_method\": \"masks\"; leave them out, or set "
+        "that method and no targets");
+  check(options.reference.empty() ||
+            (!masks && options.config.use_logits && options.config.compatible),
+        "prune: `reference` (--reference) is read with \"use_logits\" and \"compatible\" alone");
+}
+
+// Zeros in the place of what goes make nothing smaller or faster.
+void check_kept_shape(const PruneOptions& options) {
+  if (!options.keep_shape) return;
+  const PruningConfig& c = options.config;
+  check(!c.recovery,
+        "prune: what recovery trains is smaller; expected no keep_shape (--keep-shape)");
+  check(c.drop_layers.empty() && !c.target_num_of_layers && !c.target_hidden_size,
+        "prune: layers and channels cannot be zeroed, as layer norms would still count them; "
+        "expected no keep_shape (--keep-shape), or no target_num_of_layers, drop_layers and "
+        "target_hidden_size");
+  check(!c.target,
+        "prune: a target is of the model that is cut, and with keep_shape (--keep-shape) it stays "
+        "as large and slow as it is; expected target_num_of_heads or target_ffn_size instead, or "
+        "no keep_shape");
+  check(!options.speed_batch,
+        "prune: zeros take as long as other numbers; expected no keep_shape (--keep-shape) where "
+        "speed is measured (--speed)");
+}
+
+void check_lengths(const PruneOptions& options, const ModelConfig& model) {
+  check_length(model, options.max_length);
+  check(options.speed_length <= model.longest(), "prune: speed: expected a length of at most ",
+        model.longest(), ", got ", options.speed_length);
 }
 
 Json measured_on(const PruneOptions& options) {
@@ -87,19 +131,30 @@ Json measured_on(const PruneOptions& options) {
 
 }  // namespace
 
-Pruning plan_pruning(const PruneOptions& options, const Model& model, const Notice& notice) {
-  check_length(model.config, options.max_length);
-  check(options.speed_length <= model.config.longest(),
-        "prune: speed: expected a length of at most ", model.config.longest(), ", got ",
-        options.speed_length);
-  check(!options.keep_shape || !options.config.recovery,
-        "prune: what recovery trains is smaller; expected no keep_shape (--keep-shape)");
+void check_job(const PruneOptions& options, const ModelConfig& model) {
+  check_lengths(options, model);
+  check_method(options);
+  check_kept_shape(options);
   if (options.config.pruning_method == PruningMethod::masks)
-    return {.steps = {}, .masks = given_masks(options)};
+    pruned_config(model, given_masks(options));  // raises Error for masks that do not fit
+  else
+    check_pruning(model, options.config);
+}
+
+Pruning plan_pruning(const PruneOptions& options, const Model& model, const Notice& notice) {
+  check_job(options, model.config);
   const PruningConfig& config = options.config;
+  const bool reads = config.measures() || config.recovery;
+  if (notice && !reads && !options.data.empty())
+    notice("nothing is measured and nothing trained, so `data` (--data) is not read");
+  if (config.pruning_method == PruningMethod::masks) {
+    Masks masks = given_masks(options);
+    if (notice && keeps_everything(masks)) notice("the masks keep everything, so nothing goes");
+    return {.steps = {}, .masks = std::move(masks)};
+  }
+  if (!reads) return choose_masks(model, {}, config, {}, notice);
   const ScoringOptions scoring{
       .task = &task_of(options), .seed = options.seed, .reference = reference_of(options)};
-  if (!config.measures() && !config.recovery) return choose_masks(model, {}, config, {}, notice);
   const TaskSet examples = read_examples(options, model.config, notice);
   const Recover recover =
       config.recovery
@@ -137,8 +192,7 @@ std::optional<PruningSpeed> write_account(const PruneOptions& options, const Mod
 }
 
 PruneResult prune(const PruneOptions& options, const Notice& notice) {
-  check_other_folder("prune", options.model, options.out);
-  check_no_model("prune", options.out);
+  check_result_folder(options.model, options.out);
   const Model model = load_model(options.model, {.notice = notice});
   const Pruning pruning = plan_pruning(options, model, notice);
   const Model smaller = model_after(options, model, pruning);

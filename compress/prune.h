@@ -49,9 +49,12 @@ struct PruneResult {
   std::optional<PruningSpeed> speed = {};
 };
 
-// The parts of prune(), for jobs that cut more than heads and neurons: the masks that options and
-// model come to, the model that they leave, and the account of them, which goes to options.out
-// together with the cost table that was used; the speed that it says is returned.
+// The parts of prune(), for jobs that cut more than heads and neurons: what can be refused before
+// anything is measured, the masks that options and model come to, the model that they leave, and
+// the account of them, which goes to options.out together with the cost table that was used; the
+// speed that it says is returned. check_job raises Error for options that do not go together, masks
+// that do not fit, and as check_pruning does.
+void check_job(const PruneOptions& options, const ModelConfig& model);
 Pruning plan_pruning(const PruneOptions& options, const Model& model, const Notice& notice = {});
 Model model_after(const PruneOptions& options, const Model& model, const Pruning& pruning);
 std::optional<PruningSpeed> write_account(const PruneOptions& options, const Model& model,

@@ -1,19 +1,20 @@
 // The pipeline: heads and FFNs first, then the vocabulary; one model is written, once.
 #include "compress/prune_pipeline.h"
 
+#include "compress/result_folder.h"
 #include "nn/model_folder.h"
-#include "tasks/classification.h"
 
 namespace ink {
 
-PipelineResult prune_pipeline(const PruneOptions& transformer, VocabularyPruneOptions vocabulary,
+PipelineResult prune_pipeline(PruneOptions transformer, VocabularyPruneOptions vocabulary,
                               const Notice& notice) {
-  check_other_folder("prune", transformer.model, transformer.out);
-  check_no_model("prune", transformer.out);
+  check_result_folder(transformer.model, transformer.out);
   vocabulary.model = transformer.model;
   vocabulary.out = transformer.out;
   const Model model = load_model(transformer.model, {.notice = notice});
+  check_job(transformer, model.config);
   const VocabularyPlan plan = plan_vocabulary(vocabulary, model, notice);
+  if (transformer.config.target) transformer.config.target->vocabulary = plan.kept.size();
   const Pruning pruning = plan_pruning(transformer, model, notice);
   const Model narrower = model_after(transformer, model, pruning);
   PipelineResult result{{narrower.config.heads_per_layer,

@@ -5,6 +5,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "compress/result_folder.h"
 #include "compress/vocabulary_surgery.h"
 #include "nn/model_folder.h"
 #include "tasks/classification.h"
@@ -163,8 +164,7 @@ VocabularyPruneResult save_with_vocabulary(const VocabularyPruneOptions& options
 
 VocabularyPruneResult prune_vocabulary(const VocabularyPruneOptions& options,
                                        const Notice& notice) {
-  check_other_folder("prune", options.model, options.out);
-  check_no_model("prune", options.out);
+  check_result_folder(options.model, options.out);
   const Model model = load_model(options.model, {.notice = notice});
   const VocabularyPlan plan = plan_vocabulary(options, model, notice);
   return save_with_vocabulary(options, plan, model, model, notice);

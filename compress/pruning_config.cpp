@@ -49,9 +49,41 @@ void check_multiple(const Json& json, const char* key, int64_t multiple, const c
         target, ", got ", multiple);
 }
 
+// Raises Error for a key that is set although nothing that the file asks for heeds it.
+void check_heeded(const Json& json, const char* key, bool set, bool heeded, const char* needs) {
+  check(!set || heeded, "", json.where(key), ": has no effect without ", needs,
+        "; expected that beside it, or leave ", key, " out");
+}
+
+void check_effects(const Json& json, const PruningConfig& c) {
+  const bool heads = c.target || c.target_num_of_heads, ffn = c.target || c.target_ffn_size;
+  check_heeded(json, "head_multiple_of", c.head_multiple_of > 1, heads,
+               "target_num_of_heads or a target");
+  check_heeded(json, "min_heads", c.min_heads > 1, heads, "target_num_of_heads or a target");
+  check_heeded(json, "multiple_of", c.multiple_of > 1, ffn, "target_ffn_size or a target");
+  check_heeded(json, "hidden_multiple_of", c.hidden_multiple_of > 1, c.target_hidden_size > 0,
+               "target_hidden_size");
+  check_heeded(json, "layer_importance", c.layers_by_loss, c.target_num_of_layers > 0,
+               "target_num_of_layers");
+  check_heeded(json, "pruning_order", c.pruning_order != PruningOrder::together,
+               c.target_num_of_heads && c.target_ffn_size,
+               "target_num_of_heads and target_ffn_size, which take turns");
+  check_heeded(json, "n_iters", c.n_iters > 1, c.measures(), "a target");
+  check_heeded(json, "per", c.per_example, c.measures(), "a target");
+  check_heeded(json, "use_logits", c.use_logits, c.measures() || c.recovery,
+               "a target or recovery");
+}
+
+// Raises Error for fewest elements of a layer that are more than the target leaves it on average.
+void check_fewest(const Json& json, const char* key, int64_t fewest, const char* target_key,
+                  int64_t target) {
+  check(!target || fewest <= target, "", json.where(key), ": leaves every layer ", fewest,
+        " or more; expected at most ", target_key, ", which is ", target);
+}
+
 void check_together(const Json& json, const PruningConfig& c) {
   const bool iterative = c.pruning_method == PruningMethod::iterative;
-  check(c.measures() || !c.drop_layers.empty() || !iterative, "", json.where(),
+  check(c.cuts() || !iterative, "", json.where(),
         ": the iterative method needs target_ffn_size, target_num_of_heads or both, or another "
         "target");
   check(!c.target || (!c.target_ffn_size && !c.target_num_of_heads), "", json.where("target"),
@@ -69,6 +101,11 @@ void check_together(const Json& json, const PruningConfig& c) {
         ": \"loss\" is that of labels; expected use_logits false");
   check(!c.per_example || !c.use_logits, "", json.where("per"),
         ": is for scores of labels; expected use_logits false");
+  check_fewest(json, "min_heads", c.min_heads, "target_num_of_heads", c.target_num_of_heads);
+  check_fewest(json, "head_multiple_of", c.head_multiple_of, "target_num_of_heads",
+               c.target_num_of_heads);
+  if (!c.compatible)
+    check_fewest(json, "multiple_of", c.multiple_of, "target_ffn_size", c.target_ffn_size);
   check(!c.compatible || (c.head_multiple_of == 1 && !c.per_example), "", json.where("compatible"),
         ": TextPruner has no head_multiple_of and no per; expected neither beside it");
   check(!c.compatible || (!c.target && !c.recovery && !c.target_hidden_size &&
@@ -76,6 +113,7 @@ void check_together(const Json& json, const PruningConfig& c) {
         "", json.where("compatible"),
         ": TextPruner cuts heads and neurons alone; expected no target, recovery, "
         "target_hidden_size, target_num_of_layers and drop_layers beside it");
+  check_effects(json, c);
   check_multiple(json, "hidden_multiple_of", c.hidden_multiple_of, "target_hidden_size",
                  c.target_hidden_size);
   if (c.ffn_even_masking && !c.compatible)
@@ -117,7 +155,9 @@ PruningConfig PruningConfig::from_json(const Json& json) {
   config.target_ffn_size = target_in(json, "target_ffn_size");
   config.target_num_of_heads = target_in(json, "target_num_of_heads");
   if (given(json, "target")) config.target = PruningTarget::from_json(json.object("target"));
-  if (given(json, "recovery")) config.recovery = RecoveryConfig::from_json(json.object("recovery"));
+  config.use_logits = json.boolean("use_logits", false);
+  if (given(json, "recovery"))
+    config.recovery = RecoveryConfig::from_json(json.object("recovery"), !config.use_logits);
   config.ffn_even_masking = json.boolean("ffn_even_masking", !config.target);
   config.head_even_masking = json.boolean("head_even_masking", !config.target);
   config.target_hidden_size = target_in(json, "target_hidden_size");
@@ -129,7 +169,6 @@ PruningConfig PruningConfig::from_json(const Json& json) {
   config.n_iters = count_in(json, "n_iters");
   config.multiple_of = count_in(json, "multiple_of");
   config.pruning_order = order_in(json);
-  config.use_logits = json.boolean("use_logits", false);
   if (json.has("pruning_method"))
     config.pruning_method =
         static_cast<PruningMethod>(choice(json, "pruning_method", {"masks", "iterative"}));

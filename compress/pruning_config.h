@@ -57,9 +57,11 @@ struct PruningConfig {
 
   bool elements_go() const { return target || target_ffn_size || target_num_of_heads; }
   bool measures() const { return elements_go() || target_hidden_size || target_num_of_layers; }
+  bool cuts() const { return measures() || !drop_layers.empty(); }
 
   // Raises Error for unknown keys and values, for an iterative method without a target, where an
-  // even target is no multiple as asked, and for keys that do not go together.
+  // even target is no multiple as asked, for keys that do not go together, and for keys that
+  // nothing in the file heeds.
   static PruningConfig from_json(const Json& json);
   Json to_json() const;
 };

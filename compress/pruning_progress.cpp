@@ -74,13 +74,19 @@ Masks PruningProgress::elements_left() const {
 }
 
 void PruningProgress::take(const ImportanceScores& importance, Masks masks) {
-  current_ = std::make_shared<Model>(pruned_model(model(), relative(masks, masks_, shared_)));
+  const Masks cut = relative(masks, masks_, shared_);
   masks_ = std::move(masks);
   if (!shared_) rows_ = masks_.layers;
   steps_.push_back({importance, masks_});
-  if (notice_)
-    notice_("step " + std::to_string(steps_.size()) + " of " + std::to_string(count_) + ": " +
-            left_in(model(), masks_));
+  const std::string step =
+      "step " + std::to_string(steps_.size()) + " of " + std::to_string(count_) + ": ";
+  if (keeps_everything(cut)) {
+    if (notice_)
+      notice_(step + (recover_ ? "nothing goes, so nothing is trained" : "nothing goes"));
+    return;
+  }
+  current_ = std::make_shared<Model>(pruned_model(model(), cut));
+  if (notice_) notice_(step + left_in(model(), masks_));
   if (recover_) recover_(*current_, steps_.size() - 1);
 }
 

@@ -51,7 +51,8 @@ class PruningProgress {
   std::vector<uint8_t> channels_left() const;
   Masks elements_left() const;  // of heads and neurons
 
-  // Ends a step: cuts what `masks` drop beyond the present ones, and trains what is left.
+  // Ends a step: cuts what `masks` drop beyond the present ones, and trains what is left, unless
+  // that is everything.
   void take(const ImportanceScores& importance, Masks masks);
 
   Pruning result() &&;

@@ -3,19 +3,17 @@
 
 #include <numeric>
 
+#include "compress/stream_surgery.h"
 #include "tensor/error.h"
 
 namespace ink {
 namespace {
 
-std::vector<int64_t> totals(const char* key, const std::vector<int64_t>& sizes, int64_t networks,
-                            int64_t target, int64_t steps) {
-  const int64_t layers = std::ssize(sizes),
-                all = std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) / networks;
-  check(target * layers <= all, "prune: ", key, ": expected at most ", layers ? all / layers : 0,
-        " per layer (", all, " in all ", layers, " layers together), got ", target);
-  return target ? schedule_totals(all, target * layers, steps)
-                : std::vector<int64_t>(static_cast<size_t>(steps));
+std::vector<int64_t> totals(const std::vector<int64_t>& sizes, int64_t networks, int64_t target,
+                            int64_t steps) {
+  if (!target) return std::vector<int64_t>(static_cast<size_t>(steps));
+  const int64_t all = std::accumulate(sizes.begin(), sizes.end(), int64_t{0}) / networks;
+  return schedule_totals(all, target * std::ssize(sizes), steps);
 }
 
 }  // namespace
@@ -32,9 +30,9 @@ std::vector<int64_t> schedule_totals(int64_t from, int64_t to, int64_t steps) {
 
 std::vector<ElementAim> element_aims(const PrunableSizes& sizes, const PruningConfig& config) {
   const std::vector<int64_t> heads =
-      totals("target_num_of_heads", sizes.heads, 1, config.target_num_of_heads, config.n_iters);
+      totals(sizes.heads, 1, config.target_num_of_heads, config.n_iters);
   const std::vector<int64_t> ffn =
-      totals("target_ffn_size", sizes.ffn, sizes.networks, config.target_ffn_size, config.n_iters);
+      totals(sizes.ffn, sizes.networks, config.target_ffn_size, config.n_iters);
   std::vector<ElementAim> all;
   for (size_t i = 0; i < heads.size(); ++i) {
     const ElementAim head_step{.heads = heads[i]}, ffn_step{.ffn = ffn[i]};
@@ -47,9 +45,14 @@ std::vector<ElementAim> element_aims(const PrunableSizes& sizes, const PruningCo
   return all;
 }
 
-std::vector<int64_t> hidden_sizes(int64_t channels, const PruningConfig& config) {
-  std::vector<int64_t> sizes = schedule_totals(channels, config.target_hidden_size, config.n_iters);
-  for (int64_t& size : sizes) size = size / config.hidden_multiple_of * config.hidden_multiple_of;
+std::vector<int64_t> hidden_sizes(const ModelConfig& model, const PruningConfig& config) {
+  const int64_t m = config.hidden_multiple_of;
+  std::vector<int64_t> sizes =
+      schedule_totals(model.hidden_size, config.target_hidden_size, config.n_iters);
+  for (int64_t& size : sizes) {
+    size = size / m * m;
+    if (size > config.target_hidden_size && !projects_embeddings(model, size)) size -= m;
+  }
   return sizes;
 }
 

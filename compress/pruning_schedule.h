@@ -21,8 +21,10 @@ struct ElementAim {
 // a pruning_order one kind after the other. Raises Error for targets above the present sizes.
 std::vector<ElementAim> element_aims(const PrunableSizes& sizes, const PruningConfig& config);
 
-// From `channels` to target_hidden_size, in multiples of hidden_multiple_of.
-std::vector<int64_t> hidden_sizes(int64_t channels, const PruningConfig& config);
+// From the present hidden size to target_hidden_size, in multiples of hidden_multiple_of. A size on
+// the way at which nothing would project the embeddings (compress/stream_surgery.h) is passed over
+// for the next smaller one.
+std::vector<int64_t> hidden_sizes(const ModelConfig& model, const PruningConfig& config);
 
 // Of dropped layers, layers, channels, heads and neurons together.
 int64_t number_of_steps(const PruningConfig& config);

@@ -30,7 +30,8 @@ PruningSpeed measure_speed(const Model& before, const Model& after, int64_t batc
       after.config.family->body_kind == BodyKind::bert && working_place().device == Device::cpu;
   if (timed && (!table || table->batch != batch || table->length != length))
     table = CostTable::measure(
-        before.config.hidden_size == after.config.hidden_size ? before : after, batch, length);
+        before.config.hidden_size == after.config.hidden_size ? before.config : after.config, batch,
+        length);
   PruningSpeed speed{.batch = batch,
                      .length = length,
                      .threads = threads(),

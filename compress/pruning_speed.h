@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "compress/cost_table.h"
+#include "nn/model.h"
 #include "tasks/latency.h"
 
 namespace ink {

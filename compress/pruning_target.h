@@ -20,6 +20,9 @@ struct PruningTarget {
   double value = 1;
   int64_t batch = 1, length = 128;   // sequences and their tokens
   std::filesystem::path table = {};  // empty: measured
+  // Tokens that parameters and megabytes are counted with, where the vocabulary is pruned too; 0:
+  // those of the model. No key of the JSON: compress/prune_pipeline.h sets it.
+  int64_t vocabulary = 0;
 
   bool timed() const { return kind == Kind::latency_ms || kind == Kind::speedup; }
 

@@ -18,7 +18,7 @@ double between(const Json& json, const char* key, double otherwise, double low, 
 
 }  // namespace
 
-RecoveryConfig RecoveryConfig::from_json(const Json& json) {
+RecoveryConfig RecoveryConfig::from_json(const Json& json, bool labelled) {
   check_keys(json, {"epochs", "batch_size", "learning_rate", "warm_up", "weight_decay", "distil",
                     "temperature", "hard_label_weight"});
   RecoveryConfig c;
@@ -31,7 +31,7 @@ RecoveryConfig RecoveryConfig::from_json(const Json& json) {
   for (const char* key : {"temperature", "hard_label_weight"})
     check(c.distil || !json.has(key), "", json.where(key), ": is for \"distil\": true");
   c.temperature = between(json, "temperature", c.temperature, 0.01, 1000);
-  c.hard_label_weight = between(json, "hard_label_weight", c.hard_label_weight, 0, 1000);
+  c.hard_label_weight = between(json, "hard_label_weight", labelled ? 1 : 0, 0, 1000);
   return c;
 }
 

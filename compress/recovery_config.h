@@ -22,7 +22,9 @@ struct RecoveryConfig {
   double temperature = 1;
   double hard_label_weight = 1;
 
-  static RecoveryConfig from_json(const Json& json);  // raises Error for unknown keys and values
+  // Without labels (`labelled` false) hard_label_weight is 0 where the JSON does not say it. Raises
+  // Error for unknown keys and values.
+  static RecoveryConfig from_json(const Json& json, bool labelled = true);
   Json to_json() const;
 };
 

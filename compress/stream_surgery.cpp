@@ -34,17 +34,20 @@ std::vector<int64_t> places(const std::vector<uint8_t>& keep) {
 
 }  // namespace
 
+bool projects_embeddings(const ModelConfig& config, int64_t channels) {
+  return config.shared.groups > 0 || config.embedding_size == config.hidden_size ||
+         channels != config.embedding_size;
+}
+
 ModelConfig config_with_channels(const ModelConfig& config, const std::vector<uint8_t>& keep) {
   check(config.family->body_kind == BodyKind::bert, "prune: the hidden channels of ",
         config.family->model_type, " cannot be cut; expected bert, roberta, xlm-roberta, electra, ",
         "albert or distilbert, or no target_hidden_size and no channel_mask");
   check_mask(keep, config.hidden_size, "hidden channels");
-  ModelConfig cut = resized(config, kept_in(keep));
-  check(config.shared.groups > 0 || config.embedding_size == config.hidden_size ||
-            cut.hidden_size != cut.embedding_size,
-        "prune: a hidden size of ", cut.hidden_size, " is that of the embeddings, and ",
-        config.family->model_type, " projects embeddings only to another; expected more or fewer");
-  return cut;
+  check(projects_embeddings(config, kept_in(keep)), "prune: a hidden size of ", kept_in(keep),
+        " is that of the embeddings, and ", config.family->model_type,
+        " projects embeddings only to another; expected more or fewer");
+  return resized(config, kept_in(keep));
 }
 
 Model with_channels(const Model& model, const std::vector<uint8_t>& keep) {

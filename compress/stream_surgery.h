@@ -24,10 +24,14 @@ namespace ink {
 
 // `keep` has an element for each channel, or each layer; 1 = stays. One at least stays. Layers that
 // share one group of weights (ALBERT) become fewer runs of it, whichever go; several groups are
-// refused. ELECTRA's stream does not get as narrow as its narrower embeddings, because its config
-// then says that nothing projects them.
+// refused. ELECTRA's stream does not get just as narrow as its narrower embeddings, because its
+// config then says that nothing projects them.
 ModelConfig config_with_channels(const ModelConfig& config, const std::vector<uint8_t>& keep);
 ModelConfig config_with_layers(const ModelConfig& config, const std::vector<uint8_t>& keep);
+
+// Whether a stream of so many channels can read the embeddings of such a model: false where it has
+// just as many as ELECTRA's embeddings, which are projected to it now and then no longer would be.
+bool projects_embeddings(const ModelConfig& config, int64_t channels);
 
 // In memory of their own.
 Model with_channels(const Model& model, const std::vector<uint8_t>& keep);

@@ -129,6 +129,62 @@ TEST_F(PruneTarget, OneReportOfThePipeline) {
     EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 
+// What is done all the same, and has no effect.
+TEST_F(PruneTarget, SaysWhatIsOfNoUse) {
+  write_file(folder_ / "masks.json", R"({"head_mask": [[1, 1], [1, 1]]})");
+  const Finished f = run(prune("{}", "--masks masks.json --out out"));
+  EXPECT_EQ(f.status, 0) << f.error;
+  for (const char* part : {"the masks keep everything, so nothing goes", "(--data) is not read"})
+    EXPECT_NE(f.error.find(part), std::string::npos) << f.error;
+}
+
+// What the vocabulary loses anyway need not go from heads and neurons.
+TEST_F(PruneTarget, ThePipelinesParametersAreThoseThatAreWritten) {
+  write_file(folder_ / "few.txt", "砚台好\n");  // 6 of 14 tokens go, 96 parameters
+  write_file(folder_ / "pc.json",
+             R"({"config_class": "TransformerPruningConfig", "target": {"parameters": 0.7}})");
+  const Finished f =
+      run("prune --mode pipeline --model teacher --configurations pc.json --text few.txt "
+          "--data train.tsv --max-length 16 --out both");
+  ASSERT_EQ(f.status, 0) << f.error;
+  const Json sizes = read("both/vocabulary_pruning.json").object("parameters");
+  const int64_t wanted = sizes.integer("before") * 7 / 10, left = sizes.integer("after");
+  EXPECT_LE(left, wanted);
+  EXPECT_GT(left, wanted - 40) << "a neuron has 33";
+}
+
+// Options and keys that do not go together, told before anything is measured or written.
+TEST_F(PruneTarget, WhatDoesNotGoTogether) {
+  const auto refused = [&](const char* config, const std::string& more, const char* part) {
+    expect_failure(prune(config, "--out never " + more), 1, {part});
+    EXPECT_FALSE(fs::exists(folder_ / "never")) << part;
+  };
+  write_file(folder_ / "masks.json", R"({"head_mask": [[1, 0], [1, 1]]})");
+  write_file(folder_ / "none.json", "{}");
+  const char* heads = R"({"pruning_method": "iterative", "target_num_of_heads": 1})";
+  refused(R"({"target_num_of_heads": 1})", "--masks masks.json", "heeds no targets; set");
+  refused(R"({"target_num_of_heads": 1})", "", "set \"pruning_method\": \"iterative\"");
+  refused(heads, "--masks masks.json", "leave them out, or set that method");
+  refused("{}", "--masks none.json", "none.json: expected head_mask, ffn_mask");
+  refused("{}", "--masks masks.json --reference x", "--reference) is read with");
+  refused(R"({"target": {"parameters": 0.9}})", "--keep-shape", "stays as large and slow as it is");
+  refused(R"({"drop_layers": [0]})", "--keep-shape", "layers and channels cannot be zeroed");
+  refused(heads, "--keep-shape --speed 1x8", "zeros take as long as other numbers");
+  refused(R"({"target": {"latency_ms": 1, "length": 16, "table": "absent.json"}})", "",
+          "absent.json");
+}
+
+TEST_F(PruneTarget, AFolderThatCannotBeWrittenIsToldAtOnce) {
+  write_file(folder_ / "file", "");
+  const Finished f =
+      run(prune(R"({"pruning_method": "iterative", "target_num_of_heads": 1})", "--out file/out"));
+  EXPECT_EQ(f.status, 1);
+  EXPECT_NE(f.error.find("file/out"), std::string::npos) << f.error;
+  EXPECT_EQ(f.error.find("step 1"), std::string::npos) << f.error;
+  expect_failure(prune(R"({"drop_layers": [0]})", "--out teacher"), 1,
+                 {"expected another folder for the result"});
+}
+
 TEST_F(PruneTarget, WrongUsage) {
   for (const char* speed : {"32", "32x", "x128", "0x8", "2x8x"})
     expect_failure(

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "compress/pruning_schedule.h"
 #include "tests/tasks/helpers.h"
 
 namespace ink {
@@ -61,8 +60,19 @@ TEST(Masks, MultiplesOfTwoAndFour) {
             (Rows{"11000110", "00110011", "11111111"}));
   EXPECT_EQ(chosen(8, {.even = false, .multiple_of = 4}),
             (Rows{"11000110", "00110011", "10011100"}));
-  EXPECT_ERROR(chosen(12, {.even = false, .multiple_of = 3}),
-               "the 8 elements of layer 0 are not a multiple of 3");
+  EXPECT_ERROR(chosen(12, {.even = false, .multiple_of = 9}),
+               "the 8 elements of layer 0 are fewer than the 9");
+}
+
+// 8 is no multiple of 3: the two least important of every layer go in any case.
+TEST(Masks, MultiplesThatDoNotDivideALayer) {
+  const auto sizes = [](int64_t total, const KeepOptions& options) {
+    return kept_per_layer(choose_mask(waves(), full_mask(waves()), total, options));
+  };
+  EXPECT_EQ(sizes(24, {.even = false, .multiple_of = 3}), (std::vector<int64_t>{6, 6, 6}));
+  EXPECT_EQ(sizes(9, {.even = false, .multiple_of = 3}), (std::vector<int64_t>{3, 3, 6}));
+  EXPECT_EQ(sizes(3, {.even = false, .multiple_of = 3, .at_least = 6}),
+            (std::vector<int64_t>{6, 6, 6}));
 }
 
 TEST(Masks, MultiplesAsTextPrunerHasThem) {
@@ -110,42 +120,6 @@ TEST(Masks, WhatIsGoneStaysGone) {
 TEST(Masks, BadRequests) {
   EXPECT_ERROR(chosen(0, {}), "expected a positive number to keep, got 0");
   EXPECT_ERROR(choose_mask(waves(), {{1}}, 1, {}), "expected 1 layers of importance, got 3");
-  EXPECT_ERROR(schedule_totals(10, 11, 1), "expected a target from 1 to 10");
-  EXPECT_ERROR(schedule_totals(10, 5, 0), "expected at least one iteration");
-}
-
-using Totals = std::vector<int64_t>;
-
-TEST(Masks, ScheduleTakesLargerStepsFirst) {
-  EXPECT_EQ(schedule_totals(144, 96, 4), (Totals{132, 120, 108, 96}));
-  EXPECT_EQ(schedule_totals(144, 96, 8), (Totals{138, 132, 126, 120, 114, 108, 102, 96}));
-  EXPECT_EQ(schedule_totals(144, 96, 5), (Totals{134, 124, 114, 105, 96}));
-  EXPECT_EQ(schedule_totals(36864, 24576, 4), (Totals{33792, 30720, 27648, 24576}));
-  EXPECT_EQ(schedule_totals(36864, 18432, 5), (Totals{33177, 29490, 25804, 22118, 18432}));
-  EXPECT_EQ(schedule_totals(144, 72, 16),
-            (Totals{139, 134, 129, 124, 119, 114, 109, 104, 100, 96, 92, 88, 84, 80, 76, 72}));
-}
-
-// Even masking rounds each step's total down to whole layers: sizes fall in plateaus.
-TEST(Masks, EvenSizesAlongASchedule) {
-  const auto sizes = [](int64_t from, int64_t to, int64_t steps) {
-    const Importance ones(12, std::vector<double>(static_cast<size_t>(from), 1));
-    Mask mask = full_mask(ones);
-    std::vector<int64_t> all;
-    for (const int64_t total : schedule_totals(12 * from, 12 * to, steps)) {
-      mask = choose_mask(ones, mask, total, {});
-      const std::vector<int64_t> layers = kept_per_layer(mask);
-      EXPECT_EQ(std::ranges::count(layers, layers.front()), 12);
-      all.push_back(layers.front());
-    }
-    return all;
-  };
-  EXPECT_EQ(sizes(12, 8, 4), (Totals{11, 10, 9, 8}));
-  EXPECT_EQ(sizes(12, 8, 8), (Totals{11, 11, 10, 10, 9, 9, 8, 8}));
-  EXPECT_EQ(sizes(12, 8, 5), (Totals{11, 10, 9, 8, 8}));
-  EXPECT_EQ(sizes(12, 6, 16), (Totals{11, 11, 10, 10, 9, 9, 9, 8, 8, 8, 7, 7, 7, 6, 6, 6}));
-  EXPECT_EQ(sizes(3072, 2048, 4), (Totals{2816, 2560, 2304, 2048}));
-  EXPECT_EQ(sizes(3072, 1536, 5), (Totals{2764, 2457, 2150, 1843, 1536}));
 }
 
 TEST(Masks, JsonThereAndBack) {

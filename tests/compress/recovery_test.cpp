@@ -86,5 +86,32 @@ TEST(Recovery, IsAFunctionOfItsSeed) {
   EXPECT_NE(a.steps[1].importance.heads, c.steps[1].importance.heads);
 }
 
+// Five steps from 4 heads to 3 are plateaus; what did not change is not trained again.
+TEST(Recovery, StepsThatCutNothingTrainNothing) {
+  const Setting s;
+  const PruningConfig config{.target_num_of_heads = 3, .n_iters = 5};
+  std::vector<size_t> trained;
+  std::string said;
+  const Pruning pruning = choose_masks(
+      s.model, s.batches, config, {}, [&](const std::string& text) { said += text + '\n'; },
+      [&](Model&, size_t step) { trained.push_back(step); });
+  EXPECT_EQ(pruning.steps.size(), 5u);
+  EXPECT_EQ(trained.size(), 1u);
+  EXPECT_NE(said.find("nothing goes, so nothing is trained"), std::string::npos) << said;
+  EXPECT_EQ(pruning.recovered->config.heads_per_layer, (std::vector<int64_t>{3, 3}));
+}
+
+TEST(Recovery, WithoutLabelsTheirWeightIsNone) {
+  const auto weight = [](const std::string& more) {
+    return PruningConfig::from_json(
+               parse_json(R"({"target_num_of_heads": 2, "recovery": {"distil": true)" + more, "c"))
+        .recovery->hard_label_weight;
+  };
+  EXPECT_EQ(weight("}}"), 1);
+  EXPECT_EQ(weight(R"(}, "use_logits": true})"), 0);
+  EXPECT_ERROR(weight(R"(, "hard_label_weight": 1}, "use_logits": true})"),
+               "expected \"distil\": true and \"hard_label_weight\": 0");
+}
+
 }  // namespace
 }  // namespace ink

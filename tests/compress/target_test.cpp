@@ -204,6 +204,18 @@ TEST(ParameterTarget, OneThatCannotBeReachedIsRefusedBeforeAnyStep) {
   EXPECT_EQ(said, "");
 }
 
+TEST(ParameterTarget, SaysWhenNothingHasToGo) {
+  const Model model = tiny_model(tiny_config(2, 4, 8), 3);
+  const Batches batches = {random_batch({5, 1, 9}, 4)};
+  std::string said;
+  const Pruning pruning =
+      choose_masks(model, batches, config_from(R"({"target": {"parameters": 100000000}})"), {},
+                   [&](const std::string& s) { said += s + '\n'; });
+  EXPECT_NE(said.find("is within 100000000 parameters already"), std::string::npos) << said;
+  EXPECT_NE(said.find("step 1 of 1: nothing goes"), std::string::npos) << said;
+  EXPECT_EQ(pruned_model(model, pruning.masks).parameters.elements(), model.parameters.elements());
+}
+
 // A table by which a head takes 1 ms, a neuron 0.25 ms and the embeddings 2 ms.
 std::filesystem::path table_file(const ModelConfig& c, const std::filesystem::path& folder) {
   create_folders(folder);
@@ -262,7 +274,7 @@ TEST(CostTable, InterpolatesAndSaysWhatDoesNotFit) {
 // What is measured is of this model and never falls; the times themselves are the machine's.
 TEST(CostTable, MeasuresEverySizeUpToTheWidest) {
   const Model model = tiny_model(tiny_config(2, 4, 40), 3);
-  const CostTable table = CostTable::measure(model, 2, 5);
+  const CostTable table = CostTable::measure(model.config, 2, 5);
   table.check_fits(model.config, 2, 5, "table");
   EXPECT_EQ(table.attention.front().size, 1);
   EXPECT_EQ(table.attention.back().size, 4);
@@ -272,9 +284,8 @@ TEST(CostTable, MeasuresEverySizeUpToTheWidest) {
     EXPECT_GT(points->front().milliseconds, 0);
     EXPECT_TRUE(std::ranges::is_sorted(*points, {}, &CostTable::Point::milliseconds));
   }
-  EXPECT_ERROR(CostTable::measure(model, 2, 21), "a length of at most 20, got 21");
-  EXPECT_ERROR(CostTable::measure(tiny_model(tiny_family("xlnet"), 1), 1, 4),
-               "not timed one by one");
+  EXPECT_ERROR(CostTable::measure(model.config, 2, 21), "a length of at most 20, got 21");
+  EXPECT_ERROR(CostTable::measure(tiny_family("xlnet"), 1, 4), "not timed one by one");
 }
 
 TEST(ChooseMasks, LayersThenChannelsThenElements) {

@@ -1,0 +1,16 @@
+// Another folder, without a model, in which an update can be begun.
+#include "compress/result_folder.h"
+
+#include "nn/model_folder.h"
+#include "tasks/classification.h"
+#include "tensor/folder_update.h"
+
+namespace ink {
+
+void check_result_folder(const std::filesystem::path& model, const std::filesystem::path& out) {
+  check_other_folder("prune", model, out);
+  check_no_model("prune", out);
+  const FolderUpdate begun_and_left(out);
+}
+
+}  // namespace ink
