@@ -36,7 +36,7 @@ std::set<int64_t> positions_of(const Json& list) {
 
 TEST_F(Cli, CorruptNamesTheLeastLength) {
   expect_failure("corrupt --vocab vocab.txt --objective mlm --text - --max-length 1", 2,
-                 "--max-length: expected 4 tokens or more, got 1");
+                 {"--max-length: expected 4 tokens or more, got 1"});
 }
 
 TEST_F(Cli, CorruptKeepsWordsTogether) {
