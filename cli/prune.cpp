@@ -6,6 +6,7 @@
 
 #include "cli/length.h"
 #include "cli/model_option.h"
+#include "cli/output.h"
 #include "cli/piped_text.h"
 #include "cli/pruning_configurations.h"
 #include "cli/pruning_report.h"
@@ -122,8 +123,30 @@ Json run_pipeline(const Options& o, const PruningConfigurations& configurations,
   return json;
 }
 
+// Raises UsageError for options that the mode does not read.
+void check_mode(const Options& o) {
+  struct Given {
+    const char* option;
+    bool given, read;
+    const char* role;
+  };
+  const bool vocabulary = o.mode != "transformer", transformer = o.mode != "vocabulary";
+  for (const Given& each :
+       {Given{"--text", !o.text.empty(), vocabulary, "is what the vocabulary is for"},
+        Given{"--tokens", !o.tokens.empty(), vocabulary, "is what the vocabulary is for"},
+        Given{"--data", !o.data.empty(), transformer, "is what importance is measured on"},
+        Given{"--masks", !o.masks.empty(), transformer, "is of heads, FFNs, channels and layers"},
+        Given{"--reference", !o.reference.empty(), transformer, "is of importance"},
+        Given{"--keep-shape", o.job.keep_shape, transformer, "is of heads and FFNs"},
+        Given{"--speed", !o.speed.empty(), transformer, "is of what heads and FFNs take"}})
+    if (each.given && !each.read)
+      throw UsageError(std::string(each.option) + ": " + each.role +
+                       "; expected another --mode than " + o.mode + ", or no " + each.option);
+}
+
 Json pruned(const Options& o) {
   const PruningConfigurations configurations = read_configurations(o.configurations, o.mode);
+  check_mode(o);
   if (o.mode == "transformer") return run_transformer(o, configurations);
   const PipedText text("prune", o.text);
   const VocabularyPruneOptions job{.model = o.model,
@@ -146,6 +169,10 @@ void check_report(const Options& o) {
   if (!std::filesystem::is_directory(folder))
     throw UsageError("--report: there is no folder " + folder.string());
   const auto figures = std::filesystem::path(page).replace_extension(".json");
+  std::vector<std::string> inputs = {o.data, o.masks, o.reference, o.tokens};
+  inputs.insert(inputs.end(), o.configurations.begin(), o.configurations.end());
+  inputs.insert(inputs.end(), o.text.begin(), o.text.end());
+  check_output(o.report, inputs);
   if (std::filesystem::exists(figures) && !std::filesystem::exists(page))
     throw UsageError("--report: its figures would replace " + figures.string() +
                      "; choose another name");
@@ -155,8 +182,6 @@ void check_report(const Options& o) {
 }
 
 Json run(const Options& o) {
-  if (o.mode == "vocabulary" && !o.speed.empty())
-    throw UsageError("--speed: is of what heads and FFNs take; expected another --mode");
   if (!o.speed.empty()) batch_from(o.speed);  // raises UsageError before anything is read
   if (!o.report.empty()) check_report(o);
   Json json = pruned(o);

@@ -128,7 +128,7 @@ class Chooser {
 
   ElementCosts reachable_costs() {
     const ModelConfig left = widest_left(whole_.config, config_);
-    const ElementCosts costs = costs_for(*config_.target, left, whole_, table_);
+    ElementCosts costs = costs_for(*config_.target, left, whole_, table_);
     check_reachable(costs, std::ssize(prunable_sizes(left).heads), rules_);
     return costs;
   }

@@ -184,6 +184,7 @@ std::optional<PruningSpeed> write_account(const PruneOptions& options, const Mod
                 ? measure_speed(model, smaller, options.speed_batch, options.speed_length, table)
                 : measure_speed(model, smaller, target->batch, target->length, table);
   Json account = pruning_account(model, pruning, options.config, measured_on(options));
+  account.set("after", sizes_of(smaller.config, smaller.heads));  // with keep_shape those of before
   if (speed) account.set("speed", to_json(*speed));
   write_file(options.out / "pruning.json", account.to_string() + '\n');
   if (pruning.costs) table = pruning.costs;

@@ -30,6 +30,10 @@ PruningTarget PruningTarget::from_json(const Json& json) {
   }
   check(kinds == 1, "", json.where(),
         ": expected one of parameters, megabytes, latency_ms and speedup, got ", kinds);
+  check(target.kind != Kind::parameters || target.value <= 1 ||
+            target.value == std::floor(target.value),
+        "", json.where("parameters"),
+        ": expected a share of at most 1, or above 1 a whole number of them, got ", target.value);
   check(target.kind != Kind::speedup || target.value > 1, "", json.where("speedup"),
         ": expected a number above 1, got ", target.value);
   for (const char* key : {"batch", "length", "table"})

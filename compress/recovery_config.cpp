@@ -25,6 +25,8 @@ RecoveryConfig RecoveryConfig::from_json(const Json& json, bool labelled) {
   if (json.has("epochs")) c.epochs = json.integer_between("epochs", 1, kMost);
   if (json.has("batch_size")) c.batch_size = json.integer_between("batch_size", 1, kMost);
   c.learning_rate = between(json, "learning_rate", c.learning_rate, 0, 1);
+  check(c.learning_rate > 0, "", json.where("learning_rate"),
+        ": at 0 nothing would be learnt; expected a number above 0, or no recovery");
   c.warm_up = between(json, "warm_up", c.warm_up, 0, 1);
   c.weight_decay = between(json, "weight_decay", c.weight_decay, 0, 1);
   c.distil = json.boolean("distil", false);

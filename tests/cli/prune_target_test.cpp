@@ -53,6 +53,8 @@ TEST_F(PruneTarget, AReportReplacesNothing) {
   expect_failure(prune(before, "--out out --report nowhere/page.html"), 2, {"no folder nowhere"});
   expect_failure(prune(before, "--out out --report teacher/page.html"), 2,
                  {"teacher is the model, which is left as it is"});
+  expect_failure(prune(before, "--out out --report train.tsv"), 2,
+                 {"train.tsv belongs to the input train.tsv"});
   EXPECT_EQ(read_file(folder_ / "tc.json", 1 << 20), before);
   EXPECT_FALSE(fs::exists(folder_ / "out"));
 }
@@ -138,6 +140,15 @@ TEST_F(PruneTarget, SaysWhatIsOfNoUse) {
     EXPECT_NE(f.error.find(part), std::string::npos) << f.error;
 }
 
+TEST_F(PruneTarget, WithItsShapeKeptAModelIsAsLargeAsBefore) {
+  const Finished f = run(prune(R"({"pruning_method": "iterative", "target_num_of_heads": 1})",
+                               "--out out --keep-shape"));
+  EXPECT_EQ(f.status, 0) << f.error;
+  const Json account = read("out/pruning.json");
+  EXPECT_EQ(account.object("after"), account.object("before"));
+  EXPECT_EQ(account.array("head_mask").size(), 2u);
+}
+
 // What the vocabulary loses anyway need not go from heads and neurons.
 TEST_F(PruneTarget, ThePipelinesParametersAreThoseThatAreWritten) {
   write_file(folder_ / "few.txt", "砚台好\n");  // 6 of 14 tokens go, 96 parameters
@@ -190,8 +201,15 @@ TEST_F(PruneTarget, WrongUsage) {
     expect_failure(
         prune(R"({"target": {"parameters": 0.9}})", "--out never --speed " + std::string(speed)), 2,
         {"--speed: expected sequences and their length", speed});
-  expect_failure("prune --mode vocabulary --model teacher --text text.txt --out v --speed 1x8", 2,
-                 {"--speed: is of what heads and FFNs take"});
+  for (const char* more :
+       {"--speed 1x8", "--data train.tsv", "--masks m.json", "--reference r", "--keep-shape"}) {
+    const std::string option = std::string(more).substr(0, std::string(more).find(' '));
+    expect_failure(
+        "prune --mode vocabulary --model teacher --text text.txt --out v " + std::string(more), 2,
+        {option + ": is ", "expected another --mode than vocabulary, or no " + option});
+  }
+  expect_failure(prune(R"({"target": {"parameters": 0.9}})", "--out never --text text.txt"), 2,
+                 {"--text: is what the vocabulary is for; expected another --mode than"});
   expect_last_line(prune(R"({"target": {"parameters": 0.9}})", "--out never --speed 2x33"), 1,
                    {"speed: expected a length of at most 32, got 33"});
   EXPECT_FALSE(fs::exists(folder_ / "never"));

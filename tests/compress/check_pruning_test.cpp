@@ -36,9 +36,9 @@ TEST(CheckPruning, TargetsAboveWhatIsLeft) {
   expect_refusal(bert, R"({"pruning_method": "iterative", "target_num_of_heads": 5})",
                  "target_num_of_heads: expected at most 4");
   expect_refusal(bert, R"({"drop_layers": [0], "target_num_of_heads": 5})",
-                 "at most 4, which the 2");
+                 "at most 4, the average of");
   expect_refusal(bert, R"({"target_num_of_layers": 1, "target_ffn_size": 9})",
-                 "target_ffn_size: expected at most 8, which the 1");
+                 "target_ffn_size: expected at most 8, the average of");
   expect_refusal(bert, R"({"target_hidden_size": 8, "target_num_of_heads": 5})", "at most 4");
   expect_refusal(tiny_family("mobilebert"), R"({"drop_layers": [0], "target_ffn_size": 9})",
                  "target_ffn_size: expected at most 8");
@@ -49,7 +49,7 @@ TEST(CheckPruning, LayersOfSeveralSizes) {
   expect_refusal(uneven_config(),
                  R"({"target_num_of_layers": 1, "target_num_of_heads": 3,
                      "head_even_masking": false})",
-                 "target_num_of_heads: expected at most 2, which the 1 layers");
+                 "target_num_of_heads: expected at most 2, the average of");
   expect_refusal(uneven_config(), R"({"pruning_method": "iterative", "target_num_of_heads": 3})",
                  "but one has 2 heads; expected at most 2, or \"head_even_masking\": false");
   expect_refusal(uneven_config(),
@@ -138,6 +138,13 @@ TEST(CheckPruning, KeysThatNothingHeeds) {
           "min_heads: leaves every layer 3 or more; expected at most target_num_of_heads");
   refused(R"({"target_ffn_size": 4, "ffn_even_masking": false, "multiple_of": 8})",
           "multiple_of: leaves every layer 8 or more");
+}
+
+TEST(CheckPruning, ValuesThatDoNothing) {
+  EXPECT_ERROR(config_from(R"({"drop_layers": [1], "recovery": {"learning_rate": 0}})"),
+               "learning_rate: at 0 nothing would be learnt");
+  EXPECT_ERROR(config_from(R"({"target": {"parameters": 1.5}})"),
+               "parameters: expected a share of at most 1, or above 1 a whole number");
 }
 
 }  // namespace
