@@ -36,9 +36,9 @@ TEST(CheckPruning, TargetsAboveWhatIsLeft) {
   expect_refusal(bert, R"({"pruning_method": "iterative", "target_num_of_heads": 5})",
                  "target_num_of_heads: expected at most 4");
   expect_refusal(bert, R"({"drop_layers": [0], "target_num_of_heads": 5})",
-                 "at most 4, the average of");
+                 "at most 4 per layer (");
   expect_refusal(bert, R"({"target_num_of_layers": 1, "target_ffn_size": 9})",
-                 "target_ffn_size: expected at most 8, the average of");
+                 "target_ffn_size: expected at most 8 per layer (");
   expect_refusal(bert, R"({"target_hidden_size": 8, "target_num_of_heads": 5})", "at most 4");
   expect_refusal(tiny_family("mobilebert"), R"({"drop_layers": [0], "target_ffn_size": 9})",
                  "target_ffn_size: expected at most 8");
@@ -49,7 +49,7 @@ TEST(CheckPruning, LayersOfSeveralSizes) {
   expect_refusal(uneven_config(),
                  R"({"target_num_of_layers": 1, "target_num_of_heads": 3,
                      "head_even_masking": false})",
-                 "target_num_of_heads: expected at most 2, the average of");
+                 "target_num_of_heads: expected at most 2 per layer (");
   expect_refusal(uneven_config(), R"({"pruning_method": "iterative", "target_num_of_heads": 3})",
                  "but one has 2 heads; expected at most 2, or \"head_even_masking\": false");
   expect_refusal(uneven_config(),
