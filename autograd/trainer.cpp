@@ -96,8 +96,12 @@ double Training::seconds() const { return earlier_seconds_ + seconds_since(start
 // False when it was asked to stop before the step was whole: nothing has changed then.
 bool Training::take_step() {
   const int64_t step = result_.step;
+  const std::vector<Tensor> untrained = untrained_values();
   std::optional<std::vector<MicroResult>> micro_batches = accumulate();
-  if (!micro_batches) return false;
+  if (!micro_batches) {
+    put_back(untrained);
+    return false;
+  }
   learning_rate_ = schedule_.at(step);
   StepControl* const control = optimizer_.control();
   DoneStep done{.step = step + 1, .micro_batches = std::move(*micro_batches)};
@@ -121,6 +125,20 @@ bool Training::take_step() {
   }
   ++result_.step;
   return true;
+}
+
+// What the loss keeps in parameters.
+std::vector<Tensor> Training::untrained_values() const {
+  std::vector<Tensor> values;
+  for (const Parameter& p : parameters_)
+    if (!p.trainable) values.push_back(p.value);
+  return values;
+}
+
+void Training::put_back(const std::vector<Tensor>& untrained) {
+  auto value = untrained.begin();
+  for (Parameter& p : parameters_)
+    if (!p.trainable) p.value = *value++;
 }
 
 double Training::norm_of_sum(int64_t step) const {

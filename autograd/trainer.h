@@ -107,8 +107,8 @@ struct Progress {
 };
 
 struct TrainingHooks {
-  // Required: the loss of a micro-batch. They are numbered from 0 through the whole training, by
-  // step · accumulate + i.
+  // Required: the loss of micro-batch step · accumulate + i. Values it replaces in parameters that
+  // are not trained are put back where a stop cuts the step short.
   std::function<MicroLoss(int64_t micro_batch, const Random& random)> loss;
   // Where the data stands after the steps done so far, kept in checkpoints; and the way back there.
   // Both or neither: a loss that is a function of the micro-batch number needs none.

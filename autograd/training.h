@@ -55,6 +55,8 @@ class Training {
 
   // ── trainer.cpp ──
   bool take_step();
+  std::vector<Tensor> untrained_values() const;
+  void put_back(const std::vector<Tensor>& untrained);
   bool gives_up();
   double norm_of_sum(int64_t step) const;
   void conclude(const DoneStep& done);

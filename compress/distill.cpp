@@ -109,7 +109,9 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
     map_by_flow(setup.config.intermediate_matches, sessions.front()->model(), student,
                 setup.data.front().train);
   const Distiller distiller(setup.config, student.parameters,
-                            {.seed = options.fit.seed, .student_rate = options.fit.learning_rate});
+                            {.seed = options.fit.seed,
+                             .student_rate = options.fit.learning_rate,
+                             .teachers = std::ssize(sessions)});
   const std::vector<std::string> weights = digests_of(setup);
   const Adaptors<FeatureBatch> adaptors =
       adaptors_of(options, setup, student, sessions, weights, hooks.notice);

@@ -17,13 +17,13 @@ void add_term(Tensor& total, const Tensor& part, double weight) {
 }  // namespace
 
 DistillationLoss::DistillationLoss(DistillationConfig config, const Scope& scope,
-                                   std::optional<double> student_rate)
+                                   std::optional<double> student_rate, int64_t teachers)
     : config_(std::move(config)) {
   for (const IntermediateMatch& match : config_.intermediate_matches)
     projections_.push_back(
         make_projection(match, scope / "projection" / std::ssize(projections_), student_rate));
   for (const EmdMatch& match : config_.emd)
-    emd_.emplace_back(match, scope / "emd" / std::ssize(emd_), student_rate);
+    emd_.emplace_back(match, scope / "emd" / std::ssize(emd_), student_rate, teachers);
 }
 
 Tensor DistillationLoss::soft_loss(const Tensor& student, const Tensor& teacher,
@@ -40,7 +40,7 @@ std::vector<DistillationLoss::Term> DistillationLoss::terms(const ModelOutputs& 
                                                             const ModelOutputs& teacher,
                                                             const Tensor& labels,
                                                             const Tensor& offsets, int64_t step,
-                                                            int64_t steps) const {
+                                                            int64_t steps, int64_t number) const {
   std::vector<Term> terms;
   const double kd_weight =
       scheduled_weight(config_.kd_loss_weight_scheduler, config_.kd_loss_weight, step, steps);
@@ -69,7 +69,7 @@ std::vector<DistillationLoss::Term> DistillationLoss::terms(const ModelOutputs& 
   }
 
   for (const EmdLoss& emd : emd_) {
-    const EmdLoss::Result part = emd(student, teacher, context);
+    const EmdLoss::Result part = emd(student, teacher, context, number);
     const EmdMatch& match = emd.match();
     terms.push_back({Term::Kind::match, match.name(), part.layers, match.pair.weight});
     if (part.embeddings)
@@ -86,9 +86,10 @@ std::vector<DistillationLoss::Term> DistillationLoss::terms(const ModelOutputs& 
 DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& student,
                                                       const ModelOutputs& teacher,
                                                       const Tensor& labels, const Tensor& offsets,
-                                                      int64_t step, int64_t steps) const {
+                                                      int64_t step, int64_t steps,
+                                                      int64_t number) const {
   Result result;
-  for (Term& term : terms(student, teacher, labels, offsets, step, steps)) {
+  for (Term& term : terms(student, teacher, labels, offsets, step, steps, number)) {
     add_term(result.total, term.value, term.weight);
     result.parts.push_back({std::move(term.name), std::move(term.value)});
   }

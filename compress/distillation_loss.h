@@ -29,9 +29,10 @@ class DistillationLoss {
   // Makes the projections as parameters `scope / "projection" / match number / {weight, bias}`, and
   // those of EMD below `scope / "emd" / its number`, so that they are trained and kept in
   // checkpoints with the student's. `student_rate`: the student's
-  // learning rate at its peak, for projections that have one of their own.
+  // learning rate at its peak, for projections that have one of their own. `teachers`: how many
+  // have weights of their own in cost attention.
   DistillationLoss(DistillationConfig config, const Scope& scope,
-                   std::optional<double> student_rate = {});
+                   std::optional<double> student_rate = {}, int64_t teachers = 1);
 
   // One loss without its weight at this step.
   struct Term {
@@ -44,10 +45,10 @@ class DistillationLoss {
     double weight;
   };
   // The losses at step `step` of `steps`; without logits of the student only matches, without those
-  // of the teacher no kd_loss. Labels are as below.
+  // of the teacher no kd_loss. Labels are as below; `number` says which teacher it is, from 0.
   std::vector<Term> terms(const ModelOutputs& student, const ModelOutputs& teacher,
-                          const Tensor& labels, const Tensor& offsets, int64_t step,
-                          int64_t steps) const;
+                          const Tensor& labels, const Tensor& offsets, int64_t step, int64_t steps,
+                          int64_t number = 0) const;
 
   struct Result {
     Tensor total;
@@ -57,7 +58,7 @@ class DistillationLoss {
   // these. labels i32 (B) (of kd types bce and regression numbers, see hard_label_loss); offsets
   // i32 (B + 1) of the batch.
   Result operator()(const ModelOutputs& student, const ModelOutputs& teacher, const Tensor& labels,
-                    const Tensor& offsets, int64_t step, int64_t steps) const;
+                    const Tensor& offsets, int64_t step, int64_t steps, int64_t number = 0) const;
 
   const DistillationConfig& config() const { return config_; }
 

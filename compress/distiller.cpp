@@ -91,14 +91,14 @@ std::vector<double> normalised_weights(const std::vector<double>& weights, size_
 }
 
 Tensor mean_logits(std::span<const ModelOutputs> outputs, std::span<const double> weights) {
-  if (outputs.size() == 1) return outputs.front().logits;
   Tensor mean;
   for (size_t k = 0; k < outputs.size(); ++k) {
+    if (weights[k] == 0) continue;
     const Tensor& logits = outputs[k].logits;
-    if (!logits) return {};
-    check(logits.shape() == outputs.front().logits.shape(),
+    if (!logits || weights[k] == 1) return logits;
+    check(!mean || logits.shape() == mean.shape(),
           "distill: expected logits of one shape from all teachers, got ", logits.shape(), " and ",
-          outputs.front().logits.shape());
+          mean.shape());
     const Tensor term = scale(logits, weights[k]);
     mean = mean ? add(mean, term) : term;
   }
@@ -110,7 +110,7 @@ Distiller::Distiller(DistillationConfig config, Parameters& student,
     : parameters_(student),
       loss_(std::move(config),
             Scope(student, random_values(Random(options.seed).split("projections"))),
-            options.student_rate) {}
+            options.student_rate, options.teachers) {}
 
 MicroLoss Distiller::loss(const ModelOutputs& student, std::vector<ModelOutputs> teachers,
                           const std::vector<double>& weights, const BatchFacts& facts, int64_t step,
@@ -119,23 +119,26 @@ MicroLoss Distiller::loss(const ModelOutputs& student, std::vector<ModelOutputs>
   const std::vector<double> shares = normalised_weights(weights, teachers.size());
   check_logits(config(), student, "student");
   check_hard_labels(config(), student, facts);
-  for (const ModelOutputs& teacher : teachers) {
-    check_logits(config(), teacher, "teacher");
+  for (size_t k = 0; k < teachers.size(); ++k) {
+    if (shares[k] == 0) continue;
+    check_logits(config(), teachers[k], "teacher");
     for (const IntermediateMatch& match : config().intermediate_matches)
-      check_widths(match, student, teacher);
+      check_widths(match, student, teachers[k]);
   }
   const Tensor offsets = facts.offsets ? facts.offsets : rows_as_sequences(student);
   // All terms but the matches are the same with each teacher, so the mean of the losses is right.
-  teachers.front().logits = mean_logits(teachers, shares);
-  if (!config().has_matches()) teachers.resize(1);
+  const Tensor logits = mean_logits(teachers, shares);
   DistillationLoss::Result result;
   for (size_t k = 0; k < teachers.size(); ++k) {
-    teachers[k].logits = teachers.front().logits;
-    DistillationLoss::Result part = loss_(student, teachers[k], facts.labels, offsets, step, steps);
-    if (teachers.size() == 1)
+    if (shares[k] == 0) continue;
+    teachers[k].logits = logits;
+    DistillationLoss::Result part =
+        loss_(student, teachers[k], facts.labels, offsets, step, steps, static_cast<int64_t>(k));
+    if (shares[k] == 1 || !config().has_matches()) {
       result = std::move(part);
-    else if (shares[k] > 0)
-      add_weighted(result, std::move(part), shares[k]);
+      break;
+    }
+    add_weighted(result, std::move(part), shares[k]);
   }
   return {.loss = result.total,
           .weight = facts.weight,

@@ -14,7 +14,9 @@
 // resume. distill() (compress/distill.h) is a Distiller of model folders.
 //
 // Several teachers: their logits are averaged, by the weights, before the one loss between logits;
-// a match is made with each of them, and its losses are averaged.
+// a match is made with each of them, and its losses are averaged. A teacher of weight 0 is not
+// asked. Where batches differ in who teaches them (each of a task with a teacher of its own, say)
+// BatchFacts brings the weights.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -37,6 +39,7 @@ struct BatchFacts {
                         // undefined: every row is one by itself
   double weight = 1;    // of the micro-batch in a step: its rows
   int64_t tokens = 0;   // for tokens per second
+  std::vector<double> teacher_weights = {};  // of this batch, instead of those of Adaptors
 };
 
 template <class Batch>
@@ -44,7 +47,7 @@ struct Adaptors {
   // Recorded on a tape, with dropout and the like from `random`. Logits may be missing where
   // kd_loss_weight and hard_label_weight are 0; hidden states and attention where no match asks.
   std::function<ModelOutputs(const Batch& batch, const Random& random)> student;
-  // Not recorded.
+  // Not recorded; of weight 0 not called.
   std::vector<std::function<ModelOutputs(const Batch& batch)>> teachers;
   std::vector<double> teacher_weights = {};  // as normalised_weights says
   std::function<BatchFacts(const Batch& batch)> facts = {};
@@ -54,13 +57,14 @@ struct Adaptors {
 // another number of them, and for weights below 0 or all 0.
 std::vector<double> normalised_weights(const std::vector<double>& weights, size_t count);
 
-// Σ weight·logits; of one teacher its own. Raises Error where shapes differ.
+// Σ weight·logits of those with a weight above 0; of one its own. Raises Error where shapes differ.
 Tensor mean_logits(std::span<const ModelOutputs> outputs, std::span<const double> weights);
 
 struct DistillerOptions {
   uint64_t seed = 1;  // of the projections
   // The student's learning rate at its peak, for projections that have one of their own.
   std::optional<double> student_rate = {};
+  int64_t teachers = 1;  // how many there are; with cost attention each has weights of its own
 };
 
 class Distiller {
@@ -74,14 +78,18 @@ class Distiller {
   template <class Batch>
   MicroLoss loss(const Adaptors<Batch>& adaptors, const Batch& batch, const Random& random,
                  int64_t step, int64_t steps) const {
-    std::vector<ModelOutputs> wanted;
+    const BatchFacts facts = adaptors.facts ? adaptors.facts(batch) : BatchFacts();
+    const std::vector<double>& weights =
+        facts.teacher_weights.empty() ? adaptors.teacher_weights : facts.teacher_weights;
+    const std::vector<double> shares = normalised_weights(weights, adaptors.teachers.size());
+    std::vector<ModelOutputs> wanted(shares.size());
     {
       const Pause pause;
-      for (const auto& teacher : adaptors.teachers) wanted.push_back(teacher(batch));
+      for (size_t k = 0; k < shares.size(); ++k)
+        if (shares[k] > 0) wanted[k] = adaptors.teachers[k](batch);
     }
     const ModelOutputs got = adaptors.student(batch, random);
-    return loss(got, std::move(wanted), adaptors.teacher_weights,
-                adaptors.facts ? adaptors.facts(batch) : BatchFacts(), step, steps);
+    return loss(got, std::move(wanted), weights, facts, step, steps);
   }
   MicroLoss loss(const ModelOutputs& student, std::vector<ModelOutputs> teachers,
                  const std::vector<double>& weights, const BatchFacts& facts, int64_t step,

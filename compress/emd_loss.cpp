@@ -31,19 +31,26 @@ std::vector<double> cheap_first(std::vector<double> units, double temperature) {
   return units;
 }
 
-Parameter& layer_weights(const Scope& scope, const char* name, int64_t layers) {
-  Parameter& weights = scope.param(name, {layers}, Initial::zeros());
-  weights.value = full({layers}, 1 / static_cast<double>(layers), weights.value.dtype());
+Parameter& layer_weights(const Scope& scope, const char* name, const Shape& shape) {
+  Parameter& weights = scope.param(name, shape, Initial::zeros());
+  weights.value = full(shape, 1 / static_cast<double>(shape[1]), weights.value.dtype());
   weights.trainable = false;
   return weights;
 }
 
-std::vector<double> numbers_of(const Parameter& p) {
-  return to_vector<double>(converted(on_host(p.value), Dtype::f64));
+std::vector<double> numbers_of(const Tensor& x) {
+  return to_vector<double>(converted(on_host(x), Dtype::f64));
 }
 
-void put(Parameter& p, const std::vector<double>& numbers) {
-  p.value = to(converted(from(numbers), p.value.dtype()), p.value.device());
+std::vector<double> row_of(const Parameter& p, int64_t row) {
+  return numbers_of(slice(p.value, 0, row, row + 1));
+}
+
+// The value is replaced and not written into: whoever holds the old one keeps it.
+void put_row(Parameter& p, int64_t row, const std::vector<double>& numbers) {
+  std::vector<double> all = numbers_of(p.value);
+  std::ranges::copy(numbers, all.begin() + row * std::ssize(numbers));
+  p.value = to(converted(reshape(from(all), p.value.shape()), p.value.dtype()), p.value.device());
 }
 
 }  // namespace
@@ -77,25 +84,29 @@ LayerWeights weights_by_cost(const LayerFlow& carried, const LayerWeights& befor
           cheap_first(std::move(of_teacher), temperature)};
 }
 
-EmdLoss::EmdLoss(const EmdMatch& match, const Scope& scope, std::optional<double> student_rate)
-    : match_(match) {
+EmdLoss::EmdLoss(const EmdMatch& match, const Scope& scope, std::optional<double> student_rate,
+                 int64_t teachers)
+    : match_(match), teachers_(teachers) {
   check(match.teacher_layers > 0 && match.student_layers > 0,
         "emd: expected the numbers of both models' layers; call DistillationConfig::settle first");
   for (int64_t i = 0; i <= match.student_layers; ++i)
     projections_.push_back(make_projection(match.pair, scope / "projection" / i, student_rate));
   if (!match.cost_attention) return;
-  student_weights_ = &layer_weights(scope, "student_weights", match.student_layers);
-  teacher_weights_ = &layer_weights(scope, "teacher_weights", match.teacher_layers);
+  student_weights_ = &layer_weights(scope, "student_weights", {teachers, match.student_layers});
+  teacher_weights_ = &layer_weights(scope, "teacher_weights", {teachers, match.teacher_layers});
 }
 
-LayerWeights EmdLoss::weights() const {
+LayerWeights EmdLoss::weights(int64_t number) const {
   if (!student_weights_) return even_weights(match_.student_layers, match_.teacher_layers);
-  return {numbers_of(*student_weights_), numbers_of(*teacher_weights_)};
+  check(number >= 0 && number < teachers_, "emd: cost_attention has weights for ", teachers_,
+        " teachers, got outputs of number ", number,
+        " (from 0); say in DistillerOptions how many there are");
+  return {row_of(*student_weights_, number), row_of(*teacher_weights_, number)};
 }
 
-void EmdLoss::keep(const LayerWeights& weights) const {
-  put(*student_weights_, weights.student);
-  put(*teacher_weights_, weights.teacher);
+void EmdLoss::keep(const LayerWeights& weights, int64_t number) const {
+  put_row(*student_weights_, number, weights.student);
+  put_row(*teacher_weights_, number, weights.teacher);
 }
 
 Tensor EmdLoss::distance(const ModelOutputs& student, const ModelOutputs& teacher, int64_t i,
@@ -110,12 +121,12 @@ std::vector<double> EmdLoss::costs(const ModelOutputs& student, const ModelOutpu
   for (int64_t i = 1; i <= match_.student_layers; ++i)
     for (int64_t j = 1; j <= match_.teacher_layers; ++j)
       all.push_back(reshape(distance(student, teacher, i, j, context), {1}));
-  return to_vector<double>(converted(on_host(concat(all, 0)), Dtype::f64));
+  return numbers_of(concat(all, 0));
 }
 
 EmdLoss::Result EmdLoss::operator()(const ModelOutputs& student, const ModelOutputs& teacher,
-                                    const MatchContext& context) const {
-  const LayerWeights before = weights();
+                                    const MatchContext& context, int64_t number) const {
+  const LayerWeights before = weights(number);
   Result result{.layers = {},
                 .embeddings = {},
                 .carried = layer_flow(costs(student, teacher, context), before)};
@@ -127,7 +138,8 @@ EmdLoss::Result EmdLoss::operator()(const ModelOutputs& student, const ModelOutp
       result.layers = result.layers ? add(result.layers, carried) : carried;
     }
   if (match_.compares_embeddings()) result.embeddings = distance(student, teacher, 0, 0, context);
-  if (student_weights_) keep(weights_by_cost(result.carried, before, match_.cost_temperature));
+  if (student_weights_ && Recorder::current)
+    keep(weights_by_cost(result.carried, before, match_.cost_temperature), number);
   return result;
 }
 

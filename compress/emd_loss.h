@@ -11,7 +11,8 @@
 // The weights of the layers are 1/L_S and 1/L_T. With cost attention they start so, and after each
 // batch become softmax((Σ_k c_k / c_i) / temperature), c_i = Σ_j F_ij·d_ij / weight_i being what a
 // unit of layer i costs to carry; of the student's layers and the teacher's alike. Layers that are
-// cheap to match then count for more.
+// cheap to match then count for more. Several teachers have weights of their own each, and only a
+// batch that is recorded moves them, so that evaluations do not.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -43,16 +44,18 @@ LayerWeights weights_by_cost(const LayerFlow& carried, const LayerWeights& befor
 class EmdLoss {
  public:
   // Of a settled match. Makes the parameters scope/projection/{0, 1, …}/{weight, bias}, of the
-  // embeddings and each layer, and with cost attention scope/{student, teacher}_weights: these are
-  // not trained, but kept in checkpoints with the others.
-  EmdLoss(const EmdMatch& match, const Scope& scope, std::optional<double> student_rate);
+  // embeddings and each layer, and with cost attention scope/{student, teacher}_weights
+  // (teachers, layers): these are not trained, but kept in checkpoints with the others.
+  EmdLoss(const EmdMatch& match, const Scope& scope, std::optional<double> student_rate,
+          int64_t teachers = 1);
 
   struct Result {
     Tensor layers, embeddings;  // without the match's weight; the latter may be undefined
     LayerFlow carried;
   };
+  // `number`: whose outputs `teacher` are, from 0.
   Result operator()(const ModelOutputs& student, const ModelOutputs& teacher,
-                    const MatchContext& context) const;
+                    const MatchContext& context, int64_t number = 0) const;
 
   // d_ij of layers from 1 on, row by row; not recorded.
   std::vector<double> costs(const ModelOutputs& student, const ModelOutputs& teacher,
@@ -63,10 +66,11 @@ class EmdLoss {
  private:
   Tensor distance(const ModelOutputs& student, const ModelOutputs& teacher, int64_t i, int64_t j,
                   const MatchContext& context) const;
-  LayerWeights weights() const;
-  void keep(const LayerWeights& weights) const;
+  LayerWeights weights(int64_t number) const;
+  void keep(const LayerWeights& weights, int64_t number) const;
 
   EmdMatch match_;
+  int64_t teachers_;
   std::vector<Projection> projections_;
   Parameter *student_weights_ = nullptr, *teacher_weights_ = nullptr;  // null: always even
 };

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cmath>
 
+#include "autograd/tape.h"
 #include "nn/layers.h"
 #include "nn/scope.h"
 #include "tensor/ops.h"
@@ -25,6 +26,14 @@ struct Network {
     return {.logits = second(hidden), .hidden = {hidden}};
   }
 };
+
+// With two layers above the first states, for losses between all layers.
+ModelOutputs layered(const Network& network, const Tensor& x) {
+  ModelOutputs out = network(x);
+  const Tensor& h = out.hidden.front();
+  out.hidden = {h, multiply(h, h), scale(h, 2)};
+  return out;
+}
 
 TrainingHooks hooks_with(std::function<void(const Progress&)> progress) {
   TrainingHooks hooks;
@@ -51,6 +60,33 @@ class Distilling : public testing::Test {
     DistillationConfig config{.temperature = 1};
     config.intermediate_matches = {{.student_size = 3, .teacher_size = 6}};
     return config;
+  }
+  static DistillationConfig with_cost_attention() {
+    DistillationConfig config{.temperature = 1};
+    config.emd = {{.pair = {.student_size = 3, .teacher_size = 6}, .cost_attention = true}};
+    config.settle({.layers = 2, .hidden = 6}, {.layers = 2, .hidden = 3});
+    return config;
+  }
+  // Weights of the student's layers, a row for each teacher, behind batches that are recorded.
+  std::vector<float> layer_weights(const std::vector<Network>& teachers,
+                                   const std::vector<double>& weights) {
+    Parameters parameters;
+    const Network mine({parameters, random_values(Random(2))}, 3);
+    const Distiller distiller(with_cost_attention(), parameters,
+                              {.teachers = std::ssize(teachers)});
+    Adaptors<Tensor> all{
+        .student = [&](const Tensor& x, const Random&) { return layered(mine, x); },
+        .teachers = {},
+        .teacher_weights = weights};
+    for (const Network& one : teachers)
+      all.teachers.emplace_back([one](const Tensor& x) { return layered(one, x); });
+    for (int64_t batch = 0; batch < 3; ++batch) {
+      Tape tape;
+      tape.watch(parameters);
+      distiller.loss(all, points(batch), Random(1), 0, 1);
+    }
+    distiller.loss(all, points(9), Random(1), 0, 1);  // an evaluation
+    return to_vector<float>(parameters.at("emd.0.student_weights").value);
   }
   static double value_of(const MicroLoss& loss, const std::string& name) {
     for (const Measure& m : loss.measures)
@@ -105,6 +141,43 @@ TEST_F(Distilling, SeveralTeachersAreAveragedByTheirWeights) {
   both.teacher_weights = {0, 0};
   EXPECT_ERROR(distiller.loss(both, points(0), Random(1), 0, 1),
                "of at least 0, one of them above");
+}
+
+TEST_F(Distilling, ATeacherOfWeightZeroIsNotAsked) {
+  const MicroLoss alone = first_loss(projected(), adaptors());
+  of_student = {};
+  const Network again({of_student, random_values(Random(2))}, 3);
+  Adaptors<Tensor> both = adaptors();
+  both.student = [&](const Tensor& x, const Random&) { return again(x); };
+  both.teachers.emplace_back([](const Tensor&) -> ModelOutputs { fail("asked"); });
+  both.teacher_weights = {2, 0};
+  EXPECT_EQ(first_loss(projected(), both).loss.item(), alone.loss.item());
+  // Weights of a batch come before those of all.
+  of_student = {};
+  const Network third({of_student, random_values(Random(2))}, 3);
+  both.student = [&](const Tensor& x, const Random&) { return third(x); };
+  both.teacher_weights = {0, 1};
+  both.facts = [](const Tensor&) -> BatchFacts { return {.teacher_weights = {1, 0}}; };
+  EXPECT_EQ(first_loss(projected(), both).loss.item(), alone.loss.item());
+}
+
+TEST_F(Distilling, CostAttentionKeepsWeightsForEachTeacher) {
+  const std::vector<float> of_first = layer_weights({teacher}, {}),
+                           of_second = layer_weights({other}, {});
+  EXPECT_NE(of_first, of_second);
+  EXPECT_NE(of_first, (std::vector<float>{0.5F, 0.5F}));
+  std::vector<float> rows = of_first;
+  rows.insert(rows.end(), of_second.begin(), of_second.end());
+  EXPECT_EQ(layer_weights({teacher, other}, {1, 1}), rows);
+  rows = of_first;
+  rows.insert(rows.end(), {0.5F, 0.5F});
+  EXPECT_EQ(layer_weights({teacher, other}, {1, 0}), rows) << "one of weight 0 moves nothing";
+  Adaptors<Tensor> both{
+      .student = [&](const Tensor& x, const Random&) { return layered(student, x); },
+      .teachers = {[&](const Tensor& x) { return layered(teacher, x); },
+                   [&](const Tensor& x) { return layered(other, x); }}};
+  EXPECT_ERROR(first_loss(with_cost_attention(), both),
+               "cost_attention has weights for 1 teachers, got outputs of number 1");
 }
 
 TEST_F(Distilling, LogitsMayBeMissingWhereNothingComparesThem) {
@@ -181,6 +254,34 @@ TEST_F(Distilling, ResumesWithTheSameBits) {
   const std::vector<float> whole = run(folder / "whole", -1, false);
   run(folder / "parts", 17, false);
   EXPECT_ERROR(run(folder / "parts", -1, true, 2), "distillation.temperature");
+  EXPECT_EQ(run(folder / "parts", -1, true), whole);
+  std::filesystem::remove_all(folder);
+}
+
+// What cost attention has learnt from the micro-batches of a step that was cut short is forgotten.
+TEST_F(Distilling, AStopWithinAStepIsResumedWithTheSameBits) {
+  const auto folder = scratch_folder("ink_distiller_within");
+  const auto run = [&](const std::filesystem::path& where, int64_t stop_at, bool resume) {
+    Parameters parameters;
+    const Network mine({parameters, random_values(Random(2))}, 3);
+    const Adaptors<Tensor> all{
+        .student = [&](const Tensor& x, const Random&) { return layered(mine, x); },
+        .teachers = {[&](const Tensor& x) { return layered(teacher, x); }}};
+    Distiller distiller(with_cost_attention(), parameters);
+    std::atomic<bool> stop = false;
+    const auto batch_at = [&](int64_t micro_batch) {
+      if (micro_batch == stop_at) stop = true;
+      return points(micro_batch);
+    };
+    distiller.train<Tensor>(
+        all, batch_at, {.peak = 0.02, .steps = 8},
+        {.steps = 8, .accumulate = 3, .folder = where, .resume = resume, .stop = &stop});
+    std::vector<std::vector<float>> values;
+    for (const Parameter& p : parameters) values.push_back(to_vector<float>(p.value));
+    return values;
+  };
+  const auto whole = run(folder / "whole", -1, false);
+  run(folder / "parts", 13, false);  // the second micro-batch of step 5
   EXPECT_EQ(run(folder / "parts", -1, true), whole);
   std::filesystem::remove_all(folder);
 }
