@@ -21,9 +21,10 @@ bool finished(const DistillResult& result) {
   return result.student.training.status == TrainingResult::Status::finished;
 }
 
-// "teacher 91.20 %", or "teachers 91.20 %, 90.80 %, on average 91.00 %, together 92.00 %".
+// " (teacher 91.20 %)", or " (teachers 91.20 %, 90.80 %, on average 91.00 %, together 92.00 %)".
 std::string about(const TeacherScores& teachers) {
-  std::string text = teachers.ensemble ? "teachers" : "teacher";
+  if (teachers.each.empty()) return "";
+  std::string text = teachers.ensemble ? " (teachers" : " (teacher";
   for (const Scores& scores : teachers.each) {
     if (&scores != &teachers.each.front()) text += ',';
     text += formatted(" %.2f %%", 100 * scores.score);
@@ -31,10 +32,11 @@ std::string about(const TeacherScores& teachers) {
   if (teachers.ensemble)
     text += formatted(", on average %.2f %%, together %.2f %%", 100 * teachers.mean,
                       100 * teachers.ensemble->score);
-  return text;
+  return text + ')';
 }
 
 void set_teachers(Json& json, const TeacherScores& teachers) {
+  if (teachers.each.empty()) return;
   Json each = Json::make_array();
   for (const Scores& scores : teachers.each) each.append(json_of(scores));
   json.set("teachers", each).set("teacher_score", teachers.mean);
@@ -100,7 +102,7 @@ Json distill_on_task(const Json& keys, const TaskRun& o, Command& command) {
     const DistillResult alone = distill(without_teacher(job), hooks_of(display));
     if (!finished(alone)) return stopped(alone);
   }
-  std::printf("%s: %s (%s)\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
+  std::printf("%s: %s%s\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
               about(result.teachers).c_str());
   Json json = json_of(result.student.dev);
   json.set("status", "finished");

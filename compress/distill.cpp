@@ -16,13 +16,16 @@
 namespace ink {
 namespace {
 
-// Whether the layer map has to be measured, on the student as it begins.
-bool maps_by_flow(const DistillOptions& options) {
-  return options.match_evenly && options.layer_map == "emd";
-}
-
 Model first_student(const DistillOptions& options, const Model& teacher) {
   return make_student(options.student, teacher, Random(options.fit.seed).split("weights"));
+}
+
+// The layer map "emd", measured on the student as it begins; `teacher` is the leading one.
+void choose_layers(const DistillOptions& options, DistillSetup& setup, const Model& teacher,
+                   const Model& student) {
+  if (!maps_by_flow(options)) return;
+  map_by_flow(setup.config.intermediate_matches, teacher, student, setup.data[setup.leading].train);
+  check_sizes(setup);
 }
 
 // Of the weights of each teacher.
@@ -56,20 +59,19 @@ Adaptors<FeatureBatch> adaptors_of(const DistillOptions& options, const DistillS
           },
       .teachers = {},
       .teacher_weights = setup.weights,
-      .facts = [&](const FeatureBatch& batch) -> BatchFacts {
-        const Labelled known = labelled(batch, *options.task);
-        return {.labels = known.labels,
-                .offsets = batch.inputs.offsets,
-                .weight = known.count,
-                .tokens = batch.inputs.tokens()};
-      }};
-  for (size_t k = 0; k < sessions.size(); ++k)
-    adaptors.teachers.emplace_back([&options, teacher = std::make_shared<const Teacher>(
-                                                  sessions[k], setup.data[k].train, setup.config,
-                                                  cache_of(options, setup, k, weights[k], notice))](
-                                       const FeatureBatch& batch) {
+      .facts = [&](const FeatureBatch& batch) { return facts_of(batch, *options.task); }};
+  for (size_t k = 0; k < sessions.size(); ++k) {
+    if (setup.weights[k] == 0 || !setup.config.asks_teachers()) {
+      adaptors.teachers.emplace_back([](const FeatureBatch&) { return ModelOutputs(); });
+      continue;
+    }
+    const auto teacher =
+        std::make_shared<const Teacher>(sessions[k], setup.data[k].train, setup.config,
+                                        cache_of(options, setup, k, weights[k], notice));
+    adaptors.teachers.emplace_back([&options, teacher](const FeatureBatch& batch) {
       return labelled(batch, *options.task).of(teacher->outputs(batch));
     });
+  }
   return adaptors;
 }
 
@@ -100,14 +102,13 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
     check_other_folder("distill", folder, options.out);
   check_no_model("distill", options.out, true);
   Sessions sessions = load_teachers(setup, options.task->heads);
-  TeacherScores scores = judge_teachers(setup, sessions);
+  TeacherScores scores;
+  if (setup.config.asks_teachers()) scores = judge_teachers(setup, sessions);
   for (const std::string& doubt : doubts_about(setup, *options.task, scores))
     if (hooks.notice) hooks.notice(doubt);
   Model student = first_student(options, sessions.front()->model());
   student.parameters.own();
-  if (maps_by_flow(options))
-    map_by_flow(setup.config.intermediate_matches, sessions.front()->model(), student,
-                setup.data.front().train);
+  choose_layers(options, setup, sessions[setup.leading]->model(), student);
   const Distiller distiller(setup.config, student.parameters,
                             {.seed = options.fit.seed,
                              .student_rate = options.fit.learning_rate,
@@ -124,7 +125,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
     return distiller.loss(adaptors, batch, random, step, steps);
   };
   // Layers alone teach no head, and so no task.
-  fit_hooks.latest_is_best = !setup.config.compares_logits() && !setup.config.learns_labels();
+  fit_hooks.latest_is_best = setup.config.learns_layers_alone();
   const auto save = [&](const std::filesystem::path& folder) {
     const Model without_projections(student.config, student.heads, values_of(student.parameters));
     save_folder(without_projections, folder, setup.tokens.from);
@@ -138,6 +139,11 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
 DistillPlan plan_distillation(const DistillOptions& options) {
   DistillSetup setup = set_up(options);
   const Heads& heads = options.task->heads;
+  if (maps_by_flow(options)) {
+    const Sessions sessions = load_teachers(setup, heads);
+    choose_layers(options, setup, sessions[setup.leading]->model(),
+                  first_student(options, sessions.front()->model()));
+  }
   DistillPlan plan{.task = options.task,
                    .teacher = setup.teachers.front(),
                    .student = setup.student,
@@ -153,11 +159,6 @@ DistillPlan plan_distillation(const DistillOptions& options) {
     plan.layers = chosen_layers(*options.student.init_from_teacher, plan.teacher.layers(),
                                 plan.student.layers());
   const Reading& reading = setup.data.front().train;
-  if (maps_by_flow(options)) {
-    const Session session(options.teacher, {.heads = heads});
-    map_by_flow(plan.config.intermediate_matches, session.model(),
-                first_student(options, session.model()), reading);
-  }
   const TaskSet& train = reading.student;
   for (const Readings& data : setup.data) plan.same_tokens &= data.train.shared();
   plan.train_examples = train.features->size();

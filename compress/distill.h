@@ -26,7 +26,7 @@ struct DistillOptions {
   std::filesystem::path teacher, out;
   // Several teachers: their logits are averaged, by these weights (none: equal ones), and matches
   // are made with each of them (compress/distiller.h). They have one label map; the student begins
-  // from `teacher`, where it begins from one.
+  // from `teacher`, where it begins from one. A teacher of weight 0 is judged, and teaches nothing.
   std::vector<std::filesystem::path> other_teachers = {};
   std::vector<double> teacher_weights = {};  // of `teacher` and the others
   StudentOptions student = {};
@@ -48,7 +48,7 @@ struct DistillOptions {
   FitOptions fit = {};  // fit.folder is set here
 };
 
-// On the development examples.
+// On the development examples; empty where no loss asks the teachers.
 struct TeacherScores {
   std::vector<Scores> each = {};        // `teacher` first
   double mean = 0;                      // of their scores

@@ -1,6 +1,8 @@
 // Sizes, label maps, tokens and data of all models of a distillation.
 #include "compress/distill_setup.h"
 
+#include <algorithm>
+
 #include "compress/distiller.h"
 #include "compress/label_map.h"
 #include "compress/layer_map.h"
@@ -12,38 +14,24 @@ namespace {
 
 namespace fs = std::filesystem;
 
-DistillationConfig settled_config(const DistillOptions& options,
-                                  const std::vector<ModelConfig>& teachers,
+// With the first teacher of weight above 0.
+DistillationConfig settled_config(const DistillOptions& options, const ModelConfig& teacher,
                                   const ModelConfig& student) {
   DistillationConfig config = options.config;
   if (options.match_evenly)
-    match_evenly(config, *options.match_evenly, layer_map(options.layer_map),
-                 match_size(teachers.front()), match_size(student));
+    match_evenly(config, *options.match_evenly, layer_map(options.layer_map), match_size(teacher),
+                 match_size(student));
   check(!config.is_caching_logits || !config.has_matches(),
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
   check(!config.is_caching_logits || options.teacher_cache.folder.empty(),
         "distill: is_caching_logits keeps logits in memory, teacher_cache on disk; expected one");
   check_recompute(config, options.fit.recompute);
-  config.settle(match_size(teachers.front()), match_size(student));
+  check_learns(config);
+  check(options.fit.early_stop == 0 || !config.learns_layers_alone(),
+        "distill: layers alone are learnt, of which the task's score says nothing, and the latest "
+        "student is kept; expected no early_stop, or kd_loss_weight or hard_label_weight above 0");
+  config.settle(match_size(teacher), match_size(student));
   return config;
-}
-
-// Of the other teachers; the first one's are checked where the configuration is settled.
-void check_sizes(const DistillSetup& setup) {
-  for (size_t k = 1; k < setup.teachers.size(); ++k) {
-    check(setup.config.emd.empty() || setup.teachers[k].layers() == setup.teachers[0].layers(),
-          "distill: emd carries weights to the layers of every teacher; expected teachers with as "
-          "many layers, got ",
-          setup.teachers[0].layers(), " in ", setup.folders[0].string(), " and ",
-          setup.teachers[k].layers(), " in ", setup.folders[k].string());
-    try {
-      DistillationConfig(setup.config)
-          .settle(match_size(setup.teachers[k]), match_size(setup.student));
-    } catch (const Error& error) {
-      fail("", error.message(), " (with the teacher ", setup.folders[k].string(),
-           "; every match is made with each teacher)");
-    }
-  }
 }
 
 Labels labels_of_all(const DistillOptions& options, const DistillSetup& setup) {
@@ -64,6 +52,7 @@ void check_same_tokens(const DistillOptions& options, const DistillSetup& setup)
   const bool about_tokens = options.task->heads.tagging;
   if (!about_tokens && !setup.config.has_matches()) return;
   for (size_t k = 0; k < setup.data.size(); ++k) {
+    if (setup.weights[k] == 0) continue;
     const std::string which =
         setup.data.size() > 1 ? ' ' + setup.folders[k].string() : std::string();
     check(setup.data[k].train.shared(), "", "distill: teacher", which,
@@ -75,6 +64,29 @@ void check_same_tokens(const DistillOptions& options, const DistillSetup& setup)
 }
 
 }  // namespace
+
+bool maps_by_flow(const DistillOptions& options) {
+  return options.match_evenly && options.layer_map == "emd";
+}
+
+void check_sizes(const DistillSetup& setup) {
+  const size_t first = setup.leading;
+  for (size_t k = first; k < setup.teachers.size(); ++k) {
+    if (setup.weights[k] == 0) continue;
+    check(setup.config.emd.empty() || setup.teachers[k].layers() == setup.teachers[first].layers(),
+          "distill: emd carries weights to the layers of every teacher; expected teachers with as "
+          "many layers, got ",
+          setup.teachers[first].layers(), " in ", setup.folders[first].string(), " and ",
+          setup.teachers[k].layers(), " in ", setup.folders[k].string());
+    try {
+      DistillationConfig(setup.config)
+          .settle(match_size(setup.teachers[k]), match_size(setup.student));
+    } catch (const Error& error) {
+      fail("", error.message(), " (with the teacher ", setup.folders[k].string(),
+           "; every match is made with each teacher)");
+    }
+  }
+}
 
 DistillSetup set_up(const DistillOptions& options) {
   check(!options.more.any() || !options.task->heads.tagging,
@@ -98,9 +110,11 @@ DistillSetup set_up(const DistillOptions& options) {
                      .config = {},
                      .tokens = std::move(tokens),
                      .data = {}};
+  setup.leading = static_cast<size_t>(
+      std::ranges::find_if(setup.weights, [](double w) { return w > 0; }) - setup.weights.begin());
   setup.labels = labels_of_all(options, setup);
-  setup.config = settled_config(options, setup.teachers, setup.student);
-  check_sizes(setup);
+  setup.config = settled_config(options, setup.teachers[setup.leading], setup.student);
+  if (!maps_by_flow(options)) check_sizes(setup);
   for (const ModelConfig& teacher : teachers) check_length(teacher, options.max_length);
   check_length(setup.student, options.max_length);
   setup.data = readings_of({.task = *options.task,

@@ -13,6 +13,7 @@ struct DistillSetup {
   std::vector<std::filesystem::path> folders;  // of the teachers
   std::vector<ModelConfig> teachers;
   std::vector<double> weights;  // theirs, of sum 1
+  size_t leading = 0;           // the first of weight above 0: layer maps are of its layers
   ModelConfig student;
   Labels labels;  // of all
   DistillationConfig config;
@@ -21,5 +22,11 @@ struct DistillSetup {
 };
 
 DistillSetup set_up(const DistillOptions& options);
+
+// Whether layers are chosen by the map "emd", which is measured: they and what they ask of the
+// teachers are known only then.
+bool maps_by_flow(const DistillOptions& options);
+// Raises Error where a match does not fit a teacher of weight above 0.
+void check_sizes(const DistillSetup& setup);
 
 }  // namespace ink

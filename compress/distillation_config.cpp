@@ -178,6 +178,16 @@ bool DistillationConfig::matches_attention() const {
          std::ranges::any_of(emd, attention, &EmdMatch::pair);
 }
 
+void check_learns(const DistillationConfig& config) {
+  const auto counts = [](const IntermediateMatch& match) { return match.weight > 0; };
+  check(config.kd_loss_weight > 0 || config.hard_label_weight > 0 ||
+            std::ranges::any_of(config.intermediate_matches, counts) ||
+            std::ranges::any_of(config.emd, counts, &EmdMatch::pair),
+        "distill: nothing is left to learn at the first step, which has the configured weights "
+        "whatever their schedulers say: kd_loss_weight and hard_label_weight are 0, and no match "
+        "has a weight; expected one of them above 0 (a small one, where it is to grow)");
+}
+
 void check_recompute(const DistillationConfig& config, bool recompute) {
   check(!recompute || !config.matches_attention(),
         "distill: recomputed layers keep no attention to match; expected recompute off, or matches "

@@ -69,11 +69,17 @@ struct DistillationConfig {
   // Whether these losses count at any step.
   bool compares_logits() const;  // kd_loss
   bool learns_labels() const;    // that of the true labels
+  // Whether any loss reads what teachers say, and whether none is of logits: no head learns then.
+  bool asks_teachers() const { return compares_logits() || has_matches(); }
+  bool learns_layers_alone() const { return !compares_logits() && !learns_labels(); }
   // Whether a match reads hidden states, or queries, keys and values.
   bool matches_hidden() const;
   bool matches_attention() const;
 };
 
+// Raises Error where no loss has a weight above 0 at the first step, which has the configured
+// weights; at later steps a scheduled weight is never 0.
+void check_learns(const DistillationConfig& config);
 // Raises Error where layers are to be computed again in backward, and attention is to be matched.
 void check_recompute(const DistillationConfig& config, bool recompute);
 

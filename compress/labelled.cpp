@@ -26,4 +26,12 @@ Labelled labelled(const FeatureBatch& batch, const Task& task) {
   return {from(rows), from(labels), count};
 }
 
+BatchFacts facts_of(const FeatureBatch& batch, const Task& task) {
+  const Labelled known = labelled(batch, task);
+  return {.labels = known.labels,
+          .offsets = batch.inputs.offsets,
+          .weight = known.count,
+          .tokens = batch.inputs.tokens()};
+}
+
 }  // namespace ink

@@ -1,7 +1,7 @@
 // The rows of a batch whose logits are compared: of tokens those with a tag (TextBrewer's
 // logits_mask), of texts all, with kIgnore for a label of those that the teacher alone labels.
 #pragma once
-#include "compress/match_loss.h"
+#include "compress/distiller.h"
 #include "tasks/task.h"
 #include "tensor/tensor.h"
 
@@ -14,5 +14,6 @@ struct Labelled {
   ModelOutputs of(ModelOutputs outputs) const;  // with the logits of these rows
 };
 Labelled labelled(const FeatureBatch& batch, const Task& task);
+BatchFacts facts_of(const FeatureBatch& batch, const Task& task);
 
 }  // namespace ink

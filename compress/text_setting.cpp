@@ -1,8 +1,6 @@
 // Whether teacher, student, losses, text and tokens go together.
 #include "compress/text_setting.h"
 
-#include <algorithm>
-
 #include "compress/layer_map.h"
 #include "compress/teacher.h"
 #include "objectives/pretrain_stages.h"
@@ -27,12 +25,7 @@ DistillationConfig settled_config(const DistillTextOptions& options, const Model
   check_recompute(config, options.text.recompute);
   check(!options.match_evenly || options.layer_map != "emd",
         "distill: the map emd is measured on the examples of a task; expected uniform or last");
-  const bool matches = !config.emd.empty() ||
-                       std::ranges::any_of(config.intermediate_matches,
-                                           [](const auto& match) { return match.weight > 0; });
-  check(matches || config.compares_logits() || config.learns_labels(),
-        "distill: nothing is left to learn; expected kd_loss_weight or hard_label_weight above 0, "
-        "or intermediate_matches");
+  check_learns(config);
   config.settle(match_size(teacher), match_size(student));
   return config;
 }
@@ -71,7 +64,7 @@ void check_lengths(const PretrainOptions& text, const ModelConfig& teacher) {
 }  // namespace
 
 Heads heads_of_text_student(const DistillationConfig& c) {
-  return {.masked_lm = c.compares_logits() || c.learns_labels()};
+  return {.masked_lm = !c.learns_layers_alone()};
 }
 
 Model load_text_teacher(const std::filesystem::path& folder, const DistillationConfig& config) {

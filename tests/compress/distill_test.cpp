@@ -236,6 +236,17 @@ TEST_F(Compressed, DistillationErrors) {
   options.config.intermediate_matches = {{.layer_teacher = 1, .layer_student = 1}};
   EXPECT_ERROR(distill(options), "needs \"proj\": [\"linear\", 24, 32]");
   options.config.intermediate_matches.clear();
+  options.config.kd_loss_weight = 0;
+  options.config.kd_loss_weight_scheduler = WeightSchedule::linear_growth;
+  EXPECT_ERROR(distill(options), "nothing is left to learn at the first step");
+  options.config.kd_loss_weight_scheduler = WeightSchedule::none;
+  options.match_evenly = MatchLoss::hidden_mse;
+  options.fit.early_stop = 2;
+  EXPECT_ERROR(distill(options), "layers alone are learnt, of which the task's score says nothing");
+  options.fit.early_stop = 0;
+  options.match_evenly = {};
+  options.config.kd_loss_weight = 1;
+  EXPECT_FALSE(std::filesystem::exists(options.out));
   options.student.architecture->vocab_size -= 1;
   EXPECT_ERROR(distill(options), "distill: the student: its tokenizer has");
   options.student = {.preset = "T5"};

@@ -42,10 +42,11 @@ class SeveralTeachers : public ::testing::Test {
   }
   // The untrained model with an untrained head.
   static std::filesystem::path guesses(const char* name, const std::vector<std::string>& labels,
-                                       int64_t hidden = 32) {
+                                       int64_t hidden = 32, int64_t layers = 2) {
     ModelConfig c = ModelConfig::read(task->folder / "model" / "config.json");
     c.labels = labels;
     c.hidden_size = hidden;
+    c.set_layers(layers, c.heads_per_layer[0], c.ffn_per_layer[0]);
     save_model(Model(c, {.pooler = true, .classification = true}, random_values(Random(9))),
                task->folder / name, task->folder / "model");
     return task->folder / name;
@@ -155,15 +156,11 @@ TEST_F(SeveralTeachers, WhatDoesNotFitIsRefusedBeforeTraining) {
   o.other_teachers = {guesses("wide", {"c0", "c1", "c2"}, 40)};
   EXPECT_ERROR(distill(o), "needs \"proj\": [\"linear\", 32, 40], because the widths differ");
   EXPECT_ERROR(distill(o), "with the teacher " + o.other_teachers[0].string());
-  {  // of another depth
-    ModelConfig c = ModelConfig::read(task->folder / "first" / "config.json");
-    c.set_layers(c.layers() + 1, c.heads_per_layer[0], c.ffn_per_layer[0]);
-    save_model(Model(c, {.pooler = true, .classification = true}, random_values(Random(9))),
-               task->folder / "deep", task->folder / "model");
+  {
     DistillOptions carried = o;
     carried.match_evenly = {};
     carried.config.emd = {EmdMatch()};
-    carried.other_teachers = {task->folder / "deep"};
+    carried.other_teachers = {guesses("deep", {"c0", "c1", "c2"}, 32, 3)};
     EXPECT_ERROR(distill(carried), "expected teachers with as many layers");
   }
   o.other_teachers = {task->folder / "model"};
@@ -175,6 +172,26 @@ TEST_F(SeveralTeachers, WhatDoesNotFitIsRefusedBeforeTraining) {
   o.match_evenly = {};
   o.fit.epochs = 1;
   distill(o);
+}
+
+// Of a measured map the layers that it chooses count, not those it stands for until then.
+TEST_F(SeveralTeachers, AMeasuredMapHasToFitEveryTeacher) {
+  DistillOptions o = options("measured");
+  o.layer_map = "emd";
+  o.student.layers_from_teacher = {0};  // which is the first teacher's layer 1
+  o.other_teachers = {guesses("shallow", {"c0", "c1", "c2"}, 32, 1)};
+  EXPECT_EQ(plan_distillation(o).config.intermediate_matches.at(1).layer_teacher, 1);
+  o.student.layers_from_teacher = {1};
+  const char* const refused = "wants layer_T 2, but the teacher has hidden layers 0 to 1 (with the";
+  EXPECT_ERROR(plan_distillation(o), refused);
+  EXPECT_ERROR(distill(o), refused);
+  EXPECT_FALSE(std::filesystem::exists(o.out));
+  o.teacher_weights = {1, 0};
+  EXPECT_EQ(plan_distillation(o).config.intermediate_matches.at(1).layer_teacher, 2)
+      << "one of weight 0 is compared with nothing";
+  o.teacher_weights = {0, 1};
+  EXPECT_EQ(plan_distillation(o).config.intermediate_matches.at(1).layer_teacher, 1)
+      << "layers are those of a teacher that teaches";
 }
 
 TEST_F(SeveralTeachers, ATeacherThatKnowsNothingIsDoubted) {
