@@ -1,5 +1,5 @@
 // MultiTaskOptions from JSON.
-#include "compress/distill.h"
+#include "compress/distill_keys.h"
 #include "compress/multi_task.h"
 #include "tensor/error.h"
 #include "tensor/keys.h"
@@ -20,33 +20,16 @@ TaughtTask read_task_of_many(const std::string& name, const Json& json) {
 }  // namespace
 
 MultiTaskOptions multi_task_options_from_json(const Json& json) {
-  check_keys(json, {"tasks", "tau", "num_steps", "evaluate_every", "student", "max_length",
-                    "TrainingConfig", "DistillationConfig"});
+  check_job_keys(json, DistillKind::tasks);
   MultiTaskOptions options;
   for (const Json::Member& task : json.object("tasks").members())
     options.tasks.push_back(read_task_of_many(task.key, json.object("tasks").object(task.key)));
   check(!options.tasks.empty(), "", json.where("tasks"), ": expected tasks, got none");
-  const TaughtTask& first = options.tasks.front();
-  // All else is as for one task.
-  Json alone = json;
-  for (const char* key : {"tasks", "tau", "num_steps", "evaluate_every"}) alone.erase(key);
-  alone.set("teacher", first.teacher.string()).set("train", first.data.train.string());
-  const DistillOptions one = distill_options_from_json(alone);
-  options.out = one.out;
-  options.student = one.student;
-  options.max_length = one.max_length;
-  options.config = one.config;
-  options.fit = one.fit;
-  check(!json.has("TrainingConfig") || !json.object("TrainingConfig").has("num_epochs"), "",
-        json.where("TrainingConfig"),
-        ": tasks are drawn step by step, and have no common epochs; expected num_steps beside "
-        "tasks in place of num_epochs");
-  if (json.has("TrainingConfig"))
-    for (const char* key : {"num_steps", "ckpt_steps", "ckpt_frequency", "ckpt_epoch_frequency",
-                            "keep_best", "early_stop", "log_dir"})
-      check(!json.object("TrainingConfig").has(key), "", json.object("TrainingConfig").where(key),
-            ": has no effect where there are several tasks; expected num_steps and evaluate_every "
-            "beside tasks, and this key left out");
+  DistillKeys keys = read_distill_keys(json, options.tasks.front().teacher);
+  options.student = std::move(keys.student);
+  options.config = std::move(keys.config);
+  if (json.has("max_length")) options.max_length = json.integer_between("max_length", 4, 1 << 20);
+  read_training(json, DistillKind::tasks, options.out, options.fit);
   options.tau = json.real("tau", options.tau);
   check(options.tau >= 0, "", json.where("tau"), ": expected at least 0, got ", options.tau);
   options.steps = json.integer_between("num_steps", 1, int64_t{1} << 40);

@@ -130,6 +130,9 @@ TEST_F(Cli, AStudentMayLearnSeveralTasks) {
   expect_failure("distill --config distill.json --columns label,text", 2,
                  {"--columns: says nothing about \"tasks\""});
   expect_failure("distill --config distill.json --explain", 2, {"--explain: says nothing"});
+  expect_failure(
+      "distill --config distill.json --match-evenly cos", 2,
+      {"match_evenly: is a key of jobs on one task or plain text; this one is on several"});
   const Finished f = run("distill --config distill.json --json");
   ASSERT_EQ(f.status, 0) << f.error;
   const Json result = parse_json(f.out.substr(f.out.rfind("\n{") + 1), "result");

@@ -336,6 +336,22 @@ TEST_F(Compressed, OptionsFromJson) {
                    R"({"teacher": "t", "student": "s", "train": "a",
           "TrainingConfig": {"output_dirs": "s"}})"),
                "unknown key 'output_dirs'; did you mean 'output_dir'?");
+  EXPECT_ERROR(read(R"({"teacher": "t", "student": "s", "train": "a", "tau": 1})"),
+               "distill.json: tau: is a key of jobs on several tasks; this one is on one task");
+  const auto training = [&](const std::string& keys) {
+    return read(R"({"teacher": "t", "student": "s", "train": "a", "TrainingConfig":
+        {"output_dir": "s", )" +
+                keys + "}}")
+        .fit;
+  };
+  EXPECT_EQ(training(R"("early_stop": 0)").early_stop, 0);
+  EXPECT_ERROR(training(R"("early_stop": -1)"),
+               "TrainingConfig: early_stop: expected 0 (never) or more, got -1");
+  EXPECT_ERROR(training(R"("num_epochs": 0)"), "num_epochs: expected 1 or more, got 0");
+  EXPECT_ERROR(training(R"("warmup_proportion": 3)"),
+               "warmup_proportion: expected a share of the steps, from 0 to 1, got 3");
+  EXPECT_ERROR(training(R"("num_steps": 5, "ckpt_frequency": 2)"),
+               "distill.json: TrainingConfig: ckpt_frequency: goes with num_epochs");
   EXPECT_ERROR(read(R"({"teacher": "t", "student": "s", "train": "a"})"),
                "expected the student's folder in output_dir");
 }

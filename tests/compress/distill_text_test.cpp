@@ -411,7 +411,10 @@ TEST_F(DistillText, OptionsFromJson) {
                 .config.intermediate_matches.size(),
             3u);
   EXPECT_ERROR(read(R"("TrainingConfig": {"num_epochs": 3})"),
-               "num_epochs: text is trained on in steps of batch_tokens tokens");
+               "num_epochs: is a key of jobs on one task; this one is on plain text, in steps of "
+               "batch_tokens tokens: expected steps, batch_tokens");
+  EXPECT_ERROR(read(R"("compare_alone": true, "TrainingConfig": {})"),
+               "compare_alone: is a key of jobs on one task; this one is on plain text");
   EXPECT_ERROR(read(R"("TrainingConfig": {"output_dirs": "s"})"), "did you mean 'output_dir'?");
   EXPECT_ERROR(read(R"("loss_preset": "TinyBERT", "match_evenly": "cos")"),
                "match_evenly: a loss_preset says itself which layers are compared");

@@ -78,11 +78,14 @@ TEST(MultiTask, OptionsFromJson) {
   EXPECT_ERROR(read(rest + R"("tau": -1)"), "tau: expected at least 0, got -1");
   EXPECT_ERROR(read(R"("student": "s", "TrainingConfig": {"output_dir": "o", "num_epochs": 3},
                        "num_steps": 1)"),
-               "expected num_steps beside tasks in place of num_epochs");
+               "TrainingConfig: num_epochs: is a key of jobs on one task; this one is on several "
+               "tasks, which are drawn step by step: expected num_steps and evaluate_every");
   EXPECT_ERROR(read(R"("student": "s", "TrainingConfig": {"output_dir": "o"})"), "num_steps");
   EXPECT_ERROR(read(R"("student": "s", "TrainingConfig": {"output_dir": "o", "early_stop": 3},
                        "num_steps": 1)"),
-               "early_stop: has no effect where there are several tasks");
+               "early_stop: is a key of jobs on one task; this one is on several tasks");
+  EXPECT_ERROR(read(rest + R"("match_evenly": "cos")"),
+               "match_evenly: is a key of jobs on one task or plain text; this one is on several");
 }
 
 // A teacher of three classes, one of two, and a tagger, of one vocabulary.
