@@ -18,9 +18,7 @@
 #include <string>
 #include <vector>
 
-#include "compress/distillation_config.h"
-#include "compress/make_student.h"
-#include "tasks/finetune.h"
+#include "compress/distill.h"
 
 namespace ink {
 
@@ -52,9 +50,13 @@ struct MultiTaskResult {
   std::vector<OfTask> tasks = {};
 };
 
-// Keeps the models of the evaluation whose mean score over the tasks is best. Raises Error, before
-// anything is written, where a task's name is no folder's or there twice, a teacher does not
-// classify, or the student does not fit a match of one of them.
+// The job of one of the tasks, as if the student learnt it alone.
+DistillOptions job_of(const MultiTaskOptions& options, const TaughtTask& task);
+
+// Keeps the models of the evaluation whose mean score over the tasks is best, or where layers alone
+// are learnt the latest. Notices name the task they are about. Raises Error, before anything is
+// written, where a task's name is no folder's or there twice, a teacher does not do its task, or
+// the student does not fit a match of one of them.
 MultiTaskResult distill_tasks(const MultiTaskOptions& options, const TaskHooks& hooks = {});
 
 // Options from JSON, with the keys of one task (compress/distill.h) where they are not of tasks:

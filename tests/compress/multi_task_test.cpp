@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 
@@ -200,6 +201,36 @@ TEST_F(ManyTasks, ResumeBitForBit) {
   EXPECT_ERROR(distill_tasks(o), "tau");
 }
 
+// An untrained teacher is doubted, and texts that were cut are counted, task by task.
+TEST_F(ManyTasks, SaysWhatIsDoubtful) {
+  MultiTaskOptions o = options("doubted");
+  o.steps = 1;
+  o.max_length = 8;
+  Model model = load_model(toy->folder / "two");
+  model.parameters.own();
+  model.parameters.at("classifier.bias").value.data<float>()[0] = 100;
+  o.tasks[1].teacher = toy->folder / "always_no";
+  save_model(model, o.tasks[1].teacher, toy->folder / "two");
+  std::vector<std::string> said;
+  distill_tasks(o, {.notice = [&](const std::string& sentence) { said.push_back(sentence); }});
+  const auto says = [&](const std::string& part) {
+    return std::ranges::any_of(said, [&](const std::string& sentence) {
+      return sentence.find(part) != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(says("task two: the teacher " + o.tasks[1].teacher.string() + " scores "));
+  EXPECT_TRUE(says("no better than saying always no"));
+  EXPECT_TRUE(says("task three: ") && says("training examples are longer than 8 tokens"));
+}
+
+TEST_F(ManyTasks, LayersAloneKeepTheLatestStudent) {
+  MultiTaskOptions o = options("layers");
+  o.config.kd_loss_weight = 0;
+  o.steps = 6;
+  o.evaluate_every = 2;
+  EXPECT_EQ(distill_tasks(o).training.best_step, 6);
+}
+
 TEST_F(ManyTasks, ErrorsComeBeforeAnythingIsWritten) {
   const auto refused = [](const std::function<void(MultiTaskOptions&)>& change) {
     MultiTaskOptions o = options("never");
@@ -219,7 +250,7 @@ TEST_F(ManyTasks, ErrorsComeBeforeAnythingIsWritten) {
       refused([](MultiTaskOptions& o) { o.config.intermediate_matches[0].layer_teacher = 3; }),
       "wants layer_T 3, but the teacher has hidden layers 0 to 2");
   EXPECT_ERROR(refused([](MultiTaskOptions& o) { o.tasks[1].teacher = toy->folder / "tags"; }),
-               "tags");
+               "(task two)");
   // As many words, in another order; and a student whose classes are others.
   std::filesystem::copy(
       toy->folder / "two", toy->folder / "other_words",

@@ -1,0 +1,115 @@
+// Setting up tasks one by one, and joining their students' bodies.
+#include "compress/task_job.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include "tensor/error.h"
+#include "text/fingerprint.h"
+
+namespace ink {
+namespace {
+
+void check_names(const MultiTaskOptions& options) {
+  check(!options.tasks.empty(), "distill: expected tasks, got none");
+  std::set<std::string> names;
+  for (const TaughtTask& task : options.tasks) {
+    const auto plain = [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-'; };
+    check(
+        !task.name.empty() && std::ranges::all_of(task.name, plain) && task.name != "training",
+        "distill: a task's name is that of its folder; expected letters, digits, _ and -, and not "
+        "'training', got '",
+        task.name, "'");
+    check(names.insert(task.name).second, "distill: the task ", task.name, " is there twice");
+    check_other_folder("distill", task.teacher, options.out / task.name);
+    check_no_model("distill", options.out / task.name, true);
+  }
+}
+
+DistillSetup set_up(const DistillOptions& options, const std::string& name) {
+  try {
+    return ink::set_up(options);
+  } catch (const Error& error) {
+    fail("", error.message(), " (task ", name, ')');
+  }
+}
+
+// Weights are carried between as many layers whatever the task.
+void check_depths(const std::vector<DistillSetup>& setups) {
+  const DistillSetup& first = setups.front();
+  for (const DistillSetup& other : setups)
+    check(first.config.emd.empty() || first.teachers[0].layers() == other.teachers[0].layers(),
+          "distill: emd is of teachers with as many layers, got ", first.teachers[0].layers(),
+          " in ", first.folders[0].string(), " and ", other.teachers[0].layers(), " in ",
+          other.folders[0].string());
+}
+
+Random random_of(const TaskJob& job, const char* of) {
+  return Random(job.options.fit.seed).split(of).split(job.name);
+}
+
+}  // namespace
+
+TaskJob::TaskJob(const TaughtTask& task, DistillOptions alone, DistillSetup checked)
+    : name(task.name),
+      options(std::move(alone)),
+      setup(std::move(checked)),
+      sessions(load_teachers(setup, options.task->heads)),
+      student(
+          make_student(options.student, sessions.front()->model(), random_of(*this, "weights"))),
+      teacher(sessions.front(), setup.data.front().train, setup.config),
+      batches(*setup.data.front().train.student.features, options.fit, random_of(*this, "data")) {
+  student.parameters.own();
+}
+
+TaskJobs jobs_of(const MultiTaskOptions& options) {
+  check_names(options);
+  check(options.steps > 0, "distill: expected steps above 0 where tasks are drawn, got ",
+        options.steps);
+  check(!options.config.is_caching_logits,
+        "distill: logits are not cached where tasks are drawn; expected is_caching_logits false");
+  std::vector<DistillSetup> setups;
+  for (const TaughtTask& task : options.tasks)
+    setups.push_back(set_up(job_of(options, task), task.name));
+  check_depths(setups);
+  TaskJobs jobs;
+  for (size_t t = 0; t < setups.size(); ++t)
+    jobs.push_back(std::make_unique<TaskJob>(options.tasks[t], job_of(options, options.tasks[t]),
+                                             std::move(setups[t])));
+  return jobs;
+}
+
+JointParameters::JointParameters(const TaskJobs& jobs) {
+  const TaskJob& first = *jobs.front();
+  const Json words = fingerprint_of(first.setup.tokens.tokenizer);
+  for (const auto& job : jobs) {
+    check(fingerprint_of(job->setup.tokens.tokenizer) == words, "distill: task ", job->name,
+          " reads other tokens than ", first.name,
+          ", with a body that knows one table of words; expected teachers with one vocabulary");
+    add(*job);
+  }
+  refresh();
+}
+
+void JointParameters::add(TaskJob& job) {
+  const std::string body = std::string(job.student.config.family->prefix) + '.';
+  for (Parameter& p : job.student.parameters) {
+    const bool shared = p.name.starts_with(body);
+    Parameter* known = shared ? all.find(p.name) : nullptr;
+    if (!known) {
+      known = &all.add(shared ? p.name : job.name + '.' + p.name, p.value);
+      known->decay = p.decay;
+    }
+    check(known->value.shape() == p.value.shape(), "distill: task ", job.name, " has ", p.name, ' ',
+          p.value.shape(), ", the first one ", known->value.shape(),
+          "; expected teachers with one vocabulary");
+    links_.emplace_back(known, &p);
+  }
+}
+
+void JointParameters::refresh() const {
+  for (const auto& [from, to] : links_) to->value = from->value;
+}
+
+}  // namespace ink
