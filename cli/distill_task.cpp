@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "autograd/training_log.h"
 #include "cli/distillation_page.h"
 #include "cli/format.h"
 #include "cli/length.h"
@@ -12,7 +11,6 @@
 #include "cli/verbs.h"
 #include "compress/comparison.h"
 #include "compress/distill.h"
-#include "tensor/file.h"
 
 namespace ink::cli {
 namespace {
@@ -65,11 +63,8 @@ Json written_comparison(const DistillOptions& job, const TeacherScores& teachers
   if (job.compare_alone) folders.push_back({"student alone", without_teacher(job).out});
   std::vector<ComparedModel> models = compare_models(job, folders);
   add_ensemble(models, teachers);
-  const auto log = read_training_log(job.out / "training" / "log.jsonl");
-  Json json = json_of(models);
-  write_file(job.out / "distillation.json", json.to_string(2) + '\n');
-  write_file(job.out / "distillation.html",
-             distillation_page("Distillation: " + job.out.filename().string(), models, log));
+  const Json json = json_of(models);
+  write_distillation(job.out, json);
   std::printf("%s", table_of(models).c_str());
   return json["models"];
 }

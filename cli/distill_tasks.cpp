@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "cli/distillation_page.h"
 #include "cli/length.h"
 #include "cli/task_options.h"
 #include "cli/terminal.h"
@@ -24,6 +25,19 @@ Json shown(const MultiTaskResult& result, const std::filesystem::path& out) {
   return tasks;
 }
 
+// Writes distillation.json and distillation.html beside the students.
+void write_comparison(const MultiTaskOptions& job) {
+  Json tasks = Json::make_object();
+  for (const TaughtTask& task : job.tasks) {
+    const DistillOptions one = job_of(job, task);
+    const std::vector<ComparedModel> models =
+        compare_models(one, {{"teacher", one.teacher}, {"distilled", one.out}});
+    std::printf("\n%s\n%s", task.name.c_str(), table_of(models).c_str());
+    tasks.set(task.name, json_of(models));
+  }
+  write_distillation(job.out, Json::make_object({{"tasks", std::move(tasks)}}));
+}
+
 }  // namespace
 
 Json distill_on_tasks(const Json& keys, const TasksRun& o, Command& command) {
@@ -42,10 +56,12 @@ Json distill_on_tasks(const Json& keys, const TasksRun& o, Command& command) {
     command.status = say_stopped(display);
     return Json::make_object({{"status", "interrupted"}, {"step", result.training.step}});
   }
-  return Json::make_object({{"status", "finished"},
-                            {"tasks", shown(result, job.out)},
-                            {"step", result.training.step},
-                            {"seconds", result.training.seconds}});
+  Json json = Json::make_object({{"status", "finished"},
+                                 {"tasks", shown(result, job.out)},
+                                 {"step", result.training.step},
+                                 {"seconds", result.training.seconds}});
+  write_comparison(job);
+  return json;
 }
 
 }  // namespace ink::cli

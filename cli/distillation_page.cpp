@@ -3,19 +3,22 @@
 
 #include <algorithm>
 
+#include "autograd/training_log.h"
 #include "cli/format.h"
 #include "cli/model_size.h"
 #include "cli/report_page.h"
 #include "cli/svg.h"
 #include "cli/task_options.h"
+#include "tensor/file.h"
 
 namespace ink::cli {
 namespace {
 
-// A term of the loss ends in "loss", or is a match, named after its feature (compress/matches.h).
+// A term of the loss ends in "loss", or is a match, named after its feature (compress/matches.h) or
+// after optimal transport (compress/emd_match.h).
 bool is_term(const std::string& key) {
   return key.ends_with("loss") || key.starts_with("hidden_") || key.starts_with("attention_") ||
-         key.starts_with("relation_");
+         key.starts_with("relation_") || key.starts_with("emd_");
 }
 
 std::string curves_of_terms(const std::vector<Json>& log) {
@@ -35,6 +38,21 @@ std::string curves_of_terms(const std::vector<Json>& log) {
   return html;
 }
 
+std::string table_in(const Json& distillation) {
+  std::string html =
+      "<table>\n<tr><th>model</th><th>parameters</th><th>MB</th><th>sentences/s</th>"
+      "<th>score</th></tr>\n";
+  const Json& models = distillation.array("models");
+  for (size_t i = 0; i < models.size(); ++i) {
+    const Json& m = models.object(i);
+    html +=
+        formatted("<tr><td>%s</td><td>%.2f M</td><td>%.2f</td><td>%.1f</td><td>%.2f</td></tr>\n",
+                  escape_html(m.string("name")).c_str(), m.real("parameters") / 1e6,
+                  m.real("megabytes"), m.real("sentences_per_second"), 100 * m.real("score"));
+  }
+  return html + "</table>\n";
+}
+
 }  // namespace
 
 Json json_of(const std::vector<ComparedModel>& models) {
@@ -50,22 +68,31 @@ Json json_of(const std::vector<ComparedModel>& models) {
   return Json::make_object({{"models", std::move(list)}});
 }
 
-std::string distillation_page(const std::string& title, const std::vector<ComparedModel>& models,
+std::string comparison_tables(const Json& distillation) {
+  std::string html = "<div class='card'>";
+  if (distillation.has("tasks"))
+    for (const Json::Member& task : distillation.object("tasks").members())
+      html += "<h3>" + escape_html(task.key) + "</h3>\n" +
+              table_in(distillation.object("tasks").object(task.key));
+  else
+    html += table_in(distillation);
+  return html +
+         "<p class='note'>On the development examples, which also chose the best student. Speed in "
+         "batches of 32 of them, models in turns, f32.</p>\n</div>\n";
+}
+
+std::string distillation_page(const std::string& title, const Json& distillation,
                               const std::vector<Json>& log) {
-  std::string html =
-      "<h2>Models</h2>\n<div class='card'><table>\n<tr><th>model</th><th>parameters</th><th>MB</th>"
-      "<th>sentences/s</th><th>score</th></tr>\n";
-  for (const ComparedModel& m : models)
-    html +=
-        formatted("<tr><td>%s</td><td>%.2f M</td><td>%.2f</td><td>%.1f</td><td>%.2f</td></tr>\n",
-                  escape_html(m.name).c_str(), static_cast<double>(m.parameters) / 1e6,
-                  megabytes(m.parameters), m.sentences_per_second, 100 * m.scores.score);
-  html +=
-      "</table>\n<p class='note'>On the development examples, which also chose the best epochs. "
-      "Speed "
-      "in batches of 32 of them, models in turns, f32.</p>\n</div>\n<h2>Losses</h2>\n"
-      "<div class='row'>";
-  return html_page(title, html + curves_of_terms(log) + "</div>\n");
+  return html_page(title, "<h2>Models</h2>\n" + comparison_tables(distillation) +
+                              "<h2>Losses</h2>\n<div class='row'>" + curves_of_terms(log) +
+                              "</div>\n");
+}
+
+void write_distillation(const std::filesystem::path& folder, const Json& distillation) {
+  const auto log = read_training_log(folder / "training" / "log.jsonl");
+  write_file(folder / "distillation.json", distillation.to_string(2) + '\n');
+  write_file(folder / "distillation.html",
+             distillation_page("Distillation: " + folder.filename().string(), distillation, log));
 }
 
 std::string table_of(const std::vector<ComparedModel>& models) {

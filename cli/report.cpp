@@ -1,12 +1,14 @@
 // inkstone report: finished runs and models → one self-contained HTML page.
 //
 // Curves come from each run's log; accuracy and latency of the models are measured here, on the
-// same examples, beside the majority class and naive Bayes.
+// same examples, beside the majority class and naive Bayes. What pruning and distillation left in
+// their folders is shown, too.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "autograd/training_log.h"
 #include "cli/length.h"
@@ -186,20 +188,19 @@ void measure_baselines_of(const Options& o, Report& report) {
   report.examples = static_cast<int64_t>(data.size());
 }
 
-Json run(const Options& o) {
-  if (o.model.empty() && o.run.empty()) throw UsageError("expected --run, --model or both");
-  if (!o.model.empty() && o.data.empty()) throw UsageError("expected --data with --model");
-  Report report{.title = o.title, .threads = threads(), .kernels = simd::name_of(simd::level())};
-  const std::vector<NamedFolder> runs = named_folders(o.run, "--run"),
-                                 classifiers = named_folders(o.model, "--model");
-  for (const auto& [name, folder] : runs) {
-    const fs::path log = folder / "training" / "log.jsonl";
-    report.runs.push_back({.name = name, .log = read_training_log(log)});
+// What `inkstone distill` left in the folders, each of them once.
+std::vector<ReportedDistillation> distillations_in(const std::vector<NamedFolder>& folders) {
+  std::vector<ReportedDistillation> all;
+  std::set<fs::path> seen;
+  for (const auto& [name, folder] : folders) {
+    const fs::path file = folder / "distillation.json";
+    if (!fs::exists(file) || !seen.insert(fs::canonical(file)).second) continue;
+    all.push_back({name, parse_json(read_file(file, size_t{1} << 28), file.string())});
   }
-  measure_baselines_of(o, report);
-  measure_models(o, classifiers, report);
-  write_file(o.out, page_of(report));
-  std::printf("%s", table_of(report).c_str());
+  return all;
+}
+
+Json json_of(const Report& report) {
   Json models = Json::make_array();
   for (const ReportedModel& m : report.models) {
     models.append(Json::make_object({{"name", m.name},
@@ -211,15 +212,41 @@ Json run(const Options& o) {
   }
   Json json = Json::make_object({{"models", models}});
   for (const auto& [name, accuracy] : report.baselines) json.set(name, accuracy);
-  return json;
+  if (report.distillations.empty()) return json;
+  Json distillations = Json::make_object();
+  for (const ReportedDistillation& d : report.distillations) distillations.set(d.name, d.json);
+  return json.set("distillations", distillations);
+}
+
+Json run(const Options& o) {
+  if (o.model.empty() && o.run.empty()) throw UsageError("expected --run, --model or both");
+  if (!o.model.empty() && o.data.empty()) throw UsageError("expected --data with --model");
+  Report report{.title = o.title, .threads = threads(), .kernels = simd::name_of(simd::level())};
+  const std::vector<NamedFolder> runs = named_folders(o.run, "--run"),
+                                 classifiers = named_folders(o.model, "--model");
+  std::vector<NamedFolder> folders = runs;
+  folders.insert(folders.end(), classifiers.begin(), classifiers.end());
+  report.distillations = distillations_in(folders);
+  for (const auto& [name, folder] : runs) {
+    const fs::path log = folder / "training" / "log.jsonl";
+    report.runs.push_back({.name = name, .log = read_training_log(log)});
+  }
+  measure_baselines_of(o, report);
+  measure_models(o, classifiers, report);
+  write_file(o.out, page_of(report));
+  std::printf("%s", table_of(report).c_str());
+  return json_of(report);
 }
 
 }  // namespace
 
 Action declare_report(Command& command) {
   auto o = std::make_shared<Options>();
-  command.list("--run", o->run, "of each training run whose curves are shown", "NAME=FOLDER");
-  command.list("--model", o->model, "of each classifier to measure", "NAME=FOLDER");
+  command.list("--run", o->run,
+               "of each training run whose curves are shown, and the table that distill left",
+               "NAME=FOLDER");
+  command.list("--model", o->model,
+               "of each classifier to measure; with what distill and prune left", "NAME=FOLDER");
   command.path("--data", o->data, "labelled examples to measure on");
   command.path("--train", o->train, "labelled examples that the baselines learn from");
   declare_task(command, o->task);

@@ -1,6 +1,7 @@
 // The HTML of a report.
 #include "cli/report_page.h"
 
+#include "cli/distillation_page.h"
 #include "cli/format.h"
 #include "cli/model_size.h"
 #include "cli/report_curves.h"
@@ -110,6 +111,9 @@ round may remove a head that seemed important at first.</p>
     for (const HeatMap& map : report.heat_maps) html += card(heat_map(map));
     html += "</div>\n";
   }
+  if (!report.distillations.empty()) html += "<h2>Distillation</h2>\n";
+  for (const ReportedDistillation& d : report.distillations)
+    html += "<h3>" + escape_html(d.name) + "</h3>\n" + comparison_tables(d.json);
   if (!report.runs.empty()) html += "<h2>Training</h2>\n";
   for (const ReportedRun& run : report.runs)
     html +=

@@ -21,6 +21,12 @@ struct ReportedModel {
   double milliseconds_1 = 0, milliseconds_32 = 0;  // of a batch of 1 and of 32 examples
 };
 
+// The distillation.json of a folder.
+struct ReportedDistillation {
+  std::string name;
+  Json json;
+};
+
 struct Report {
   std::string title;
   int threads = 1;
@@ -30,6 +36,7 @@ struct Report {
   int64_t examples = 0;                                        // that accuracies are measured on
   std::vector<ReportedModel> models = {};
   std::vector<HeatMap> heat_maps = {};
+  std::vector<ReportedDistillation> distillations = {};
 };
 
 std::string page_of(const Report& report);

@@ -60,6 +60,22 @@ TEST_F(Reports, KnowsWhatToShowBeforeItMeasures) {
   EXPECT_EQ(run(std::string(kReport) + "a=teacher --run a=teacher").status, 0);
 }
 
+TEST_F(Reports, GatherWhatDistillationLeft) {
+  write_file(folder_ / "d.json", R"({"teacher": "teacher", "train": "train.tsv", "dev": "train.tsv",
+      "student": {"layers_from_teacher": [0]}, "max_length": 32,
+      "TrainingConfig": {"output_dir": "student", "num_epochs": 1}})");
+  ASSERT_EQ(run("distill --config d.json").status, 0);
+  const Finished f = run(std::string(kReport) + "small=student --run student=student --json");
+  ASSERT_EQ(f.status, 0) << f.error;
+  const Json result = parse_json(f.out.substr(f.out.rfind("\n{") + 1), "result");
+  const Json& gathered = result.object("distillations");
+  EXPECT_EQ(gathered.members().size(), 1u) << "a folder is shown once";
+  EXPECT_EQ(gathered.object("student").array("models").size(), 2u);
+  const std::string page = read_file(folder_ / "r.html", 1 << 24);
+  for (const char* part : {"<h2>Distillation</h2>", "<td>teacher</td>", "<td>distilled</td>"})
+    EXPECT_NE(page.find(part), std::string::npos) << part;
+}
+
 // A loss of positions is none of tokens, and a discriminator's none of its generator.
 TEST_F(Reports, HaveAPanelForEveryObjective) {
   write_file(

@@ -140,7 +140,16 @@ TEST_F(Cli, AStudentMayLearnSeveralTasks) {
   for (const char* name : {"one", "two"}) {
     EXPECT_TRUE(result.object("tasks").object(name).has("teacher")) << f.out;
     EXPECT_EQ(run(std::string("evaluate --data train.tsv --model students/") + name).status, 0);
+    EXPECT_NE(f.out.find(std::string("\n") + name + "\nmodel "), std::string::npos) << f.out;
   }
+  const Json written = parse_json(read_file(folder_ / "students" / "distillation.json", 1 << 20),
+                                  "distillation.json");
+  const Json& models = written.object("tasks").object("two").array("models");
+  ASSERT_EQ(models.size(), 2u);
+  EXPECT_EQ(models.object(1).string("name"), "distilled");
+  const std::string page = read_file(folder_ / "students" / "distillation.html", 1 << 20);
+  for (const char* part : {"<h3>one</h3>", "<h3>two</h3>", "<td>distilled</td>", "kd_loss"})
+    EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 
 TEST_F(Cli, RecomputingLayersChangesNothing) {
