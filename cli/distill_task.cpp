@@ -54,13 +54,15 @@ void add_ensemble(std::vector<ComparedModel>& models, const TeacherScores& teach
   models.insert(models.begin() + std::ssize(teachers.each), all);
 }
 
-// Writes distillation.json and distillation.html beside the student; returns the models.
-Json written_comparison(const DistillOptions& job, const TeacherScores& teachers) {
+// Writes distillation.json and distillation.html beside the student; returns the models. `alone`:
+// the folder of the student that had no teacher, where there is one.
+Json written_comparison(const DistillOptions& job, const std::filesystem::path& alone,
+                        const TeacherScores& teachers) {
   std::vector<NamedModel> folders = {{"teacher", job.teacher}};
   for (const std::filesystem::path& other : job.other_teachers)
     folders.push_back({"teacher " + std::to_string(folders.size() + 1), other});
   folders.push_back({"distilled", job.out});
-  if (job.compare_alone) folders.push_back({"student alone", without_teacher(job).out});
+  if (!alone.empty()) folders.push_back({"student alone", alone});
   std::vector<ComparedModel> models = compare_models(job, folders);
   add_ensemble(models, teachers);
   const Json json = json_of(models);
@@ -93,9 +95,12 @@ Json distill_on_task(const Json& keys, const TaskRun& o, Command& command) {
   };
   const DistillResult result = distill(job, hooks_of(display));
   if (!finished(result)) return stopped(result);
+  std::filesystem::path alone;
   if (job.compare_alone) {
-    const DistillResult alone = distill(without_teacher(job), hooks_of(display));
-    if (!finished(alone)) return stopped(alone);
+    const DistillOptions same = without_teacher(job);
+    alone = same.out;
+    const DistillResult without = distill(same, hooks_of(display));
+    if (!finished(without)) return stopped(without);
   }
   std::printf("%s: %s%s\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
               about(result.teachers).c_str());
@@ -104,7 +109,7 @@ Json distill_on_task(const Json& keys, const TaskRun& o, Command& command) {
   set_teachers(json, result.teachers);
   json.set("step", result.student.training.step);
   json.set("seconds", result.student.training.seconds);
-  return json.set("models", written_comparison(job, result.teachers));
+  return json.set("models", written_comparison(job, alone, result.teachers));
 }
 
 }  // namespace ink::cli

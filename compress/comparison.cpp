@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "compress/distill_setup.h"
 #include "compress/label_map.h"
 #include "nn/session.h"
 #include "tasks/latency.h"
@@ -34,6 +35,16 @@ Candidate candidate_of(const DistillOptions& job, const Labels& labels,
   return candidate;
 }
 
+// That of the job on its own examples, fewer of which would end sooner.
+void keep_pace(const DistillOptions& job, FitOptions& fit) {
+  const DistillSetup setup = set_up(job);
+  const std::vector<int64_t> evaluations =
+      evaluation_steps(*setup.data.front().train.student.features, job.fit);
+  const int64_t count = std::ssize(evaluations);
+  fit.steps = evaluations.back();
+  if (fit.evaluate_every == 0) fit.evaluate_every = (fit.steps + count - 1) / count;
+}
+
 }  // namespace
 
 DistillOptions without_teacher(const DistillOptions& job) {
@@ -41,10 +52,11 @@ DistillOptions without_teacher(const DistillOptions& job) {
   alone.out = job.out / "alone";
   alone.other_teachers.clear();
   alone.teacher_weights.clear();
-  alone.config = {.hard_label_weight = 1, .kd_loss_weight = 0, .is_caching_logits = true};
+  alone.config = {.hard_label_weight = 1, .kd_loss_weight = 0};
   alone.config.kd_loss_type = job.config.kd_loss_type;
   alone.match_evenly = {};
   alone.teacher_cache = {};
+  if (job.more.any()) keep_pace(job, alone.fit);
   alone.more = {};
   if (!alone.fit.event_folder.empty()) alone.fit.event_folder /= "alone";
   return alone;

@@ -11,7 +11,9 @@
 namespace ink {
 
 // The job whose student learns from true labels alone, with the same settings from the same start:
-// no loss of the teacher's, no examples that it labels. Written to `out`/alone.
+// no loss of the teacher's, which is not asked, no examples that it labels. It takes as many steps
+// as the distilled one and is evaluated as often, over more passes where that has more examples.
+// Written to `out`/alone.
 DistillOptions without_teacher(const DistillOptions& job);
 
 struct ComparedModel {

@@ -61,6 +61,10 @@ class Epochs {
   std::vector<std::vector<int64_t>> batches_;  // of that epoch
 };
 
+std::vector<int64_t> milestones_of(const Epochs& epochs, const FitOptions& options) {
+  return epoch_milestones(epochs.step_ends(), options.per_epoch, options.every_epochs);
+}
+
 // What decides the bits of a run, beside what the trainer compares itself.
 Json fingerprint_of(const Features& train, const FitOptions& options, const FitHooks& hooks) {
   Json made_of = hooks.fingerprint;
@@ -105,6 +109,16 @@ int64_t steps_of(const Features& train, const FitOptions& options) {
   return Epochs(train, options).steps();
 }
 
+std::vector<int64_t> evaluation_steps(const Features& train, const FitOptions& options) {
+  const Epochs epochs(train, options);
+  const int64_t last = epochs.steps(), period = options.evaluate_every;
+  std::vector<int64_t> steps;
+  if (period == 0) steps = milestones_of(epochs, options);
+  for (int64_t step = period; period > 0 && step < last; step += period) steps.push_back(step);
+  if (steps.empty() || steps.back() < last) steps.push_back(last);
+  return steps;
+}
+
 TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
                    const FitHooks& hooks) {
   check(options.epochs > 0 && options.batch_size > 0 && options.accumulate > 0,
@@ -140,8 +154,7 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
   training.notice = hooks.notice;
 
   std::vector<int64_t> milestones;
-  if (options.evaluate_every == 0)
-    milestones = epoch_milestones(epochs.step_ends(), options.per_epoch, options.every_epochs);
+  if (options.evaluate_every == 0) milestones = milestones_of(epochs, options);
   Optimizer optimizer(parameters, {.weight_decay = options.weight_decay});
   optimizer.place(parameters, working_place().device, working_place().dtype);
   const auto warm_up = static_cast<int64_t>(options.warm_up * static_cast<double>(steps));

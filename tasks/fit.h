@@ -72,6 +72,8 @@ std::vector<int64_t> epoch_milestones(std::span<const int64_t> epoch_ends, int64
 
 // How many steps that are.
 int64_t steps_of(const Features& train, const FitOptions& options);
+// After which of them the model is evaluated, in ascending order; the last of them always.
+std::vector<int64_t> evaluation_steps(const Features& train, const FitOptions& options);
 
 TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
                    const FitHooks& hooks);

@@ -91,7 +91,7 @@ TEST_F(Cli, DistillationIsComparedWithTheStudentAlone) {
              R"({"teacher":"tuned","student":{"layers_from_teacher":[0]},"train":"train.tsv",
     "dev":"train.tsv","max_length":32,"match_evenly":"hidden_mse","compare_alone":true,
     "unlabelled":"texts.txt","augmentation":{"copies":2,"masking":0.2},
-    "TrainingConfig":{"output_dir":"student","num_epochs":1}})");
+    "TrainingConfig":{"output_dir":"student","num_epochs":1,"batch_size":4}})");
   const Finished f = run("distill --config distill.json --json");
   ASSERT_EQ(f.status, 0) << f.error;
   const Json written = parse_json(read_file(folder_ / "student" / "distillation.json", 1 << 20),
@@ -108,6 +108,11 @@ TEST_F(Cli, DistillationIsComparedWithTheStudentAlone) {
     EXPECT_NE(f.out.find(model.string("name") + "  "), std::string::npos) << f.out;
   }
   EXPECT_TRUE(fs::exists(folder_ / "student" / "alone" / "model.safetensors"));
+  for (const char* file : {"student/training/log.jsonl", "student/alone/training/log.jsonl"}) {
+    const std::string log = read_file(folder_ / file, 1 << 20);
+    EXPECT_EQ(parse_json(log.substr(log.rfind("\n{") + 1), file).integer("step"), 6)
+        << file << ": (6 + 2 texts) with 2 copies each, in batches of 4";
+  }
   for (const char* term : {"kd_loss", "hidden_hidden_mse_0_0", "hard_label_loss"})
     EXPECT_NE(page.find(term), std::string::npos) << term;
 }

@@ -128,12 +128,17 @@ TEST_F(DistilledFromDisk, IsComparedWithTheStudentAlone) {
   job.more.augmentation = {.copies = 1, .masking = 0.2};
   const double score = distill(job).student.dev.score;
   const DistillOptions alone = without_teacher(job);
-  EXPECT_EQ(plan_distillation(alone).train_examples, 480) << "no copies without a teacher";
+  const DistillPlan plan = plan_distillation(alone);
+  EXPECT_EQ(plan.train_examples, 480) << "no copies without a teacher";
+  EXPECT_EQ(plan.evaluations.size(), plan_distillation(job).evaluations.size());
   std::vector<double> losses;
   const double score_alone =
       distill(alone, {.progress = [&](const Progress& p) { losses.push_back(p.loss); }})
           .student.dev.score;
-  EXPECT_EQ(losses.size(), 30u);
+  EXPECT_EQ(read_file(alone.out / "training" / "log.jsonl", 1 << 24).find("kd_loss"),
+            std::string::npos)
+      << "the teacher is not asked";
+  EXPECT_EQ(losses.size(), 60u) << "as many steps as with copies";
   const std::vector<ComparedModel> models =
       compare_models(job, {{"teacher", job.teacher}, {"distilled", job.out}, {"alone", alone.out}});
   ASSERT_EQ(models.size(), 3u);
