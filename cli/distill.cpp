@@ -194,7 +194,8 @@ Action declare_distill(Command& command) {
                  "which: the one at the same share of the depth, the last ones in order, or the "
                  "one that optimal transport between the layers carries most to");
   command.flag("--explain", o->explain,
-               "print sizes, layer map, losses and steps, and do nothing else");
+               "print sizes, layer map, losses, steps, evaluations, examples without a label and "
+               "the cache, and do nothing else");
   command.flag("--recompute", o->recompute, kRecomputeHelp);
   command.flag("--resume", o->resume, "go on from the newest checkpoint in --out");
   command.section("On a task");

@@ -24,14 +24,6 @@ std::string token_digest(const Features& features) {
   return digest.to_string();
 }
 
-int64_t bytes_of(const CacheLayout& layout, int64_t first, int64_t end) {
-  int64_t sum = 0;
-  for (const CacheLayout::Column& c : layout.columns)
-    sum +=
-        layout.rows(c, first, end) * c.stored.width * static_cast<int64_t>(size_of(c.stored.dtype));
-  return sum;
-}
-
 Json metadata_of(const SafeTensors& file) {
   for (const auto& [key, text] : file.metadata())
     if (key == kMetadata) return parse_json(text, file.path().string() + ": " + kMetadata);
@@ -104,9 +96,16 @@ int64_t CacheLayout::rows(const Column& column, int64_t first, int64_t end) cons
   return tokens_before[static_cast<size_t>(end)] - tokens_before[static_cast<size_t>(first)];
 }
 
+int64_t CacheLayout::bytes(int64_t first, int64_t end) const {
+  int64_t sum = 0;
+  for (const Column& c : columns)
+    sum += rows(c, first, end) * c.stored.width * static_cast<int64_t>(size_of(c.stored.dtype));
+  return sum;
+}
+
 int64_t CacheLayout::end_of_part_from(int64_t first) const {
   int64_t end = first + 1;
-  while (end < examples() && bytes_of(*this, first, end + 1) <= options.part_bytes) ++end;
+  while (end < examples() && bytes(first, end + 1) <= options.part_bytes) ++end;
   return end;
 }
 

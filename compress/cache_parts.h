@@ -43,6 +43,7 @@ struct CacheLayout {
   int64_t examples() const { return std::ssize(tokens_before) - 1; }
   std::filesystem::path path_of(size_t part) const;
   int64_t rows(const Column& column, int64_t first, int64_t end) const;  // of examples [first, end)
+  int64_t bytes(int64_t first, int64_t end) const;                       // likewise
   int64_t end_of_part_from(int64_t first) const;  // where one ends that is to be made
 };
 

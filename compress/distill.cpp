@@ -94,6 +94,31 @@ Json fingerprint_of(const DistillOptions& options, const DistillSetup& setup,
       .set("distillation", setup.config.to_json());
 }
 
+DistillPlan::Cache planned_cache(const DistillOptions& options, const DistillSetup& setup) {
+  DistillPlan::Cache cache{.folder = options.teacher_cache.folder,
+                           .dtype = name_of(options.teacher_cache.dtype)};
+  if (cache.folder.empty() || !setup.config.asks_teachers()) return {};
+  for (size_t k = setup.leading; k < setup.teachers.size(); ++k) {
+    if (setup.weights[k] == 0) continue;
+    const CacheLayout layout(
+        options.teacher_cache,
+        cached_fields(setup.teachers[k], setup.config, options.task->heads.tagging),
+        *setup.data[k].train.teacher.features, {});
+    cache.bytes += layout.bytes(0, layout.examples());
+    if (k > setup.leading) continue;
+    for (const CachedField& field : layout.fields) cache.fields.push_back(field.name());
+  }
+  return cache;
+}
+
+// How many of the training examples have no label, texts and copies.
+void count_more(const DistillOptions& options, const Features& train, DistillPlan& plan) {
+  if (!options.more.any()) return;
+  const int64_t texts = train.size() / (1 + options.more.augmentation.copies);
+  plan.copies = train.size() - texts;
+  for (int64_t i = 0; i < texts; ++i) plan.unlabelled += train.label(i) == kIgnore;
+}
+
 }  // namespace
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
@@ -163,7 +188,10 @@ DistillPlan plan_distillation(const DistillOptions& options) {
   for (const Readings& data : setup.data) plan.same_tokens &= data.train.shared();
   plan.train_examples = train.features->size();
   plan.dev_examples = setup.data.front().dev.student.features->size();
-  plan.steps = steps_of(*train.features, options.fit);
+  count_more(options, *train.features, plan);
+  plan.evaluations = evaluation_steps(*train.features, options.fit);
+  plan.steps = plan.evaluations.back();
+  plan.cache = planned_cache(options, setup);
   return plan;
 }
 

@@ -75,6 +75,16 @@ struct DistillPlan {
   DistillationConfig config = {};    // with the matches of match_evenly
   FitOptions fit = {};
   int64_t train_examples = 0, dev_examples = 0, steps = 0;
+  // Of the training examples, those that the teacher alone labels: further texts, changed copies.
+  int64_t unlabelled = 0, copies = 0;
+  std::vector<int64_t> evaluations = {};  // the steps after which the student is evaluated
+  struct Cache {
+    std::filesystem::path folder = {};     // empty: none on disk
+    std::vector<std::string> fields = {};  // what is stored of each example
+    std::string dtype = {};
+    int64_t bytes = 0;  // of all teachers
+  };
+  Cache cache = {};
 };
 DistillPlan plan_distillation(const DistillOptions& options);
 std::string explanation(const DistillPlan& plan);  // for people, several lines

@@ -86,14 +86,51 @@ std::string passes_of(const FitOptions& fit) {
   return fit.steps > 0 ? "in" : std::to_string(fit.epochs) + " epochs in";
 }
 
+// "2 times, after steps 15 30"; of many the first and the last.
+std::string moments(const std::vector<int64_t>& steps) {
+  constexpr size_t kShown = 8;
+  std::string text = std::to_string(steps.size()) + (steps.size() == 1 ? " time" : " times") +
+                     (steps.size() == 1 ? ", after step" : ", after steps");
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const bool left_out = steps.size() > kShown && i >= kShown / 2 && i + 1 < steps.size();
+    if (!left_out) text += ' ' + std::to_string(steps[i]);
+    if (left_out && i == kShown / 2) text += " …";
+  }
+  return text;
+}
+
+// How many of the students that are evaluated stay.
+std::string kept_of(const DistillPlan& plan) {
+  const std::string best =
+      plan.config.learns_layers_alone() ? "the latest is kept" : "the best is kept";
+  const int64_t others = std::min(plan.fit.keep_best, std::ssize(plan.evaluations));
+  return best + (others == 0 ? "" : ", and " + std::to_string(others) + " in gs{step}");
+}
+
+void print_cache(std::ostream& text, const DistillPlan::Cache& cache) {
+  if (cache.folder.empty()) return;
+  constexpr int64_t kMebibyte = 1 << 20;
+  text << "\nteacher on disk, in " << cache.folder.string() << "\n  ";
+  for (const std::string& field : cache.fields) text << field << ' ';
+  text << "of every example in " << cache.dtype << ", " << (cache.bytes + kMebibyte - 1) / kMebibyte
+       << " MiB; computed once, then read\n";
+}
+
 void print_training(std::ostream& text, const DistillPlan& plan) {
   const FitOptions& f = plan.fit;
   text << "\ntraining   " << plan.train_examples << " examples, " << plan.dev_examples
-       << " to choose the best epoch by\n"
-       << "  " << plan.steps << " steps: " << passes_of(f) << " batches of at most " << f.batch_size
+       << " to choose the best epoch by\n";
+  if (plan.unlabelled + plan.copies > 0)
+    text << "  of them " << plan.train_examples - plan.unlabelled - plan.copies
+         << " with a label; the teacher alone labels " << plan.unlabelled << " further texts and "
+         << plan.copies << " changed copies\n";
+  text << "  " << plan.steps << " steps: " << passes_of(f) << " batches of at most " << f.batch_size
        << " examples and " << f.max_tokens << " tokens, " << f.accumulate << " to a step\n"
        << "  learning rate up to " << f.learning_rate << " over the first " << 100 * f.warm_up
-       << " % of the steps, then down to 0; weight decay " << f.weight_decay << '\n';
+       << " % of the steps, then down to 0; weight decay " << f.weight_decay << '\n'
+       << "  evaluated " << moments(plan.evaluations) << "; " << kept_of(plan);
+  if (f.early_stop > 0) text << "; ends after " << f.early_stop << " without a better one";
+  text << '\n';
 }
 
 }  // namespace
@@ -123,6 +160,7 @@ std::string explanation(const DistillPlan& plan) {
   text << "task       " << plan.task->name << '\n';
   print_models(text, plan);
   print_training(text, plan);
+  print_cache(text, plan.cache);
   return text.str();
 }
 
@@ -144,10 +182,21 @@ Json models_to_json(const DistillPlan& plan) {
 }
 
 Json to_json(const DistillPlan& plan) {
-  return models_to_json(plan)
-      .set("task", plan.task->name)
-      .set("train_examples", plan.train_examples)
-      .set("dev_examples", plan.dev_examples);
+  Json evaluations = Json::make_array(), fields = Json::make_array();
+  for (const int64_t step : plan.evaluations) evaluations.append(step);
+  for (const std::string& field : plan.cache.fields) fields.append(field);
+  Json json = models_to_json(plan)
+                  .set("task", plan.task->name)
+                  .set("train_examples", plan.train_examples)
+                  .set("unlabelled", plan.unlabelled)
+                  .set("copies", plan.copies)
+                  .set("dev_examples", plan.dev_examples)
+                  .set("evaluations", evaluations);
+  if (plan.cache.folder.empty()) return json;
+  return json.set("teacher_cache", Json::make_object({{"folder", plan.cache.folder.string()},
+                                                      {"fields", fields},
+                                                      {"dtype", plan.cache.dtype},
+                                                      {"bytes", plan.cache.bytes}}));
 }
 
 }  // namespace ink

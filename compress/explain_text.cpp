@@ -17,6 +17,12 @@ std::string lengths_of(const PretrainOptions& text) {
   return lengths;
 }
 
+// "every 500 steps and after the last", or "after the last step".
+std::string moments(int64_t every) {
+  return every > 0 ? "every " + std::to_string(every) + " steps and after the last"
+                   : "after the last step";
+}
+
 }  // namespace
 
 std::string explanation(const DistillTextPlan& plan) {
@@ -31,7 +37,8 @@ std::string explanation(const DistillTextPlan& plan) {
        << " tokens, in sequences of at most " << lengths_of(t) << '\n'
        << "  learning rate up to " << t.learning_rate << " over the first " << warm_up
        << " steps, then " << (t.decay == Decay::constant ? "constant" : "down to 0")
-       << "; weight decay " << t.optimizer.weight_decay << '\n';
+       << "; weight decay " << t.optimizer.weight_decay << '\n'
+       << "  evaluated " << moments(t.evaluate_every) << '\n';
   return text.str();
 }
 

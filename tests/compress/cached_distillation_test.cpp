@@ -149,6 +149,39 @@ TEST_F(DistilledFromDisk, IsComparedWithTheStudentAlone) {
   for (const ComparedModel& m : models) EXPECT_GT(m.sentences_per_second, 0) << m.name;
 }
 
+TEST_F(DistilledFromDisk, APlanNamesTheCacheAndWhatIsAdded) {
+  write_file(task->folder / "two_texts.txt", "a b\nb c\n");
+  DistillOptions job = options("explained");
+  job.config.intermediate_matches = {{.layer_teacher = 1, .layer_student = 0}};
+  job.more.augmentation = {.copies = 1, .masking = 0.2};
+  job.more.unlabelled = task->folder / "two_texts.txt";
+  job.teacher_cache.folder = task->folder / "planned_cache";
+  job.fit.steps = 100;
+  job.fit.evaluate_every = 7;
+  job.fit.keep_best = 3;
+  const DistillPlan plan = plan_distillation(job);
+  EXPECT_EQ(plan.unlabelled, 2);
+  EXPECT_EQ(plan.copies, 482);
+  EXPECT_EQ(plan.cache.fields, (std::vector<std::string>{"logits", "hidden.1"}));
+  const std::string text = explanation(plan);
+  for (const std::string& part : std::vector<std::string>{
+           "964 examples, ",
+           "of them 480 with a label; the teacher alone labels 2 further texts and 482",
+           "evaluated 15 times, after steps 7 14 21 28 … 100; the best is kept, and 3 in gs{step}",
+           "teacher on disk, in " + job.teacher_cache.folder.string() +
+               "\n  logits hidden.1 of every"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << '\n' << text;
+  EXPECT_FALSE(std::filesystem::exists(job.teacher_cache.folder));
+  job.out = task->folder / "measured_cache";
+  job.fit.steps = 1;
+  distill(job);
+  int64_t bytes = 0;
+  for (const auto& file : std::filesystem::directory_iterator(job.teacher_cache.folder))
+    bytes += static_cast<int64_t>(file.file_size());
+  EXPECT_GE(bytes, plan.cache.bytes);
+  EXPECT_LT(bytes, plan.cache.bytes + (64 << 10)) << "headers";
+}
+
 TEST_F(DistilledFromDisk, CopiesAreCachedLikeTheirOriginals) {
   DistillOptions job = options("copies");
   job.config.hard_label_weight = 0.5;

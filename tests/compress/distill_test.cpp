@@ -298,9 +298,11 @@ TEST_F(Compressed, APlanSaysWhatTrainingWillDo) {
        {"teacher    bert, 2 layers of 32 channels, 4 heads, width 64; ",
         "student    bert, 1 layer of 24 channels, 2 heads, width 48; ", "random weights",
         "layer 1 (N, 24) -> linear (N, 32)  with layer 2 (N, 32)  weight 1", "temperature 2",
-        "30 steps: 2 epochs in batches of at most 16 examples"})
+        "30 steps: 2 epochs in batches of at most 16 examples",
+        "evaluated 2 times, after steps 15 30; the best is kept\n"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   EXPECT_EQ(to_json(plan)["DistillationConfig"]["intermediate_matches"].size(), 2u);
+  EXPECT_EQ(to_json(plan)["evaluations"].to_string(), "[15, 30]");
 }
 
 TEST_F(Compressed, OptionsFromJson) {

@@ -339,7 +339,8 @@ TEST_F(DistillText, APlanSaysWhatTrainingWillDo) {
        {"teacher    bert, 2 layers of 32 channels", "student    bert, 1 layer of 16 channels",
         "layer 1 (N, 16) -> linear (N, 32)  with layer 2 (N, 32)  weight 1  hidden_hidden_mse_1_2",
         "attention_attention_mse_1_2", "kd_loss_weight 0",
-        "4 steps of 2 batches of at most 160 tokens, in sequences of at most 40"})
+        "4 steps of 2 batches of at most 160 tokens, in sequences of at most 40",
+        "evaluated every 2 steps and after the last"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   EXPECT_FALSE(fs::exists(o.text.out)) << "planning writes nothing";
 }
