@@ -3,6 +3,7 @@
 
 #include "compress/layer_map.h"
 #include "compress/teacher.h"
+#include "nn/checkpoint.h"
 #include "objectives/pretrain_stages.h"
 #include "tasks/classification.h"
 #include "tensor/error.h"
@@ -68,7 +69,9 @@ Heads heads_of_text_student(const DistillationConfig& c) {
 }
 
 Model load_text_teacher(const std::filesystem::path& folder, const DistillationConfig& config) {
-  const bool has_head = load_model(folder).heads.masked_lm;
+  const ModelConfig teacher = ModelConfig::read(folder / "config.json");
+  const LoadOptions load;
+  const bool has_head = Checkpoint(folder, teacher, load).heads().masked_lm;
   check(has_head || !config.compares_logits(), "distill: the teacher in ", folder.string(),
         " has no masked-LM head, so that it cannot say which tokens it expects; expected a "
         "pre-trained model that has one, or kd_loss_weight 0 and intermediate_matches");
@@ -89,7 +92,6 @@ TextSetting text_setting_of(const DistillTextOptions& options) {
   check_same_tokens(options, tokenizer, teacher, student, config);
   check_lengths(text, teacher);
   check_pretraining(student, tokenizer, text);
-  load_text_teacher(options.teacher, config);
   return {teacher, std::move(student), std::move(config), std::move(tokenizer)};
 }
 

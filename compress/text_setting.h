@@ -16,7 +16,8 @@ struct TextSetting {
   DistillationConfig config;  // with the matches of match_evenly
   Tokenizer tokenizer;        // of both
 };
-// Raises Error for whatever cannot be trained so, with what to change.
+// Raises Error for whatever cannot be trained so, with what to change; that the teacher has no head
+// is said when it is loaded.
 TextSetting text_setting_of(const DistillTextOptions& options);
 
 // With its masked-LM head where it has one that the student learns from or begins with. Raises
