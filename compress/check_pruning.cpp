@@ -82,7 +82,7 @@ void check_wish(const Sizes& sizes, const Wish& wish) {
   const int64_t all = std::accumulate(sizes.begin(), sizes.end(), int64_t{0}),
                 narrowest = *std::ranges::min_element(sizes);
   check(wish.target * layers <= all, "prune: ", wish.target_key, ": expected at most ",
-        all / layers, " per layer (on average, in the narrowest that may be left), got ",
+        all / layers, " per layer (", all, " in all ", layers, " layers together), got ",
         wish.target);
   check(!wish.even || wish.target <= narrowest, "prune: ", wish.target_key,
         ": every layer should keep ", wish.target, ", but one has ", narrowest, ' ', wish.what,
