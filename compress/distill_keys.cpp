@@ -21,6 +21,7 @@ std::string_view in_words(DistillKind kind) {
 
 std::string in_words(const std::vector<DistillKind>& kinds) {
   std::vector<std::string_view> names;
+  names.reserve(kinds.size());
   for (const DistillKind kind : kinds) names.push_back(in_words(kind));
   return alternatives(names);
 }
