@@ -54,6 +54,8 @@ void check_options(const Options& o, const Command& command) {
   if (o.model.empty() == (o.architecture.empty() || o.vocab.empty())) {
     throw UsageError("expected either --model, or --architecture and --vocab");
   }
+  if (!o.model.empty() && !o.architecture.empty())
+    throw UsageError("--architecture: says nothing about --model, whose sizes are its own");
   check_text_options(o.text, command);
   if (o.optimizer == "sgd") {
     for (const char* option : {"--no-bias-correction", "--beta1", "--beta2", "--epsilon"})

@@ -234,7 +234,8 @@ Json run(const Options& o) {
   measure_baselines_of(o, report);
   measure_models(o, classifiers, report);
   write_file(o.out, page_of(report));
-  std::printf("%s", table_of(report).c_str());
+  if (!report.models.empty() || !report.baselines.empty())
+    std::printf("%s", table_of(report).c_str());
   return json_of(report);
 }
 

@@ -59,6 +59,15 @@ std::string spread_of(const StudyPlan& plan, const StudyResults& results, const 
   return dot_chart(rows, task.name + ", %, after the last step: every seed, and the mean");
 }
 
+// What each variant asks of pre-training beside the base.
+std::string options_of(const StudyPlan& plan) {
+  std::string html = "<table>\n<tr><th>variant</th><th>options</th></tr>\n";
+  for (const StudyVariant& variant : plan.variants)
+    html += "<tr><td>" + escape_html(variant.name) + "</td><td>" +
+            escape_html(variant.options.to_string()) + "</td></tr>\n";
+  return html + "</table>\n";
+}
+
 bool has_curves(const StudyPlan& plan) {
   return std::ranges::any_of(plan.variants,
                              [](const StudyVariant& v) { return v.steps.size() > 1; });
@@ -87,6 +96,7 @@ std::string study_page(const StudyPlan& plan, const StudyResults& results) {
     if (has_curves(plan)) html += card(curves_of(plan, results, task));
     html += "</div>\n";
   }
+  html += "<h2>Options of pre-training</h2>\n" + card(options_of(plan));
   return html_page(plan.title, html);
 }
 

@@ -274,7 +274,7 @@ Json ModelConfig::to_json() const {
       .set("tie_word_embeddings", tie_word_embeddings)
       .set(keys.classifier_dropout, classifier_dropout ? Json(*classifier_dropout) : Json());
   if (embedding_size) json.set("embedding_size", embedding_size);
-  if (position_scale != 1) json.set("position_scale", position_scale);
+  if (position_scale != 1 || json.has("position_scale")) json.set("position_scale", position_scale);
   write_labels(*this, json);
   if (!architectures.empty()) {
     Json names = Json::make_array();

@@ -187,6 +187,8 @@ TEST_F(Cli, OptionsThatSayNothingHereAreRefused) {
           {"--dictionary: expected a file at absent.txt"}, 1);
   refused("--objective mlm --optimizer sgd --no-bias-correction",
           {"--no-bias-correction: says nothing about --optimizer sgd"});
+  expect_failure("pretrain --model base --architecture small.json --text text.txt --out x", 2,
+                 {"--architecture: says nothing about --model"});
   refused("--objective mlm --optimizer sgd --beta2 0.98",
           {"--beta2: says nothing about --optimizer sgd"});
   refused("--objective mlm --short-probability 0.2", {"--short-probability: is about two texts"});

@@ -23,6 +23,7 @@ TEST_F(Stages, AreLoggedSavedAndShown) {
   EXPECT_EQ(events, 1);
   const Finished report = run("report --run base=base --out r.html");
   ASSERT_EQ(report.status, 0) << report.error;
+  EXPECT_EQ(report.out, "");  // a table of no models
   const std::string page = read_file(folder_ / "r.html", 1 << 24);
   for (const char* part : {"longest sequence in tokens", "accuracy: original tokens", ">held out<",
                            "accuracy: pairs of texts"}) {

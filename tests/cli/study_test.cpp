@@ -76,9 +76,9 @@ TEST_F(Studies, ScoreEveryVariantSeedStepAndTask) {
     EXPECT_NEAR(average.real("deviation"), std::abs(values[0] - values[1]) / std::sqrt(2.0), 1e-12);
   }
   const std::string page = read_file(folder_ / "study" / "report.html", 1 << 24);
-  for (const char* part :
-       {"<h1>Masks &amp; more</h1>", "<h2>word order</h2>", "<td>characters</td>",
-        "<th>step 6</th>", " ± ", "<polyline", "every seed, and the mean", "<circle"})
+  for (const char* part : {"<h1>Masks &amp; more</h1>", "<h2>word order</h2>",
+                           "<td>characters</td>", "<th>step 6</th>", " ± ", "<polyline",
+                           "every seed, and the mean", "<circle", "<th>options</th>"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 

@@ -380,6 +380,7 @@ TEST_F(PretrainTest, TheScaleOfPositionsStaysWithTheModel) {
   EXPECT_EQ(scale_after("calm", nullptr, 0), 1 / std::sqrt(32));
   EXPECT_EQ(scale_after("goes on", "calm", {}), 1 / std::sqrt(32));
   EXPECT_EQ(scale_after("changed", "calm", 0.5), 0.5);
+  EXPECT_EQ(scale_after("back", "calm", 1), 1);
 }
 
 TEST_F(PretrainTest, WhatDoesNotFitIsRefused) {
