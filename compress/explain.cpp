@@ -26,12 +26,18 @@ std::string sizes_of(const ModelConfig& c) {
   return text.str();
 }
 
-const char* start_of(const StudentOptions& from) {
+std::string start_of(const DistillPlan& plan) {
   using From = TeacherInit::From;
+  const StudentOptions& from = plan.from;
   if (!from.folder.empty()) return "the weights of its folder";
   if (!from.layers_from_teacher.empty()) return "all else than layers from the teacher too";
   const From init = init_of(from).from;
   if (init == From::nothing) return "random weights";
+  const int64_t own = plan.student.embedding_channels(),
+                teachers = plan.teacher.embedding_channels();
+  if (own != teachers)
+    return "random weights: the teacher's embeddings have " + std::to_string(teachers) +
+           " channels, its own " + std::to_string(own);
   if (init == From::embeddings) return "the teacher's embeddings that fit, else random weights";
   return "the teacher's embeddings that fit, and its layers";
 }
@@ -144,7 +150,7 @@ void print_models(std::ostream& text, const DistillPlan& plan) {
        << 100.0 * static_cast<double>(plan.student_parameters) /
               static_cast<double>(plan.teacher_parameters)
        << " %" << (plan.from.preset.empty() ? "" : ", preset " + plan.from.preset) << '\n'
-       << "begins as  " << start_of(plan.from);
+       << "begins as  " << start_of(plan);
   const std::vector<int64_t>& layers = layers_of(plan);
   for (size_t j = 0; j < layers.size(); ++j) text << (j ? ' ' : ':') << (j ? "" : " ") << layers[j];
   text << "\ntokens     "

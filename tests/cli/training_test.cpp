@@ -77,6 +77,13 @@ TEST_F(Cli, DistillationIsExplainedBeforeItIsDone) {
     EXPECT_NE(f.out.find("14 steps: 7 epochs"), std::string::npos) << f.out;
     EXPECT_NE(f.out.find(R"("steps": 14)"), std::string::npos) << f.out;
   }
+  write_file(folder_ / "gru.json",
+             R"({"teacher":"tuned","student":{"preset":"BiGRU","init_from_teacher":"embeddings"},
+    "train":"train.tsv","dev":"train.tsv","max_length":32,"TrainingConfig":{"output_dir":"student"}})");
+  const Finished gru = run("distill --config gru.json --explain");
+  EXPECT_NE(gru.out.find("random weights: the teacher's embeddings have 16 channels, its own 768"),
+            std::string::npos)
+      << gru.out << gru.error;
   EXPECT_FALSE(fs::exists(folder_ / "student"));
 }
 
