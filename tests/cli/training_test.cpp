@@ -79,7 +79,8 @@ TEST_F(Cli, DistillationIsExplainedBeforeItIsDone) {
   }
   write_file(folder_ / "gru.json",
              R"({"teacher":"tuned","student":{"preset":"BiGRU","init_from_teacher":"embeddings"},
-    "train":"train.tsv","dev":"train.tsv","max_length":32,"TrainingConfig":{"output_dir":"student"}})");
+    "train":"train.tsv","dev":"train.tsv","max_length":32,
+    "TrainingConfig":{"output_dir":"student"}})");
   const Finished gru = run("distill --config gru.json --explain");
   EXPECT_NE(gru.out.find("random weights: the teacher's embeddings have 16 channels, its own 768"),
             std::string::npos)
