@@ -4,16 +4,13 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "cli/format.h"
 #include "cli/terminal.h"
 
 namespace ink::cli {
 namespace {
 
 constexpr size_t kShown = 8;  // dropped tokens
-
-double percent(int64_t part, int64_t whole) {
-  return whole ? 100 * static_cast<double>(part) / static_cast<double>(whole) : 0;
-}
 
 double mebibytes(int64_t parameters) { return 4 * static_cast<double>(parameters) / (1 << 20); }
 

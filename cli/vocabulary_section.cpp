@@ -9,10 +9,6 @@
 namespace ink::cli {
 namespace {
 
-double percent(int64_t part, int64_t whole) {
-  return whole ? 100 * static_cast<double>(part) / static_cast<double>(whole) : 0;
-}
-
 struct Change {
   int64_t before, after;
 };

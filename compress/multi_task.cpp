@@ -24,13 +24,15 @@ class DrawnBatches {
       : jobs_(jobs), draws_(draws_of(options, jobs)) {}
   TaskBatch operator[](int64_t micro_batch) {
     const TaskDraws::Draw draw = draws_[micro_batch];
-    return {draw.task, jobs_[draw.task]->batches[draw.earlier]};
+    TaskJob& job = *jobs_[draw.task];
+    const Features& train = *job.setup.data.front().train.student.features;
+    return {draw.task, train.batch(job.batches[draw.earlier])};
   }
 
  private:
   static TaskDraws draws_of(const MultiTaskOptions& options, const TaskJobs& jobs) {
     std::vector<int64_t> batches;
-    for (const auto& job : jobs) batches.push_back(job->batches.of_first_epoch());
+    for (const auto& job : jobs) batches.push_back(job->batches.end_of(0));
     return {task_probabilities(batches, options.tau), Random(options.fit.seed).split("tasks")};
   }
 

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
-#include "compress/batch_stream.h"
 #include "compress/distill_setup.h"
 #include "compress/multi_task.h"
 #include "compress/teacher.h"
 #include "compress/teachers.h"
+#include "tasks/batch_stream.h"
 
 namespace ink {
 

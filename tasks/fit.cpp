@@ -6,6 +6,7 @@
 
 #include "autograd/tape.h"
 #include "nn/place.h"
+#include "tasks/batch_stream.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
 
@@ -17,13 +18,13 @@ constexpr int64_t kMostEpochs = 100'000;
 // The batches of all epochs, one epoch after the other; only one epoch of them is in memory.
 class Epochs {
  public:
-  Epochs(const Features& train, const FitOptions& options) : train_(train), options_(options) {
+  Epochs(const Features& train, const FitOptions& options)
+      : options_(options), batches_(train, options, Random(options.seed).split("data")) {
     const int64_t wanted = options.steps * options.accumulate;  // batches; 0: all of the epochs
     for (int64_t epoch = 0; wanted > 0 ? count() < wanted : epoch < options.epochs; ++epoch) {
       check(epoch < kMostEpochs, "fit: expected at most ", kMostEpochs, " epochs, got ",
             options.steps, " steps of ", options.accumulate, " batches");
-      plan(epoch);
-      ends_.push_back(count() + std::ssize(batches_));
+      ends_.push_back(batches_.end_of(epoch));
     }
   }
   int64_t count() const { return ends_.empty() ? 0 : ends_.back(); }
@@ -35,30 +36,16 @@ class Epochs {
       if (steps_for(end) <= steps()) ends.push_back(steps_for(end));
     return ends;
   }
-  const std::vector<int64_t>& operator[](int64_t batch) {
-    const auto end = std::ranges::upper_bound(ends_, batch);
-    if (const int64_t epoch = end - ends_.begin(); epoch != epoch_) plan(epoch);
-    const int64_t first = end == ends_.begin() ? 0 : *std::prev(end);
-    return batches_[static_cast<size_t>(batch - first)];
-  }
+  const std::vector<int64_t>& operator[](int64_t batch) { return batches_[batch]; }
 
  private:
   int64_t steps_for(int64_t batches) const {
     return (batches + options_.accumulate - 1) / options_.accumulate;
   }
-  void plan(int64_t epoch) {
-    const Random random = Random(options_.seed).split("data").split(static_cast<uint64_t>(epoch));
-    batches_ = train_.plan({.sequences = options_.batch_size,
-                            .max_tokens = options_.max_tokens,
-                            .shuffle = random.seed()});
-    epoch_ = epoch;
-  }
 
-  const Features& train_;
   const FitOptions& options_;
+  BatchStream batches_;
   std::vector<int64_t> ends_;  // of each epoch, in batches
-  int64_t epoch_ = -1;
-  std::vector<std::vector<int64_t>> batches_;  // of that epoch
 };
 
 std::vector<int64_t> milestones_of(const Epochs& epochs, const FitOptions& options) {

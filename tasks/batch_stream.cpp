@@ -1,25 +1,24 @@
 // Epochs are planned when they are reached; one of them is in memory.
-#include "compress/batch_stream.h"
+#include "tasks/batch_stream.h"
 
 #include <algorithm>
 
 namespace ink {
 
-BatchStream::BatchStream(const Features& train, const FitOptions& fit, const Random& random)
-    : train_(train), fit_(fit), random_(random) {
-  plan(0);
-  ends_.push_back(std::ssize(batches_));
+int64_t BatchStream::end_of(int64_t epoch) {
+  while (std::ssize(ends_) <= epoch) {
+    plan(std::ssize(ends_));
+    ends_.push_back((ends_.empty() ? 0 : ends_.back()) + std::ssize(batches_));
+  }
+  return ends_[static_cast<size_t>(epoch)];
 }
 
-FeatureBatch BatchStream::operator[](int64_t batch) {
-  while (ends_.back() <= batch) {
-    plan(std::ssize(ends_));
-    ends_.push_back(ends_.back() + std::ssize(batches_));
-  }
+const std::vector<int64_t>& BatchStream::operator[](int64_t batch) {
+  while (ends_.empty() || ends_.back() <= batch) end_of(std::ssize(ends_));
   const auto end = std::ranges::upper_bound(ends_, batch);
   if (const int64_t epoch = end - ends_.begin(); epoch != epoch_) plan(epoch);
   const int64_t first = end == ends_.begin() ? 0 : *std::prev(end);
-  return train_.batch(batches_[static_cast<size_t>(batch - first)]);
+  return batches_[static_cast<size_t>(batch - first)];
 }
 
 void BatchStream::plan(int64_t epoch) {
