@@ -1,4 +1,4 @@
-// Examples of a classification task, read from TSV or JSON lines; every error names file:line.
+// Examples of a task about whole texts, read from TSV or JSON lines; every error names file:line.
 //
 //   Examples train = read_examples("train.tsv");                 // labels from the data
 //   Examples dev = read_examples("dev.tsv", {}, &train.labels);  // unknown labels are errors
@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "tasks/label_field.h"
 #include "tasks/labels.h"
 
 namespace ink {
@@ -23,6 +24,9 @@ struct Example {
   int32_t label = kNoLabel;
   std::string group = {};  // empty: a group of its own
   int64_t line = 0;        // in the file, from 1
+  // Instead of a label, of LabelKind::number its number, of several a 1 for each of the labels that
+  // it has and a 0 for the others; NaN where they are not known.
+  std::vector<float> numbers = {};
 };
 
 struct Examples {
@@ -45,18 +49,22 @@ struct ReadOptions {
   // Names of header fields or JSON members that play a role. Empty: the first that is present of
   //   text   text, text_a, sentence, sentence1, premise, question1, title
   //   pair   text_b, sentence2, hypothesis, question2, pair
-  //   label  label, class, category
+  //   label  label, class, category; several: labels too; numbers: score, similarity_score too
   //   group  group, document, doc
   std::string text = {}, pair = {}, label = {}, group = {};
   // Examples with such a label are left out: {"-"} for OCNLI.
   std::vector<std::string> skip_labels = {};
-  bool labelled = true;     // false: a label is optional and an example may lack one
-  std::string advice = {};  // what to do about an unknown label, for the message
+  LabelKind kind = LabelKind::one;  // what the label field holds (tasks/label_field.h)
+  bool labelled = true;             // false: a label is optional and an example may lack one
+  std::string advice = {};          // what to do about an unknown label, for the message
 };
+
+// The one label of examples with numbers, as transformers calls it.
+Labels label_of_numbers();
 
 // Reads .json and .jsonl files as JSON lines, others as TSV. With `labels` a label must be one of
 // them; without, they are collected from the data. Raises Error for a missing or empty file, a row
-// that does not fit and an unknown label.
+// that does not fit, an unknown label and a label that should be a number.
 Examples read_examples(const std::filesystem::path& path, const ReadOptions& options = {},
                        const Labels* labels = nullptr);
 // The same from text in memory.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 
@@ -106,6 +107,58 @@ TEST(Examples, ErrorsNameFileAndLine) {
   EXPECT_ERROR(json("{\"text\":\"a\",\"label\":1}\n", {.text = "body"}),
                "expected a field named 'body' for the text");
   EXPECT_ERROR(read_examples("/nowhere/train.tsv"), "/nowhere/train.tsv");
+}
+
+TEST(Examples, SeveralLabelsAreZerosAndOnes) {
+  const ReadOptions several{.kind = LabelKind::several};
+  const auto numbers = [](const Examples& e, size_t i) { return e.items.at(i).numbers; };
+  const Examples t = tsv("b, a\teins\n\tzwei\n[\"c\"]\tdrei\n[]\tvier\n", several);
+  EXPECT_EQ(t.labels.names(), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(numbers(t, 0), (std::vector<float>{1, 1, 0}));
+  EXPECT_EQ(numbers(t, 1), (std::vector<float>{0, 0, 0})) << "an empty field is no label";
+  EXPECT_EQ(numbers(t, 2), (std::vector<float>{0, 0, 1}));
+  EXPECT_EQ(numbers(t, 3), (std::vector<float>{0, 0, 0}));
+  EXPECT_EQ(t.items[0].label, kNoLabel);
+  const Labels known({"a,b", "c", "d"});
+  const Examples j =
+      json("{\"text\": \"x\", \"labels\": [\"a,b\", \"d\"]}\n{\"text\": \"y\", \"label\": \"c\"}\n",
+           several, &known);
+  EXPECT_EQ(numbers(j, 0), (std::vector<float>{1, 0, 1}));
+  EXPECT_EQ(numbers(j, 1), (std::vector<float>{0, 1, 0}));
+  EXPECT_ERROR(tsv("c\tx\nc,e\ty\n", several, &known),
+               "data.tsv:2: unknown label 'e'; known labels: a,b, c, d");
+  EXPECT_ERROR(tsv("c,,d\tx\n", several),
+               "data.tsv:1: expected names between commas, got an empty one in 'c,,d'");
+  EXPECT_ERROR(tsv("c\tx\nc, c\ty\n", several), "data.tsv:2: the label 'c' is there twice");
+  EXPECT_ERROR(tsv("[{}]\tx\n", several), "data.tsv:1: expected a list of names as labels");
+  EXPECT_ERROR(tsv("[1\tx\n", several), "data.tsv:1");
+  EXPECT_ERROR(json("{\"text\": \"x\"}\n", several),
+               "data.json:1: this example has no label; call its field one of labels, label");
+}
+
+TEST(Examples, NumbersAreReadStrictly) {
+  const ReadOptions number{.kind = LabelKind::number};
+  const Examples t = tsv("score\tsentence1\tsentence2\n3.8\tA\tB\n-1e-2\tC\tD\n", number);
+  EXPECT_EQ(t.items[0].numbers, std::vector<float>{3.8F});
+  EXPECT_EQ(t.items[0].pair, "B");
+  EXPECT_EQ(t.items[1].numbers, std::vector<float>{-0.01F});
+  EXPECT_EQ(t.labels, label_of_numbers());
+  EXPECT_EQ(json(R"({"text": "x", "label": 2})", number).items[0].numbers, std::vector<float>{2});
+  for (const char* wrong : {"much", "nan", "inf", "1,5", "1 2", "1e99", "0x1"})
+    EXPECT_ERROR(
+        tsv("1\tx\n" + std::string(wrong) + "\ty\n", number),
+        "data.tsv:2: expected a number as label, such as 3.8, got '" + std::string(wrong) + "'");
+  EXPECT_ERROR(tsv("1\tx\n\ty\n", number), "data.tsv:2: expected a label, got an empty field");
+}
+
+TEST(Examples, UnlabelledExamplesReadNoLabels) {
+  const Labels known({"a", "b"});
+  EXPECT_EQ(tsv("z\tx\n", {.labelled = false}, &known).items[0].label, kNoLabel);
+  EXPECT_EQ(json(R"({"text": "x", "label": ["z"]})", {.labelled = false}, &known).items[0].label,
+            kNoLabel);
+  const Examples e = tsv("z\tx\n", {.kind = LabelKind::several, .labelled = false}, &known);
+  ASSERT_EQ(e.items[0].numbers.size(), 2u);
+  EXPECT_TRUE(std::isnan(e.items[0].numbers[0]));
 }
 
 TEST(Examples, PlaceholderLabelsTakeNumbersInRange) {
