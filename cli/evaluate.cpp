@@ -16,6 +16,7 @@ namespace {
 struct Options {
   TaskOptions task;
   std::string model, data, predictions;
+  double threshold = 0.5;
 };
 
 void print_classes(const Scores& scores) {
@@ -42,7 +43,8 @@ Json run(const Options& o) {
   const Labels labels = task.labels_of(config);
   const int64_t length = length_for(o.task.max_length, config.longest());
   const Tokenizer tokenizer = load_tokenizer(o.model, config);
-  const TaskSet data = task.read(o.data, read_options(o.task), labels, {tokenizer, length});
+  const TaskSet data =
+      task.read(o.data, read_options(o.task), labels, {tokenizer, length, o.threshold});
   notice(truncation_notice(*data.features, "examples"));
   const Judged judged = data.judge(session.model());
   std::printf("%s\n", summary_of(judged.scores).c_str());
@@ -61,6 +63,7 @@ Action declare_evaluate(Command& command) {
   command.path("--predictions", o->predictions,
                "also write a JSON line for each example to this file");
   declare_task(command, o->task, true);
+  declare_threshold(command, o->threshold);
   command.require("--model");
   command.require("--data");
   return with_model(command, o->model, [o] { return run(*o); });

@@ -16,6 +16,7 @@ namespace {
 struct Options {
   TaskOptions task;
   std::string model;
+  double threshold = 0.5;
 };
 
 Json run(const Options& o) {
@@ -27,7 +28,7 @@ Json run(const Options& o) {
   const int64_t length = length_for(o.task.max_length, model.config.longest());
   int64_t lines = 0;
   for_each_input_block("predict", 1024, [&](const std::vector<std::string>& block) {
-    for (const Json& line : task.predict(model, block, lines + 1, {tokenizer, length}))
+    for (const Json& line : task.predict(model, block, lines + 1, {tokenizer, length, o.threshold}))
       write_line(line.to_string());
     lines += std::ssize(block);
   });
@@ -42,6 +43,7 @@ Action declare_predict(Command& command) {
   command.reads_lines();
   command.path("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
   declare_task(command, o->task, true);
+  declare_threshold(command, o->threshold);
   command.require("--model");
   return with_model(command, o->model, [o] { return run(*o); });
 }

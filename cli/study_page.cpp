@@ -6,6 +6,7 @@
 #include "cli/report_page.h"
 #include "cli/study_results.h"
 #include "cli/svg.h"
+#include "tasks/task.h"
 
 namespace ink::cli {
 namespace {
@@ -75,7 +76,7 @@ bool has_curves(const StudyPlan& plan) {
 
 // The metric that the scores of a task are.
 std::string metric_of(const StudyTask& task) {
-  return task.finetune.string("task", "classification") == "classification" ? "accuracy" : "F1";
+  return task_named(task.finetune.string("task", "classification")).judged_by;
 }
 
 }  // namespace

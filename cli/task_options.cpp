@@ -17,11 +17,17 @@ void declare_task(Command& command, TaskOptions& o, bool several) {
                "roles of TSV fields, as label,text or text,pair,label ('-' skips one); default: "
                "by the header, which is a first line with a field named text, text_a, sentence, "
                "sentence1, premise, question1, title, label, class or category; without one "
-               "text, or label,text, or text,pair,label by their number");
+               "text, or label,text, or text,pair,label by their number. Multi-label also has "
+               "labels, regression score and similarity_score");
   declare_length(command, o.max_length);
 }
 
 ReadOptions read_options(const TaskOptions& o) { return {.columns = o.columns}; }
+
+void declare_threshold(Command& command, double& threshold) {
+  command.option("--threshold", threshold,
+                 "of multi-label: the probability from which on a label is given", kShare);
+}
 
 void declare_fit(Command& command, FitOptions& o) {
   command.section("Training");
@@ -60,6 +66,8 @@ std::string in_words(std::string name) {
   return name;
 }
 
+bool is_correlation(const std::string& name) { return name == "pearson" || name == "spearman"; }
+
 }  // namespace
 
 std::string summary_of(const Scores& scores) {
@@ -67,7 +75,8 @@ std::string summary_of(const Scores& scores) {
   for (const auto& [name, value] : scores.metrics) {
     if (name == "loss") continue;
     if (!text.empty()) text += ", ";
-    text += formatted("%s %.2f %%", in_words(name).c_str(), 100 * value);
+    text += is_correlation(name) ? formatted("%s %.4f", name.c_str(), value)
+                                 : formatted("%s %.2f %%", in_words(name).c_str(), 100 * value);
   }
   return text + formatted(" on %ld examples", static_cast<long>(scores.examples));
 }

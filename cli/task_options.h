@@ -7,7 +7,8 @@
 namespace ink::cli {
 
 inline constexpr const char* kExamplesHelp =
-    "labelled examples: TSV or JSON lines; of tagging and word-order lines \"unit tag\"";
+    "labelled examples: TSV or JSON lines; of tagging and word-order lines \"unit tag\". A label "
+    "is a class, of regression a number, of multi-label names between commas or a JSON list";
 
 struct TaskOptions {
   std::string task = "classification", columns;
@@ -17,6 +18,9 @@ struct TaskOptions {
 void declare_task(Command& command, TaskOptions& options, bool several = false);
 ReadOptions read_options(const TaskOptions& options);
 
+// Of verbs whose models answer: from when on one of several labels is given.
+void declare_threshold(Command& command, double& threshold);
+
 inline constexpr const char* kRecomputeHelp =
     "compute layers again in backward: less memory, more time";
 void declare_fit(Command& command, FitOptions& options);
@@ -24,7 +28,8 @@ void declare_fit(Command& command, FitOptions& options);
 // The display of a training run as hooks for it.
 TaskHooks hooks_of(ProgressDisplay& display);
 
-// "accuracy 91.20 %, macro F1 87.40 % on 120 examples", and all metrics as JSON.
+// "accuracy 91.20 %, macro F1 87.40 % on 120 examples", correlations as numbers; and all metrics as
+// JSON.
 std::string summary_of(const Scores& scores);
 Json json_of(const Scores& scores);
 

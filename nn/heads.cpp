@@ -138,8 +138,8 @@ Tensor ClassificationHead::logits(const Tensor& summary, const Random* random,
 Tensor ClassificationHead::loss(const Tensor& logits, const Tensor& targets) const {
   switch (problem) {
     case Problem::single_label: return cross_entropy(logits, targets);
-    case Problem::multi_label: return binary_cross_entropy(logits, targets);
-    case Problem::regression: return mse_loss(logits, targets);
+    case Problem::multi_label: return binary_cross_entropy(logits, like(logits, targets));
+    case Problem::regression: return mse_loss(logits, like(logits, targets));
   }
   fail("classification: unknown problem ", static_cast<int>(problem));
 }

@@ -88,7 +88,7 @@ struct ClassificationHead {
   Tensor logits(const Tensor& summary, const Random* random = nullptr,
                 const Tensor& gate = {}) const;
   // targets: i32 (B) for single_label; floats in [0, 1] (B, L) for multi_label; floats (B, L) for
-  // regression
+  // regression; of any type and on any device
   Tensor loss(const Tensor& logits, const Tensor& targets) const;
 };
 

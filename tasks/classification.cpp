@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "autograd/tape.h"
+#include "tasks/text_task.h"
 #include "tensor/error.h"
 #include "tensor/ops.h"
 
@@ -15,19 +16,8 @@ bool classifies(const ModelConfig& config) {
 }
 
 Labels labels_of(const ModelConfig& config) {
-  const std::string wanted = architectures_of(*config.family, {.classification = true}).front();
-  check(classifies(config), "labels: this model does not classify (its config.json names ",
-        config.architectures.empty() ? "no class" : config.architectures.front(), ", not ", wanted,
-        "); run inkstone finetune first");
-  const std::string& type = config.problem_type;
-  const bool single =
-      type == "single_label_classification" || (type.empty() && config.label_count() > 1);
-  check(single,
-        "labels: expected a model that gives each text one of its labels, got problem_type ",
-        type.empty() ? "regression (one label)" : type);
-  // Two labels with names that say nothing are left out of config.json by transformers.
-  if (config.labels.empty()) return Labels({"LABEL_0", "LABEL_1"});
-  return Labels(config.labels);
+  check_solves(config, Problem::single_label);
+  return labels_in(config);
 }
 
 void check_length(const ModelConfig& config, int64_t max_length) {
@@ -58,10 +48,6 @@ Tensor classify(const Model& model, const Packed& batch, const EncoderOptions& o
 
 namespace {
 
-LogitsOf classifier(const Model& model) {
-  return [&model](const FeatureBatch& batch) { return classify(model, batch.inputs); };
-}
-
 void check_numbers(const Predictions& p, const Features& data) {
   for (int64_t i = 0; i < data.size(); ++i)
     check(std::ranges::all_of(p.of(i), [](float x) { return std::isfinite(x); }),
@@ -71,7 +57,7 @@ void check_numbers(const Predictions& p, const Features& data) {
 }  // namespace
 
 Predictions predict(const Model& model, const Features& data, const BatchPlan& plan) {
-  return predict(classifier(model), data, plan);
+  return predict(logits_by(model), data, plan);
 }
 
 Predictions predict(const LogitsOf& logits, const Features& data, const BatchPlan& plan) {
@@ -95,7 +81,7 @@ Predictions predict(const LogitsOf& logits, const Features& data, const BatchPla
 }
 
 Evaluated evaluate(const Model& model, const Features& data, const BatchPlan& plan) {
-  return evaluate(classifier(model), data, plan);
+  return evaluate(logits_by(model), data, plan);
 }
 
 Evaluated evaluate(const LogitsOf& logits, const Features& data, const BatchPlan& plan) {

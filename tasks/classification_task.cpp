@@ -4,6 +4,7 @@
 #include "tasks/classification.h"
 #include "tasks/split.h"
 #include "tasks/task.h"
+#include "tasks/text_task.h"
 #include "tensor/error.h"
 #include "tensor/keys.h"
 
@@ -11,13 +12,12 @@ namespace ink {
 namespace {
 
 // With one class there is nothing to learn, though its accuracy would be perfect.
-void check_several_labels(const Examples& train) {
-  if (train.items.empty()) return;  // Features says so
-  const int32_t first = train.items.front().label;
-  const auto is_first = [&](const Example& e) { return e.label == first; };
-  if (std::ranges::all_of(train.items, is_first))
-    fail("expected at least two labels, found only ", in_quotes(train.labels.name(first)), " in ",
-         train.source);
+void check_several_labels(const TaskSet& train, const std::string& source) {
+  const Features& f = *train.features;
+  for (int64_t i = 1; i < f.size(); ++i)
+    if (f.label(i) != f.label(0)) return;
+  fail("expected at least two labels, found only ", in_quotes(train.labels.name(f.label(0))),
+       " in ", source);
 }
 
 Json prediction_of(const Example& example, const Labels& labels, const Predictions& p, int64_t i) {
@@ -30,10 +30,9 @@ Json prediction_of(const Example& example, const Labels& labels, const Predictio
 
 std::pair<TaskSet, TaskSet> read_both(const TaskData& data, const Labels* known, uint64_t seed,
                                       const TokenOptions& tokens) {
-  TaskExamples examples = read_task(data, known, seed);
-  check_several_labels(examples.train);
-  TaskSet train = classification_set(std::move(examples.train), tokens);
-  return {std::move(train), classification_set(std::move(examples.dev), tokens)};
+  auto sets = read_both_texts(classification_set, data, LabelKind::one, known, seed, tokens);
+  check_several_labels(sets.first, data.train.string());
+  return sets;
 }
 
 TaskSet read(const std::filesystem::path& file, const ReadOptions& options, const Labels& labels,
@@ -41,22 +40,10 @@ TaskSet read(const std::filesystem::path& file, const ReadOptions& options, cons
   return classification_set(read_examples(file, options, &labels), tokens);
 }
 
-MicroLoss loss(const Model& model, const FeatureBatch& batch, const EncoderOptions& options) {
-  const Tensor logits = classify(model, batch.inputs, options);
-  return {.loss = model.classification->loss(logits, batch.labels),
-          .weight = static_cast<double>(batch.rows.size()),
-          .tokens = batch.inputs.tokens()};
-}
-
 std::vector<Json> predict_lines(const Model& model, const std::vector<std::string>& lines,
                                 int64_t first_line, const TokenOptions& tokens) {
   const Labels labels = labels_of(model.config);
-  Examples examples{.items = {}, .labels = labels, .source = "standard input"};
-  for (const std::string& line : lines) {
-    examples.items.push_back(example_of(line));
-    examples.items.back().line = first_line++;
-  }
-  const Features features(examples, tokens.tokenizer, tokens.max_length);
+  const Features features(examples_of(lines, first_line), tokens.tokenizer, tokens.max_length);
   const Predictions p = predict(model, features);
   std::vector<Json> all;
   for (int64_t i = 0; i < std::ssize(lines); ++i) {
@@ -72,9 +59,16 @@ std::vector<Json> predict_lines(const Model& model, const std::vector<std::strin
   return all;
 }
 
-void set_dropout(Model& model, double probability) {
-  model.config.classifier_dropout = probability;
-  model.classification->scores.dropout_probability = probability;
+bool done_by(const ModelConfig& config) { return solves(config, Problem::single_label); }
+
+// Always the most frequent class.
+Trivial trivial(const TaskSet& data) {
+  std::vector<int64_t> counts(static_cast<size_t>(data.labels.size()));
+  for (int64_t i = 0; i < data.features->size(); ++i)
+    ++counts.at(static_cast<size_t>(data.features->label(i)));
+  const auto most = std::ranges::max_element(counts);
+  return {static_cast<double>(*most) / static_cast<double>(data.features->size()),
+          "always " + data.labels.name(static_cast<int32_t>(most - counts.begin()))};
 }
 
 }  // namespace
@@ -115,15 +109,17 @@ TaskExamples read_task(const TaskData& data, const Labels* labels, uint64_t seed
 
 const Task& classification_task() {
   static const Task task{.name = "classification",
+                         .judged_by = "accuracy",
                          .heads = {.classification = true},  // the pooler too, where it is read
                          .problem_type = "single_label_classification",
-                         .done_by = classifies,
+                         .done_by = done_by,
                          .labels_of = labels_of,
-                         .set_dropout = set_dropout,
+                         .set_dropout = set_text_dropout,
                          .read_both = read_both,
                          .read = read,
-                         .loss = loss,
-                         .predict = predict_lines};
+                         .loss = text_loss,
+                         .predict = predict_lines,
+                         .trivial = trivial};
   return task;
 }
 

@@ -2,6 +2,8 @@
 #include "tasks/features.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -28,13 +30,19 @@ std::vector<Feature> features_of(const Examples& examples, const Tokenizer& toke
       Encoding all =
           tokenizer.join(first, e.pair.empty() ? nullptr : &second, {.max_length = max_length});
       const bool cut = first.size() + second.size() + (e.pair.empty() ? 2 : 3) > all.size();
-      items[i] = {std::move(all), {e.label == kNoLabel ? kIgnore : e.label}, e.line, cut};
+      items[i] = {std::move(all), {}, e.line, cut, e.numbers};
+      if (e.numbers.empty()) items[i].targets = {e.label == kNoLabel ? kIgnore : e.label};
     }
   });
   return items;
 }
 
 }  // namespace
+
+void forget_label(Feature& feature, const Feature& like) {
+  feature.targets.assign(like.numbers.empty() ? 1 : 0, kIgnore);
+  feature.numbers.assign(like.numbers.size(), std::numeric_limits<float>::quiet_NaN());
+}
 
 Features::Features(const Examples& examples, const Tokenizer& tokenizer, int64_t max_length)
     : Features(features_of(examples, tokenizer, max_length)) {}
@@ -53,6 +61,16 @@ int64_t Features::truncated() const {
   return std::ranges::count(items_, true, &Feature::truncated);
 }
 
+bool Features::labelled(int64_t i) const {
+  const Feature& item = (*this)[i];
+  return item.numbers.empty() ? item.targets.front() != kIgnore : !std::isnan(item.numbers.front());
+}
+
+int64_t Features::decisions(int64_t i) const {
+  const Feature& item = (*this)[i];
+  return item.numbers.empty() ? std::ssize(item.targets) : 1;
+}
+
 std::vector<std::vector<int64_t>> Features::plan(const BatchPlan& plan) const {
   return batches(lengths_, {.max_tokens = plan.max_tokens,
                             .max_sequences = plan.sequences,
@@ -63,23 +81,32 @@ std::vector<std::vector<int64_t>> Features::plan(const BatchPlan& plan) const {
 FeatureBatch Features::batch(std::span<const int64_t> rows) const {
   std::vector<Encoding> chosen;
   std::vector<int32_t> labels;
+  std::vector<float> numbers;
   for (const int64_t row : rows) {
     const Feature& item = items_.at(static_cast<size_t>(row));
     chosen.push_back(item.encoding);
     labels.insert(labels.end(), item.targets.begin(), item.targets.end());
+    numbers.insert(numbers.end(), item.numbers.begin(), item.numbers.end());
   }
-  return {pack(chosen), from(labels), {rows.begin(), rows.end()}};
+  const auto B = static_cast<int64_t>(rows.size());
+  return {pack(chosen),
+          numbers.empty() ? from(labels) : reshape(from(numbers), {B, std::ssize(numbers) / B}),
+          {rows.begin(), rows.end()}};
 }
 
 std::string Features::digest() const {
   Digest digest;
   std::vector<int32_t> targets;
+  std::vector<float> numbers;
   for (const Feature& item : items_) {
     const Encoding& e = item.encoding;
     digest.add(std::span<const int32_t>(e.ids)).add(std::span<const int32_t>(e.segments));
     targets.insert(targets.end(), item.targets.begin(), item.targets.end());
+    numbers.insert(numbers.end(), item.numbers.begin(), item.numbers.end());
   }
-  return digest.add(std::span<const int32_t>(targets)).to_string();
+  digest.add(std::span<const int32_t>(targets));
+  if (!numbers.empty()) digest.add(std::span<const float>(numbers));
+  return digest.to_string();
 }
 
 std::string truncation_notice(const Features& features, const std::string& what) {

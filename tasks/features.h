@@ -1,7 +1,8 @@
 // Features: examples as token ids with what a model should say of them, and batches of these.
 //
 // Of a class an example has one target, of tags one for each token; a batch puts those of its
-// examples one behind the other.
+// examples one behind the other. Where numbers are sought (a score, or whether each of several
+// labels is given) an example has as many numbers instead.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -18,14 +19,19 @@ namespace ink {
 
 struct Feature {
   Encoding encoding;
-  std::vector<int32_t> targets;  // kIgnore where there is none
-  int64_t line = 0;              // of the example in its file
-  bool truncated = false;        // whether it lost tokens
+  std::vector<int32_t> targets;     // kIgnore where there is none
+  int64_t line = 0;                 // of the example in its file
+  bool truncated = false;           // whether it lost tokens
+  std::vector<float> numbers = {};  // instead of targets; NaN where they are not known
 };
+
+// Leaves `feature`, of a whole text, without a label, of the kind that `like` has.
+void forget_label(Feature& feature, const Feature& like);
 
 struct FeatureBatch {
   Packed inputs;
-  Tensor labels;              // i32: all targets, (B) of classes, (N) of tags
+  // i32: all targets, (B) of classes, (N) of tags; or f32 (B, L): the numbers
+  Tensor labels;
   std::vector<int64_t> rows;  // which examples these are
 };
 
@@ -42,8 +48,8 @@ inline constexpr BatchPlan kInferencePlan{.sequences = 64, .max_tokens = 4096, .
 
 class Features {
  public:
-  // Texts with a class each. Single ones become [CLS] text [SEP], pairs [CLS] text [SEP] pair
-  // [SEP]; what exceeds max_length is cut from the end, of the longer text first.
+  // Texts with a class or numbers each. Single ones become [CLS] text [SEP], pairs [CLS] text [SEP]
+  // pair [SEP]; what exceeds max_length is cut from the end, of the longer text first.
   Features(const Examples& examples, const Tokenizer& tokenizer, int64_t max_length);
   explicit Features(std::vector<Feature> items);
 
@@ -53,7 +59,9 @@ class Features {
   int64_t longest() const;    // tokens of the longest; max_length where there are truncated ones
   int64_t length(int64_t i) const { return lengths_[static_cast<size_t>(i)]; }
   int32_t label(int64_t i) const { return (*this)[i].targets.front(); }  // the first target
-  int64_t line(int64_t i) const { return (*this)[i].line; }              // of its example
+  bool labelled(int64_t i) const;                                        // whether it has one
+  int64_t decisions(int64_t i) const;  // rows of logits: one, of tags one for each token
+  int64_t line(int64_t i) const { return (*this)[i].line; }  // of its example
   const Feature& operator[](int64_t i) const { return items_[static_cast<size_t>(i)]; }
 
   // Rows of each batch of one pass over all examples; each example occurs once.

@@ -131,6 +131,7 @@ std::vector<Json> predict(const Model& model, const std::vector<std::string>& li
 
 const Task& tagging_task() {
   static const Task task{.name = "tagging",
+                         .judged_by = "F1",
                          .heads = {.tagging = true},
                          .problem_type = "",
                          .done_by = tags_tokens,
@@ -139,7 +140,8 @@ const Task& tagging_task() {
                          .read_both = read_both,
                          .read = read,
                          .loss = tagging_loss,
-                         .predict = predict};
+                         .predict = predict,
+                         .trivial = [](const TaskSet&) { return Trivial(); }};
   return task;
 }
 

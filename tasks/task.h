@@ -63,14 +63,22 @@ struct TaskData {
   double dev_fraction = 0.1;  // of train, in whole groups (tasks/split.h)
 };
 
-// How a model reads texts.
+// How a model reads texts, and from when on it is taken to say something.
 struct TokenOptions {
   const Tokenizer& tokenizer;
   int64_t max_length = 128;  // tokens of a sequence
+  double threshold = 0.5;    // where several labels may be given: their least probability
+};
+
+// What whoever knows nothing reaches by the best of constant answers.
+struct Trivial {
+  double score = 0;
+  std::string says = "nothing";
 };
 
 struct Task {
   const char* name;          // of --task
+  const char* judged_by;     // which metric the score is, for people
   Heads heads;               // what it puts on a body
   const char* problem_type;  // for config.json; empty where the head has none
   // Whether a model has been trained for this task, and its labels then; labels_of raises Error
@@ -88,10 +96,13 @@ struct Task {
   // What the model says of lines without labels, the first of which is number `first_line`.
   std::vector<Json> (*predict)(const Model& model, const std::vector<std::string>& lines,
                                int64_t first_line, const TokenOptions& tokens);
+  Trivial (*trivial)(const TaskSet& data);
 };
 
 // One a file of tasks/.
 const Task& classification_task();
+const Task& multi_label_task();
+const Task& regression_task();
 const Task& tagging_task();
 const Task& word_order_task();
 

@@ -112,6 +112,7 @@ std::vector<Json> predict(const Model& model, const std::vector<std::string>& li
 
 const Task& word_order_task() {
   static const Task task{.name = "word-order",
+                         .judged_by = "F1",
                          .heads = {.tagging = true},
                          .problem_type = "",
                          .done_by = done_by,
@@ -120,7 +121,8 @@ const Task& word_order_task() {
                          .read_both = read_both,
                          .read = read,
                          .loss = tagging_loss,
-                         .predict = predict};
+                         .predict = predict,
+                         .trivial = [](const TaskSet&) { return Trivial(); }};
   return task;
 }
 
