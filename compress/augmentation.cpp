@@ -159,9 +159,10 @@ Features with_copies(const Features& features, const Augmentation& augmentation,
       Draws draws(random.split(static_cast<uint64_t>(copy)).split(static_cast<uint64_t>(i)));
       const Feature& original = features[i];
       all.push_back({.encoding = changed(original.encoding, augmentation, mask, draws),
-                     .targets = {kIgnore},
+                     .targets = {},
                      .line = original.line,
                      .truncated = original.truncated});
+      forget_label(all.back(), original);
     }
   }
   return Features(std::move(all));

@@ -116,7 +116,7 @@ void count_more(const DistillOptions& options, const Features& train, DistillPla
   if (!options.more.any()) return;
   const int64_t texts = train.size() / (1 + options.more.augmentation.copies);
   plan.copies = train.size() - texts;
-  for (int64_t i = 0; i < texts; ++i) plan.unlabelled += train.label(i) == kIgnore;
+  for (int64_t i = 0; i < texts; ++i) plan.unlabelled += !train.labelled(i);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // DistillOptions from JSON.
 #include "compress/distill.h"
 #include "compress/distill_keys.h"
+#include "compress/loss_of_task.h"
 #include "tensor/error.h"
 
 namespace ink {
@@ -27,6 +28,7 @@ DistillOptions distill_options_from_json(const Json& json) {
   options.match_evenly = keys.match_evenly;
   options.layer_map = std::move(keys.layer_map);
   if (json.has("task")) options.task = &task_named(json.string("task"));
+  settle_kd_loss(options.config, *options.task, json);
   options.data.train = json.string("train");
   options.data.dev = json.string("dev", "");
   options.data.read.columns = json.string("columns", "");

@@ -6,6 +6,7 @@
 #include "compress/distiller.h"
 #include "compress/label_map.h"
 #include "compress/layer_map.h"
+#include "compress/loss_of_task.h"
 #include "compress/teacher.h"
 #include "tensor/error.h"
 
@@ -25,6 +26,10 @@ DistillationConfig settled_config(const DistillOptions& options, const ModelConf
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
   check(!config.is_caching_logits || options.teacher_cache.folder.empty(),
         "distill: is_caching_logits keeps logits in memory, teacher_cache on disk; expected one");
+  check(options.teacher_cache.top_k == 0 || config.kd_loss_type != KdLoss::bce,
+        "distill: top_k keeps what a distribution over classes needs, and several labels have one "
+        "each; expected top_k 0 in teacher_cache");
+  check_kd_loss(config, *options.task);
   check_recompute(config, options.fit.recompute);
   check_learns(config);
   check(options.fit.early_stop == 0 || !config.learns_layers_alone(),
@@ -43,7 +48,7 @@ Labels labels_of_all(const DistillOptions& options, const DistillSetup& setup) {
     if (k == 0) labels = its;
     check_same_labels(name(k), its, name(0), labels);
   }
-  check_labels_of_student(options.student.folder, options.task->heads, name(0), labels);
+  check_labels_of_student(options.student.folder, *options.task, name(0), labels);
   return labels;
 }
 

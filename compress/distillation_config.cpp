@@ -82,6 +82,8 @@ void check_together(const DistillationConfig& c, const Json& json) {
 
 }  // namespace
 
+const char* name_of(KdLoss loss) { return kKdLosses[static_cast<size_t>(loss)]; }
+
 double scheduled_weight(WeightSchedule schedule, double configured, int64_t step, int64_t steps) {
   if (step == 0 || schedule == WeightSchedule::none) return configured;
   const double x = static_cast<double>(step) / static_cast<double>(steps);
@@ -135,7 +137,7 @@ Json DistillationConfig::to_json() const {
        {"hard_label_weight", hard_label_weight},
        {"hard_label_weight_scheduler",
         kSchedules[static_cast<size_t>(hard_label_weight_scheduler)]},
-       {"kd_loss_type", kKdLosses[static_cast<size_t>(kd_loss_type)]},
+       {"kd_loss_type", name_of(kd_loss_type)},
        {"kd_loss_weight", kd_loss_weight},
        {"kd_loss_weight_scheduler", kSchedules[static_cast<size_t>(kd_loss_weight_scheduler)]},
        {"probability_shift", probability_shift},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tasks/text_task.h"
 #include "tensor/error.h"
 #include "tensor/keys.h"
 
@@ -31,14 +32,20 @@ void check_same_labels(const std::string& who, const Labels& labels, const std::
        ", of ", other, ' ', in_quotes(*theirs), kRemedy);
 }
 
-void check_labels_of_student(const std::filesystem::path& folder, const Heads& wanted,
+void check_labels_of_student(const std::filesystem::path& folder, const Task& task,
                              const std::string& teacher, const Labels& labels) {
   if (folder.empty()) return;
   const ModelConfig config = ModelConfig::read(folder / "config.json");
   const Heads own = heads_from(*config.family, config.architectures);
+  const Heads& wanted = task.heads;
   if (!(own.classification && wanted.classification) && !(own.tagging && wanted.tagging)) return;
-  const Labels its = config.labels.empty() ? Labels({"LABEL_0", "LABEL_1"}) : Labels(config.labels);
-  check_same_labels("the student " + folder.string(), its, teacher, labels);
+  const std::string who = "the student " + folder.string();
+  check(!own.classification || task.done_by(config), "distill: ", who, " has a head of the task ",
+        task_of(problem_from(config.problem_type, config.label_count())), ", ", teacher,
+        " one of the task ", task.name,
+        ", and what they say cannot be compared; fine-tune the student for the same task, or let "
+        "it begin without a head");
+  check_same_labels(who, labels_in(config), teacher, labels);
 }
 
 }  // namespace ink

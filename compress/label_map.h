@@ -15,9 +15,9 @@ Labels labels_of_teacher(const Task& task, const std::string& folder, const Mode
 void check_same_labels(const std::string& who, const Labels& labels, const std::string& other,
                        const Labels& its);
 
-// A student in a folder that does the task already keeps its head, so its labels must be those of
-// `teacher`. Nothing is asked of another one, and where `folder` is empty.
-void check_labels_of_student(const std::filesystem::path& folder, const Heads& wanted,
+// A student in a folder that has a head of the task's kind keeps it, so it must do the task, with
+// the labels of `teacher`. Nothing is asked of another one, and where `folder` is empty.
+void check_labels_of_student(const std::filesystem::path& folder, const Task& task,
                              const std::string& teacher, const Labels& labels);
 
 }  // namespace ink

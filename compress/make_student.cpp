@@ -15,8 +15,14 @@
 namespace ink {
 namespace {
 
-const char* problem_type_of(const ModelConfig& teacher) {
-  return tags_tokens(teacher) ? "" : "single_label_classification";
+std::string problem_type_of(const ModelConfig& teacher) {
+  if (tags_tokens(teacher)) return "";
+  switch (problem_from(teacher.problem_type, teacher.label_count())) {
+    case Problem::single_label: return "single_label_classification";
+    case Problem::multi_label: return "multi_label_classification";
+    case Problem::regression: return "regression";
+  }
+  fail("distill: unknown problem type ", teacher.problem_type);
 }
 
 // ── which of the teacher's parameters a new student's are ───────────────────────────────────────

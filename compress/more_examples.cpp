@@ -30,10 +30,13 @@ Examples unlabelled_examples(const std::filesystem::path& path) {
   return all;
 }
 
-Features behind(const Features& first, const Features& second) {
+// The examples and behind them texts without labels.
+Features behind(const Features& first, const Features& unlabelled) {
   std::vector<Feature> all;
-  for (const Features* part : {&first, &second})
+  for (const Features* part : {&first, &unlabelled})
     for (int64_t i = 0; i < part->size(); ++i) all.push_back((*part)[i]);
+  for (auto i = static_cast<size_t>(first.size()); i < all.size(); ++i)
+    forget_label(all[i], all.front());
   return Features(std::move(all));
 }
 

@@ -1,5 +1,6 @@
 // MultiTaskOptions from JSON.
 #include "compress/distill_keys.h"
+#include "compress/loss_of_task.h"
 #include "compress/multi_task.h"
 #include "tensor/error.h"
 #include "tensor/keys.h"
@@ -28,6 +29,7 @@ MultiTaskOptions multi_task_options_from_json(const Json& json) {
   DistillKeys keys = read_distill_keys(json, options.tasks.front().teacher);
   options.student = std::move(keys.student);
   options.config = std::move(keys.config);
+  for (const TaughtTask& task : options.tasks) settle_kd_loss(options.config, *task.task, json);
   if (json.has("max_length")) options.max_length = json.integer_between("max_length", 4, 1 << 20);
   read_training(json, DistillKind::tasks, options.out, options.fit);
   options.tau = json.real("tau", options.tau);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "compress/check_pruning.h"
+#include "compress/loss_of_task.h"
 #include "compress/pruning_account.h"
 #include "compress/recovery.h"
 #include "compress/result_folder.h"
@@ -93,6 +94,11 @@ void check_method(const PruneOptions& options) {
   check(options.reference.empty() ||
             (!masks && options.config.use_logits && options.config.compatible),
         "prune: `reference` (--reference) is read with \"use_logits\" and \"compatible\" alone");
+  check(masks || !options.config.use_logits || !options.config.compatible ||
+            kd_loss_of(task_of(options)) == KdLoss::ce,
+        "prune: without labels \"compatible\" compares distributions over classes, as TextPruner "
+        "does, and the task ",
+        task_of(options).name, " has none; expected \"compatible\" or \"use_logits\" false");
 }
 
 // Zeros in the place of what goes make nothing smaller or faster.

@@ -2,6 +2,8 @@
 #include "compress/recovery.h"
 
 #include "autograd/tape.h"
+#include "compress/loss_of_task.h"
+#include "compress/losses/logits.h"
 #include "compress/scoring.h"
 #include "compress/values.h"
 #include "tasks/fit.h"
@@ -26,20 +28,26 @@ Tensor hard_loss(const Model& model, const Tensor& logits, const Tensor& labels)
                               : model.tagging->loss(logits, labels);
 }
 
-MicroLoss distilled(const RecoveryConfig& config, const Model& student, const Model& teacher,
-                    const FeatureBatch& batch, const EncoderOptions& training) {
+// Between decisions of the pruned model and of the unpruned one, of a size that τ leaves alone.
+Tensor soft_loss(const RecoveryConfig& config, KdLoss type, const Tensor& got,
+                 const Tensor& wanted) {
+  const double t = config.temperature;
+  return scale(kd_loss(got, wanted, type, t), type == KdLoss::regression ? 1 : t * t);
+}
+
+MicroLoss distilled(const RecoveryConfig& config, const Task& task, const Model& student,
+                    const Model& teacher, const FeatureBatch& batch,
+                    const EncoderOptions& training) {
   std::vector<Tensor> wanted;
   {
     const Pause pause;
-    for (const Tensor& z : decision_logits(teacher, batch.inputs))
-      wanted.push_back(softmax(scale(z, 1 / config.temperature)));
+    wanted = decision_logits(teacher, batch.inputs);
   }
   const std::vector<Tensor> got = decision_logits(student, batch.inputs, training);
   MicroLoss total{.weight = static_cast<double>(batch.rows.size()),
                   .tokens = batch.inputs.tokens()};
   for (size_t k = 0; k < got.size(); ++k) {
-    const Tensor soft = scale(soft_cross_entropy(scale(got[k], 1 / config.temperature), wanted[k]),
-                              config.temperature * config.temperature);
+    const Tensor soft = soft_loss(config, kd_loss_of(task), got[k], wanted[k]);
     total.loss = total.loss ? add(total.loss, soft) : soft;
   }
   if (config.hard_label_weight > 0)
@@ -65,7 +73,7 @@ Recover recovery_by(const RecoveryConfig& config, const RecoveryData& data, cons
     FitHooks hooks;
     hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t, int64_t) {
       const EncoderOptions training = training_options(options, random);
-      return teacher ? distilled(config, smaller, *teacher, batch, training)
+      return teacher ? distilled(config, data.task, smaller, *teacher, batch, training)
                      : data.task.loss(smaller, batch, training);
     };
     const TrainingResult result = fit(smaller.parameters, data.train, options, hooks);

@@ -5,7 +5,9 @@
 //
 //   τ²·CE(softmax(z/τ), softmax(s/τ)) + hard_label_weight · the task's
 //
-// with decisions s of the pruned and z of the unpruned model (decision_logits, Hinton et al. 2015).
+// with decisions s of the pruned and z of the unpruned model (decision_logits, Hinton et al. 2015);
+// where a text may have several labels the first term is τ²·BCE(σ(z/τ), σ(s/τ)), of numbers it is
+// (s − z)².
 // Order of examples and dropout are functions of (seed, number of the step). Nothing is kept of a
 // training that is broken off: the whole pruning starts again.
 #pragma once

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "autograd/tape.h"
+#include "compress/drawn_labels.h"
 #include "compress/values.h"
 #include "nn/ragged.h"
 #include "tasks/classification.h"
@@ -13,18 +14,6 @@
 
 namespace ink {
 namespace {
-
-// Where the decisions of each sequence lie: B + 1 numbers of `rows` in all, which are one for each
-// sequence or one for each token.
-std::vector<int64_t> decisions_of(const Packed& batch, int64_t rows) {
-  const int64_t B = batch.sequences();
-  check(rows == B || rows == batch.tokens(), "importance: expected a label for each of ", B,
-        " sequences or ", batch.tokens(), " tokens, got ", rows);
-  std::vector<int64_t> starts;
-  for (int64_t b = 0; b <= B; ++b)
-    starts.push_back(rows == B ? b : batch.offsets.data<int32_t>()[b]);
-  return starts;
-}
 
 // A mean over the counted labels gives an example with n of N of them N/n times its own mean.
 std::vector<double> scales_of(const FeatureBatch& batch) {
@@ -42,31 +31,9 @@ std::vector<double> scales_of(const FeatureBatch& batch) {
   return counts;
 }
 
-// The first class at which the probabilities, added up, exceed u.
-int32_t class_at(const float* probabilities, int64_t classes, double u) {
-  int64_t c = 0;
-  for (double sum = 0; c + 1 < classes; ++c) {
-    sum += probabilities[c];
-    if (u < sum) break;
-  }
-  return static_cast<int32_t>(c);
-}
-
-// A class for each row of logits (R, L): row r of example number rows[b] draws from its stream.
-Tensor drawn(const Tensor& logits, const FeatureBatch& batch, const Random& random) {
-  const Tensor p = converted(to(softmax(logits), Device::cpu), Dtype::f32);
-  const int64_t L = p.dim(1);
-  const std::vector<int64_t> starts = decisions_of(batch.inputs, p.dim(0));
-  check(std::ssize(batch.rows) == batch.inputs.sequences(), "importance: expected the numbers of ",
-        batch.inputs.sequences(), " examples to draw labels for, got ", batch.rows.size());
-  Tensor labels(Shape{p.dim(0)}, Dtype::i32);
-  for (size_t b = 0; b + 1 < starts.size(); ++b) {
-    const Random stream = random.split(static_cast<uint64_t>(batch.rows[b]));
-    for (int64_t r = starts[b]; r < starts[b + 1]; ++r)
-      labels.data<int32_t>()[r] = class_at(p.data<float>() + r * L, L,
-                                           stream.uniform(static_cast<uint64_t>(r - starts[b])));
-  }
-  return labels;
+// Decisions of other heads than that for whole texts are between classes.
+Problem problem_of(const Model& model) {
+  return model.classification ? model.classification->problem : Problem::single_label;
 }
 
 // x rounded to f16.
@@ -104,12 +71,12 @@ LossOfBatch drawn_label_loss(std::span<const FeatureBatch> batches, uint64_t see
     if (drawn_before.empty()) {
       const Pause pause;
       for (size_t k = 0; k < logits.size(); ++k)
-        drawn_before.push_back(drawn(logits[k], batches[i], random.split(k)));
+        drawn_before.push_back(
+            drawn_labels(logits[k], problem_of(model), batches[i], random.split(k)));
     }
     GatedLoss sum{{}, std::vector<double>(static_cast<size_t>(batches[i].inputs.sequences()), 1)};
     for (size_t k = 0; k < logits.size(); ++k)
-      sum.loss = added(sum.loss, scale(cross_entropy(logits[k], drawn_before[k]),
-                                       static_cast<double>(logits[k].dim(0))));
+      sum.loss = added(sum.loss, surprise(logits[k], problem_of(model), drawn_before[k]));
     return sum;
   };
 }

@@ -19,11 +19,11 @@ std::vector<Tensor> decision_logits(const Model& model, const Packed& batch,
 // The task's own loss of the labels. `batches` must outlive the result, here and below.
 LossOfBatch label_loss(const Task& task, std::span<const FeatureBatch> batches);
 
-// Σ −log q_y with y drawn from the model's own probabilities p, for each decision one, when a batch
-// is met for the first time; later, smaller models q are asked about the same y. With Term::square
-// this is the diagonal of the Fisher information of the gates, E over y ~ p of (∂ log q_y/∂ξ)², by
-// one draw for each decision (Theis et al. 2018 prune by it). No labels are read. The draws depend
-// on the seed and the example's number alone.
+// Σ −log q_y with y drawn from the model's own probabilities p, one for each decision
+// (compress/drawn_labels.h), when a batch is met for the first time; later, smaller models q are
+// asked about the same y. With Term::square this is the diagonal of the Fisher information of the
+// gates, E over y ~ p of (∂ log q_y/∂ξ)², by one draw for each decision (Theis et al. 2018 prune by
+// it). No labels are read. The draws depend on the seed and the example's number alone.
 LossOfBatch drawn_label_loss(std::span<const FeatureBatch> batches, uint64_t seed);
 
 // TextPruner's without labels: the mean of −Σ p·log q, with p of reference logits, rounded to f16

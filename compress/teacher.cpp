@@ -69,8 +69,7 @@ Teacher::Teacher(std::shared_ptr<const Session> session, const Reading& reading,
 void Teacher::cache_in_memory() {
   const Features& train = *reading_.teacher.features;
   starts_ = {0};
-  for (int64_t i = 0; i < train.size(); ++i)
-    starts_.push_back(starts_.back() + std::ssize(train[i].targets));
+  for (int64_t i = 0; i < train.size(); ++i) starts_.push_back(starts_.back() + train.decisions(i));
   const int64_t C = session_->model().config.label_count();
   logits_ = Tensor({starts_.back(), C});
   for (const std::vector<int64_t>& rows : train.plan(kInferencePlan)) {

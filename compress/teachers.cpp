@@ -11,22 +11,6 @@
 namespace ink {
 namespace {
 
-// Whoever always says the most frequent class of single targets.
-struct Trivial {
-  double score = 0;
-  std::string says = "nothing";
-};
-
-Trivial trivial_score(const Task& task, const TaskSet& data) {
-  if (task.heads.tagging) return {};
-  std::vector<int64_t> counts(static_cast<size_t>(data.labels.size()));
-  for (int64_t i = 0; i < data.features->size(); ++i)
-    ++counts.at(static_cast<size_t>(data.features->label(i)));
-  const auto most = std::ranges::max_element(counts);
-  return {static_cast<double>(*most) / static_cast<double>(data.features->size()),
-          "always " + data.labels.name(static_cast<int32_t>(most - counts.begin()))};
-}
-
 std::string percent(double share) {
   char text[32];
   std::snprintf(text, sizeof text, "%.2f %%", 100 * share);
@@ -69,7 +53,7 @@ TeacherScores judge_teachers(const DistillSetup& setup, const Sessions& teachers
 
 std::vector<std::string> doubts_about(const DistillSetup& setup, const Task& task,
                                       const TeacherScores& scores) {
-  const Trivial trivial = trivial_score(task, setup.data.front().dev.student);
+  const Trivial trivial = task.trivial(setup.data.front().dev.student);
   std::vector<std::string> doubts;
   for (size_t k = 0; k < scores.each.size(); ++k) {
     if (scores.each[k].score > trivial.score) continue;

@@ -16,8 +16,8 @@ Sessions load_teachers(const DistillSetup& setup, const Heads& heads);
 // On the development examples.
 TeacherScores judge_teachers(const DistillSetup& setup, const Sessions& teachers);
 
-// A sentence for each teacher that is no better than one that knows nothing: that says the most
-// frequent class of the development examples, or no entity. It would teach what is wrong.
+// A sentence for each teacher that is no better than one that knows nothing (Task::trivial): that
+// says the most frequent class of the development examples, say. It would teach what is wrong.
 std::vector<std::string> doubts_about(const DistillSetup& setup, const Task& task,
                                       const TeacherScores& scores);
 

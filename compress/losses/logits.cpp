@@ -2,6 +2,7 @@
 #include "compress/losses/logits.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "tensor/error.h"
 #include "tensor/ops.h"
@@ -66,6 +67,21 @@ Tensor kd_loss(std::span<const Tensor> students, std::span<const Tensor> teacher
   return total;
 }
 
+namespace {
+
+// The rows of numbers (rows, C) that are known.
+std::vector<int32_t> known_rows(const Tensor& numbers) {
+  const auto values = to_vector<double>(converted(on_host(numbers), Dtype::f64));
+  const auto C = static_cast<size_t>(numbers.dim(1));
+  std::vector<int32_t> rows;
+  for (size_t first = 0; first < values.size(); first += C)
+    if (std::none_of(&values[first], &values[first] + C, [](double x) { return std::isnan(x); }))
+      rows.push_back(static_cast<int32_t>(first / C));
+  return rows;
+}
+
+}  // namespace
+
 Tensor hard_label_loss(const Tensor& logits, const Tensor& labels, KdLoss type) {
   if (labels.dtype() == Dtype::i32) return cross_entropy(logits, labels);
   check(type == KdLoss::bce || type == KdLoss::regression,
@@ -73,8 +89,14 @@ Tensor hard_label_loss(const Tensor& logits, const Tensor& labels, KdLoss type) 
         "expected i32");
   check(labels.size() == logits.size(), "hard_label_loss: expected labels for logits ",
         logits.shape(), ", got ", labels.shape());
-  const Tensor wanted = reshape(labels, logits.shape());
-  return type == KdLoss::bce ? binary_cross_entropy(logits, wanted) : mse_loss(logits, wanted);
+  Tensor said = as_rows(logits), wanted = like(logits, reshape(labels, said.shape()));
+  const std::vector<int32_t> rows = known_rows(wanted);
+  if (rows.empty()) return scale(mse_loss(said, clone(said)), 0);
+  if (std::ssize(rows) < said.dim(0)) {
+    said = gather_rows(said, from(rows));
+    wanted = gather_rows(wanted, from(rows));
+  }
+  return type == KdLoss::bce ? binary_cross_entropy(said, wanted) : mse_loss(said, wanted);
 }
 
 namespace {

@@ -31,7 +31,8 @@ Tensor kd_loss(std::span<const Tensor> students, std::span<const Tensor> teacher
 
 // The cross entropy with true labels: i32 (rows), or of kd types bce and regression numbers of the
 // logits' shape (regression: also (rows) for logits (rows, 1)), which are compared by binary cross
-// entropy and by squared differences.
+// entropy and by squared differences. Rows of numbers with a NaN have no label and do not count, as
+// those of kIgnore do not; where none has one the loss is 0.
 Tensor hard_label_loss(const Tensor& logits, const Tensor& labels, KdLoss type = KdLoss::ce);
 
 // The teacher's logits with, in each row, the value of the true label and the largest exchanged, so

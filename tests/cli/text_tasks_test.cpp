@@ -1,4 +1,4 @@
-// Regression and several labels through the program: training, measuring, predicting.
+// Regression and several labels through the program: training, measuring, predicting, a student.
 #include "tensor/json.h"
 #include "tests/cli/program.h"
 
@@ -40,6 +40,18 @@ TEST_F(TextTasks, NumbersAreLearnedMeasuredAndSaid) {
   const Finished said = run("predict --task regression --model regression", "砚台好\t砚好\n好\n");
   EXPECT_TRUE(said.out.starts_with(R"({"score": )")) << said.out << said.error;
   EXPECT_EQ(std::count(said.out.begin(), said.out.end(), '\n'), 2);
+
+  write_file(folder_ / "d.json", R"({"student": {"layers_from_teacher": [0]}, "task": "regression",
+      "TrainingConfig": {"num_epochs": 1}})");
+  const std::string distill =
+      "distill --config d.json --teacher regression --train scores.tsv --dev scores.tsv ";
+  const Finished explained = run(distill + "--explain --out student");
+  EXPECT_NE(explained.out.find("kd_loss_type \"regression\""), std::string::npos)
+      << explained.out << explained.error;
+  const Finished student = run(distill + "--out student --json");
+  ASSERT_EQ(student.status, 0) << student.error;
+  EXPECT_NE(student.out.find("\"pearson\": "), std::string::npos) << student.out;
+  EXPECT_EQ(run("evaluate --task regression --model student --data scores.tsv").status, 0);
 }
 
 TEST_F(TextTasks, SeveralLabelsAreLearnedMeasuredAndSaid) {
@@ -55,6 +67,13 @@ TEST_F(TextTasks, SeveralLabelsAreLearnedMeasuredAndSaid) {
       run("predict --task multi-label --model multi-label --threshold 1", "砚台好\n");
   EXPECT_TRUE(said.out.starts_with(R"({"labels": [], "probabilities": {"good": )"))
       << said.out << said.error;
+  write_file(folder_ / "d.json", R"({"student": {"layers_from_teacher": [0]}, "task": "multi-label",
+      "TrainingConfig": {"num_epochs": 1}})");
+  const Finished student = run(
+      "distill --config d.json --teacher multi-label --train lists.jsonl --dev lists.jsonl --out "
+      "student");
+  ASSERT_EQ(student.status, 0) << student.error;
+  EXPECT_NE(student.out.find("exact match"), std::string::npos) << student.out;
 }
 
 TEST_F(TextTasks, SaysWhatIsWrongWithLabelsAndModels) {

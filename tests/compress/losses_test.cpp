@@ -133,6 +133,27 @@ TEST(Losses, BinaryCrossEntropyOfEachLabel) {
   EXPECT_ERROR(hard_label_loss(s, labels, KdLoss::ce), "expected i32");
 }
 
+TEST(Losses, RowsOfNumbersWithoutALabelDoNotCount) {
+  const Tensor s = waves({3, 2}, false);
+  Tensor labels(Shape{3, 2}, Dtype::f32);
+  for (int64_t i = 0; i < 6; ++i)
+    labels.data<float>()[i] = i == 2 ? NAN : static_cast<float>(i % 2);
+  for (const KdLoss type : {KdLoss::bce, KdLoss::regression}) {
+    const Tensor rows = from(std::vector<int32_t>{0, 2});
+    const double known =
+        hard_label_loss(gather_rows(s, rows), gather_rows(labels, rows), type).item();
+    EXPECT_EQ(hard_label_loss(s, labels, type).item(), known) << "also with labels in f32";
+  }
+  for (int64_t i = 0; i < 6; ++i) labels.data<float>()[i] = NAN;
+  Tensor watched = clone(s);
+  Tape tape;
+  tape.watch(watched);
+  const Tensor none = hard_label_loss(watched, labels, KdLoss::regression);
+  EXPECT_EQ(none.item(), 0);
+  const Gradients gradients = tape.backward(none);
+  EXPECT_EQ(distance(gradients[watched], zeros({3, 2}, Dtype::f64)), 0);
+}
+
 // Queries, keys or values of sequences of 3, 5 and 2 tokens, 8 channels.
 const std::vector<int32_t> kRagged = {0, 3, 8, 10};
 Tensor rows_of(uint64_t seed) { return randn({10, 8}, seed); }
