@@ -127,7 +127,6 @@ void check_options(const Options& o, const Command& command) {
   if (tasks) std::erase(of_texts, "--evaluate-every");
   if (!text) refuse(of_texts, tasks ? "\"tasks\"" : "--train");
   if (tasks) refuse(o.of_tasks, "\"tasks\", which say it each");
-  if (tasks) refuse({"--explain"}, "\"tasks\"");
   if (text) check_text_options(o.text, command);
 }
 
@@ -135,9 +134,12 @@ Json run(const Options& o, Command& command) {
   const Json job = as_usage([&] { return job_json(o, command.file()); });
   if (!o.text.text.empty()) return run_on_text(o, job, command);
   if (has_tasks(command))
-    return distill_on_tasks(
-        job, {.max_length = o.task.max_length, .recompute = o.recompute, .resume = o.resume},
-        command);
+    return distill_on_tasks(job,
+                            {.max_length = o.task.max_length,
+                             .recompute = o.recompute,
+                             .resume = o.resume,
+                             .explain = o.explain},
+                            command);
   return distill_on_task(job,
                          {.max_length = o.task.max_length,
                           .recompute = o.recompute,

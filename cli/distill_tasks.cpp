@@ -47,6 +47,11 @@ Json distill_on_tasks(const Json& keys, const TasksRun& o, Command& command) {
   job.max_length = length_for(o.max_length, longest_sequence(job.student, teachers));
   if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
   job.fit.recompute = o.recompute;
+  if (o.explain) {
+    const MultiTaskPlan plan = plan_tasks(job);
+    std::printf("%s", explanation(plan).c_str());
+    return to_json(plan);
+  }
   job.fit.resume = o.resume;
   job.fit.stop = &interrupted;
   catch_interrupts();

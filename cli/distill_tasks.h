@@ -9,7 +9,7 @@ namespace ink::cli {
 
 struct TasksRun {
   int64_t max_length = 0;  // 0: as many tokens as all models read, 128 at most
-  bool recompute = false, resume = false;
+  bool recompute = false, resume = false, explain = false;
 };
 
 // `keys` are those of multi_task_options_from_json (compress/multi_task.h). Returns what --json

@@ -1,32 +1,18 @@
 // Teachers and student over the one training loop.
 #include "compress/distill.h"
 
-#include "compress/distill_setup.h"
 #include "compress/distiller.h"
+#include "compress/first_student.h"
 #include "compress/labelled.h"
-#include "compress/map_by_flow.h"
 #include "compress/teacher.h"
 #include "compress/teachers.h"
 #include "compress/values.h"
 #include "nn/fingerprint.h"
-#include "nn/parameter_count.h"
 #include "tasks/save_folder.h"
 #include "tensor/fingerprint.h"
 
 namespace ink {
 namespace {
-
-Model first_student(const DistillOptions& options, const Model& teacher) {
-  return make_student(options.student, teacher, Random(options.fit.seed).split("weights"));
-}
-
-// The layer map "emd", measured on the student as it begins; `teacher` is the leading one.
-void choose_layers(const DistillOptions& options, DistillSetup& setup, const Model& teacher,
-                   const Model& student) {
-  if (!maps_by_flow(options)) return;
-  map_by_flow(setup.config.intermediate_matches, teacher, student, setup.data[setup.leading].train);
-  check_sizes(setup);
-}
 
 // Of the weights of each teacher.
 std::vector<std::string> digests_of(const DistillSetup& setup) {
@@ -94,31 +80,6 @@ Json fingerprint_of(const DistillOptions& options, const DistillSetup& setup,
       .set("distillation", setup.config.to_json());
 }
 
-DistillPlan::Cache planned_cache(const DistillOptions& options, const DistillSetup& setup) {
-  DistillPlan::Cache cache{.folder = options.teacher_cache.folder,
-                           .dtype = name_of(options.teacher_cache.dtype)};
-  if (cache.folder.empty() || !setup.config.asks_teachers()) return {};
-  for (size_t k = setup.leading; k < setup.teachers.size(); ++k) {
-    if (setup.weights[k] == 0) continue;
-    const CacheLayout layout(
-        options.teacher_cache,
-        cached_fields(setup.teachers[k], setup.config, options.task->heads.tagging),
-        *setup.data[k].train.teacher.features, {});
-    cache.bytes += layout.bytes(0, layout.examples());
-    if (k > setup.leading) continue;
-    for (const CachedField& field : layout.fields) cache.fields.push_back(field.name());
-  }
-  return cache;
-}
-
-// How many of the training examples have no label, texts and copies.
-void count_more(const DistillOptions& options, const Features& train, DistillPlan& plan) {
-  if (!options.more.any()) return;
-  const int64_t texts = train.size() / (1 + options.more.augmentation.copies);
-  plan.copies = train.size() - texts;
-  for (int64_t i = 0; i < texts; ++i) plan.unlabelled += !train.labelled(i);
-}
-
 }  // namespace
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
@@ -159,40 +120,6 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   return {.student = fit_task(student, data.train.student, data.dev.student, options.out,
                               options.fit, std::move(fit_hooks), save, hooks),
           .teachers = std::move(scores)};
-}
-
-DistillPlan plan_distillation(const DistillOptions& options) {
-  DistillSetup setup = set_up(options);
-  const Heads& heads = options.task->heads;
-  if (maps_by_flow(options)) {
-    const Sessions sessions = load_teachers(setup, heads);
-    choose_layers(options, setup, sessions[setup.leading]->model(),
-                  first_student(options, sessions.front()->model()));
-  }
-  DistillPlan plan{.task = options.task,
-                   .teacher = setup.teachers.front(),
-                   .student = setup.student,
-                   .teacher_parameters = parameter_count(setup.teachers.front(), heads),
-                   .student_parameters = parameter_count(setup.student, heads),
-                   .other_teachers = {},
-                   .teacher_weights = setup.weights,
-                   .from = options.student,
-                   .config = setup.config,
-                   .fit = options.fit};
-  plan.other_teachers.assign(setup.teachers.begin() + 1, setup.teachers.end());
-  if (options.student.init_from_teacher)
-    plan.layers = chosen_layers(*options.student.init_from_teacher, plan.teacher.layers(),
-                                plan.student.layers());
-  const Reading& reading = setup.data.front().train;
-  const TaskSet& train = reading.student;
-  for (const Readings& data : setup.data) plan.same_tokens &= data.train.shared();
-  plan.train_examples = train.features->size();
-  plan.dev_examples = setup.data.front().dev.student.features->size();
-  count_more(options, *train.features, plan);
-  plan.evaluations = evaluation_steps(*train.features, options.fit);
-  plan.steps = plan.evaluations.back();
-  plan.cache = planned_cache(options, setup);
-  return plan;
 }
 
 }  // namespace ink

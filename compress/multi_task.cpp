@@ -170,7 +170,7 @@ DistillOptions job_of(const MultiTaskOptions& options, const TaughtTask& task) {
                      .config = options.config,
                      .fit = options.fit};
   job.fit.steps = options.steps;
-  job.fit.evaluate_every = options.evaluate_every;
+  job.fit.evaluate_every = options.evaluate_every > 0 ? options.evaluate_every : options.steps;
   return job;
 }
 

@@ -59,6 +59,21 @@ DistillOptions job_of(const MultiTaskOptions& options, const TaughtTask& task);
 // the student does not fit a match of one of them.
 MultiTaskResult distill_tasks(const MultiTaskOptions& options, const TaskHooks& hooks = {});
 
+// What distill_tasks() will do: for each task what its own job would, with how often it is drawn.
+struct MultiTaskPlan {
+  struct OfTask {
+    std::string name;
+    double probability = 0;  // of each micro-batch
+    DistillPlan plan;
+  };
+  std::vector<OfTask> tasks = {};
+  int64_t steps = 0;  // of all tasks together
+  double tau = 1;
+};
+MultiTaskPlan plan_tasks(const MultiTaskOptions& options);
+std::string explanation(const MultiTaskPlan& plan);
+Json to_json(const MultiTaskPlan& plan);
+
 // Options from JSON, with the keys of one task (compress/distill.h) where they are not of tasks:
 //   {"tasks": {"sst2": {"teacher": "t1", "train": "sst2.tsv", "dev": "dev.tsv",
 //                       "task": "classification", "columns": "label,text"}, "mnli": {…}},

@@ -54,8 +54,18 @@ void check_depths(const std::vector<DistillSetup>& setups) {
           other.folders[0].string());
 }
 
-Random random_of(const TaskJob& job, const char* of) {
-  return Random(job.options.fit.seed).split(of).split(job.name);
+// A body has one table of words.
+void check_one_vocabulary(const MultiTaskOptions& options,
+                          const std::vector<DistillSetup>& setups) {
+  const Json words = fingerprint_of(setups.front().tokens.tokenizer);
+  for (size_t t = 1; t < setups.size(); ++t)
+    check(fingerprint_of(setups[t].tokens.tokenizer) == words, "distill: task ",
+          options.tasks[t].name, " reads other tokens than ", options.tasks[0].name,
+          ", with a body that knows one table of words; expected teachers with one vocabulary");
+}
+
+Random random_of(const DistillOptions& options, const char* of, const std::string& name) {
+  return Random(options.fit.seed).split(of).split(name);
 }
 
 }  // namespace
@@ -65,14 +75,19 @@ TaskJob::TaskJob(const TaughtTask& task, DistillOptions alone, DistillSetup chec
       options(std::move(alone)),
       setup(std::move(checked)),
       sessions(load_teachers(setup, options.task->heads)),
-      student(
-          make_student(options.student, sessions.front()->model(), random_of(*this, "weights"))),
+      student(make_student(options.student, sessions.front()->model(),
+                           random_of(options, "weights", name))),
       teacher(sessions.front(), setup.data.front().train, setup.config),
-      batches(*setup.data.front().train.student.features, options.fit, random_of(*this, "data")) {
+      batches(batches_of(options, name, *setup.data.front().train.student.features)) {
   student.parameters.own();
 }
 
-TaskJobs jobs_of(const MultiTaskOptions& options) {
+BatchStream batches_of(const DistillOptions& options, const std::string& name,
+                       const Features& train) {
+  return {train, options.fit, random_of(options, "data", name)};
+}
+
+std::vector<DistillSetup> setups_of(const MultiTaskOptions& options) {
   check_names(options);
   check(options.steps > 0, "distill: expected steps above 0 where tasks are drawn, got ",
         options.steps);
@@ -83,6 +98,12 @@ TaskJobs jobs_of(const MultiTaskOptions& options) {
   for (const TaughtTask& task : options.tasks)
     setups.push_back(set_up(job_of(options, task), task.name));
   check_depths(setups);
+  check_one_vocabulary(options, setups);
+  return setups;
+}
+
+TaskJobs jobs_of(const MultiTaskOptions& options) {
+  std::vector<DistillSetup> setups = setups_of(options);
   TaskJobs jobs;
   for (size_t t = 0; t < setups.size(); ++t)
     jobs.push_back(std::make_unique<TaskJob>(options.tasks[t], job_of(options, options.tasks[t]),
@@ -91,14 +112,7 @@ TaskJobs jobs_of(const MultiTaskOptions& options) {
 }
 
 JointParameters::JointParameters(const TaskJobs& jobs) {
-  const TaskJob& first = *jobs.front();
-  const Json words = fingerprint_of(first.setup.tokens.tokenizer);
-  for (const auto& job : jobs) {
-    check(fingerprint_of(job->setup.tokens.tokenizer) == words, "distill: task ", job->name,
-          " reads other tokens than ", first.name,
-          ", with a body that knows one table of words; expected teachers with one vocabulary");
-    add(*job);
-  }
+  for (const auto& job : jobs) add(*job);
   refresh();
 }
 

@@ -27,13 +27,18 @@ struct TaskJob {
 };
 using TaskJobs = std::vector<std::unique_ptr<TaskJob>>;
 
-// All of them. Raises Error as distill_tasks does, before any weight is made.
+// What set_up makes of each task. Raises Error as distill_tasks does; no weight is made.
+std::vector<DistillSetup> setups_of(const MultiTaskOptions& options);
+// The batches of a task, in the order that training draws them.
+BatchStream batches_of(const DistillOptions& options, const std::string& name,
+                       const Features& train);
+
 TaskJobs jobs_of(const MultiTaskOptions& options);
 
 // The parameters of all students: the body once, under its own names, the heads as TASK.NAME.
 class JointParameters {
  public:
-  // Refers to the jobs. Raises Error where their students read other tokens or differ in size.
+  // Refers to the jobs. Raises Error where their students differ in size.
   explicit JointParameters(const TaskJobs& jobs);
 
   // Hands the values, as a tape watches them, to the students.

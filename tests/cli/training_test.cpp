@@ -142,7 +142,13 @@ TEST_F(Cli, AStudentMayLearnSeveralTasks) {
                  {"got more than one"});
   expect_failure("distill --config distill.json --columns label,text", 2,
                  {"--columns: says nothing about \"tasks\""});
-  expect_failure("distill --config distill.json --explain", 2, {"--explain: says nothing"});
+  const Finished explained = run("distill --config distill.json --explain --json");
+  ASSERT_EQ(explained.status, 0) << explained.error;
+  for (const char* part : {"\n== one, with probability 0.5\ntask       classification\nteacher    ",
+                           "\n== two, with probability 0.5\n", "4 steps: in batches of at most",
+                           "evaluated 2 times, after steps 2 4", R"("probability": 0.5)"})
+    EXPECT_NE(explained.out.find(part), std::string::npos) << part << " in\n" << explained.out;
+  EXPECT_FALSE(fs::exists(folder_ / "students"));
   expect_failure(
       "distill --config distill.json --match-evenly cos", 2,
       {"match_evenly: is a key of jobs on one task or plain text; this one is on several"});

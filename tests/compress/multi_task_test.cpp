@@ -175,6 +175,30 @@ TEST_F(ManyTasks, OneBodyLearnsAllOfThem) {
     EXPECT_NE(log.find(metric), std::string::npos) << metric;
 }
 
+// For each task what a job of its own would do; how often it is drawn; nothing is written.
+TEST_F(ManyTasks, APlanSaysWhatEachTaskWillDo) {
+  MultiTaskOptions o = options("planned");
+  o.tau = 0;
+  const MultiTaskPlan plan = plan_tasks(o);
+  ASSERT_EQ(plan.tasks.size(), 3u);
+  EXPECT_NEAR(plan.tasks[2].probability, 1.0 / 3, 1e-12);
+  EXPECT_EQ(plan.tasks[0].plan.train_examples, 480);
+  EXPECT_EQ(plan.tasks[2].plan.task, &tagging_task());
+  for (const MultiTaskPlan::OfTask& task : plan.tasks) {
+    EXPECT_EQ(task.plan.steps, 1000) << "of all tasks together";
+    EXPECT_EQ(task.plan.evaluations, (std::vector<int64_t>{250, 500, 750, 1000}));
+  }
+  const std::string text = explanation(plan);
+  for (const char* part :
+       {"3 tasks in one student; the 1000 steps are of all", "\n== tags, with probability 0.33",
+        "layer 1 (N, 24) -> linear (N, 32)  with layer 2 (N, 32)"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  EXPECT_EQ(to_json(plan)["tasks"]["two"].integer("dev_examples"), 120);
+  o.evaluate_every = 0;
+  EXPECT_EQ(plan_tasks(o).tasks[0].plan.evaluations, std::vector<int64_t>{1000});
+  EXPECT_FALSE(std::filesystem::exists(o.out));
+}
+
 TEST_F(ManyTasks, ResumeBitForBit) {
   MultiTaskOptions o = options("straight");
   o.steps = 24;
