@@ -97,7 +97,7 @@ Json distill_on_task(const Json& keys, const TaskRun& o, Command& command) {
   if (!finished(result)) return stopped(result);
   std::filesystem::path alone;
   if (job.compare_alone) {
-    const DistillOptions same = without_teacher(job);
+    const DistillOptions same = without_teacher(job, result.evaluations);
     alone = same.out;
     const DistillResult without = distill(same, hooks_of(display));
     if (!finished(without)) return stopped(without);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "compress/distill_setup.h"
 #include "compress/label_map.h"
 #include "nn/session.h"
 #include "tasks/latency.h"
@@ -36,10 +35,7 @@ Candidate candidate_of(const DistillOptions& job, const Labels& labels,
 }
 
 // That of the job on its own examples, fewer of which would end sooner.
-void keep_pace(const DistillOptions& job, FitOptions& fit) {
-  const DistillSetup setup = set_up(job);
-  const std::vector<int64_t> evaluations =
-      evaluation_steps(*setup.data.front().train.student.features, job.fit);
+void keep_pace(std::span<const int64_t> evaluations, FitOptions& fit) {
   const int64_t count = std::ssize(evaluations);
   fit.steps = evaluations.back();
   if (fit.evaluate_every == 0) fit.evaluate_every = (fit.steps + count - 1) / count;
@@ -47,7 +43,7 @@ void keep_pace(const DistillOptions& job, FitOptions& fit) {
 
 }  // namespace
 
-DistillOptions without_teacher(const DistillOptions& job) {
+DistillOptions without_teacher(const DistillOptions& job, std::span<const int64_t> evaluations) {
   DistillOptions alone = job;
   alone.out = job.out / "alone";
   alone.other_teachers.clear();
@@ -56,7 +52,7 @@ DistillOptions without_teacher(const DistillOptions& job) {
   alone.config.kd_loss_type = job.config.kd_loss_type;
   alone.match_evenly = {};
   alone.teacher_cache = {};
-  if (job.more.any()) keep_pace(job, alone.fit);
+  if (job.more.any()) keep_pace(evaluations, alone.fit);
   alone.more = {};
   if (!alone.fit.event_folder.empty()) alone.fit.event_folder /= "alone";
   return alone;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -12,9 +13,9 @@ namespace ink {
 
 // The job whose student learns from true labels alone, with the same settings from the same start:
 // no loss of the teacher's, which is not asked, no examples that it labels. It takes as many steps
-// as the distilled one and is evaluated as often, over more passes where that has more examples.
-// Written to `out`/alone.
-DistillOptions without_teacher(const DistillOptions& job);
+// as the distilled one and is evaluated as often, over more passes where that has more examples:
+// `evaluations` are the steps of the distilled one (DistillResult). Written to `out`/alone.
+DistillOptions without_teacher(const DistillOptions& job, std::span<const int64_t> evaluations);
 
 struct ComparedModel {
   std::string name;

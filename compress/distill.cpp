@@ -119,7 +119,8 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   const Readings& data = setup.data.front();
   return {.student = fit_task(student, data.train.student, data.dev.student, options.out,
                               options.fit, std::move(fit_hooks), save, hooks),
-          .teachers = std::move(scores)};
+          .teachers = std::move(scores),
+          .evaluations = evaluation_steps(*data.train.student.features, options.fit)};
 }
 
 }  // namespace ink

@@ -58,6 +58,7 @@ struct TeacherScores {
 struct DistillResult {
   FinetuneResult student = {};
   TeacherScores teachers = {};
+  std::vector<int64_t> evaluations = {};  // as in DistillPlan
 };
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks = {});

@@ -126,8 +126,10 @@ TEST_F(DistilledFromDisk, IsComparedWithTheStudentAlone) {
   DistillOptions job = options("compared");
   job.config.intermediate_matches = {{.layer_teacher = 1, .layer_student = 0}};
   job.more.augmentation = {.copies = 1, .masking = 0.2};
-  const double score = distill(job).student.dev.score;
-  const DistillOptions alone = without_teacher(job);
+  const DistillResult distilled = distill(job);
+  EXPECT_EQ(distilled.evaluations, plan_distillation(job).evaluations);
+  const double score = distilled.student.dev.score;
+  const DistillOptions alone = without_teacher(job, distilled.evaluations);
   const DistillPlan plan = plan_distillation(alone);
   EXPECT_EQ(plan.train_examples, 480) << "no copies without a teacher";
   EXPECT_EQ(plan.evaluations.size(), plan_distillation(job).evaluations.size());

@@ -54,7 +54,7 @@ TEST_P(OfNumbers, AStudentLearnsFromTeacherAndLabels) {
   const std::string log = read_file(options.out / "training" / "log.jsonl", 1 << 24);
   for (const char* term : {"\"kd_loss\"", "\"hard_label_loss\""})
     EXPECT_NE(log.find(term), std::string::npos) << term;
-  const DistillOptions alone = without_teacher(options);
+  const DistillOptions alone = without_teacher(options, result.evaluations);
   EXPECT_EQ(alone.config.kd_loss_type, options.config.kd_loss_type);
   EXPECT_GT(distill(alone).student.dev.score, 0.85);
 }
