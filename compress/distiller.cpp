@@ -115,8 +115,14 @@ Distiller::Distiller(DistillationConfig config, Parameters& student,
 MicroLoss Distiller::loss(const ModelOutputs& student, std::vector<ModelOutputs> teachers,
                           const std::vector<double>& weights, const BatchFacts& facts, int64_t step,
                           int64_t steps) const {
-  check(!teachers.empty(), "distill: expected a teacher");
   const std::vector<double> shares = normalised_weights(weights, teachers.size());
+  return loss_by_shares(student, std::move(teachers), shares, facts, step, steps);
+}
+
+MicroLoss Distiller::loss_by_shares(const ModelOutputs& student, std::vector<ModelOutputs> teachers,
+                                    const std::vector<double>& shares, const BatchFacts& facts,
+                                    int64_t step, int64_t steps) const {
+  check(!teachers.empty(), "distill: expected a teacher");
   check_logits(config(), student, "student");
   check_hard_labels(config(), student, facts);
   for (size_t k = 0; k < teachers.size(); ++k) {

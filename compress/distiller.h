@@ -89,8 +89,9 @@ class Distiller {
         if (shares[k] > 0) wanted[k] = adaptors.teachers[k](batch);
     }
     const ModelOutputs got = adaptors.student(batch, random);
-    return loss(got, std::move(wanted), weights, facts, step, steps);
+    return loss_by_shares(got, std::move(wanted), shares, facts, step, steps);
   }
+  // The same of outputs that are there; weights as normalised_weights says.
   MicroLoss loss(const ModelOutputs& student, std::vector<ModelOutputs> teachers,
                  const std::vector<double>& weights, const BatchFacts& facts, int64_t step,
                  int64_t steps) const;
@@ -112,6 +113,9 @@ class Distiller {
   const DistillationConfig& config() const { return loss_.config(); }
 
  private:
+  MicroLoss loss_by_shares(const ModelOutputs& student, std::vector<ModelOutputs> teachers,
+                           const std::vector<double>& shares, const BatchFacts& facts, int64_t step,
+                           int64_t steps) const;
   TrainingResult train(const Schedule& schedule, const TrainerOptions& options, TrainingHooks hooks,
                        const OptimizerOptions& optimizer);
 
