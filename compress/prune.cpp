@@ -126,6 +126,15 @@ void check_lengths(const PruneOptions& options, const ModelConfig& model) {
         model.longest(), ", got ", options.speed_length);
 }
 
+void check_masks_fit(const PruneOptions& options, const ModelConfig& model) {
+  const Masks masks = given_masks(options);
+  try {
+    pruned_config(model, masks);
+  } catch (const Error& error) {
+    fail("", options.masks.string(), ": ", error.message());
+  }
+}
+
 Json measured_on(const PruneOptions& options) {
   return Json::make_object({{"task", task_of(options).name},
                             {"max_length", options.max_length},
@@ -142,7 +151,7 @@ void check_job(const PruneOptions& options, const ModelConfig& model) {
   check_method(options);
   check_kept_shape(options);
   if (options.config.pruning_method == PruningMethod::masks)
-    pruned_config(model, given_masks(options));  // raises Error for masks that do not fit
+    check_masks_fit(options, model);
   else
     check_pruning(model, options.config);
 }

@@ -402,6 +402,9 @@ TEST_F(Compressed, GivenMasksAreCut) {
   options.masks = task->folder / "masks.json";
   write_file(options.masks, R"({"head_mask": [[1, 0, 0, 1], [0, 0, 0, 1]]})");
   EXPECT_EQ(prune(options).heads_per_layer, (std::vector<int64_t>{2, 1}));
+  options.out = task->folder / "never_masked";
+  write_file(options.masks, R"({"head_mask": [[1, 0, 0, 1]]})");
+  EXPECT_ERROR(prune(options), "masks.json: prune: expected a mask of 2 layers of heads, got 1");
   options.out = options.model / ".";
   EXPECT_ERROR(prune(options), "prune: expected another folder for the result");
 }
