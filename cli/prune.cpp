@@ -14,6 +14,7 @@
 #include "cli/verbs.h"
 #include "cli/vocabulary_report.h"
 #include "compress/prune_pipeline.h"
+#include "compress/result_folder.h"
 #include "tensor/keys.h"
 
 namespace ink::cli {
@@ -168,6 +169,7 @@ void check_report(const Options& o) {
   const auto folder = page.has_parent_path() ? page.parent_path() : std::filesystem::path(".");
   if (!std::filesystem::is_directory(folder))
     throw UsageError("--report: there is no folder " + folder.string());
+  with_place("--report", [&] { check_writable(folder); });
   const auto figures = std::filesystem::path(page).replace_extension(".json");
   std::vector<std::string> inputs = {o.data, o.masks, o.reference, o.tokens};
   inputs.insert(inputs.end(), o.configurations.begin(), o.configurations.end());

@@ -4,6 +4,7 @@
 #include "compress/distiller.h"
 #include "compress/first_student.h"
 #include "compress/labelled.h"
+#include "compress/result_folder.h"
 #include "compress/teacher.h"
 #include "compress/teachers.h"
 #include "compress/values.h"
@@ -87,6 +88,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   for (const std::filesystem::path& folder : setup.folders)
     check_other_folder("distill", folder, options.out);
   check_no_model("distill", options.out, true);
+  check_writable(options.out);
   Sessions sessions = load_teachers(setup, options.task->heads);
   TeacherScores scores;
   if (setup.config.asks_teachers()) scores = judge_teachers(setup, sessions);

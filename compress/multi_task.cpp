@@ -3,6 +3,7 @@
 
 #include "compress/distiller.h"
 #include "compress/labelled.h"
+#include "compress/result_folder.h"
 #include "compress/task_draws.h"
 #include "compress/task_job.h"
 #include "nn/session.h"
@@ -175,6 +176,7 @@ DistillOptions job_of(const MultiTaskOptions& options, const TaughtTask& task) {
 }
 
 MultiTaskResult distill_tasks(const MultiTaskOptions& options, const TaskHooks& task_hooks) {
+  check_writable(options.out);
   const TaskJobs jobs = jobs_of(options);
   JointParameters joint(jobs);
   MultiTaskResult result = judged_teachers(jobs, task_hooks.notice);

@@ -7,10 +7,14 @@
 
 namespace ink {
 
+void check_writable(const std::filesystem::path& folder) {
+  const FolderUpdate begun_and_left(folder);
+}
+
 void check_result_folder(const std::filesystem::path& model, const std::filesystem::path& out) {
   check_other_folder("prune", model, out);
   check_no_model("prune", out);
-  const FolderUpdate begun_and_left(out);
+  check_writable(out);
 }
 
 }  // namespace ink

@@ -1,11 +1,15 @@
-// The folder that a pruned model goes to, checked before anything is measured.
+// Where a result will go, checked before anything is measured or trained for it.
 #pragma once
 #include <filesystem>
 
 namespace ink {
 
-// Raises Error where `out` is the folder of the model, holds a model already, or cannot be written.
-// A folder that is not there is not there afterwards either.
+// Raises Error where nothing can be written to the folder. One that is not there is not there
+// afterwards either.
+void check_writable(const std::filesystem::path& folder);
+
+// Raises Error where `out` is the folder of the model that is pruned, holds a model already, or
+// cannot be written.
 void check_result_folder(const std::filesystem::path& model, const std::filesystem::path& out);
 
 }  // namespace ink

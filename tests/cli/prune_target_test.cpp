@@ -51,6 +51,7 @@ TEST_F(PruneTarget, AReportReplacesNothing) {
                  {"--report: its figures would replace tc.json"});
   expect_failure(prune(before, "--out out --report page.json"), 2, {"expected a page such as"});
   expect_failure(prune(before, "--out out --report nowhere/page.html"), 2, {"no folder nowhere"});
+  expect_failure(prune(before, "--out out --report /proc/page.html"), 1, {"--report: ", "/proc"});
   expect_failure(prune(before, "--out out --report teacher/page.html"), 2,
                  {"teacher is the model, which is left as it is"});
   expect_failure(prune(before, "--out out --report train.tsv"), 2,

@@ -254,6 +254,12 @@ TEST_F(Compressed, DistillationErrors) {
   options.student = {.folder = task->folder / "model"};
   options.teacher = task->folder / "model";
   EXPECT_ERROR(distill(options), "this model does not classify");
+  options.teacher = task->folder / "teacher";
+  options.out = task->folder / "train.tsv" / "student";  // a file is in the way
+  std::vector<std::string> said;
+  EXPECT_ERROR(distill(options, {.notice = [&](const std::string& s) { said.push_back(s); }}),
+               "cannot create the folder");
+  EXPECT_TRUE(said.empty()) << "before the teacher is judged";
 }
 
 TEST_F(Compressed, BiGruLearnsAndIsAnOrdinaryModel) {
