@@ -10,7 +10,7 @@
 namespace ink {
 namespace {
 
-constexpr int64_t kMost = 1 << 24;
+constexpr int64_t kMost = 1 << 24, kMostSteps = 1000;
 
 int64_t target_in(const Json& json, const char* key) {
   const Json* value = json.find(key);
@@ -19,6 +19,14 @@ int64_t target_in(const Json& json, const char* key) {
 
 int64_t count_in(const Json& json, const char* key) {
   return json.has(key) ? json.integer_between(key, 1, kMost) : 1;
+}
+
+// Each step measures importance on all examples.
+int64_t steps_in(const Json& json, const char* key) {
+  const int64_t steps = json.integer(key, 1);
+  check(steps >= 1 && steps <= kMostSteps, "", json.where(key), ": expected 1 to ", kMostSteps,
+        " steps, each of which measures importance anew, got ", steps);
+  return steps;
 }
 
 // Different numbers of layers, in ascending order.
@@ -166,7 +174,7 @@ PruningConfig PruningConfig::from_json(const Json& json) {
   config.drop_layers = numbers_in(json, "drop_layers");
   config.layers_by_loss =
       json.has("layer_importance") && choice(json, "layer_importance", {"gate", "loss"}) == 1;
-  config.n_iters = count_in(json, "n_iters");
+  config.n_iters = steps_in(json, "n_iters");
   config.multiple_of = count_in(json, "multiple_of");
   config.pruning_order = order_in(json);
   if (json.has("pruning_method"))

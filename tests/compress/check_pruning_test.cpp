@@ -140,6 +140,15 @@ TEST(CheckPruning, KeysThatNothingHeeds) {
           "multiple_of: leaves every layer 8 or more");
 }
 
+TEST(CheckPruning, StepsAreCounted) {
+  EXPECT_EQ(config_from(R"({"target_ffn_size": 8, "n_iters": 1000})").n_iters, 1000);
+  for (const char* n : {"0", "1001", "1000000000000"})
+    EXPECT_ERROR(
+        config_from((R"({"target_ffn_size": 8, "n_iters": )" + std::string(n) + "}").c_str()),
+        "n_iters: expected 1 to 1000 steps, each of which measures importance anew, got " +
+            std::string(n));
+}
+
 TEST(CheckPruning, ValuesThatDoNothing) {
   EXPECT_ERROR(config_from(R"({"drop_layers": [1], "recovery": {"learning_rate": 0}})"),
                "learning_rate: at 0 nothing would be learnt");
