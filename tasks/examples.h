@@ -55,7 +55,7 @@ struct ReadOptions {
   // Examples with such a label are left out: {"-"} for OCNLI.
   std::vector<std::string> skip_labels = {};
   LabelKind kind = LabelKind::one;  // what the label field holds (tasks/label_field.h)
-  bool labelled = true;             // false: a label is optional and an example may lack one
+  bool labelled = true;             // false: labels are not read, whatever they are
   std::string advice = {};          // what to do about an unknown label, for the message
 };
 

@@ -39,12 +39,13 @@ bool continues(std::string_view before, std::string_view tag) {
 
 struct Reader {
   TaggedText text;
+  bool tagged = true;                               // whether a line has to have a tag
   std::vector<std::vector<std::string>> tags = {};  // of each sentence
   int64_t documents = 0;
   bool open = false;  // whether the next unit belongs to the last sentence
 
   void add(const Fields& fields, int64_t line) {
-    check(!fields.tag.empty(), "", place(text.source, line),
+    check(!tagged || !fields.tag.empty(), "", place(text.source, line),
           ": expected a unit and its tag, as in \"中 B-ORG\", got only one of them");
     if (!open) {
       const std::string group = documents ? std::to_string(documents) : "";
@@ -52,10 +53,11 @@ struct Reader {
       tags.emplace_back();
       open = true;
     }
+    text.items.back().units.emplace_back(fields.unit);
+    if (!tagged) return;
     std::string tag(fields.tag);
     const std::string before = tags.back().empty() ? "O" : tags.back().back();
     if (inside(tag) && !continues(before, tag)) tag[0] = 'B';
-    text.items.back().units.emplace_back(fields.unit);
     tags.back().push_back(std::move(tag));
   }
 };
@@ -68,12 +70,10 @@ Labels labels_in(const Reader& read) {
   return Labels::of_data(std::move(names));
 }
 
-}  // namespace
-
-TaggedText parse_tagged(std::string_view text, const std::string& source, const Labels* labels,
-                        const std::string& advice) {
+// The sentences of a text, whose tags are names still.
+Reader sentences_in(std::string_view text, const std::string& source, bool tagged) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // byte order mark
-  Reader reader{{{}, {}, source}};
+  Reader reader{.text = {{}, {}, source}, .tagged = tagged};
   int64_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
@@ -93,6 +93,14 @@ TaggedText parse_tagged(std::string_view text, const std::string& source, const 
     }
   }
   check(!reader.text.items.empty(), "", source, ": expected tagged sentences, found none");
+  return reader;
+}
+
+}  // namespace
+
+TaggedText parse_tagged(std::string_view text, const std::string& source, const Labels* labels,
+                        const std::string& advice) {
+  Reader reader = sentences_in(text, source, true);
   TaggedText& read = reader.text;
   read.labels = labels ? *labels : labels_in(reader);
   for (size_t i = 0; i < read.size(); ++i) {
@@ -107,6 +115,12 @@ TaggedText parse_tagged(std::string_view text, const std::string& source, const 
 TaggedText read_tagged(const std::filesystem::path& path, const Labels* labels,
                        const std::string& advice) {
   return parse_tagged(read_file(path, kMaxFileBytes), path.string(), labels, advice);
+}
+
+TaggedText read_untagged(const std::filesystem::path& path, const Labels& labels) {
+  Reader reader = sentences_in(read_file(path, kMaxFileBytes), path.string(), false);
+  reader.text.labels = labels;
+  return std::move(reader.text);
 }
 
 std::string as_lines(const TaggedSentence& sentence, const Labels& labels) {
@@ -143,7 +157,9 @@ std::pair<TaskSet, TaskSet> read_both_sets(MakeTaggedSet make, const TaskData& d
 
 TaskSet read_set(MakeTaggedSet make, const std::filesystem::path& file, const ReadOptions& options,
                  const Labels& labels, const TokenOptions& tokens) {
-  return make(read_tagged(file, &labels, options.advice), tokens);
+  return make(
+      options.labelled ? read_tagged(file, &labels, options.advice) : read_untagged(file, labels),
+      tokens);
 }
 
 }  // namespace ink

@@ -46,6 +46,8 @@ TaggedText read_tagged(const std::filesystem::path& path, const Labels* labels =
 // The same from text in memory.
 TaggedText parse_tagged(std::string_view text, const std::string& source,
                         const Labels* labels = nullptr, const std::string& advice = "");
+// The units alone: a line needs no tag, and whatever it has is not read.
+TaggedText read_untagged(const std::filesystem::path& path, const Labels& labels);
 
 // The lines of a file for one sentence, the blank one behind it included.
 std::string as_lines(const TaggedSentence& sentence, const Labels& labels);

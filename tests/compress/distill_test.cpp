@@ -401,6 +401,24 @@ TEST_F(Compressed, TheLeastImportantHalfMattersLessThanTheMostImportant) {
             accuracy_of(pruned_model(teacher, kept)));
 }
 
+TEST_F(Compressed, WithoutLabelsUnknownOnesAreNoErrors) {
+  const auto kept = [](const char* out, const std::string& label) {
+    const std::filesystem::path data = task->folder / "relabelled.tsv";
+    write_file(data, label + "\t" + ToyTask::character(1) + "\n" + label + "\t" +
+                         ToyTask::character(25) + "\n");
+    PruneOptions options = prune_options(out);
+    options.data = data;
+    options.config.use_logits = true;
+    prune(options);
+    return read_file(options.out / "model.safetensors", 1 << 26);
+  };
+  EXPECT_EQ(kept("of_unknown", "c9"), kept("of_known", "c1"));
+  PruneOptions options = prune_options("with_labels");
+  options.data = task->folder / "relabelled.tsv";
+  write_file(options.data, "c9\tx\n");
+  EXPECT_ERROR(prune(options), "relabelled.tsv:1: unknown label 'c9'");
+}
+
 TEST_F(Compressed, GivenMasksAreCut) {
   PruneOptions options = prune_options("masked");
   options.config = {};

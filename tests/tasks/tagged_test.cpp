@@ -55,6 +55,20 @@ TEST(Tagged, NamesTheLineOfWhatItCannotRead) {
   EXPECT_ERROR(read_tagged("/nonexistent/x.txt"), "/nonexistent/x.txt");
 }
 
+TEST(Tagged, UnitsAloneNeedNoTags) {
+  const std::filesystem::path folder = scratch_folder("ink_untagged");
+  create_folders(folder);
+  write_file(folder / "x.txt", "中\n共 B-LOX\n\n致 x y\n");
+  const Labels labels({"O", "B-LOC"});
+  const TaggedText text = read_untagged(folder / "x.txt", labels);
+  ASSERT_EQ(text.size(), 2u);
+  EXPECT_EQ(text.items[0].units, (Names{"中", "共"}));
+  EXPECT_TRUE(text.items[0].tags.empty());
+  EXPECT_EQ(text.items[1].line, 4);
+  EXPECT_EQ(text.labels, labels);
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Tagged, WritesWhatItReads) {
   const std::string text = "中 B-X\n共 I-X\n\n致 O\n\n";
   const TaggedText t = parse_tagged(text, "x");
