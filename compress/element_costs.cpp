@@ -44,8 +44,14 @@ ElementCosts parameter_costs(const PruningTarget& target, ModelConfig left, cons
           .unit = "parameters"};
 }
 
+CostTable table_in(const PruningTarget& target) {
+  check(std::filesystem::exists(target.table), "prune: target: table: there is no ",
+        target.table.string(), "; leave \"table\" out to have one measured");
+  return CostTable::read(target.table);
+}
+
 CostTable table_from(const PruningTarget& target, const ModelConfig& left) {
-  CostTable table = CostTable::read(target.table);
+  CostTable table = target.costs ? *target.costs : table_in(target);
   table.check_fits(left, target.batch, target.length, target.table.string());
   return table;
 }
@@ -180,14 +186,16 @@ void check_budget(double least, const ElementCosts& costs, double budget) {
 
 }  // namespace
 
+void read_costs(PruningTarget& target) {
+  if (target.timed() && !target.table.empty() && !target.costs)
+    target.costs = std::make_shared<const CostTable>(table_in(target));
+}
+
 void check_timed(const PruningTarget& target, const ModelConfig& left) {
   if (!target.timed()) return;
   CostTable::check_timed(left);
   check(target.length <= left.longest(), "prune: target: length: expected at most ", left.longest(),
         ", which the model can read, got ", target.length);
-  check(target.table.empty() || std::filesystem::exists(target.table),
-        "prune: target: table: there is no ", target.table.string(),
-        "; leave \"table\" out to have one measured");
   if (!target.table.empty()) table_from(target, left);
 }
 

@@ -25,6 +25,10 @@ struct ElementCosts {
 ElementCosts costs_for(const PruningTarget& target, const ModelConfig& left, const Model& whole,
                        std::optional<CostTable>& table);
 
+// Reads the table that a target in milliseconds names, so that it is not read again. Raises Error
+// where there is none.
+void read_costs(PruningTarget& target);
+
 // Raises Error for a target in milliseconds whose table is not there or does not fit, and for a
 // model that is not timed (CostTable::check_timed).
 void check_timed(const PruningTarget& target, const ModelConfig& left);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "compress/check_pruning.h"
+#include "compress/element_costs.h"
 #include "compress/loss_of_task.h"
 #include "compress/pruning_account.h"
 #include "compress/recovery.h"
@@ -207,8 +208,9 @@ std::optional<PruningSpeed> write_account(const PruneOptions& options, const Mod
   return speed;
 }
 
-PruneResult prune(const PruneOptions& options, const Notice& notice) {
+PruneResult prune(PruneOptions options, const Notice& notice) {
   check_result_folder(options.model, options.out);
+  if (options.config.target) read_costs(*options.config.target);
   const Model model = load_model(options.model, {.notice = notice});
   const Pruning pruning = plan_pruning(options, model, notice);
   const Model smaller = model_after(options, model, pruning);

@@ -60,6 +60,6 @@ Model model_after(const PruneOptions& options, const Model& model, const Pruning
 std::optional<PruningSpeed> write_account(const PruneOptions& options, const Model& model,
                                           const Model& smaller, const Pruning& pruning);
 
-PruneResult prune(const PruneOptions& options, const Notice& notice = {});
+PruneResult prune(PruneOptions options, const Notice& notice = {});
 
 }  // namespace ink

@@ -1,6 +1,7 @@
 // The pipeline: heads and FFNs first, then the vocabulary; one model is written, once.
 #include "compress/prune_pipeline.h"
 
+#include "compress/element_costs.h"
 #include "compress/result_folder.h"
 #include "nn/model_folder.h"
 
@@ -9,6 +10,7 @@ namespace ink {
 PipelineResult prune_pipeline(PruneOptions transformer, VocabularyPruneOptions vocabulary,
                               const Notice& notice) {
   check_result_folder(transformer.model, transformer.out);
+  if (transformer.config.target) read_costs(*transformer.config.target);
   vocabulary.model = transformer.model;
   vocabulary.out = transformer.out;
   const Model model = load_model(transformer.model, {.notice = notice});

@@ -9,7 +9,9 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 
+#include "compress/cost_table.h"
 #include "tensor/json.h"
 
 namespace ink {
@@ -18,8 +20,9 @@ struct PruningTarget {
   enum class Kind : uint8_t { parameters, megabytes, latency_ms, speedup };
   Kind kind = Kind::parameters;
   double value = 1;
-  int64_t batch = 1, length = 128;   // sequences and their tokens
-  std::filesystem::path table = {};  // empty: measured
+  int64_t batch = 1, length = 128;              // sequences and their tokens
+  std::filesystem::path table = {};             // empty: measured
+  std::shared_ptr<const CostTable> costs = {};  // what `table` holds, once it has been read
   // Tokens that parameters and megabytes are counted with, where the vocabulary is pruned too; 0:
   // those of the model. No key of the JSON: compress/prune_pipeline.h sets it.
   int64_t vocabulary = 0;

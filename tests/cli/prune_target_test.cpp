@@ -108,6 +108,11 @@ TEST_F(PruneTarget, LatencyLeavesItsTableWhichCanBeUsedAgain) {
   EXPECT_EQ(read("out/cost_table.json").integer("batch"), 2);
   ASSERT_EQ(run(prune(target + R"(, "table": "out/cost_table.json"}})", "--out again")).status, 0);
   EXPECT_EQ(read("again/cost_table.json"), read("out/cost_table.json"));
+  write_file(folder_ / "piped.json", target + R"(, "table": "/dev/stdin"}})");
+  const Finished piped = shell(
+      "cat out/cost_table.json | $INK prune --model teacher --configurations piped.json --data "
+      "train.tsv --max-length 16 --out piped");
+  EXPECT_EQ(piped.status, 0) << "a pipe can be read once: " << piped.error;
   expect_last_line(
       prune(R"({"target": {"latency_ms": 100000, "length": 8, "table": "out/cost_table.json"}})",
             "--out never"),
