@@ -206,6 +206,7 @@ Tensor Checkpoint::fresh(const std::string& name, const Shape& shape, const Init
   check(fresh_bytes_ <= most, "", weights_.path().string(), ": new heads would need more than ",
         most, " bytes with ", name, ' ', shape, ", for weights of ", weights_.bytes(),
         "; config.json is not theirs");
+  fresh_.push_back(name);
   return random_(name, shape, initial);
 }
 
@@ -223,6 +224,7 @@ void Checkpoint::finish() const {
     unexpected.insert(unexpected.end(), left_out.begin(), left_out.end());
   if (!missing_.empty() || !unexpected.empty() || !wrong_.empty()) refuse(unexpected);
   if (!left_out.empty() && !options_.heads) say("left out " + listed(left_out));
+  if (!fresh_.empty()) say("has no " + listed(fresh_) + "; they are new and know nothing yet");
 }
 
 void Checkpoint::refuse(const std::vector<std::string>& unexpected) const {

@@ -11,7 +11,7 @@
 // and the file holds; besides, where the file holds them, the pooler and the head of pairs; and
 // where config.json names no class of the family's, every head that can be told by its name alone.
 // What is named but not there, and what is there but not taken, goes to LoadOptions::notice. With
-// LoadOptions::heads the caller has the word instead.
+// LoadOptions::heads the caller has the word instead, and what is made new goes there.
 //
 // **Names.** With or without the prefix of the body, or behind `module.` (data-parallel training);
 // layer norms also as `gamma` and `beta`; copies of tied tensors and buffers are passed over. A
@@ -71,7 +71,7 @@ class Checkpoint {
   uint64_t fresh_bytes_ = 0;
   std::map<std::string, const Weights::Entry*> entries_;  // by canonical name
   std::set<std::string> used_;
-  std::vector<std::string> missing_, wrong_;
+  std::vector<std::string> missing_, wrong_, fresh_;
 };
 
 }  // namespace ink

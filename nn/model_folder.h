@@ -26,7 +26,7 @@ struct LoadOptions {
   std::string problem_type = {};                        // with labels
   bool new_heads = false;  // initialise pooler and heads that the file lacks, else an Error
   Random random{0};        // for new heads
-  // Told of heads that config.json names and the file lacks, and of tensors that were left out.
+  // Told of heads that config.json names and the file lacks, of new ones, and of what is left out.
   Notice notice = {};
 };
 

@@ -6,10 +6,10 @@
 namespace ink {
 
 Lesson lesson_of(const ModelConfig& config, const Objective& objective,
-                 const std::filesystem::path& start_from) {
+                 const std::filesystem::path& start_from, const Notice& notice) {
   return {.model =
               [=](const Random& random) {
-                return make_pretrain_model(config, objective, start_from, random);
+                return make_pretrain_model(config, objective, start_from, random, notice);
               },
           .losses = [](const PretrainModel& model, const PretrainBatch& batch,
                        const EncoderOptions& options, const Random& samples,

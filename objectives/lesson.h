@@ -35,8 +35,9 @@ struct Lesson {
   Json fingerprint = {};
 };
 
-// The objective's own. A model that starts from a folder has that folder's config.
+// The objective's own. A model that starts from a folder has that folder's config; `notice` is told
+// of heads that the folder does not have.
 Lesson lesson_of(const ModelConfig& config, const Objective& objective,
-                 const std::filesystem::path& start_from);
+                 const std::filesystem::path& start_from, const Notice& notice = {});
 
 }  // namespace ink

@@ -46,7 +46,8 @@ class Job {
         processes_(options.processes ? *options.processes : alone()),
         stages_(options),
         lesson_(options.lesson ? *options.lesson
-                               : lesson_of(config, options.objective, options.start_from)),
+                               : lesson_of(config, options.objective, options.start_from,
+                                           [this](const std::string& text) { notice(text); })),
         model_(lesson_.model(Random(options.seed).split("weights"))),
         data_(options.corpus, tokenizer, segmenter, corruption_of(options.objective, tokenizer),
               data_options(options, stages_)),

@@ -5,7 +5,6 @@
 #include <array>
 #include <cmath>
 
-#include "nn/model_folder.h"
 #include "nn/parameter_count.h"
 #include "tensor/error.h"
 #include "tensor/file.h"
@@ -27,10 +26,10 @@ bool is_tied(const std::string& name, const Family& family) {
 }
 
 Model read_or_make(const ModelConfig& config, const Heads& heads, const fs::path& folder,
-                   const Random& random) {
-  if (!folder.empty()) {
-    return load_model(folder, {.heads = heads, .new_heads = true, .random = random});
-  }
+                   const Random& random, const Notice& notice) {
+  if (!folder.empty())
+    return load_model(folder,
+                      {.heads = heads, .new_heads = true, .random = random, .notice = notice});
   check_trainable_here(config, heads);
   return Model(config, heads, random_values(random));
 }
@@ -84,10 +83,11 @@ ModelConfig generator_config(const ModelConfig& discriminator, double size) {
 }
 
 PretrainModel make_pretrain_model(const ModelConfig& config, const Objective& objective,
-                                  const fs::path& start_from, const Random& random) {
+                                  const fs::path& start_from, const Random& random,
+                                  const Notice& notice) {
   check_supported(objective,
                   start_from.empty() ? config : ModelConfig::read(start_from / "config.json"));
-  Model model = read_or_make(config, heads_of(objective), start_from, random);
+  Model model = read_or_make(config, heads_of(objective), start_from, random, notice);
   if (model.position && objective.scale) {
     const auto C = static_cast<double>(model.config.hidden_size);
     model.config.position_scale = *objective.scale > 0 ? *objective.scale : 1 / std::sqrt(C);
@@ -99,7 +99,7 @@ PretrainModel make_pretrain_model(const ModelConfig& config, const Objective& ob
   const fs::path before = start_from / kGeneratorFolder;
   const bool has_generator = !start_from.empty() && fs::exists(before / "config.json");
   Model generator = read_or_make(smaller, {.masked_lm = true}, has_generator ? before : fs::path(),
-                                 random.split(1));
+                                 random.split(1), notice);
   return {std::move(model), std::move(generator), objective.replaced_weight};
 }
 

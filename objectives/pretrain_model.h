@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "nn/model.h"
+#include "nn/model_folder.h"
 #include "objectives/objective.h"
 #include "text/tokenizer.h"
 
@@ -45,9 +46,11 @@ class PretrainModel {
 // feed-forward part of four times that.
 ModelConfig generator_config(const ModelConfig& discriminator, double size);
 
-// Of random weights; or of those in `start_from`, and of its folder "generator" where there is one.
+// Of random weights; or of those in `start_from`, and of its folder "generator" where there is one;
+// heads that are not there are new, which `notice` is told.
 PretrainModel make_pretrain_model(const ModelConfig& config, const Objective& objective,
-                                  const std::filesystem::path& start_from, const Random& random);
+                                  const std::filesystem::path& start_from, const Random& random,
+                                  const Notice& notice = {});
 // Writes the folder; the generator goes into its folder "generator".
 void save_pretrain_model(const PretrainModel& model, const Tokenizer& tokenizer,
                          const std::filesystem::path& folder);

@@ -354,16 +354,6 @@ TEST_F(PretrainTest, RecomputedLayersGiveTheSameBitsInLessMemory) {
   EXPECT_EQ(bytes("plain/model.safetensors"), bytes("recomputed/model.safetensors"));
 }
 
-TEST_F(PretrainTest, GoesOnFromAnotherModel) {
-  PretrainOptions o = options("first");
-  run(o);
-  o.out = folder_ / "second";
-  o.start_from = folder_ / "first";
-  o.learning_rate = 0;
-  run(o);
-  EXPECT_EQ(bytes("first/model.safetensors"), bytes("second/model.safetensors"));
-}
-
 TEST_F(PretrainTest, TheScaleOfPositionsStaysWithTheModel) {
   const auto scale_after = [&](const char* out, const char* from, std::optional<double> scale) {
     PretrainOptions o = options(out);
