@@ -33,6 +33,8 @@ float similarity_from(std::string_view digits, const std::string& source, int64_
   check(error == std::errc() && end == digits.data() + digits.size() && std::isfinite(value),
         "neighbours: ", source, ":", line,
         ": expected a finite number behind each neighbour, got '", digits, "'");
+  check(std::abs(value) <= 1, "neighbours: ", source, ":", line,
+        ": expected a similarity from -1 to 1, got '", digits, "'");
   return value;
 }
 

@@ -22,7 +22,7 @@ namespace ink {
 
 struct Neighbour {
   int32_t word;      // a number of WordNeighbours::words()
-  float similarity;  // −1 to 1 for cosines; only their order has a meaning
+  float similarity;  // from −1 to 1, as cosines are; only their order has a meaning
   bool operator==(const Neighbour&) const = default;
 };
 

@@ -54,6 +54,8 @@ TEST(WordNeighbours, DamageSaysWhere) {
   EXPECT_ERROR(parse("a\tb\n"), "n.txt:1: expected a finite number behind each neighbour, got ''");
   EXPECT_ERROR(parse("a\tb nan\n"), "n.txt:1: expected a finite number");
   EXPECT_ERROR(parse("a\tb 1x\n"), "n.txt:1: expected a finite number");
+  EXPECT_ERROR(parse("a\tb 1\nc\tb -1 d 1.5\n"),
+               "n.txt:2: expected a similarity from -1 to 1, got '1.5'");
   EXPECT_ERROR(parse("a\t\n"), "n.txt:1: expected neighbours of 'a', got none");
   EXPECT_ERROR(parse("a\tb 1\n\xFF\tb 1\n"), "n.txt:2: expected valid UTF-8");
 }
