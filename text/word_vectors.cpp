@@ -69,12 +69,14 @@ Header checked_header(std::string_view content, const std::string& source) {
 }
 
 // Room for what the header says, once the file is known to be long enough for it.
+// `found` says what there is instead.
+template <class Found>
 WordVectors room_for(const Header& header, size_t content, uint64_t fewest_bytes,
-                     const std::string& source) {
+                     const std::string& source, const Found& found) {
   const size_t left = content - header.bytes;
   check(header.words <= left / fewest_bytes, "word vectors: ", source, ": expected ", header.words,
-        " words with ", header.width, " numbers each, which take ", fewest_bytes,
-        " bytes a word at least, but ", left, " bytes follow the first line; it may be truncated");
+        " words with ", header.width, " numbers each, as the first line says, got ", found(),
+        "; it may be truncated");
   const Shape shape{static_cast<int64_t>(header.words), static_cast<int64_t>(header.width)};
   return {.words = {}, .rows = Tensor(shape)};
 }
@@ -97,6 +99,11 @@ std::string_view take_line(std::string_view& content) {
   std::string_view line = content.substr(0, content.find('\n'));
   content.remove_prefix(std::min(content.size(), line.size() + 1));
   return line.substr(0, line.find_last_not_of(" \r") + 1);
+}
+
+// The last one may lack its end.
+int64_t lines_in(std::string_view content) {
+  return std::ranges::count(content, '\n') + (content.empty() || content.back() == '\n' ? 0 : 1);
 }
 
 // The C numbers behind a word, to `out`.
@@ -123,7 +130,8 @@ void read_numbers(std::string_view numbers, uint64_t width, const std::string& s
 }
 
 WordVectors parse_text(std::string_view content, const Header& header, const std::string& source) {
-  WordVectors out = room_for(header, content.size(), 1 + 2 * header.width, source);
+  const auto found = [&] { return std::to_string(lines_in(content) - 1) + " lines behind it"; };
+  WordVectors out = room_for(header, content.size(), 1 + 2 * header.width, source, found);
   auto* row = out.rows.data<float>();
   content.remove_prefix(header.bytes);
   for (uint64_t at = 2; at < header.words + 2; ++at, row += header.width) {
@@ -142,7 +150,11 @@ WordVectors parse_text(std::string_view content, const Header& header, const std
 WordVectors parse_binary(std::string_view content, const Header& header,
                          const std::string& source) {
   const uint64_t bytes = header.width * sizeof(float);
-  WordVectors out = room_for(header, content.size(), 2 + bytes, source);
+  const auto found = [&] {
+    return "room for " + std::to_string((content.size() - header.bytes) / (2 + bytes)) +
+           " at most behind it";
+  };
+  WordVectors out = room_for(header, content.size(), 2 + bytes, source, found);
   auto* row = out.rows.data<float>();
   ByteReader in(std::as_bytes(std::span(content)), source);
   in.seek(header.bytes);

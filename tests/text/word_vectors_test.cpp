@@ -61,6 +61,9 @@ TEST(WordVectors, DamagedTextSaysWhere) {
   EXPECT_ERROR(parse("0 3\n"), "v.txt:1: expected 1 to");
   EXPECT_ERROR(parse("1 65537\na 1\n"), "vectors of 1 to 65536 numbers, got 65537");
   EXPECT_ERROR(parse("2147483647 65536\na 1 2\n"), "it may be truncated");
+  EXPECT_ERROR(parse("4 2\na 1 2\nb 1 2\n"),
+               "v.txt: expected 4 words with 2 numbers each, as the first line says, got 2 lines "
+               "behind it; it may be truncated");
   EXPECT_ERROR(parse("2 2\na 1 2\nb 1 2 3\n"), "v.txt:3: expected 2 numbers as the first line");
   EXPECT_ERROR(parse("2 2\na 1 2\nb 1\n"),
                "v.txt:3: expected 2 numbers behind the word, got only 1");
@@ -79,6 +82,9 @@ TEST(WordVectors, DamagedBinarySaysWhere) {
   const auto parse = [](const std::string& content) { WordVectors::parse(content, "v.bin"); };
   const std::string a = "a " + floats({1, 2});
   EXPECT_ERROR(parse("2 2\n" + a + "\nb "), "it may be truncated");
+  EXPECT_ERROR(parse("3 2\n" + a + "\n" + a + "\n"),
+               "v.bin: expected 3 words with 2 numbers each, as the first line says, got room for "
+               "2 at most behind it; it may be truncated");
   EXPECT_ERROR(parse("2 2\n" + a + "\n1234567890"), "v.bin, byte 15: expected word 2 of 2");
   EXPECT_ERROR(parse("2 2\n" + a + "\na " + floats({1, 2})), "v.bin, byte 15: 'a' is already");
   EXPECT_ERROR(parse("1 2\n" + a + "\nmore"), "v.bin, byte 15: expected the end behind 1 words");
