@@ -12,10 +12,11 @@ namespace {
 // The same question in training and on held-out text (objectives/pretrain_evaluation.h).
 struct Question {
   const char *training, *held_out, *accuracy, *what;
+  const char* own_place = nullptr;  // the accuracy of whoever leaves all where it stands
 };
 constexpr Question kQuestions[] = {
     {"mlm_loss", "loss", "accuracy", "original tokens"},
-    {"position_loss", "position_loss", "position_accuracy", "positions"},
+    {"position_loss", "position_loss", "position_accuracy", "positions", "position_own_place"},
     {"replaced_loss", "replaced_loss", "replaced_accuracy", "replaced tokens"},
     {"pair_loss", "pair_loss", "pair_accuracy", "pairs of texts"}};
 
@@ -46,6 +47,12 @@ Series on_held_out(const std::vector<Json>& log, const std::string& key, int col
   s.name = "held out";
   s.markers = true;
   s.colour = colour;
+  return s;
+}
+
+Series always_own_place(const std::vector<Json>& log, const std::string& key) {
+  Series s = series_of(log, key, "evaluation");
+  s.name = "always its own place";
   return s;
 }
 
@@ -86,8 +93,11 @@ std::string accuracies_of(const std::vector<Json>& log, const std::vector<Asked>
   if (asked.empty())
     return chart({on_held_out(log, "accuracy", kFirstColour)}, "accuracy on held-out examples");
   std::string html;
-  for (const auto& [question, what] : asked)
-    html += chart({on_held_out(log, question.accuracy, kFirstColour)}, "accuracy: " + what);
+  for (const auto& [question, what] : asked) {
+    std::vector<Series> series = {on_held_out(log, question.accuracy, kFirstColour)};
+    if (question.own_place) series.push_back(always_own_place(log, question.own_place));
+    html += chart(std::move(series), "accuracy: " + what);
+  }
   return html;
 }
 

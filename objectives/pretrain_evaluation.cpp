@@ -1,6 +1,7 @@
 // Sums over batches, divided once at the end.
 #include "objectives/pretrain_evaluation.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "objectives/losses.h"
@@ -38,8 +39,20 @@ struct Tally {
   }
 };
 
+// How many of the tokens belong where they stand.
+int64_t in_place(const PretrainBatch& batch) {
+  const int32_t *row = batch.rows.data<int32_t>(), *place = batch.places.data<int32_t>();
+  const Tensor& offsets = batch.inputs.offsets;
+  const std::span starts(offsets.data<int32_t>(), static_cast<size_t>(offsets.size()));
+  int64_t count = 0;
+  for (int64_t i = 0; i < batch.rows.size(); ++i)
+    count += row[i] - *std::prev(std::ranges::upper_bound(starts, row[i])) == place[i];
+  return count;
+}
+
 struct Tallies {
   Tally tokens, places, replaced, pairs;
+  int64_t own_places = 0;
 
   void add(const PretrainModel& m, const PretrainBatch& batch, const Random& samples) {
     const Model& reader = m.generator ? *m.generator : m.model;
@@ -58,6 +71,7 @@ struct Tallies {
       places.add(reshape(scores, {scores.dim(0) * scores.dim(1), scores.dim(2)}),
                  PositionHead::labels_of_scores(batch.inputs.offsets, batch.rows, batch.places),
                  batch.predictions());
+      own_places += in_place(batch);
     }
     if (m.model.pair && batch.counts.pairs > 0) {
       const Tensor pooled = m.model.body.pool(hidden, batch.inputs.offsets);
@@ -76,6 +90,9 @@ Evaluation evaluate_pretraining(const PretrainModel& m, std::span<const Pretrain
   if (tallies.tokens.count > 0)
     out.metrics.emplace_back("perplexity", std::exp(tallies.tokens.loss / tallies.tokens.count));
   tallies.places.report(out, "position_");
+  if (tallies.places.count > 0)
+    out.metrics.emplace_back("position_own_place",
+                             static_cast<double>(tallies.own_places) / tallies.places.count);
   tallies.replaced.report(out, "replaced_", m.replaced_weight);
   tallies.pairs.report(out, "pair_");
   return out;

@@ -11,7 +11,8 @@ namespace ink {
 // Where there is something to measure:
 //
 //   loss, accuracy, perplexity             original tokens (ELECTRA: the generator's)
-//   position_loss, position_accuracy       places (PerLM)
+//   position_loss, position_accuracy       places (PerLM), and beside them position_own_place, the
+//                                          accuracy of always naming a token's own
 //   replaced_loss, replaced_accuracy       replaced or not, of all tokens (ELECTRA); what the
 //                                          generator puts in is drawn from one fixed stream
 //   pair_loss, pair_accuracy               next sentence, sentence order

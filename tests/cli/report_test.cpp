@@ -120,6 +120,7 @@ TEST_F(Reports, HaveAPanelForEveryObjective) {
   const std::string svg = perlm.substr(panel, perlm.find("</svg>", panel) - panel);
   EXPECT_NE(svg.find("training"), std::string::npos);
   EXPECT_NE(svg.find("held out"), std::string::npos) << "PerLM has a curve of its own";
+  EXPECT_NE(perlm.find("always its own place"), std::string::npos) << "beside its accuracy";
 }
 
 TEST_F(Reports, RefusesAccountsOfOtherModels) {
