@@ -7,8 +7,9 @@
 namespace ink::cli {
 
 inline constexpr const char* kExamplesHelp =
-    "labelled examples: TSV or JSON lines; of tagging and word-order lines \"unit tag\". A label "
-    "is a class, of regression a number, of multi-label names between commas or a JSON list";
+    "labelled examples: TSV or JSON lines; of tagging and word-order lines \"unit tag\", of "
+    "reading SQuAD's JSON. A label is a class, of regression a number, of multi-label names "
+    "between commas or a JSON list";
 
 struct TaskOptions {
   std::string task = "classification", columns;

@@ -1,7 +1,7 @@
 // Features: examples as token ids with what a model should say of them, and batches of these.
 //
-// Of a class an example has one target, of tags one for each token; a batch puts those of its
-// examples one behind the other. Where numbers are sought (a score, or whether each of several
+// Of a class an example has one target, of tags and spans one for each token; a batch puts those of
+// its examples one behind the other. Where numbers are sought (a score, or whether each of several
 // labels is given) an example has as many numbers instead.
 #pragma once
 #include <cstdint>

@@ -29,8 +29,8 @@ Judged TaskSet::judge(const Model& model) const {
 }
 
 std::span<const Task* const> tasks() {
-  static const std::array all = {&classification_task(), &multi_label_task(), &regression_task(),
-                                 &tagging_task(), &word_order_task()};
+  static const std::array all = {&classification_task(), &multi_label_task(), &reading_task(),
+                                 &regression_task(),     &tagging_task(),     &word_order_task()};
   return all;
 }
 

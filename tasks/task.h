@@ -102,6 +102,7 @@ struct Task {
 // One a file of tasks/.
 const Task& classification_task();
 const Task& multi_label_task();
+const Task& reading_task();
 const Task& regression_task();
 const Task& tagging_task();
 const Task& word_order_task();

@@ -49,9 +49,10 @@ TEST_F(Tagging, SaysWhatAModelWasNotTrainedFor) {
                  1, {"train.tsv: expected tags O, B-TYPE and I-TYPE"});
   expect_failure("finetune --task word-order --model base --train ner.txt --out x", 1,
                  {"ner.txt:2: unknown label 'B-LOC'; known labels: O, B, I, E"});
-  expect_failure("finetune --task taging --model base --train ner.txt --out x", 2,
-                 {"--task: expected classification, multi-label, regression, tagging or word-order",
-                  "did you mean tagging"});
+  expect_failure(
+      "finetune --task taging --model base --train ner.txt --out x", 2,
+      {"--task: expected classification, multi-label, reading, regression, tagging or word-order",
+       "did you mean tagging"});
 }
 
 TEST_F(Tagging, AStudentLearnsIt) {

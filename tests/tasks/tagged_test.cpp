@@ -243,7 +243,7 @@ TEST(Tagging, AHeadOfAnotherTaskIsNotTaken) {
 TEST(Task, IsFoundByName) {
   EXPECT_EQ(&task_named("word-order"), &word_order_task());
   EXPECT_ERROR(task_named("tagging2"),
-               "expected classification, multi-label, regression, tagging or word-order");
+               "expected classification, multi-label, reading, regression, tagging or word-order");
   EXPECT_ERROR(Scores().metric("f1"), "no metric f1");
 }
 
