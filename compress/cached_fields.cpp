@@ -60,8 +60,9 @@ std::string CachedField::name() const {
 }
 
 std::vector<CachedField> cached_fields(const ModelConfig& teacher, const DistillationConfig& config,
-                                       bool logits_of_tokens) {
-  std::vector<CachedField> all = {{.width = teacher.label_count(), .of_tokens = logits_of_tokens}};
+                                       const Heads& heads) {
+  std::vector<CachedField> all = {
+      {.width = logits_width(teacher, heads), .of_tokens = heads.tagging || heads.span}};
   std::vector<IntermediateMatch> matches = config.intermediate_matches;
   for (const EmdMatch& match : config.emd) {
     const int64_t first = match.compares_embeddings() ? 0 : 1;
@@ -72,6 +73,10 @@ std::vector<CachedField> cached_fields(const ModelConfig& teacher, const Distill
     for (const CachedField& field : fields_read(teacher, match))
       if (std::ranges::find(all, field) == all.end()) all.push_back(field);
   return all;
+}
+
+int64_t logits_width(const ModelConfig& model, const Heads& heads) {
+  return heads.span ? 2 : model.label_count();
 }
 
 Tensor& place_of(const CachedField& field, ModelOutputs& outputs) {

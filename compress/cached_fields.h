@@ -31,7 +31,10 @@ struct CachedField {
 // The logits, and of hidden states and attention what the matches read; those by optimal transport
 // read all layers.
 std::vector<CachedField> cached_fields(const ModelConfig& teacher, const DistillationConfig& config,
-                                       bool logits_of_tokens = false);
+                                       const Heads& heads = {.classification = true});
+
+// How many logits a row has: start and end, or one for each label.
+int64_t logits_width(const ModelConfig& model, const Heads& heads);
 
 // The place of a field in a model's outputs, which grow to have it.
 Tensor& place_of(const CachedField& field, ModelOutputs& outputs);

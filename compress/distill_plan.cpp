@@ -14,10 +14,9 @@ DistillPlan::Cache planned_cache(const DistillOptions& options, const DistillSet
   if (cache.folder.empty() || !setup.config.asks_teachers()) return {};
   for (size_t k = setup.leading; k < setup.teachers.size(); ++k) {
     if (setup.weights[k] == 0) continue;
-    const CacheLayout layout(
-        options.teacher_cache,
-        cached_fields(setup.teachers[k], setup.config, options.task->heads.tagging),
-        *setup.data[k].train.teacher.features, {});
+    const CacheLayout layout(options.teacher_cache,
+                             cached_fields(setup.teachers[k], setup.config, options.task->heads),
+                             *setup.data[k].train.teacher.features, {});
     cache.bytes += layout.bytes(0, layout.examples());
     if (k > setup.leading) continue;
     for (const CachedField& field : layout.fields) cache.fields.push_back(field.name());

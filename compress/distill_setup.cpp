@@ -26,9 +26,10 @@ DistillationConfig settled_config(const DistillOptions& options, const ModelConf
         "distill: is_caching_logits keeps logits alone; expected no intermediate matches");
   check(!config.is_caching_logits || options.teacher_cache.folder.empty(),
         "distill: is_caching_logits keeps logits in memory, teacher_cache on disk; expected one");
-  check(options.teacher_cache.top_k == 0 || config.kd_loss_type != KdLoss::bce,
-        "distill: top_k keeps what a distribution over classes needs, and several labels have one "
-        "each; expected top_k 0 in teacher_cache");
+  check(options.teacher_cache.top_k == 0 ||
+            (config.kd_loss_type != KdLoss::bce && !options.task->heads.span),
+        "distill: top_k keeps what a distribution over classes needs, which several labels and "
+        "starts and ends of answers have not; expected top_k 0 in teacher_cache");
   check_kd_loss(config, *options.task);
   check_recompute(config, options.fit.recompute);
   check_learns(config);
@@ -54,7 +55,7 @@ Labels labels_of_all(const DistillOptions& options, const DistillSetup& setup) {
 
 // What is said of tokens is compared token by token.
 void check_same_tokens(const DistillOptions& options, const DistillSetup& setup) {
-  const bool about_tokens = options.task->heads.tagging;
+  const bool about_tokens = options.task->heads.tagging || options.task->heads.span;
   if (!about_tokens && !setup.config.has_matches()) return;
   for (size_t k = 0; k < setup.data.size(); ++k) {
     if (setup.weights[k] == 0) continue;
@@ -94,7 +95,7 @@ void check_sizes(const DistillSetup& setup) {
 }
 
 DistillSetup set_up(const DistillOptions& options) {
-  check(!options.more.any() || !options.task->heads.tagging,
+  check(!options.more.any() || options.task->heads.classification,
         "distill: unlabelled texts and changed copies have no tags, so nothing says which of their "
         "tokens to compare; expected a task about whole texts, or neither");
   std::vector<fs::path> folders = {options.teacher};

@@ -15,16 +15,23 @@ KdLoss kd_loss_of(const Task& task) {
 
 bool suits(KdLoss loss, const Task& task) {
   const KdLoss own = kd_loss_of(task);
+  if (task.heads.span) return loss == KdLoss::ce || loss == KdLoss::kl;
   return own == KdLoss::ce ? loss != KdLoss::regression : loss == own;
 }
 
 void check_kd_loss(const DistillationConfig& config, const Task& task) {
   const KdLoss own = kd_loss_of(task);
   check(suits(config.kd_loss_type, task), "distill: the task ", task.name, " has ",
-        own == KdLoss::bce          ? "several labels"
+        task.heads.span             ? "starts and ends of answers"
+        : own == KdLoss::bce        ? "several labels"
         : own == KdLoss::regression ? "numbers"
                                     : "classes",
-        "; expected kd_loss_type ", name_of(own), ", got ", name_of(config.kd_loss_type));
+        "; expected kd_loss_type ", name_of(own), task.heads.span ? " or kl" : "", ", got ",
+        name_of(config.kd_loss_type));
+  check(!task.heads.span || config.temperature_scheduler.kind == TemperatureSchedule::Kind::none,
+        "distill: a temperature for each row is not for sequences of different lengths; expected "
+        "temperature_scheduler \"none\" for the task ",
+        task.name);
 }
 
 void settle_kd_loss(DistillationConfig& config, const Task& task, const Json& job) {

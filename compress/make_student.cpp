@@ -15,8 +15,12 @@
 namespace ink {
 namespace {
 
+bool finds_spans(const ModelConfig& config) {
+  return heads_from(*config.family, config.architectures).span;
+}
+
 std::string problem_type_of(const ModelConfig& teacher) {
-  if (tags_tokens(teacher)) return "";
+  if (tags_tokens(teacher) || finds_spans(teacher)) return "";
   switch (problem_from(teacher.problem_type, teacher.label_count())) {
     case Problem::single_label: return "single_label_classification";
     case Problem::multi_label: return "multi_label_classification";
@@ -210,7 +214,8 @@ Model model_from_layers(const Model& teacher, const std::vector<int64_t>& layers
 }  // namespace
 
 Heads heads_of_student(const ModelConfig& teacher) {
-  return {.classification = !tags_tokens(teacher), .tagging = tags_tokens(teacher)};
+  const bool spans = finds_spans(teacher), tags = tags_tokens(teacher);
+  return {.classification = !tags && !spans, .tagging = tags, .span = spans};
 }
 
 TeacherInit init_of(const StudentOptions& from) {

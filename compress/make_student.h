@@ -48,7 +48,7 @@ Model make_student(const StudentOptions& from, const Model& teacher, const Rando
 ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& teacher,
                               const std::optional<Heads>& heads = {});
 
-// The head that a student of such a teacher gets: for tags, or else for classes.
+// The head that a student of such a teacher gets: for tags, for spans, or else for classes.
 Heads heads_of_student(const ModelConfig& teacher);
 
 // The most tokens of a sequence that it and all teachers read, the first of which it is made of.

@@ -7,6 +7,7 @@
 #include "compress/scoring.h"
 #include "compress/values.h"
 #include "tasks/fit.h"
+#include "tasks/question_features.h"
 #include "tensor/error.h"
 #include "tensor/ops.h"
 
@@ -23,9 +24,13 @@ FitOptions options_of(const RecoveryConfig& config, uint64_t seed, size_t step) 
 }
 
 // The labels' own loss of decisions that are there already.
-Tensor hard_loss(const Model& model, const Tensor& logits, const Tensor& labels) {
-  return model.classification ? model.classification->loss(logits, labels)
-                              : model.tagging->loss(logits, labels);
+Tensor hard_loss(const Model& model, const std::vector<Tensor>& decisions,
+                 const FeatureBatch& batch) {
+  if (model.classification) return model.classification->loss(decisions[0], batch.labels);
+  if (model.tagging) return model.tagging->loss(decisions[0], batch.labels);
+  const AnswerEnds truth = answer_ends(batch);
+  return scale(
+      add(cross_entropy(decisions[0], truth.starts), cross_entropy(decisions[1], truth.ends)), 0.5);
 }
 
 // Between decisions of the pruned model and of the unpruned one, of a size that τ leaves alone.
@@ -51,8 +56,7 @@ MicroLoss distilled(const RecoveryConfig& config, const Task& task, const Model&
     total.loss = total.loss ? add(total.loss, soft) : soft;
   }
   if (config.hard_label_weight > 0)
-    total.loss =
-        add(total.loss, scale(hard_loss(student, got[0], batch.labels), config.hard_label_weight));
+    total.loss = add(total.loss, scale(hard_loss(student, got, batch), config.hard_label_weight));
   return total;
 }
 

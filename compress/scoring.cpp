@@ -16,7 +16,9 @@ namespace ink {
 namespace {
 
 // A mean over the counted labels gives an example with n of N of them N/n times its own mean.
-std::vector<double> scales_of(const FeatureBatch& batch) {
+std::vector<double> scales_of(const FeatureBatch& batch, const Task& task) {
+  const auto B = static_cast<size_t>(batch.inputs.sequences());
+  if (task.heads.span) return std::vector<double>(B, static_cast<double>(B));
   const Tensor labels = contiguous(batch.labels);
   const std::vector<int64_t> starts = decisions_of(batch.inputs, labels.dim(0));
   std::vector<double> counts;
@@ -58,7 +60,7 @@ std::vector<Tensor> decision_logits(const Model& model, const Packed& batch,
 
 LossOfBatch label_loss(const Task& task, std::span<const FeatureBatch> batches) {
   return [&task, batches](const Model& model, size_t i, const EncoderOptions& options) {
-    return GatedLoss{task.loss(model, batches[i], options).loss, scales_of(batches[i])};
+    return GatedLoss{task.loss(model, batches[i], options).loss, scales_of(batches[i], task)};
   };
 }
 

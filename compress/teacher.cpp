@@ -19,11 +19,12 @@ ModelSize match_size(const ModelConfig& config) {
 
 namespace {
 
-// Of tokens (N, tags), or else of sequences (B, classes).
+// Of tokens (N, tags) or (N, 2), start and end; or else of sequences (B, classes).
 Tensor logits_of(const Model& model, const Tensor& hidden, const Tensor& offsets,
                  const Random* random) {
-  return model.tagging ? model.tagging->logits(hidden, random)
-                       : model.classification->logits(model.summary(hidden, offsets), random);
+  if (model.tagging) return model.tagging->logits(hidden, random);
+  if (model.span) return model.span->logits(hidden, random);
+  return model.classification->logits(model.summary(hidden, offsets), random);
 }
 
 }  // namespace
@@ -46,7 +47,7 @@ TeacherCache cache_of(const Model& model, const Features& features,
   return TeacherCache(
       disk.options,
       {.features = features,
-       .fields = cached_fields(model.config, config, model.tagging.has_value()),
+       .fields = cached_fields(model.config, config, model.heads),
        .teacher = disk.made_by,
        .outputs = [&](const Packed& batch) { return outputs_of(model, batch, {}, config); },
        .heads = model.config.heads_per_layer,
@@ -70,7 +71,7 @@ void Teacher::cache_in_memory() {
   const Features& train = *reading_.teacher.features;
   starts_ = {0};
   for (int64_t i = 0; i < train.size(); ++i) starts_.push_back(starts_.back() + train.decisions(i));
-  const int64_t C = session_->model().config.label_count();
+  const int64_t C = logits_width(session_->model().config, session_->model().heads);
   logits_ = Tensor({starts_.back(), C});
   for (const std::vector<int64_t>& rows : train.plan(kInferencePlan)) {
     const Pause pause;

@@ -115,7 +115,7 @@ TEST_F(CachedTeacher, RoundsToTheNearestOf16Bits) {
 TEST_F(CachedTeacher, KeepsLogitsOfTokens) {
   const Model tagger = tiny_model(tiny_config(1, 2, 8), 3, {.tagging = true});
   CacheSource tags = source();
-  tags.fields = cached_fields(tagger.config, {}, true);
+  tags.fields = cached_fields(tagger.config, {}, {.tagging = true});
   const auto logits = [&](const Packed& batch) -> ModelOutputs {
     return {.logits = tagger.tagging->logits(tagger.body(batch, {}).hidden, nullptr), .hidden = {}};
   };

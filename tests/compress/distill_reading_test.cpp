@@ -1,0 +1,159 @@
+// Students that find spans: what teacher and student say of starts and of ends, averaged.
+#include <gtest/gtest.h>
+
+#include "compress/distill.h"
+#include "compress/labelled.h"
+#include "compress/prune.h"
+#include "compress/scoring.h"
+#include "tasks/question_features.h"
+#include "tensor/file.h"
+#include "tensor/ops.h"
+#include "tests/compress/distill_options.h"
+#include "tests/compress/helpers.h"
+#include "tests/tasks/toy_reading.h"
+
+namespace ink {
+namespace {
+
+class DistilledReading : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    toy = new ToyReading("distilled_reading");
+    teacher_score = finetune(toy->options("teacher")).dev.score;
+  }
+  static void TearDownTestSuite() {
+    delete toy;
+    toy = nullptr;
+  }
+  static DistillOptions options(const std::string& out) {
+    DistillOptions o = distillation_like(toy->options(out), toy->folder / "teacher");
+    o.task = &reading_task();
+    o.config.temperature = 2;
+    return o;
+  }
+  static std::string weights(const char* out) {
+    return read_file(toy->folder / out / "model.safetensors", 1 << 26);
+  }
+  static inline ToyReading* toy = nullptr;
+  static inline double teacher_score = 0;
+};
+
+TEST_F(DistilledReading, AStudentLearnsFromSpansAndHiddenStates) {
+  DistillOptions o = options("student");
+  o.student.folder = toy->folder / "model";  // which has no head yet
+  o.config.hard_label_weight = 0.5;
+  o.match_evenly = MatchLoss::hidden_mse;
+  const DistillResult result = distill(o);
+  EXPECT_EQ(result.teachers.each.at(0).score, teacher_score);
+  EXPECT_GT(result.student.dev.score, 0.85);
+  EXPECT_TRUE(reading_task().done_by(ModelConfig::read(o.out / "config.json")));
+}
+
+// Of the first batch, from scratch: sequence by sequence, softmaxes over its own tokens.
+TEST_F(DistilledReading, LossesAreMeansOverStartsAndEnds) {
+  const Model teacher = load_model(toy->folder / "teacher"),
+              student = tiny_model(teacher.config, 7, {.span = true});
+  const Tokenizer tokenizer = Tokenizer::load(toy->folder / "teacher");
+  const TaskSet data = reading_task().read(toy->folder / "dev.json", {}, {}, {tokenizer, 16});
+  const std::vector<int64_t> rows = {0, 1, 2, 3, 4};
+  const FeatureBatch batch = data.features->batch(rows);
+  const Labelled known = labelled(batch, reading_task());
+  const Tensor s = student.span->logits(student.body(batch.inputs).hidden),
+               t = teacher.span->logits(teacher.body(batch.inputs).hidden);
+  const ModelOutputs of_student = known.of({.logits = s, .hidden = {}}),
+                     of_teacher = known.of({.logits = t, .hidden = {}});
+  const double soft = kd_loss(of_student.logits, of_teacher.logits, KdLoss::ce, 2).item(),
+               hard = hard_label_loss(of_student.logits, known.labels).item();
+  const AnswerEnds truth = answer_ends(batch);
+  double expected_soft = 0, expected_hard = 0;
+  for (int64_t b = 0; b < 5; ++b) {
+    const int64_t begin = batch.inputs.offsets.data<int32_t>()[b],
+                  end = batch.inputs.offsets.data<int32_t>()[b + 1];
+    for (const int64_t which : {0, 1}) {
+      const auto of = [&](const Tensor& z) {
+        return reshape(slice(slice(z, 0, begin, end), 1, which, which + 1), {1, end - begin});
+      };
+      expected_soft += kd_loss(of(s), of(t), KdLoss::ce, 2).item() / 10;
+      const int32_t at = (which ? truth.ends : truth.starts).data<int32_t>()[b];
+      expected_hard += cross_entropy(of(s), from(std::vector<int32_t>{at})).item() / 10;
+    }
+  }
+  EXPECT_NEAR(soft, expected_soft, 1e-5);
+  EXPECT_NEAR(hard, expected_hard, 1e-5);
+}
+
+TEST_F(DistilledReading, CachedTeachersGiveTheSameStudent) {
+  const auto student = [&](const char* out, const auto& change) {
+    DistillOptions o = options(out);
+    o.student.layers_from_teacher = {1};
+    o.fit.epochs = 1;
+    change(o);
+    distill(o);
+    return weights(out);
+  };
+  const std::string computed = student("computed", [](DistillOptions&) {});
+  EXPECT_EQ(student("memory", [](DistillOptions& o) { o.config.is_caching_logits = true; }),
+            computed);
+  EXPECT_EQ(
+      student("disk", [&](DistillOptions& o) { o.teacher_cache.folder = toy->folder / "cache"; }),
+      computed);
+}
+
+TEST_F(DistilledReading, WhatHasNoMeaningIsRefused) {
+  const auto refused = [&](const char* message, const auto& change) {
+    DistillOptions o = options("never");
+    o.student.layers_from_teacher = {1};
+    change(o);
+    EXPECT_ERROR(distill(o), message);
+  };
+  refused("expected kd_loss_type ce or kl, got mse",
+          [](DistillOptions& o) { o.config.kd_loss_type = KdLoss::mse; });
+  refused("expected temperature_scheduler \"none\" for the task reading", [](DistillOptions& o) {
+    o.config.temperature_scheduler = {.kind = TemperatureSchedule::Kind::flsw};
+  });
+  refused("expected a task about whole texts, or neither",
+          [](DistillOptions& o) { o.more.augmentation = {.copies = 1, .masking = 0.1}; });
+  refused("expected top_k 0 in teacher_cache",
+          [&](DistillOptions& o) { o.teacher_cache = {.folder = toy->folder / "c", .top_k = 1}; });
+  refused("does not do the task tagging", [](DistillOptions& o) { o.task = &tagging_task(); });
+}
+
+TEST_F(DistilledReading, PruningMeasuresAndRecovers) {
+  const auto pruned = [&](const std::string& out, const std::string& keys) {
+    PruneOptions o;
+    o.model = toy->folder / "teacher";
+    o.out = toy->folder / out;
+    o.data = toy->folder / "train.json";
+    o.task = &reading_task();
+    o.max_length = 16;
+    o.config = PruningConfig::from_json(parse_json(
+        R"({"pruning_method": "iterative", "target_num_of_heads": 2, "target_ffn_size": 32)" +
+            keys + "}",
+        "p.json"));
+    EXPECT_EQ(prune(o).heads_per_layer, (std::vector<int64_t>{2, 2}));
+    const Tokenizer tokenizer = Tokenizer::load(o.out);
+    return reading_task()
+        .read(toy->folder / "dev.json", {}, {}, {tokenizer, 16})
+        .judge(load_model(o.out))
+        .scores.score;
+  };
+  pruned("by_examples", R"(, "per": "example")");
+  pruned("by_itself", R"(, "use_logits": true)");
+  EXPECT_GT(pruned("recovered", R"(, "recovery":
+      {"epochs": 3, "learning_rate": 3e-3, "batch_size": 16, "distil": true})"),
+            0.85);
+}
+
+// The gradient of an example's loss does not depend on how long the others are.
+TEST_F(DistilledReading, EveryExampleCountsAlike) {
+  const Model model = load_model(toy->folder / "teacher");
+  const Tokenizer tokenizer = Tokenizer::load(toy->folder / "teacher");
+  const TaskSet data = reading_task().read(toy->folder / "dev.json", {}, {}, {tokenizer, 16});
+  const std::vector<int64_t> rows = {0, 1, 2};
+  const std::vector<FeatureBatch> batches = {data.features->batch(rows)};
+  EXPECT_EQ(label_loss(reading_task(), batches)(model, 0, {}).scales,
+            (std::vector<double>{3, 3, 3}));
+}
+
+}  // namespace
+}  // namespace ink
