@@ -66,12 +66,15 @@
 #include "objectives/sentence_order.h"
 
 // tasks: what fine-tuning teaches
+#include "tasks/answer_scores.h"
 #include "tasks/baselines.h"
 #include "tasks/classification.h"
+#include "tasks/correlation.h"
 #include "tasks/embed.h"
 #include "tasks/finetune.h"
 #include "tasks/latency.h"
 #include "tasks/metrics.h"
+#include "tasks/questions.h"
 #include "tasks/split.h"
 #include "tasks/tagged.h"
 #include "tasks/task.h"
@@ -81,6 +84,7 @@
 #include "compress/distill.h"
 #include "compress/distill_text.h"
 #include "compress/distiller.h"
+#include "compress/loss_of_task.h"
 #include "compress/loss_presets.h"
 #include "compress/prune.h"
 #include "compress/surgery.h"
