@@ -1,12 +1,19 @@
-// Free lists by size: 512-byte steps below 1 MiB, 2 MiB steps above, so that a block of another
-// size of the same class fits.
+// Free lists by size, in steps of a sixteenth and at most 2 MiB, so that a block of another size of
+// the same class fits. Blocks of some MiB are cut from slabs (cuda/slabs.h).
 #include "cuda/allocator.h"
 
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <functional>
 #include <map>
 #include <mutex>
+#include <sstream>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "cuda/slabs.h"
 #include "cuda/stream.h"
 #if INK_EMULATED
 #include "cuda/emulated/arena.h"
@@ -18,9 +25,18 @@ namespace {
 constexpr size_t kSmall = size_t{1} << 20, kStep = 512, kLargeStep = size_t{2} << 20;
 
 size_t rounded(size_t bytes) {
-  const size_t step = bytes < kSmall ? kStep : kLargeStep;
+  const size_t step = bytes < kSmall         ? kStep
+                      : Slabs::serves(bytes) ? std::bit_floor(bytes) / 16
+                                             : kLargeStep;
   return (std::max<size_t>(bytes, 1) + step - 1) / step * step;
 }
+
+// The emulated device watches the edges of every block by itself.
+#if INK_EMULATED
+constexpr bool kCutsSlabs = false;
+#else
+constexpr bool kCutsSlabs = true;
+#endif
 
 // The emulated device watches the edges of what a tensor asked for, not of the block it got.
 #if INK_EMULATED
@@ -43,7 +59,7 @@ class DeviceMemory final : public Allocator {
     const std::lock_guard lock(mutex_);
     Reserve* const owner = current_reserve;
     Block block = take(free_[owner], wanted);
-    if (!block.data) block = {ask_driver(wanted), wanted};
+    if (!block.data) block = fresh(owner, wanted);
     used_.emplace(block.data, Used{block.bytes, owner});
     begin_use(block.data, owner ? block.bytes : bytes);
     statistics_.in_use += block.bytes;
@@ -120,8 +136,20 @@ class DeviceMemory final : public Allocator {
     return block;
   }
 
-  void* ask_driver(size_t wanted) {
+  Block fresh(Reserve* owner, size_t wanted) {
     stream();  // starts the runtime, or says that there is no device
+    char* slab = nullptr;
+    if (kCutsSlabs && !owner && Slabs::serves(wanted))
+      slab = static_cast<char*>(try_driver(Slabs::kBlocks * wanted));
+    if (!slab) return {ask_driver(wanted), wanted};
+    ++statistics_.system_allocations;
+    slabs_.add(slab, wanted);
+    for (size_t i = 1; i < Slabs::kBlocks; ++i) free_[nullptr].emplace(wanted, slab + i * wanted);
+    statistics_.cached += (Slabs::kBlocks - 1) * wanted;
+    return {slab, wanted};
+  }
+
+  void* ask_driver(size_t wanted) {
     void* data = try_driver(wanted);
     if (!data) {
       give_back();
@@ -131,10 +159,22 @@ class DeviceMemory final : public Allocator {
     if (!data) cudaMemGetInfo(&available, &total);
     check(data != nullptr, "cuda: out of memory: ", in_mib(wanted), " MiB asked for, ",
           in_mib(statistics_.in_use), " MiB in use (peak ", in_mib(statistics_.peak), "), ",
-          in_mib(available), " of ", in_mib(total), " MiB free on the device",
+          in_mib(available), " of ", in_mib(total), " MiB free on the device", largest_in_use(),
           "; use a smaller batch and accumulate gradients over several, or bf16");
     ++statistics_.system_allocations;
     return data;
+  }
+
+  std::string largest_in_use() const {
+    std::array<size_t, 3> most{};
+    std::vector<size_t> sizes;
+    for (const auto& [data, used] : used_) sizes.push_back(used.bytes);
+    const auto end = std::ranges::partial_sort_copy(sizes, most, std::greater{}).out;
+    std::ostringstream text;
+    for (auto size = most.begin(); size != end; ++size)
+      text << (size == most.begin() ? "; the largest tensors have " : ", ") << in_mib(*size);
+    if (end != most.begin()) text << " MiB";
+    return text.str();
   }
 
   void* try_driver(size_t wanted) {
@@ -149,16 +189,29 @@ class DeviceMemory final : public Allocator {
     Free& free = free_[nullptr];
     if (free.empty() || current_reserve) return;  // a graph that is captured cannot wait
     cudaDeviceSynchronize();
-    for (const auto& [bytes, data] : free) {
-      cudaFree(data);
+    const auto counts = slabs_.counts(free);
+    std::vector<void*> whole;
+    for (auto block = free.begin(); block != free.end();) {
+      const auto [bytes, data] = *block;
+      const auto slab = counts.find(slabs_.of(data));
+      if (slab != counts.end() && slab->second < Slabs::kBlocks) {  // others are in use
+        ++block;
+        continue;
+      }
+      if (slab == counts.end() || slab->first == data) whole.push_back(data);
       statistics_.cached -= bytes;
+      block = free.erase(block);
     }
-    free.clear();
+    for (void* data : whole) {
+      slabs_.remove(data);
+      cudaFree(data);
+    }
   }
 
   std::mutex mutex_;
   std::map<Reserve*, Free> free_;
   std::unordered_map<void*, Used> used_;
+  Slabs slabs_;
   AllocatorStatistics statistics_;
   size_t limit_ = 0;
   bool fill_ = false;

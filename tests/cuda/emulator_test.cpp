@@ -238,6 +238,12 @@ TEST(Emulator, FailsToAllocateWhenAsked) {
   EXPECT_ERROR(device_floats(int64_t{1} << 40), "cuda: out of memory");
 }
 
+TEST(Emulator, RunningOutOfMemoryNamesTheLargestTensors) {
+  const Tensor held[] = {device_floats(3 << 18), device_floats(5 << 18), device_floats(1 << 18),
+                         device_floats(4 << 18)};
+  EXPECT_ERROR(device_floats(int64_t{1} << 40), "the largest tensors have 5, 4, 3 MiB; use a ");
+}
+
 TEST(Emulator, ReportsAFailureOfTheDeviceAtTheNextCall) {
   Tensor y = device_floats(kThreads);
   launch("planted", unwritten_shared_kernel, {1, kThreads}, y.data<float>());
