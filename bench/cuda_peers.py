@@ -20,6 +20,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("--program", default="build-cuda/bench/encode")
 parser.add_argument("--rounds", type=int, default=20)
 parser.add_argument("--dtype", default="bf16", choices=["bf16", "f16", "f32"])
+parser.add_argument("--tf32", action="store_true", help="products of f32 cut their factors, on both sides")
 parser.add_argument("--pure-16-bit", action="store_true", help="PyTorch trains without f32 masters")
 parser.add_argument("--no-compile", action="store_true", help="leave compiled PyTorch out: compiling takes minutes")
 parser.add_argument("--tune", action="store_true", help="inkstone chooses the algorithms of products by timing them")
@@ -29,6 +30,8 @@ parser.add_argument("--shapes", default="1x128,32x128,32x512,ragged")
 parser.add_argument("--train-shapes", default="32x128,16x512,ragged")
 args = parser.parse_args()
 
+torch.backends.cuda.matmul.allow_tf32 = args.tf32
+FLAGS = ["--device", "cuda", "--dtype", args.dtype] + ["--tf32"] * args.tf32 + ["--tune"] * args.tune
 VOCABULARY = 21128
 TYPES = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
 DTYPE = TYPES[args.dtype]
@@ -63,9 +66,7 @@ class Inkstone:
     name = "inkstone"
 
     def __init__(self):
-        self.process = subprocess.Popen([args.program, "--serve", "--device", "cuda", "--dtype", args.dtype]
-                                        + ["--tune"] * args.tune,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([args.program, "--serve"] + FLAGS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, verb, lengths):
         self.process.stdin.write(verb + " " + " ".join(map(str, lengths)) + "\n")
@@ -158,7 +159,7 @@ def compare(what, shapes, engines, factor):
 
 def compare_memory():
     """Peak of the allocators in training steps of 32 × 128 tokens."""
-    command = [args.program, "--peak-memory", "--device", "cuda", "--dtype", args.dtype]
+    command = [args.program, "--peak-memory"] + FLAGS
     own = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[-1])
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()

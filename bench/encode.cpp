@@ -6,13 +6,14 @@
 //                           (bench/peers.py)
 //   encode --host            on cuda: how long the host takes to ask for the same work, beside how
 //                           long the device takes to do it
-//   encode --kernels        in a CUDA build: where the device's time goes in a step of 32 × 128
-//                           tokens
+//   encode --kernels        in a CUDA build: where the device's time goes in steps of 32 × 128 and
+//                           16 × 512 tokens
 //   encode --peak-memory    resident megabytes with the model built, and at most during training
 //                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
 //
 // With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done.
-// --tune chooses the algorithms of products by timing them.
+// --tune chooses the algorithms of products by timing them; --tf32 lets products of f32 on cuda
+// cut their factors to 10 bits of mantissa.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -28,6 +29,7 @@
 #include "tensor/parallel.h"
 
 #if INK_CUDA
+#include "cuda/gemm.h"
 #include "cuda/kernel_times.h"
 #endif
 
@@ -190,7 +192,8 @@ void print_host_times() {
 void print_kernels() {
   Trainer trainer;
   const Session session(base_model({}));
-  const Packed batch = random_batch(std::vector<int64_t>(32, 128));
+  const Packed batch = random_batch(std::vector<int64_t>(32, 128)),
+               longer = random_batch(std::vector<int64_t>(16, 512));
   const auto table = [&](const char* what, auto&& work) {
     for (int i = 0; i < 4; ++i) work();
     cuda::KernelTimes times;
@@ -205,6 +208,7 @@ void print_kernels() {
   };
   table("encode 32x128", [&] { session.encode(batch); });
   table("train 32x128", [&] { trainer.step(batch); });
+  table("train 16x512", [&] { trainer.step(longer); });
 }
 #endif
 
@@ -264,6 +268,10 @@ int run(const std::vector<std::string>& arguments) {
       place.dtype = dtype_from(arguments[++i]);
     } else if (arguments[i] == "--tune") {
       tune = true;
+#if INK_CUDA
+    } else if (arguments[i] == "--tf32") {
+      cuda::allow_tf32(true);
+#endif
     } else {
       mode = arguments[i];
     }
