@@ -158,15 +158,16 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       const int keys = part.length - key - inner;
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
-        KeptOfQueries<kInner / 8> kept;
-        if constexpr (kDropout) kept.draw(in, first_query + warp_row + 16 * m, head, key + inner);
+        DroppedOfQueries<kInner / 8> dropped;
+        if constexpr (kDropout)
+          dropped.draw(in, first_query + warp_row + 16 * m, head, key + inner);
 #pragma unroll
         for (int n = 0; n < kInner / 8; ++n) {
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
             const float p = probability(s[m][n][i], in.scale_log2, total[m][i / 2]);
             float dp = ds[m][n][i];
-            if constexpr (kDropout) dp = kept(n, i) ? dp * in.kept : 0;
+            if constexpr (kDropout) dp = dropped(n, i) ? 0 : dp * in.kept;
             ds[m][n][i] = p * (dp - delta[m][i / 2]);
           }
         }
@@ -267,18 +268,18 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       multiply_transposed<T, kRowTiles, kInner / 8>(ds, value_left, dy);
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
-        KeptOfKeys<kInner / 8> kept;
+        DroppedOfKeys<kInner / 8> dropped;
         if constexpr (kDropout)
-          kept.draw(in, part.begin + query + inner, head, part.first + warp_row + 16 * m);
+          dropped.draw(in, part.begin + query + inner, head, part.first + warp_row + 16 * m);
 #pragma unroll
         for (int n = 0; n < kInner / 8; ++n) {
           const auto delta = load_pack<float, 2>(of[4 * n].delta);
 #pragma unroll
           for (int i = 0; i < 4; ++i) {
             float dp = ds[m][n][i];
-            if constexpr (kDropout) dp = kept(n, i) ? dp * in.kept : 0;
+            if constexpr (kDropout) dp = dropped(n, i) ? 0 : dp * in.kept;
             ds[m][n][i] = p[m][n][i] * (dp - delta.at[i % 2]);
-            if constexpr (kDropout) p[m][n][i] = kept(n, i) ? p[m][n][i] : 0;
+            if constexpr (kDropout) p[m][n][i] = dropped(n, i) ? 0 : p[m][n][i];
           }
         }
       }

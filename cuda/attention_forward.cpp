@@ -18,7 +18,7 @@ struct ForwardTilesFor<128, false> : ForwardTiles<128, 4, 2, 32, 2, 2> {};
 template <>
 struct ForwardTilesFor<32, true> : ForwardTiles<32, 4, 2, 32, 2, 3> {};
 template <>
-struct ForwardTilesFor<64, true> : ForwardTiles<64, 4, 2, 32, 4, 2> {};
+struct ForwardTilesFor<64, true> : ForwardTiles<64, 4, 2, 32, 2, 3> {};
 template <>
 struct ForwardTilesFor<128, true> : ForwardTiles<128, 4, 2, 32, 1, 2> {};
 

@@ -105,12 +105,12 @@ INK_DEVICE void drop(Accumulators<kRowTiles, kColumnTiles>& p, const PackedAtten
                      int64_t query, int head, int key) {
 #pragma unroll
   for (int m = 0; m < kRowTiles; ++m) {
-    KeptOfQueries<kColumnTiles> kept;
-    kept.draw(in, query + 16 * m, head, key);
+    DroppedOfQueries<kColumnTiles> dropped;
+    dropped.draw(in, query + 16 * m, head, key);
 #pragma unroll
     for (int n = 0; n < kColumnTiles; ++n) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) p[m][n][i] = kept(n, i) ? p[m][n][i] : 0;
+      for (int i = 0; i < 4; ++i) p[m][n][i] = dropped(n, i) ? 0 : p[m][n][i];
     }
   }
 }

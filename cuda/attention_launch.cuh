@@ -11,6 +11,7 @@ namespace ink::cuda {
 
 template <class T>
 PackedAttention<T> packed(const AttentionInput<T>& in, int64_t rows) {
+  const DropoutRule rule(in.dropout);
   return {.q = in.q,
           .k = in.k,
           .v = in.v,
@@ -21,8 +22,8 @@ PackedAttention<T> packed(const AttentionInput<T>& in, int64_t rows) {
           .head_size = static_cast<int>(in.head_size),
           .scale = static_cast<float>(in.scale),
           .scale_log2 = static_cast<float>(in.scale * std::numbers::log2e),
-          .threshold = static_cast<uint32_t>(in.dropout * 0x1p32),
-          .kept = static_cast<float>(1 / (1 - in.dropout)),
+          .threshold = rule.threshold,
+          .kept = static_cast<float>(rule.kept),
           .key = in.random.key()};
 }
 

@@ -114,8 +114,7 @@ INK_DEVICE void store_plain(const PlainRows<Tiles>& y, const float (&factor)[Til
 template <class T>
 INK_DEVICE float dropout_factor(const PackedAttention<T>& in, int64_t query, int head, int key) {
   if (in.threshold == 0) return 1;
-  const auto row = static_cast<uint64_t>(query * in.heads + head);
-  return (kept_of_four(in, row, key / 4) >> key % 4 & 1) != 0 ? in.kept : 0;
+  return is_dropped(dropped_of_eight(in, query, head, key / 8), key % 8) ? 0 : in.kept;
 }
 
 // log_sum (N, H) may be null.

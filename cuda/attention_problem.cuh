@@ -1,6 +1,7 @@
 // What every attention kernel is given, which rows a block of it works on, and its stream of
 // dropout.
 #pragma once
+#include "cuda/dropped.cuh"
 #include "cuda/kernel.cuh"
 #include "tensor/attention_kernel.h"
 
@@ -15,7 +16,7 @@ struct PackedAttention {
   int32_t rows;
   int heads, head_size;
   float scale, scale_log2;  // scale_log2 = scale·log2 e
-  uint32_t threshold;       // a word of the stream below it drops its element
+  uint32_t threshold;       // of dropout (tensor/dropout_rule.h); 0: there is none
   float kept;               // factor of the others, 1 / (1 − dropout)
   PhiloxKey key;
 };
@@ -64,17 +65,12 @@ INK_DEVICE T* at(Rows<T> x, int64_t row, int64_t column) {
   return x.data + row * x.ld + column;
 }
 
-// Which of four neighbouring keys of a query are kept, as bits: words 4·block … 4·block + 3 of the
-// query's part of the stream, `row` = row of the batch · heads + head.
+// Which of eight neighbouring keys of a query (row of the batch) are dropped: keys 8·block, ….
 template <class T>
-INK_DEVICE uint32_t kept_of_four(const PackedAttention<T>& in, uint64_t row, int block) {
-  const uint64_t i = (row << 24) + static_cast<uint64_t>(block);
-  const auto words =
-      philox({static_cast<uint32_t>(i), static_cast<uint32_t>(i >> 32), 0, 0}, in.key);
-  uint32_t bits = 0;
-#pragma unroll
-  for (int w = 0; w < 4; ++w) bits |= (words[w] >= in.threshold ? 1u : 0u) << w;
-  return bits;
+INK_DEVICE uint32_t dropped_of_eight(const PackedAttention<T>& in, int64_t query, int head,
+                                     int block) {
+  const uint64_t first = first_dropout_block(query, in.heads, head);
+  return dropped_of_block(in.key, first + static_cast<uint64_t>(block), in.threshold);
 }
 
 }  // namespace ink::cuda

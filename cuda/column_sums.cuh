@@ -16,17 +16,17 @@ namespace ink::cuda {
 template <class T, int Width = kPack<T>>
 struct Elements {
   static constexpr int P = Width, kInFlight = 4;
-  using Loaded = Pack<T, P>;
+  using Loaded = PackedWords<T, P>;
   const T* x;
   int64_t C, ld;
   bool packed;
 
   INK_DEVICE Loaded load(int64_t n, int64_t c) const {
-    return load_row_pack<P>(x + n * ld, c, C, packed);
+    return Loaded(load_row_pack<P>(x + n * ld, c, C, packed));
   }
   INK_DEVICE void add(const Loaded& v, int64_t, int64_t, float (&sum)[P]) const {
 #pragma unroll
-    for (int j = 0; j < P; ++j) sum[j] += widen(v.at[j]);
+    for (int j = 0; j < P; ++j) sum[j] += v[j];
   }
 };
 
@@ -38,8 +38,8 @@ struct SumOptions {
 // Each warp takes every blockDim.x/32-th row of the block's share, rows [share·blockIdx.y, …), and
 // each lane P neighbouring columns of the block's strip, which is the blockIdx.x-th.
 template <int kWarps, class Y, class Rows>
-__global__ void column_sums_kernel(Rows rows, Y* out, int64_t N, int64_t C, int64_t share,
-                                   SumOptions options) {
+__global__ void __launch_bounds__(kWarps* kWarp, 32 / kWarps)
+    column_sums_kernel(Rows rows, Y* out, int64_t N, int64_t C, int64_t share, SumOptions options) {
   constexpr int P = Rows::P, U = Rows::kInFlight;
   INK_SHARED(float, part, [kWarps][P][kWarp + 1]);
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
@@ -75,10 +75,11 @@ __global__ void column_sums_kernel(Rows rows, Y* out, int64_t N, int64_t C, int6
 template <class Y, class Rows>
 void column_sums_of(const Rows& rows, Y* out, int64_t N, int64_t C, SumOptions options = {}) {
   constexpr int kWarps = 8, kWarpsOfParts = 32;
-  constexpr int64_t kBlocks = 1024, kShare = 4 * kWarps;  // blocks at most, rows at least
+  // Blocks at most: four for each of 132 processors, which run at the same time; rows at least.
+  constexpr int64_t kBlocks = 528, kShare = 4 * kWarps;
   const int64_t strips = (C + kWarp * Rows::P - 1) / (kWarp * Rows::P);
   const int64_t wanted =
-      std::min((N + kShare - 1) / kShare, (kBlocks + strips - 1) / std::max<int64_t>(strips, 1));
+      std::min((N + kShare - 1) / kShare, kBlocks / std::max<int64_t>(strips, 1));
   if (wanted <= 1) {
     return launch("column_sums", column_sums_kernel<kWarps, Y, Rows>, {strips, kWarps * kWarp},
                   rows, out, N, C, N, options);

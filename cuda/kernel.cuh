@@ -5,6 +5,7 @@
 // warp's operation; any block size that is a multiple of 32; offsets in 64 bits; no float atomics;
 // arithmetic in f32 (never a double literal); PTX only in cuda/ptx.cuh.
 #pragma once
+#include <bit>
 #include <cstdint>
 
 #include "tensor/dtype.h"
@@ -77,12 +78,23 @@ struct alignas(sizeof(T) * N) Pack {
 template <class T>
 inline constexpr int kPack = 16 / static_cast<int>(sizeof(T));
 
+// The compiler takes packs apart where branches meet, unless they travel as one vector.
 template <class T, int N>
 INK_DEVICE Pack<T, N> load_pack(const T* p) {
+#if !INK_EMULATED
+  if constexpr (sizeof(Pack<T, N>) == 16)
+    return std::bit_cast<Pack<T, N>>(*reinterpret_cast<const uint4*>(p));
+#endif
   return *reinterpret_cast<const Pack<T, N>*>(p);
 }
 template <class T, int N>
 INK_DEVICE void store_pack(T* p, const Pack<T, N>& pack) {
+#if !INK_EMULATED
+  if constexpr (sizeof(Pack<T, N>) == 16) {
+    *reinterpret_cast<uint4*>(p) = std::bit_cast<uint4>(pack);
+    return;
+  }
+#endif
   *reinterpret_cast<Pack<T, N>*>(p) = pack;
 }
 

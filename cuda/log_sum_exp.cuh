@@ -7,21 +7,25 @@
 
 namespace ink::cuda {
 
+// eˣ for x ≤ 0, to about 2 ulp more the farther x is from 0, where it counts for less.
+INK_DEVICE float exp_below(float x) { return exp2_approx(x * 1.44269504f); }
+
 // Σ exp x = total·exp(peak) over the elements met so far, with peak the largest of them.
 struct ExpSum {
   float peak = Larger::kStart, total = 0;
 
+  // The largest need not be NaN where an element is: its exponential is.
   template <int P>
   INK_DEVICE void add(const float (&x)[P]) {
     float largest = peak;
 #pragma unroll
-    for (int j = 0; j < P; ++j) largest = Larger{}(largest, x[j]);
-    if (largest == Larger::kStart) return;  // exp(−∞) adds nothing
-    if (largest != peak) total *= expf(peak - largest);
+    for (int j = 0; j < P; ++j) largest = fmaxf(largest, x[j]);
+    const float base = largest == Larger::kStart ? 0 : largest;  // exp(−∞) is to add nothing
     float sum = 0;
 #pragma unroll
-    for (int j = 0; j < P; ++j) sum += expf(x[j] - largest);
-    peak = largest, total += sum;
+    for (int j = 0; j < P; ++j) sum += exp_below(x[j] - base);
+    total = total * exp_below(peak - base) + sum;
+    peak = largest;
   }
 };
 
@@ -35,12 +39,25 @@ INK_DEVICE ExpSum combined(Team team, ExpSum own, float* part) {
 
 template <class T, class Team>
 INK_DEVICE ExpSum exp_sum(Team team, const T* x, int64_t V, bool packed, float* part) {
+  constexpr int P = kPack<T>, U = 4;  // packs in flight
+  const int64_t step = int64_t{P} * team.size();
   ExpSum own;
-  each_pack<T>(team, V, [&](int64_t first) {
-    float v[kPack<T>];
-    load_floats(v, x, first, V, packed, Larger::kStart);
-    own.add(v);
-  });
+  for (int64_t first = int64_t{P} * team.rank(); first < V; first += U * step) {
+    Pack<T, P> at[U];
+#pragma unroll
+    for (int u = 0; u < U; ++u) {
+      const int64_t c = first + u * step;
+      at[u] = load_row_pack<P>(x, c < V ? c : first, V, packed);
+    }
+#pragma unroll
+    for (int u = 0; u < U; ++u) {
+      const int64_t c = first + u * step;
+      float v[P];
+#pragma unroll
+      for (int j = 0; j < P; ++j) v[j] = packed || c + j < V ? widen(at[u].at[j]) : Larger::kStart;
+      if (c < V) own.add(v);
+    }
+  }
   return combined(team, own, part);
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 #include <algorithm>
 #include <concepts>
+#include <type_traits>
 
 #include "cuda/kernel.cuh"
 #include "cuda/launch.h"
@@ -22,6 +23,12 @@ constexpr const char* name_of_function() {
   }
 }
 
+// The function without state that takes the place of F where results have 16 bits.
+template <class F>
+struct Rough {
+  using Function = F;
+};
+
 // f on elements of a storage type: computed in f32, rounded once.
 template <class F, class T>
 struct InF32 {
@@ -29,7 +36,12 @@ struct InF32 {
   F f;
   template <class... X>
   INK_DEVICE T operator()(X... x) const {
-    return narrow<T>(f(widen(x)...));
+    using Function = typename Rough<F>::Function;
+    if constexpr (sizeof(T) == 2 && !std::is_same_v<Function, F>) {
+      return narrow<T>(Function{}(widen(x)...));
+    } else {
+      return narrow<T>(f(widen(x)...));
+    }
   }
 };
 

@@ -1,7 +1,9 @@
 // P neighbouring elements of a row of C as f32: one 128-bit access where the row is `packed`,
 // single elements elsewhere and at the row's end.
 #pragma once
-#include "cuda/kernel.cuh"
+#include <bit>
+
+#include "cuda/ptx.cuh"
 
 namespace ink::cuda {
 
@@ -21,6 +23,22 @@ INK_DEVICE Pack<T, P> load_row_pack(const T* x, int64_t first, int64_t C, bool p
   return pack;
 }
 
+// A pack in as few registers as hold it: 16-bit elements that come from different branches would
+// get one each.
+template <class T, int P = kPack<T>>
+class PackedWords {
+ public:
+  PackedWords() = default;
+  INK_DEVICE explicit PackedWords(const Pack<T, P>& pack) : words_(std::bit_cast<Words>(pack)) {}
+  INK_DEVICE float operator[](int j) const {
+    return widen(std::bit_cast<Pack<T, P>>(words_).at[j]);
+  }
+
+ private:
+  using Words = Pack<uint32_t, P* static_cast<int>(sizeof(T)) / 4>;
+  Words words_ = {};
+};
+
 // v = x[first], x[first + 1], … with `beyond` for what lies behind the row.
 template <class T, int P>
 INK_DEVICE void load_floats(float (&v)[P], const T* x, int64_t first, int64_t C, bool packed,
@@ -35,13 +53,26 @@ INK_DEVICE void load_floats(float (&v)[P], const T* x, int64_t first, int64_t C,
   }
 }
 
+// Each rounded to T, two at a time where T has 16 bits.
 template <class T, int P>
-INK_DEVICE void store_floats(T* x, const float (&v)[P], int64_t first, int64_t C, bool packed) {
-  if (packed) {
+INK_DEVICE Pack<T, P> narrow_pack(const float (&v)[P]) {
+  if constexpr (sizeof(T) == 2 && P % 2 == 0) {
+    Pack<uint32_t, P / 2> pairs;
+#pragma unroll
+    for (int j = 0; j < P; j += 2) pairs.at[j / 2] = narrow_pair<T>(v[j], v[j + 1]);
+    return std::bit_cast<Pack<T, P>>(pairs);
+  } else {
     Pack<T, P> pack;
 #pragma unroll
     for (int j = 0; j < P; ++j) pack.at[j] = narrow<T>(v[j]);
-    store_pack<T, P>(x + first, pack);
+    return pack;
+  }
+}
+
+template <class T, int P>
+INK_DEVICE void store_floats(T* x, const float (&v)[P], int64_t first, int64_t C, bool packed) {
+  if (packed) {
+    store_pack<T, P>(x + first, narrow_pack<T>(v));
   } else {
 #pragma unroll
     for (int j = 0; j < P; ++j) {

@@ -13,23 +13,30 @@ namespace ink::cuda {
 
 // Teams. A kernel with a row for each warp has several rows in a block; `row` is the team's.
 struct WarpTeam {
-  static constexpr int kRowsInBlock = 4;
+  static constexpr int kRowsInBlock = 4, kMostThreads = kRowsInBlock * kWarp;
+  // That fit on a multiprocessor when a thread needs so many registers for its part of rows.
+  static constexpr int blocks(int registers) {
+    return registers <= 24 ? 7 : registers <= 36 ? 5 : registers <= 48 ? 3 : 2;
+  }
   INK_DEVICE int rank() const { return static_cast<int>(threadIdx.x) % kWarp; }
   INK_DEVICE int size() const { return kWarp; }
   INK_DEVICE int64_t first_row() const {
     return static_cast<int64_t>(blockIdx.x) * kRowsInBlock + threadIdx.x / kWarp;
   }
   INK_DEVICE float sum(float x, float*) const { return warp_sum(x); }
+  INK_DEVICE void sums(float& a, float& b, float*) const { a = warp_sum(a), b = warp_sum(b); }
   INK_DEVICE float largest(float x, float*) const { return warp_max(x); }
 };
 
 // In a loop over rows, all threads of the block must take part in each.
 struct BlockTeam {
-  static constexpr int kRowsInBlock = 1;
+  static constexpr int kRowsInBlock = 1, kMostThreads = 1024;
+  static constexpr int blocks(int) { return 1; }
   INK_DEVICE int rank() const { return static_cast<int>(threadIdx.x); }
   INK_DEVICE int size() const { return static_cast<int>(blockDim.x); }
   INK_DEVICE int64_t first_row() const { return blockIdx.x; }
   INK_DEVICE float sum(float x, float* part) const { return block_sum(x, part); }
+  INK_DEVICE void sums(float& a, float& b, float* part) const { block_sums(a, b, part); }
   INK_DEVICE float largest(float x, float* part) const { return block_max(x, part); }
 };
 
@@ -38,8 +45,9 @@ struct BlockTeam {
 template <class T, int K>
 struct FetchedRow {
   static constexpr int P = kPack<T>;
-  Pack<T, P> at[K];
+  PackedWords<T> at[K];
 
+  FetchedRow() = default;
   // Elements beyond the row are 0. `packed`: the row may be read in packs.
   template <class Team>
   INK_DEVICE FetchedRow(Team team, const T* row, int C, bool packed) {
@@ -47,13 +55,13 @@ struct FetchedRow {
 #pragma unroll
       for (int k = 0; k < K; ++k) {
         const int first = (k * team.size() + team.rank()) * P;
-        at[k] = first < C ? load_pack<T, P>(row + first) : Pack<T, P>{};
+        at[k] = first < C ? PackedWords<T>(load_pack<T, P>(row + first)) : PackedWords<T>();
       }
     } else {
 #pragma unroll
-      for (int i = 0; i < K * P; ++i) {
-        const int c = (i / P * team.size() + team.rank()) * P + i % P;
-        at[i / P].at[i % P] = c < C ? row[c] : T{};
+      for (int k = 0; k < K; ++k) {
+        const int first = (k * team.size() + team.rank()) * P;
+        at[k] = PackedWords<T>(load_row_pack<P>(row, first, C, false));
       }
     }
   }
@@ -67,7 +75,7 @@ struct Row {
   Row() = default;
   INK_DEVICE explicit Row(const FetchedRow<T, K>& row) {
 #pragma unroll
-    for (int i = 0; i < K * P; ++i) at[i / P][i % P] = widen(row.at[i / P].at[i % P]);
+    for (int i = 0; i < K * P; ++i) at[i / P][i % P] = row.at[i / P][i % P];
   }
 
   // Elements beyond the row are `beyond`.
@@ -98,13 +106,16 @@ struct Row {
   }
 };
 
-// Calls f(team, std::integral_constant<int, K>, threads) for the smallest team that holds a row of
-// C elements: a warp with up to 32 elements a thread, or a block of up to 1,024 threads with 16.
+// Calls f(team, std::integral_constant<int, K>, threads) for a warp that holds a row of up to 1,024
+// elements. False: the row is longer.
 template <class T, class F>
-void with_row_team(const char* name, int64_t C, const F& f) {
+bool with_warp_row(int64_t C, const F& f) {
   constexpr int64_t P = kPack<T>;
   const int64_t packs = (C + P - 1) / P;
-  const auto warp = [&](auto k) { f(WarpTeam{}, k, WarpTeam::kRowsInBlock * kWarp); };
+  const auto warp = [&](auto k) {
+    f(WarpTeam{}, k, WarpTeam::kRowsInBlock * kWarp);
+    return true;
+  };
   switch ((packs + kWarp - 1) / kWarp) {
     case 0:
     case 1: return warp(std::integral_constant<int, 1>{});
@@ -117,17 +128,29 @@ void with_row_team(const char* name, int64_t C, const F& f) {
     if (packs <= 6 * kWarp) return warp(std::integral_constant<int, 6>{});
     if (packs <= 8 * kWarp) return warp(std::integral_constant<int, 8>{});
   }
+  return false;
+}
+
+// The same for the smallest team that holds a row: a warp, or a block of up to 1,024 threads with
+// 16 elements each.
+template <class T, class F>
+void with_row_team(const char* name, int64_t C, const F& f) {
+  if (with_warp_row<T>(C, f)) return;
+  constexpr int64_t P = kPack<T>;
+  const int64_t packs = (C + P - 1) / P;
   constexpr int K = 16 / static_cast<int>(P);
   check(packs <= 1024 * K, "", name, ": rows of at most ", 1024 * 16, " elements on cuda, got ", C);
   const int64_t warps = (packs + K * kWarp - 1) / (K * kWarp);
   f(BlockTeam{}, std::integral_constant<int, K>{}, static_cast<int>(warps * kWarp));
 }
 
-// The same with a block for each row and few elements a thread, for kernels that keep several rows
-// in registers: many small blocks hide the latency of memory better than few threads with much.
+// The same with a block of at most kRowThreads for each row and few elements a thread, for kernels
+// that keep several rows in registers: many small blocks hide the latency of memory better than few
+// threads with much.
+inline constexpr int kRowThreads = 256;
 template <class T, class F>
 void with_row_block(const char* name, int64_t C, const F& f) {
-  constexpr int64_t P = kPack<T>, kThreads = 256;
+  constexpr int64_t P = kPack<T>, kThreads = kRowThreads;
   const int64_t packs = std::max<int64_t>((C + P - 1) / P, 1);
   const auto with = [&](auto k) {
     const int64_t threads = (packs + k - 1) / k;
@@ -135,7 +158,8 @@ void with_row_block(const char* name, int64_t C, const F& f) {
   };
   if (packs <= kThreads) return with(std::integral_constant<int, 1>{});
   if (packs <= 2 * kThreads) return with(std::integral_constant<int, 2>{});
-  check(packs <= 4096, "", name, ": rows of at most ", 4096 * P, " elements on cuda, got ", C);
+  check(packs <= 4 * kThreads, "", name, ": rows of at most ", 4 * kThreads * P,
+        " elements on cuda, got ", C);
   with(std::integral_constant<int, 4>{});
 }
 

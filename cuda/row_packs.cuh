@@ -15,12 +15,12 @@ INK_DEVICE void each_pack(Team team, int64_t C, const F& f) {
 }
 
 // Calls f(team, threads) with the team that rows of C elements are given to: a warp for up to four
-// packs a thread, or a block of up to 512 threads.
+// packs a thread, or a block of up to 512 threads with sixteen each.
 template <class T, class F>
 void with_long_row_team(int64_t C, const F& f) {
-  constexpr int64_t kShare = 4 * kWarp;  // packs of a warp
+  constexpr int64_t kShare = 16 * kWarp;  // packs of a warp in a block
   const int64_t packs = (C + kPack<T> - 1) / kPack<T>;
-  if (packs <= kShare) return f(WarpTeam{}, WarpTeam::kRowsInBlock * kWarp);
+  if (packs <= 4 * kWarp) return f(WarpTeam{}, WarpTeam::kRowsInBlock * kWarp);
   const int64_t warps = std::min<int64_t>((packs + kShare - 1) / kShare, 16);
   f(BlockTeam{}, static_cast<int>(warps * kWarp));
 }

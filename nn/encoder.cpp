@@ -18,11 +18,24 @@ SelfAttention::SelfAttention(const Scope& layer, const LayerNames& names, const 
              c.initializer_range),
       norm(layer / names.attention_norm, c.hidden_size, c.layer_norm_eps) {}
 
-AttentionInputs SelfAttention::project(const Tensor& x) const {
-  if (!joined || Recorder::current) return {query(x), key(x), value(x)};
-  const Tensor all = joined(x);  // (N, 3·H·D)
-  const int64_t C = all.dim(1) / 3;
-  return {slice(all, 1, 0, C), slice(all, 1, C, 2 * C), slice(all, 1, 2 * C, 3 * C)};
+Tensor SelfAttention::project(const Tensor& x) const {
+  if (joined && !Recorder::current) return joined(x);
+  const Tensor weight = concat({query.weight.value, key.weight.value, value.weight.value}, 0);
+  const Tensor bias = concat({query.bias.value, key.bias.value, value.bias.value}, 0);
+  return linear(x, weight, bias);
+}
+
+Tensor SelfAttention::attend(const Tensor& x, const Tensor& offsets, const Random* random,
+                             AttentionInputs* inputs) const {
+  const Random stream = random ? random->split("probabilities") : Random(0);
+  const AttentionOptions options{.heads = heads,
+                                 .dropout = random ? probability_dropout : 0,
+                                 .random = random ? &stream : nullptr};
+  if (x.device() == Device::cuda && heads > 0 && !inputs)
+    return joined_attention(project(x), offsets, options);
+  const Tensor q = query(x), k = key(x), v = value(x);  // (N, H·D)
+  if (inputs) *inputs = {q, k, v};
+  return heads > 0 ? attention(q, k, v, offsets, options) : v;  // v is (N, 0) without heads
 }
 
 void SelfAttention::pack() {
@@ -37,18 +50,9 @@ void SelfAttention::unpack() {
 
 Tensor SelfAttention::operator()(const Tensor& x, const Tensor& offsets, const Random* random,
                                  AttentionInputs* inputs, const LayerGates* gates) const {
-  const auto [q, k, v] = project(x);  // (N, H·D)
-  if (inputs) *inputs = {q, k, v};
-  Tensor mixed = v;  // without heads it is (N, 0), and the output is its bias
-  if (heads > 0) {
-    const Random stream = random ? random->split("probabilities") : Random(0);
-    mixed = attention(q, k, v, offsets,
-                      {.heads = heads,
-                       .dropout = random ? probability_dropout : 0,
-                       .random = random ? &stream : nullptr});
-    mixed = gated_heads(mixed, heads, offsets, gates);
-  }
-  const Tensor y = norm(dropout_if(random, output(mixed), output_dropout, "attention output"), x);
+  Tensor mixed = attend(x, offsets, random, inputs);  // (N, H·D)
+  if (heads > 0) mixed = gated_heads(mixed, heads, offsets, gates);
+  const Tensor y = norm.of_dropped(random, output(mixed), output_dropout, "attention output", x);
   return gates ? gated_channels(y, offsets, gates->channels) : y;
 }
 
@@ -65,7 +69,7 @@ Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& offsets, const Ra
                                 AttentionInputs* inputs, const LayerGates* gates) const {
   const Tensor y = attention(x, offsets, random, inputs, gates);                        // (N, C)
   const Tensor z = output(gated_neurons(intermediate, y, activation, offsets, gates));  // (N, C)
-  const Tensor out = norm(dropout_if(random, z, output_dropout, "layer output"), y);
+  const Tensor out = norm.of_dropped(random, z, output_dropout, "layer output", y);
   return gates ? gated_channels(out, offsets, gates->channels) : out;
 }
 

@@ -60,6 +60,13 @@ Tensor LayerNorm::operator()(const Tensor& x, const Tensor& residual) const {
   return residual_layer_norm(x, residual, gamma.value, beta.value, epsilon);
 }
 
+Tensor LayerNorm::of_dropped(const Random* random, const Tensor& x, double p,
+                             std::string_view stream, const Tensor& residual) const {
+  if (!random || p == 0) return (*this)(x, residual);
+  return dropout_residual_layer_norm(x, residual, gamma.value, beta.value, p, random->split(stream),
+                                     epsilon);
+}
+
 Embedding::Embedding(const Scope& scope, int64_t rows, int64_t channels, double deviation)
     : table(scope.param("weight", {rows, channels}, Initial::normal(deviation))) {}
 

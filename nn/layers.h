@@ -63,6 +63,9 @@ struct LayerNorm {
   LayerNorm(const Scope& scope, int64_t channels, double epsilon);
   Tensor operator()(const Tensor& x) const;
   Tensor operator()(const Tensor& x, const Tensor& residual) const;  // of the sum
+  // Of the sum with dropout_if(random, x, p, stream).
+  Tensor of_dropped(const Random* random, const Tensor& x, double p, std::string_view stream,
+                    const Tensor& residual) const;
 };
 
 // Rows of a table: ids (N) → (N, C)

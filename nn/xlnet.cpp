@@ -122,7 +122,7 @@ Tensor RelativeSelfAttention::operator()(const Tensor& x, const Tensor& seen,
   const Tensor mixed = sequences.empty() ? q : concat(sequences, 0);
   const Tensor gated = gated_heads(mixed, heads, context.batch.offsets, gates);
   const Tensor out = matmul(gated, matrix(output), false, true);  // (N, C)
-  return norm(dropout_if(random, out, dropout, "attention output"), x);
+  return norm.of_dropped(random, out, dropout, "attention output", x);
 }
 
 // ── layer ───────────────────────────────────────────────────────────────────────────────────────
@@ -141,7 +141,7 @@ Tensor XlnetLayer::operator()(const Tensor& x, const Tensor& seen, const Relativ
   const Tensor y = attention(x, seen, context, random, inputs, gates);
   const Tensor a = gated_neurons(inner, y, activation, context.batch.offsets, gates);
   const Tensor z = outer(dropout_if(random, a, dropout, "inner"));
-  return norm(dropout_if(random, z, dropout, "layer output"), y);
+  return norm.of_dropped(random, z, dropout, "layer output", y);
 }
 
 // ── body ────────────────────────────────────────────────────────────────────────────────────────

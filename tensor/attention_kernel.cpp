@@ -101,16 +101,17 @@ void copy_scaled(int64_t rows, int64_t columns, const T* from, int64_t ld, T fac
 template <class T>
 void draw_mask(const AttentionInput<T>& in, int64_t row, int64_t head, int64_t first_key,
                int64_t keys, T* factor) {
-  const auto threshold = static_cast<uint32_t>(in.dropout * 0x1p32);
-  const T kept = static_cast<T>(1 / (1 - in.dropout));
-  const uint64_t block =
-      (static_cast<uint64_t>(row * in.heads + head) << 24) + static_cast<uint64_t>(first_key / 4);
-  uint32_t words[kRandomWords];
-  for (int64_t j = 0; j < keys; j += kRandomWords) {
-    random_words(in.random.key(), block + static_cast<uint64_t>(j / 4), words);
-    const int64_t count = std::min(kRandomWords, keys - j);
+  const DropoutRule rule(in.dropout);
+  const T kept = static_cast<T>(rule.kept);
+  const uint64_t block = first_dropout_block(row, in.heads, head) +
+                         static_cast<uint64_t>(first_key / DropoutRule::kInBlock);
+  uint16_t halves[kRandomHalves];
+  for (int64_t j = 0; j < keys; j += kRandomHalves) {
+    random_halves(in.random.key(), block + static_cast<uint64_t>(j / DropoutRule::kInBlock),
+                  halves);
+    const int64_t count = std::min(kRandomHalves, keys - j);
 #pragma omp simd
-    for (int64_t i = 0; i < count; ++i) factor[j + i] = words[i] >= threshold ? kept : T{0};
+    for (int64_t i = 0; i < count; ++i) factor[j + i] = halves[i] >= rule.threshold ? kept : T{0};
   }
 }
 

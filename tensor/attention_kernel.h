@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <span>
 
+#include "tensor/device.h"
+#include "tensor/dropout_rule.h"
 #include "tensor/philox.h"
 
 namespace ink {
@@ -31,11 +33,16 @@ struct AttentionInput {
   int64_t heads = 1, head_size = 0;
   double scale = 1;
   // Probability that an element of P is dropped; the others are divided by 1 − dropout. For query
-  // row i of the batch, head h and key j of the sequence it is dropped when word j of stream block
-  // (i·H + h)·2²⁴ is below dropout·2³².
+  // row i of the batch, head h and key j of the sequence half word j from first_dropout_block() on
+  // decides (tensor/dropout_rule.h).
   double dropout = 0;
   Random random{0};
 };
+
+// The block of the stream with which the dropout of a row of P begins: eight keys to a block.
+INK_BOTH constexpr uint64_t first_dropout_block(int64_t query_row, int64_t heads, int64_t head) {
+  return static_cast<uint64_t>(query_row * heads + head) << 24;
+}
 
 // out and log_sum (N, H), row-major; log_sum may be null when no backward follows. Rows of no
 // sequence are not written.

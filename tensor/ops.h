@@ -66,6 +66,10 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
 // layer_norm(x + residual), fused
 Tensor residual_layer_norm(const Tensor& x, const Tensor& residual, const Tensor& gamma,
                            const Tensor& beta, double epsilon = 1e-12);
+// layer_norm(dropout(x) + residual), fused
+Tensor dropout_residual_layer_norm(const Tensor& x, const Tensor& residual, const Tensor& gamma,
+                                   const Tensor& beta, double p, const Random& random,
+                                   double epsilon = 1e-12);
 // x·m/(1-p), m Bernoulli(1-p) from (random, element); p = 0 returns x
 Tensor dropout(const Tensor& x, double p, const Random& random);
 
@@ -83,6 +87,8 @@ struct AttentionOptions {
 };
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& offsets,
                  const AttentionOptions& options);
+// The same of q, k and v side by side: (N, 3·H·D) → (N, H·D)
+Tensor joined_attention(const Tensor& qkv, const Tensor& offsets, const AttentionOptions& options);
 // after ⊙ f(before ⊙ x): x (N, C) of a packed batch, factors (B, C) for each channel of each
 // sequence; an undefined one is 1. offsets i32 (B+1)
 Tensor gate(const Tensor& x, const Tensor& before, const Tensor& after, const Tensor& offsets,

@@ -24,9 +24,14 @@ struct PhiloxKey {
   uint32_t k0, k1;
 };
 
+// Rounds where the numbers only decide what is dropped: seven are the fewest that pass BigCrush
+// (Salmon et al. 2011, table 2); ten have room to spare.
+inline constexpr int kPhiloxRounds = 10, kFewPhiloxRounds = 7;
+
 // One block of the cipher: four independent uniform 32-bit words.
+template <int kRounds = kPhiloxRounds>
 INK_BOTH inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, PhiloxKey key) {
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
     const uint64_t a = uint64_t{0xD2511F53u} * counter[0], b = uint64_t{0xCD9E8D57u} * counter[2];
     counter = {static_cast<uint32_t>(b >> 32) ^ counter[1] ^ key.k0, static_cast<uint32_t>(b),
                static_cast<uint32_t>(a >> 32) ^ counter[3] ^ key.k1, static_cast<uint32_t>(a)};
@@ -57,6 +62,11 @@ class Random {
   // The four words of block i of this stream.
   std::array<uint32_t, 4> block(uint64_t i) const { return philox(words(i, kDraw), key()); }
   uint32_t bits(uint64_t i) const { return block(i / 4)[i % 4]; }
+  // Half of a word of a stream of fewer rounds: a number in [0, 2¹⁶).
+  uint32_t half(uint64_t i) const {
+    const auto block = philox<kFewPhiloxRounds>(words(i / 8, kDraw), key());
+    return block[i / 2 % 4] >> (i % 2 * 16) & 0xffffu;
+  }
   double uniform(uint64_t i) const { return bits(i) * 0x1p-32; }  // in [0, 1)
   uint64_t below(uint64_t i, uint64_t n) const {                  // in [0, n), n > 0
     const auto r = block(i);

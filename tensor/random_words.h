@@ -1,6 +1,8 @@
 // Many words of a random stream at once, for kernels that draw a mask.
 #pragma once
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "tensor/philox.h"
 #include "tensor/simd.h"
@@ -20,6 +22,7 @@ namespace detail {
 // Four blocks to a vector, one word of each in 64 bits. A product reads the lower halves of its
 // factors only, so the upper halves may hold anything, and a round is two products, two shifts and
 // four exclusive ors. From a loop g++ makes code that takes twice as long.
+template <int kRounds>
 [[gnu::target(INK_TARGET_AVX2)]] inline void random_words_avx2(PhiloxKey key, uint64_t block,
                                                                uint32_t* words) {
   constexpr int kVectors = 2;  // as many as hide the latency of the products
@@ -35,7 +38,7 @@ namespace detail {
       c2[i] = c3[i] = _mm256_setzero_si256();
     }
     PhiloxKey k = key;
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 0; round < kRounds; ++round) {
       const __m256i k0 = _mm256_set1_epi64x(k.k0), k1 = _mm256_set1_epi64x(k.k1);
 #pragma GCC unroll 4
       for (int i = 0; i < kVectors; ++i) {
@@ -64,15 +67,28 @@ namespace detail {
 }  // namespace detail
 
 // words[j] = word 4·block + j of the stream with this key (Random::bits) for j < kRandomWords.
+template <int kRounds = kPhiloxRounds>
 inline void random_words(PhiloxKey key, uint64_t block, uint32_t* words) {
 #if defined(__x86_64__)
-  if (simd::level() >= simd::Level::avx2) return detail::random_words_avx2(key, block, words);
+  if (simd::level() >= simd::Level::avx2)
+    return detail::random_words_avx2<kRounds>(key, block, words);
 #endif
   for (uint64_t b = 0; b < uint64_t{kRandomBlocks}; ++b) {
     const uint64_t i = block + b;
-    const auto four = philox({static_cast<uint32_t>(i), static_cast<uint32_t>(i >> 32), 0, 0}, key);
+    const auto four =
+        philox<kRounds>({static_cast<uint32_t>(i), static_cast<uint32_t>(i >> 32), 0, 0}, key);
     for (uint64_t k = 0; k < 4; ++k) words[4 * b + k] = four[k];
   }
+}
+
+inline constexpr int64_t kRandomHalves = 2 * kRandomWords;
+
+// halves[j] = Random::half(8·block + j) for j < kRandomHalves.
+inline void random_halves(PhiloxKey key, uint64_t block, uint16_t* halves) {
+  static_assert(std::endian::native == std::endian::little, "the lower half of a word comes first");
+  uint32_t words[kRandomWords];
+  random_words<kFewPhiloxRounds>(key, block, words);
+  std::memcpy(halves, words, sizeof words);
 }
 
 }  // namespace ink

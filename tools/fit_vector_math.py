@@ -72,3 +72,15 @@ def tail(t):
 report("tail", "log2(erfc(t/sqrt2)/2) = -1 + t q(t), 0 <= t <= 14.5, error over (1 + |exponent|)^2",
        *remez(lambda x: near_zero(lambda t: (log(tail(t), 2) + 1) / t, x, "1e-10"), 12, 0, "14.5",
               lambda t: (t + mpf("0.01")) / (1 + abs(log(tail(t), 2))) ** 2, samples=700))
+
+SLOPE = mpf("0.38")
+
+
+def scaled_tail(s):
+    """Q(t) e^(t^2/2) with s = 1/(1 + 0.38 t)."""
+    t = (1 / s - 1) / SLOPE
+    return erfc(t / sqrt(2)) / 2 * exp(t**2 / 2)
+
+
+report("scaled_tail (cuda/rough_gelu.cuh)", "Q(t) e^(t^2/2) = s p(s), s = 1/(1 + 0.38 t), 0 <= t <= 14.5, relative error",
+       *remez(lambda s: scaled_tail(s) / s, 4, 1 / (1 + SLOPE * mpf("14.5")), 1, lambda s: s / scaled_tail(s)))

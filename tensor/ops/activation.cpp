@@ -5,6 +5,10 @@
 #include "tensor/ops/map.h"
 #include "tensor/vector_math.h"
 
+#if INK_CUDA
+#include "cuda/rough_gelu.cuh"
+#endif
+
 namespace ink {
 namespace {
 
@@ -80,6 +84,19 @@ struct Sigmoid {
 };
 
 }  // namespace
+
+#if INK_CUDA
+template <>
+struct cuda::Rough<Value<Gelu>> {
+  using Function = cuda::RoughGelu;
+};
+template <>
+struct cuda::Rough<ChainRule<Gelu>> {
+  struct Function {
+    INK_DEVICE float operator()(float dy, float x) const { return dy * RoughGelu::derivative(x); }
+  };
+};
+#endif
 
 Tensor relu(const Tensor& x) { return apply<Unary<Relu>>(x); }
 Tensor gelu(const Tensor& x) { return apply<Unary<Gelu>>(x); }

@@ -1,10 +1,13 @@
 // y = x·m/(1 − p), m = 1 with probability 1 − p, else 0;   dx = dy·m/(1 − p)
 //
-// Srivastava et al. 2014. Element i (in row-major order) is kept when word i of the stream is at
-// least p·2³². The mask is drawn anew in backward rather than stored; it depends on neither strides
-// nor threads.
+// Srivastava et al. 2014. Element i (in row-major order) is kept when half word i of the stream is
+// at least p·2¹⁶ (tensor/dropout_rule.h). The mask is drawn anew in backward rather than stored; it
+// depends on neither strides nor threads.
+#include "tensor/ops/dropout.h"
+
 #include <algorithm>
 
+#include "tensor/dropout_rule.h"
 #include "tensor/expect.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
@@ -13,7 +16,9 @@
 #include "tensor/simd.h"
 
 #if INK_CUDA
+#include "cuda/dropped.cuh"
 #include "cuda/map.cuh"
+#include "cuda/packs.cuh"
 #endif
 
 namespace ink {
@@ -21,69 +26,70 @@ namespace {
 
 // ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
 
-// Elements [begin, end) of y = x·m·factor; begin is a multiple of kRandomWords. A dropped NaN is 0.
+// Elements [begin, end) of y = x·m/(1 − p); begin is a multiple of kRandomHalves. A dropped NaN
+// is 0.
 template <class T>
-void mask_range(PhiloxKey key, uint32_t threshold, T factor, const T* x, T* y, int64_t begin,
+void mask_range(PhiloxKey key, const DropoutRule& rule, const T* x, T* y, int64_t begin,
                 int64_t end) {
-  uint32_t words[kRandomWords];
-  for (int64_t first = begin; first < end; first += kRandomWords) {
-    random_words(key, static_cast<uint64_t>(first / 4), words);
-    const int64_t count = std::min(kRandomWords, end - first);
+  uint16_t halves[kRandomHalves];
+  const T factor = static_cast<T>(rule.kept);
+  for (int64_t first = begin; first < end; first += kRandomHalves) {
+    random_halves(key, static_cast<uint64_t>(first / DropoutRule::kInBlock), halves);
+    const int64_t count = std::min(kRandomHalves, end - first);
 #pragma omp simd
     for (int64_t i = 0; i < count; ++i)
-      y[first + i] = words[i] >= threshold ? x[first + i] * factor : T{0};
+      y[first + i] = halves[i] >= rule.threshold ? x[first + i] * factor : T{0};
   }
 }
 
 template <class T>
-void mask(Cpu, PhiloxKey key, uint32_t threshold, double factor, const T* x, T* y, int64_t n) {
-  parallel_for(n, 64 * kRandomWords, [&](int64_t begin, int64_t end) {
-    simd::run([&] { mask_range(key, threshold, static_cast<T>(factor), x, y, begin, end); });
+void mask(Cpu, PhiloxKey key, const DropoutRule& rule, const T* x, T* y, int64_t n) {
+  parallel_for(n, 64 * kRandomHalves, [&](int64_t begin, int64_t end) {
+    simd::run([&] { mask_range(key, rule, x, y, begin, end); });
   });
 }
 
 #if INK_CUDA
 // ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
 
-// The words of elements [4·block, 4·block + 4) are one block of the cipher.
+// A thread has the eight elements of one block of the cipher: one pack of 16 bits, two of f32.
 template <class T>
 __global__ void dropout_kernel(PhiloxKey key, uint32_t threshold, float factor, const T* x, T* y,
                                int64_t n, bool packed) {
-  constexpr int P = cuda::kPack<T>;
-  const int64_t first = cuda::global_thread() * P;
+  constexpr int P = cuda::kPack<T>, kElements = DropoutRule::kInBlock;
+  const int64_t block = cuda::global_thread(), first = block * kElements;
   if (first >= n) return;
-  const bool whole = packed && first + P <= n;
-  cuda::Pack<T, P> pack;
-  if (whole) {
-    pack = cuda::load_pack<T, P>(x + first);
-  } else {
+  const bool whole = packed && first + kElements <= n;
+  cuda::Pack<T, P> packs[kElements / P];
 #pragma unroll
-    for (int j = 0; j < P; ++j) pack.at[j] = first + j < n ? x[first + j] : T{};
+  for (int k = 0; k < kElements / P; ++k)
+    packs[k] = cuda::load_row_pack<P>(x, first + k * P, n, whole);
+  const uint32_t dropped = cuda::dropped_of_block(key, static_cast<uint64_t>(block), threshold);
+#pragma unroll
+  for (int i = 0; i < kElements; ++i) {
+    T& v = packs[i / P].at[i % P];
+    v = cuda::is_dropped(dropped, i) ? T{} : cuda::narrow<T>(cuda::widen(v) * factor);
   }
 #pragma unroll
-  for (int j = 0; j < P; j += 4) {
-    const auto i = static_cast<uint64_t>(first + j) / 4;
-    const auto words =
-        philox({static_cast<uint32_t>(i), static_cast<uint32_t>(i >> 32), 0, 0}, key);
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const float kept = cuda::widen(pack.at[j + k]) * factor;
-      pack.at[j + k] = cuda::narrow<T>(words[k] >= threshold ? kept : 0.0f);
+  for (int i = 0; i < kElements; i += P) {
+    if (whole) {
+      cuda::store_pack(y + first + i, packs[i / P]);
+      continue;
     }
-  }
-  if (whole) return cuda::store_pack(y + first, pack);
 #pragma unroll
-  for (int j = 0; j < P; ++j) {
-    if (first + j < n) y[first + j] = pack.at[j];
+    for (int j = 0; j < P; ++j) {
+      if (first + i + j < n) y[first + i + j] = packs[i / P].at[j];
+    }
   }
 }
 
 template <class T>
-void mask(Cuda, PhiloxKey key, uint32_t threshold, double factor, const T* x, T* y, int64_t n) {
-  constexpr int P = cuda::kPack<T>, kThreads = 256;
+void mask(Cuda, PhiloxKey key, const DropoutRule& rule, const T* x, T* y, int64_t n) {
+  constexpr int P = cuda::kPack<T>, kThreads = 256, kElements = DropoutRule::kInBlock;
   const bool packed = cuda::is_aligned<P>(x) && cuda::is_aligned<P>(y);
-  cuda::launch("dropout", dropout_kernel<T>, {(n + P * kThreads - 1) / (P * kThreads), kThreads},
-               key, threshold, factor, x, y, n, packed);
+  cuda::launch("dropout", dropout_kernel<T>,
+               {(n + kElements * kThreads - 1) / (kElements * kThreads), kThreads}, key,
+               rule.threshold, static_cast<float>(rule.kept), x, y, n, packed);
 }
 #endif
 
@@ -96,24 +102,12 @@ struct Dropout {
     Random random{0};
   };
 
-  // Its own derivative: applied to x in forward, to dy in backward.
-  static Tensor masked(const Tensor& x_, double p, const Random& random) {
-    const Tensor x = contiguous(x_);
-    Tensor y = empty_like(x);
-    const auto threshold = static_cast<uint32_t>(p * 0x1p32);
-    on(name, x, [&](auto device, auto t) {
-      using T = decltype(t);
-      mask(device, random.key(), threshold, 1 / (1 - p), x.data<T>(), y.data<T>(), x.size());
-    });
-    return y;
-  }
-
   static Tensor forward(Saved* saved, const Tensor& x, double p, const Random& random) {
     if (saved) *saved = {p, random};
-    return masked(x, p, random);
+    return dropped(x, p, random);
   }
   static Grads backward(const Saved& s, const Tensor& dy, Wanted) {
-    return {masked(dy, s.p, s.random)};
+    return {dropped(dy, s.p, s.random)};
   }
 
   static std::vector<Sample> samples() {
@@ -138,6 +132,16 @@ struct Dropout {
 INK_OPS entries[] = {describe<Dropout>()};
 
 }  // namespace
+
+Tensor dropped(const Tensor& x_, double p, const Random& random) {
+  const Tensor x = contiguous(x_);
+  Tensor y = empty_like(x);
+  on(Dropout::name, x, [&](auto device, auto t) {
+    using T = decltype(t);
+    mask(device, random.key(), DropoutRule(p), x.data<T>(), y.data<T>(), x.size());
+  });
+  return y;
+}
 
 Tensor dropout(const Tensor& x, double p, const Random& random) {
   check(p >= 0 && p < 1, "dropout: p should be in [0, 1), got ", p);

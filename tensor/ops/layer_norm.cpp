@@ -2,19 +2,23 @@
 //
 //   dx = r·(g − mean(g) − x̂·mean(g·x̂)) with g = dy·γ;   dγ = Σ dy·x̂;   dβ = Σ dy
 //
-// residual_layer_norm is the same of s = x + residual. s lives only in registers and caches:
-// backward adds it up again, so that no third copy is kept.
+// residual_layer_norm is the same of s = x + residual, dropout_residual_layer_norm of
+// s = dropout(x) + residual. s lives only in registers and caches: backward adds it up again, so
+// that no third copy is kept.
 #include <cmath>
+#include <utility>
 
+#include "tensor/dropout_rule.h"
 #include "tensor/expect.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
+#include "tensor/ops/dropout.h"
 #include "tensor/scratch.h"
 #include "tensor/sums.h"
 
 #if INK_CUDA
 #include "cuda/column_sums.cuh"
-#include "cuda/row.cuh"
+#include "cuda/dropped_row.cuh"
 #endif
 
 namespace ink {
@@ -51,8 +55,9 @@ void norm_rows(const T* x, const T* residual, const T* gamma, const T* beta, T* 
 }
 
 template <class T>
-void layer_norm_forward(Cpu, const T* x, const T* residual, const T* gamma, const T* beta, T* y,
-                        T* mean, T* rstd, int64_t N, int64_t C, double epsilon) {
+void layer_norm_forward(Cpu, const T* x, const T* residual, const T* gamma, const T* beta,
+                        const DropoutMask&, T* y, T* mean, T* rstd, int64_t N, int64_t C,
+                        double epsilon) {
   parallel_for(N, grain_for(C), [&](int64_t begin, int64_t end) {
     const int64_t at = begin * C;
     simd::run([&] {
@@ -93,11 +98,11 @@ void norm_rows_backward(const T* dy, const T* x, const T* residual, const T* gam
   }
 }
 
-// dx, dgamma (C) and dbeta (C) may be null: not wanted.
+// ds, dgamma (C) and dbeta (C) may be null: not wanted.
 template <class T>
 void layer_norm_backward(Cpu, const T* dy, const T* x, const T* residual, const T* gamma,
-                         const T* mean, const T* rstd, T* dx, T* dgamma, T* dbeta, int64_t N,
-                         int64_t C) {
+                         const DropoutMask&, const T* mean, const T* rstd, T* ds, T*, T* dgamma,
+                         T* dbeta, int64_t N, int64_t C) {
   const int64_t chunks = (N + kRows - 1) / kRows;  // each with its own part of dgamma and dbeta
   Tensor gamma_parts = zeros({dgamma ? chunks : 0, C}, dtype_of<T>);
   Tensor beta_parts = zeros({dbeta ? chunks : 0, C}, dtype_of<T>);
@@ -107,7 +112,7 @@ void layer_norm_backward(Cpu, const T* dy, const T* x, const T* residual, const 
     const Scratch<T> sum(residual ? C : 0);
     simd::run([&] {
       norm_rows_backward(dy + at, x + at, residual ? residual + at : nullptr, gamma, mean + begin,
-                         rstd + begin, sum.data(), dx ? dx + at : nullptr,
+                         rstd + begin, sum.data(), ds ? ds + at : nullptr,
                          dgamma ? gamma_part + part : nullptr, dbeta ? beta_part + part : nullptr,
                          end - begin, C);
     });
@@ -118,73 +123,210 @@ void layer_norm_backward(Cpu, const T* dy, const T* x, const T* residual, const 
 
 #if INK_CUDA
 // ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
-// A row stays in the registers of its block, so x is read once.
+// A row stays in the registers of its team, a warp where it is short, so x is read once. Each team
+// takes every (number of teams)-th row, and fetches the next one before it works on the last: the
+// reads of memory never pause.
 
-// x, or x + residual.
-template <class T, int K, class Team>
-INK_DEVICE cuda::Row<T, K> sum_of(const cuda::FetchedRow<T, K>& x, Team team, const T* residual,
-                                  int C, bool packed) {
-  if (!residual) return cuda::Row<T, K>(x);
-  const cuda::Row<T, K> more(cuda::FetchedRow<T, K>(team, residual, C, packed));
-  cuda::Row<T, K> s(x);
-#pragma unroll
-  for (int i = 0; i < K * s.P; ++i) s.at[i / s.P][i % s.P] += more.at[i / s.P][i % s.P];
-  return s;
+constexpr int kWarpRow = 1024;  // elements of the longest row of a warp
+
+// Short rows of 16 bits are a warp's: so many barriers would cost a block more than memory does.
+
+// Threads of a block at most, and blocks that run at the same time on each of 132 processors; the
+// same on every device, as sums depend on them.
+template <class Team>
+constexpr int kMostThreads = cuda::kRowThreads;
+template <>
+constexpr int kMostThreads<cuda::WarpTeam> = cuda::WarpTeam::kMostThreads;
+template <class Team>
+constexpr int kForwardBlocks = 8;
+template <>
+constexpr int kForwardBlocks<cuda::WarpTeam> = 5;
+template <class Team>
+constexpr int kBackwardBlocks = 8;
+template <>
+constexpr int kBackwardBlocks<cuda::WarpTeam> = 3;
+
+// Blocks for launch bounds: rows of few elements a thread leave room for as many as above.
+template <class T, class Team, int K>
+constexpr int bounded(int blocks) {
+  return std::is_same_v<Team, cuda::WarpTeam> ? (K * cuda::kPack<T> <= 24 ? blocks : 2)
+                                              : (K == 1 ? 3 : 1);
 }
 
-// A block for each row.
-template <class T, int K>
-__global__ void layer_norm_kernel(const T* x, const T* residual, const T* gamma, const T* beta,
-                                  T* y, float* mean, float* rstd, int C, float epsilon,
-                                  bool packed) {
-  INK_SHARED(float, part, [cuda::kWarp]);
-  const cuda::BlockTeam team;
-  const int64_t n = blockIdx.x;
-  const cuda::FetchedRow<T, K> row(team, x + n * C, C, packed), scales(team, gamma, C, packed),
-      shifts(team, beta, C, packed);
-  cuda::Row<T, K> s = sum_of(row, team, residual ? residual + n * C : nullptr, C, packed);
-  float sum = 0, squares = 0;
-  s.each(team, [&](float v, int) { sum += v; });
-  const float m = team.sum(sum, part) / static_cast<float>(C);
-  s.each(team, [&](float v, int c) { squares += c < C ? (v - m) * (v - m) : 0.0f; });
-  const float r = 1 / sqrtf(team.sum(squares, part) / static_cast<float>(C) + epsilon);
-  const cuda::Row<T, K> scale(scales), shift(shifts);
-#pragma unroll
-  for (int i = 0; i < K * s.P; ++i) {
-    float& v = s.at[i / s.P][i % s.P];
-    v = (v - m) * r * scale.at[i / s.P][i % s.P] + shift.at[i / s.P][i % s.P];
+template <class Team>
+int64_t blocks_of(Team, int64_t N, int on_each) {
+  return std::min<int64_t>(cuda::blocks_for_rows(Team{}, N), int64_t{132} * on_each);
+}
+
+// f(team, std::integral_constant<int, K>, threads)
+template <class T, class F>
+void with_norm_team(int64_t C, const F& f) {
+  if constexpr (sizeof(T) == 2) {
+    if (cuda::with_warp_row<T>(C, f)) return;
   }
-  s.store(team, y + n * C, C, packed);
-  if (mean && team.rank() == 0) mean[n] = m, rstd[n] = r;
+  cuda::with_row_block<T>("layer_norm", C, f);
+}
+
+// A row of x and one of the residual, which may be null.
+template <class T, int K>
+struct FetchedSum {
+  cuda::FetchedRow<T, K> x, residual;
+
+  FetchedSum() = default;
+  template <class Team>
+  INK_DEVICE FetchedSum(Team team, const T* x_, const T* residual_, int64_t n, int C, bool packed)
+      : x(team, x_ + n * C, C, packed) {
+    if (residual_) residual = cuda::FetchedRow<T, K>(team, residual_ + n * C, C, packed);
+  }
+  // dropout(x) + residual
+  INK_DEVICE cuda::Row<T, K> sum(const cuda::DroppedRow<T, K>& dropped, bool has_residual) const {
+    cuda::Row<T, K> s(x);
+    dropped.apply(s);
+    if (!has_residual) return s;
+    const cuda::Row<T, K> more(residual);
+#pragma unroll
+    for (int i = 0; i < K * s.P; ++i) s.at[i / s.P][i % s.P] += more.at[i / s.P][i % s.P];
+    return s;
+  }
+};
+
+// Σ (v − mean)² of this thread's part of a row of C elements.
+template <class T, int K, class Team>
+INK_DEVICE float squares_of(cuda::Row<T, K>& row, Team team, float mean, int C) {
+  float squares = 0;
+  if (C == K * row.P * team.size()) {
+    row.each(team, [&](float v, int) { squares += (v - mean) * (v - mean); });
+  } else {
+    row.each(team, [&](float v, int c) { squares += c < C ? (v - mean) * (v - mean) : 0.0f; });
+  }
+  return squares;
+}
+
+// A row that all rows share, such as γ: blocks keep it in registers, of which warps have none to
+// spare, so that they fetch it again from the nearest cache.
+template <class T, class Team, int K>
+struct SharedRow {
+  INK_DEVICE SharedRow(Team, const T* row_, int, bool) : row(row_) {}
+  INK_DEVICE cuda::Row<T, K> get(Team team, int C, bool packed) const {
+    return cuda::Row<T, K>(cuda::FetchedRow<T, K>(team, row, C, packed));
+  }
+  const T* row;
+};
+template <class T, int K>
+struct SharedRow<T, cuda::BlockTeam, K> {
+  INK_DEVICE SharedRow(cuda::BlockTeam team, const T* row_, int C, bool packed)
+      : row(team, row_, C, packed) {}
+  INK_DEVICE cuda::Row<T, K> get(cuda::BlockTeam, int, bool) const { return cuda::Row<T, K>(row); }
+  cuda::FetchedRow<T, K> row;
+};
+
+template <class T, class Team, int K>
+__global__ void __launch_bounds__(kMostThreads<Team>, bounded<T, Team, K>(kForwardBlocks<Team>))
+    layer_norm_kernel(Team team, const T* x, const T* residual, const T* gamma, const T* beta,
+                      DropoutMask dropout, T* y, float* mean, float* rstd, int64_t N, int C,
+                      float epsilon, bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  const int64_t step = gridDim.x * int64_t{Team::kRowsInBlock};
+  if (team.first_row() >= N) return;  // a whole team, and one without company at barriers
+  const SharedRow<T, Team, K> scales(team, gamma, C, packed), shifts(team, beta, C, packed);
+  FetchedSum<T, K> next(team, x, residual, team.first_row(), C, packed);
+  for (int64_t n = team.first_row(); n < N; n += step) {
+    cuda::Row<T, K> s = next.sum(cuda::DroppedRow<T, K>(dropout, team, n, C), residual != nullptr);
+    if (n + step < N) next = FetchedSum<T, K>(team, x, residual, n + step, C, packed);
+    float sum = 0;
+    s.each(team, [&](float v, int) { sum += v; });
+    const float m = team.sum(sum, part) / static_cast<float>(C);
+    const float variance = team.sum(squares_of(s, team, m, C), part) / static_cast<float>(C);
+    const float r = 1 / sqrtf(variance + epsilon);
+    const cuda::Row<T, K> scale = scales.get(team, C, packed), shift = shifts.get(team, C, packed);
+#pragma unroll
+    for (int i = 0; i < K * s.P; ++i) {
+      float& v = s.at[i / s.P][i % s.P];
+      v = (v - m) * r * scale.at[i / s.P][i % s.P] + shift.at[i / s.P][i % s.P];
+    }
+    s.store(team, y + n * C, C, packed);
+    if (mean && team.rank() == 0) mean[n] = m, rstd[n] = r;
+  }
 }
 
 template <class T>
-void layer_norm_forward(Cuda, const T* x, const T* residual, const T* gamma, const T* beta, T* y,
-                        float* mean, float* rstd, int64_t N, int64_t C, double epsilon) {
+void layer_norm_forward(Cuda, const T* x, const T* residual, const T* gamma, const T* beta,
+                        const DropoutMask& dropout, T* y, float* mean, float* rstd, int64_t N,
+                        int64_t C, double epsilon) {
   const bool packed = cuda::packs<T>(C, x) && cuda::packs<T>(C, residual) &&
                       cuda::packs<T>(C, gamma) && cuda::packs<T>(C, beta) && cuda::packs<T>(C, y);
-  cuda::with_row_block<T>("layer_norm", C, [&](auto, auto k, int threads) {
-    cuda::launch("layer_norm_forward", layer_norm_kernel<T, decltype(k)::value>, {N, threads}, x,
-                 residual, gamma, beta, y, mean, rstd, C, epsilon, packed);
+  with_norm_team<T>(C, [&](auto team, auto k, int threads) {
+    using Team = decltype(team);
+    cuda::launch("layer_norm_forward", layer_norm_kernel<T, Team, decltype(k)::value>,
+                 {blocks_of(team, N, kForwardBlocks<Team>), threads}, team, x, residual, gamma,
+                 beta, dropout, y, mean, rstd, N, C, epsilon, packed);
   });
 }
 
-// Each block takes every (number of blocks)-th row, adds up its part of dγ and dβ in registers, and
-// writes it as one row of parts (blocks, 2C), which may be null.
+// A block's sums for dγ and dβ, written as one row of parts (blocks, 2C); those of several warps
+// are added up in shared memory, one warp after the other.
 template <class T, int K>
-__global__ void layer_norm_backward_kernel(const T* dy, const T* x, const T* residual,
-                                           const T* gamma, const float* mean, const float* rstd,
-                                           T* dx, float* parts, int64_t N, int C, bool packed) {
-  INK_SHARED(float, part, [2 * cuda::kWarp]);
-  const cuda::BlockTeam team;
+INK_DEVICE void write_parts(cuda::BlockTeam team, const float (&for_gamma)[K][cuda::kPack<T>],
+                            const float (&for_beta)[K][cuda::kPack<T>], float*, float* own, int C) {
+  constexpr int P = cuda::kPack<T>;
+#pragma unroll
+  for (int i = 0; i < K * P; ++i) {
+    const int c = (i / P * team.size() + team.rank()) * P + i % P;
+    if (c < C) own[c] = for_gamma[i / P][i % P], own[C + c] = for_beta[i / P][i % P];
+  }
+}
+template <class T, int K>
+INK_DEVICE void write_parts(cuda::WarpTeam team, const float (&for_gamma)[K][cuda::kPack<T>],
+                            const float (&for_beta)[K][cuda::kPack<T>], float* shared, float* own,
+                            int C) {
+  constexpr int P = cuda::kPack<T>;
+  const int warp = static_cast<int>(threadIdx.x) / cuda::kWarp;
+  for (int w = 0; w < cuda::WarpTeam::kRowsInBlock; ++w) {
+    if (warp == w) {
+#pragma unroll
+      for (int i = 0; i < K * P; ++i) {
+        const int c = (i / P * team.size() + team.rank()) * P + i % P;
+        if (c >= C) continue;
+        shared[c] = for_gamma[i / P][i % P] + (w > 0 ? shared[c] : 0);
+        shared[C + c] = for_beta[i / P][i % P] + (w > 0 ? shared[C + c] : 0);
+      }
+    }
+    __syncthreads();
+  }
+  for (int i = static_cast<int>(threadIdx.x); i < 2 * C; i += static_cast<int>(blockDim.x))
+    own[i] = shared[i];
+}
+
+// Room in shared memory: for write_parts(), or for the sums of a block.
+template <class Team>
+constexpr int kRoom = 2 * cuda::kWarp;
+template <>
+constexpr int kRoom<cuda::WarpTeam> = 2 * kWarpRow;
+
+// ds, dx and parts may be null.
+template <class T, class Team, int K>
+__global__ void __launch_bounds__(kMostThreads<Team>, bounded<T, Team, K>(kBackwardBlocks<Team>))
+    layer_norm_backward_kernel(Team team, const T* dy, const T* x, const T* residual,
+                               const T* gamma, DropoutMask dropout, const float* mean,
+                               const float* rstd, T* ds, T* dx, float* parts, int64_t N, int C,
+                               bool packed) {
+  INK_SHARED(float, room, [kRoom<Team>]);
+  const int64_t first = team.first_row(), step = gridDim.x * int64_t{Team::kRowsInBlock};
   float for_gamma[K][cuda::kPack<T>] = {}, for_beta[K][cuda::kPack<T>] = {};
-  const cuda::FetchedRow<T, K> scales(team, gamma, C, packed);
-  for (int64_t n = blockIdx.x; n < N; n += gridDim.x) {
-    const cuda::FetchedRow<T, K> gradients(team, dy + n * C, C, packed),
-        row(team, x + n * C, C, packed);
-    cuda::Row<T, K> s = sum_of(row, team, residual ? residual + n * C : nullptr, C, packed);
-    cuda::Row<T, K> g(gradients);
-    const cuda::Row<T, K> scale(scales);
+  const SharedRow<T, Team, K> scales(team, gamma, C, packed);
+  cuda::FetchedRow<T, K> next_dy;
+  FetchedSum<T, K> next;
+  const auto fetch = [&](int64_t n) {
+    if (n >= N) return;
+    next_dy = cuda::FetchedRow<T, K>(team, dy + n * C, C, packed);
+    next = FetchedSum<T, K>(team, x, residual, n, C, packed);
+  };
+  fetch(first);
+  for (int64_t n = first; n < N; n += step) {
+    const cuda::DroppedRow<T, K> dropped(dropout, team, n, C);
+    cuda::Row<T, K> s = next.sum(dropped, residual != nullptr), g(next_dy);
+    fetch(n + step);
+    const cuda::Row<T, K> scale = scales.get(team, C, packed);
     const float m = mean[n], r = rstd[n];
     float sum = 0, dot = 0;
 #pragma unroll
@@ -197,104 +339,110 @@ __global__ void layer_norm_backward_kernel(const T* dy, const T* x, const T* res
       sum += gradient;
       dot += gradient * normal;
     }
-    if (!dx) continue;
-    cuda::block_sums(sum, dot, part);
+    if (!ds && !dx) continue;
+    team.sums(sum, dot, room);
     sum /= static_cast<float>(C), dot /= static_cast<float>(C);
 #pragma unroll
     for (int i = 0; i < K * s.P; ++i) {
       float& gradient = g.at[i / s.P][i % s.P];
       gradient = r * (gradient - sum - s.at[i / s.P][i % s.P] * dot);
     }
+    if (ds) g.store(team, ds + n * C, C, packed);
+    if (!dx) continue;
+    dropped.apply(g);
     g.store(team, dx + n * C, C, packed);
   }
-  if (!parts) return;
-  float* own = parts + int64_t{blockIdx.x} * 2 * C;
-#pragma unroll
-  for (int i = 0; i < K * cuda::kPack<T>; ++i) {
-    constexpr int P = cuda::kPack<T>;
-    const int c = (i / P * team.size() + team.rank()) * P + i % P;
-    if (c < C) own[c] = for_gamma[i / P][i % P], own[C + c] = for_beta[i / P][i % P];
-  }
+  if (parts)
+    write_parts<T, K>(team, for_gamma, for_beta, room, parts + int64_t{blockIdx.x} * 2 * C, C);
 }
 
 // dgamma and dbeta, where both are wanted, follow one another in memory.
 template <class T>
 void layer_norm_backward(Cuda, const T* dy, const T* x, const T* residual, const T* gamma,
-                         const float* mean, const float* rstd, T* dx, T* dgamma, T* dbeta,
-                         int64_t N, int64_t C) {
-  constexpr int64_t kBlocks = 1056;  // eight for each of 132 processors; the same on every device
+                         const DropoutMask& dropout, const float* mean, const float* rstd, T* ds,
+                         T* dx, T* dgamma, T* dbeta, int64_t N, int64_t C) {
   const bool packed = cuda::packs<T>(C, dy) && cuda::packs<T>(C, x) &&
                       cuda::packs<T>(C, residual) && cuda::packs<T>(C, gamma) &&
-                      cuda::packs<T>(C, dx);
-  const bool sums = dgamma || dbeta;
-  const int64_t blocks = std::min(N, kBlocks);
-  Tensor partial({sums ? blocks : 0, 2 * C}, Dtype::f32, Device::cuda);
-  float* parts = sums ? partial.data<float>() : nullptr;
-  cuda::with_row_block<T>("layer_norm", C, [&](auto, auto k, int threads) {
-    cuda::launch("layer_norm_backward", layer_norm_backward_kernel<T, decltype(k)::value>,
-                 {blocks, threads}, dy, x, residual, gamma, mean, rstd, dx, parts, N, C, packed);
+                      cuda::packs<T>(C, ds) && cuda::packs<T>(C, dx);
+  with_norm_team<T>(C, [&](auto team, auto k, int threads) {
+    using Team = decltype(team);
+    const bool sums = dgamma || dbeta;
+    const int64_t blocks = blocks_of(team, N, kBackwardBlocks<Team>);
+    Tensor partial({sums ? blocks : 0, 2 * C}, Dtype::f32, Device::cuda);
+    float* parts = sums ? partial.data<float>() : nullptr;
+    cuda::launch("layer_norm_backward", layer_norm_backward_kernel<T, Team, decltype(k)::value>,
+                 {blocks, threads}, team, dy, x, residual, gamma, dropout, mean, rstd, ds, dx,
+                 parts, N, C, packed);
+    if (dgamma && dbeta) {
+      cuda::column_sums(parts, dgamma, blocks, 2 * C);
+    } else if (sums) {
+      cuda::column_sums(parts + (dgamma ? 0 : C), dgamma ? dgamma : dbeta, blocks, C, {}, 2 * C);
+    }
   });
-  if (dgamma && dbeta) {
-    cuda::column_sums(parts, dgamma, blocks, 2 * C);
-  } else if (sums) {
-    cuda::column_sums(parts + (dgamma ? 0 : C), dgamma ? dgamma : dbeta, blocks, C, {}, 2 * C);
-  }
 }
 #endif
 
-// ── what both ops share ─────────────────────────────────────────────────────────────────────────
+// ── what the ops share ──────────────────────────────────────────────────────────────────────────
 
 struct NormSaved {
-  Tensor x, residual, gamma, mean, rstd;  // residual undefined in layer_norm
+  Tensor x, residual, gamma, mean = {}, rstd = {};  // residual undefined in layer_norm
+  DropoutMask dropout = {};
 };
 
-Tensor normalize(const char* name, NormSaved* saved, Tensor x, Tensor residual, Tensor gamma,
-                 Tensor beta, double epsilon) {
-  const int64_t N = rows_of(name, x), C = x.dim(-1);
-  expect(name, "gamma", gamma, x.dtype(), Shape{C});
-  expect(name, "beta", beta, x.dtype(), Shape{C});
+// `in` has everything but mean and rstd, which are kept when backward follows.
+Tensor normalize(const char* name, NormSaved* saved, NormSaved in, Tensor beta, double epsilon) {
+  const int64_t N = rows_of(name, in.x), C = in.x.dim(-1);
+  expect(name, "gamma", in.gamma, in.x.dtype(), Shape{C});
+  expect(name, "beta", beta, in.x.dtype(), Shape{C});
   check(epsilon >= 0, "", name, ": epsilon should not be negative, got ", epsilon);
-  x = contiguous(x), gamma = contiguous(gamma), beta = contiguous(beta);
-  if (residual) residual = contiguous(residual);
-  Tensor y = empty_like(x), mean, rstd;
-  if (saved) mean = Tensor({N}, wide(x.dtype()), x.device()), rstd = empty_like(mean);
-  on(name, x, [&](auto device, auto t) {
+  in.x = contiguous(in.x), in.gamma = contiguous(in.gamma), beta = contiguous(beta);
+  if (in.residual) in.residual = contiguous(in.residual);
+  Tensor y = empty_like(in.x);
+  if (saved)
+    in.mean = Tensor({N}, wide(in.x.dtype()), in.x.device()), in.rstd = empty_like(in.mean);
+  on(name, in.x, [&](auto device, auto t) {
     using T = decltype(t);
-    layer_norm_forward(device, x.data<T>(), residual ? residual.data<T>() : nullptr,
-                       gamma.data<T>(), beta.data<T>(), y.data<T>(),
-                       saved ? mean.data<Wide<T>>() : nullptr,
-                       saved ? rstd.data<Wide<T>>() : nullptr, N, C, epsilon);
+    layer_norm_forward(device, in.x.data<T>(), in.residual ? in.residual.data<T>() : nullptr,
+                       in.gamma.data<T>(), beta.data<T>(), in.dropout, y.data<T>(),
+                       saved ? in.mean.data<Wide<T>>() : nullptr,
+                       saved ? in.rstd.data<Wide<T>>() : nullptr, N, C, epsilon);
   });
-  if (saved) *saved = {x, residual, gamma, mean, rstd};
+  if (saved) *saved = std::move(in);
   return y;
 }
 
+// Undefined: not wanted. ds is that of x + residual; dx that of a dropped x.
 struct Derivatives {
-  Tensor dx, dgamma, dbeta;  // undefined: not wanted
+  Tensor ds, dx, dgamma, dbeta;
+};
+
+struct WantedNorms {
+  bool ds, dx, gamma, beta;
 };
 
 Derivatives normalize_backward(const char* name, const NormSaved& s, const Tensor& dy_,
-                               bool wants_x, bool wants_gamma, bool wants_beta) {
+                               const WantedNorms& wanted) {
   const Tensor dy = contiguous(dy_);
   const int64_t N = s.mean.size(), C = s.gamma.size();
-  Tensor dx, dgamma, dbeta;
-  if (wants_x) dx = empty_like(dy);
-  if (wants_gamma && wants_beta) {
+  Derivatives d;
+  if (wanted.ds) d.ds = empty_like(dy);
+  if (wanted.dx) d.dx = empty_like(dy);
+  if (wanted.gamma && wanted.beta) {
     const Tensor both({2 * C}, dy.dtype(), dy.device());  // side by side, for one sum over rows
-    dgamma = view(both, {C}, {1}, 0), dbeta = view(both, {C}, {1}, C);
+    d.dgamma = view(both, {C}, {1}, 0), d.dbeta = view(both, {C}, {1}, C);
   } else {
-    if (wants_gamma) dgamma = empty_like(s.gamma);
-    if (wants_beta) dbeta = empty_like(s.gamma);
+    if (wanted.gamma) d.dgamma = empty_like(s.gamma);
+    if (wanted.beta) d.dbeta = empty_like(s.gamma);
   }
   on(name, dy, [&](auto device, auto t) {
     using T = decltype(t);
+    const auto or_null = [](Tensor& g) { return g ? g.data<T>() : nullptr; };
     layer_norm_backward(device, dy.data<T>(), s.x.data<T>(),
-                        s.residual ? s.residual.data<T>() : nullptr, s.gamma.data<T>(),
-                        s.mean.data<Wide<T>>(), s.rstd.data<Wide<T>>(), dx ? dx.data<T>() : nullptr,
-                        dgamma ? dgamma.data<T>() : nullptr, dbeta ? dbeta.data<T>() : nullptr, N,
-                        C);
+                        s.residual ? s.residual.data<T>() : nullptr, s.gamma.data<T>(), s.dropout,
+                        s.mean.data<Wide<T>>(), s.rstd.data<Wide<T>>(), or_null(d.ds),
+                        or_null(d.dx), or_null(d.dgamma), or_null(d.dbeta), N, C);
   });
-  return {dx, dgamma, dbeta};
+  return d;
 }
 
 // ── the ops ─────────────────────────────────────────────────────────────────────────────────────
@@ -305,12 +453,12 @@ struct LayerNorm {
 
   static Tensor forward(Saved* saved, const Tensor& x, const Tensor& gamma, const Tensor& beta,
                         double epsilon) {
-    return normalize(name, saved, x, {}, gamma, beta, epsilon);
+    return normalize(name, saved, {.x = x, .residual = {}, .gamma = gamma}, beta, epsilon);
   }
   static Grads backward(const Saved& saved, const Tensor& dy, Wanted wanted) {
-    const auto [dx, dgamma, dbeta] =
-        normalize_backward(name, saved, dy, wanted[0], wanted[1], wanted[2]);
-    return {dx, dgamma, dbeta};
+    const Derivatives d =
+        normalize_backward(name, saved, dy, {wanted[0], false, wanted[1], wanted[2]});
+    return {d.ds, d.dgamma, d.dbeta};
   }
   static Tensor reference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                           double epsilon) {
@@ -328,18 +476,68 @@ struct ResidualLayerNorm {
   static Tensor forward(Saved* saved, const Tensor& x, const Tensor& residual, const Tensor& gamma,
                         const Tensor& beta, double epsilon) {
     expect(name, "residual", residual, x.dtype(), x.shape());
-    return normalize(name, saved, x, residual, gamma, beta, epsilon);
+    return normalize(name, saved, {.x = x, .residual = residual, .gamma = gamma}, beta, epsilon);
   }
   static Grads backward(const Saved& saved, const Tensor& dy, Wanted wanted) {
-    const auto [ds, dgamma, dbeta] =
-        normalize_backward(name, saved, dy, wanted[0] || wanted[1], wanted[2], wanted[3]);
-    return {wanted[0] ? ds : Tensor(), wanted[1] ? ds : Tensor(), dgamma, dbeta};
+    const Derivatives d =
+        normalize_backward(name, saved, dy, {wanted[0] || wanted[1], false, wanted[2], wanted[3]});
+    return {wanted[0] ? d.ds : Tensor(), wanted[1] ? d.ds : Tensor(), d.dgamma, d.dbeta};
   }
   static Tensor reference(const Tensor& x, const Tensor& residual, const Tensor& gamma,
                           const Tensor& beta, double epsilon) {
     return layer_norm(add(x, residual), gamma, beta, epsilon);
   }
   static std::vector<Sample> samples();
+};
+
+struct DropoutResidualLayerNorm {
+  static constexpr const char* name = "dropout_residual_layer_norm";
+  struct Saved {
+    NormSaved norm;
+    double p = 0;
+    Random random{0};
+    bool fused = false;  // the kernel drops: on the device, where rows are whole blocks
+  };
+
+  static Tensor forward(Saved* saved, const Tensor& x, const Tensor& residual, const Tensor& gamma,
+                        const Tensor& beta, double p, const Random& random, double epsilon) {
+    expect(name, "residual", residual, x.dtype(), x.shape());
+    const bool fused = x.device() == Device::cuda && x.dim(-1) % DropoutRule::kInBlock == 0;
+    const DropoutRule rule(p);
+    NormSaved in{.x = fused ? x : dropped(x, p, random), .residual = residual, .gamma = gamma};
+    if (fused) in.dropout = {random.key(), rule.threshold, static_cast<float>(rule.kept)};
+    NormSaved norm;
+    Tensor y = normalize(name, saved ? &norm : nullptr, std::move(in), beta, epsilon);
+    if (saved) *saved = {std::move(norm), p, random, fused};
+    return y;
+  }
+  static Grads backward(const Saved& s, const Tensor& dy, Wanted wanted) {
+    const bool apart = wanted[0] && !s.fused;  // ds is dropped by a kernel of its own
+    Derivatives d = normalize_backward(
+        name, s.norm, dy, {wanted[1] || apart, wanted[0] && s.fused, wanted[2], wanted[3]});
+    if (apart) d.dx = dropped(d.ds, s.p, s.random);
+    return {d.dx, wanted[1] ? d.ds : Tensor(), d.dgamma, d.dbeta};
+  }
+  static Tensor reference(const Tensor& x, const Tensor& residual, const Tensor& gamma,
+                          const Tensor& beta, double p, const Random& random, double epsilon) {
+    return layer_norm(add(dropout(x, p, random), residual), gamma, beta, epsilon);
+  }
+  static std::vector<Sample> samples() {
+    const auto of = [](const char* label, Shape shape, double p, bool bench = false) {
+      const Shape C{shape[-1]};
+      return Sample{.label = label,
+                    .in = {randn(shape, 1), randn(shape, 4), randn(C, 2), randn(C, 3)},
+                    .call =
+                        [p](auto in) {
+                          return dropout_residual_layer_norm(in[0], in[1], in[2], in[3], p,
+                                                             Random(8), 1e-5);
+                        },
+                    .bench = bench,
+                    .backward = moves(5, shape.size())};
+    };
+    return {of("4x6", {4, 6}, 0.5), of("no rows", {0, 5}, 0.1), of("5x8", {5, 8}, 0.3),
+            of("3x5x24", {3, 5, 24}, 0.1), of("1024x768", {1024, 768}, 0.1, true)};
+  }
 };
 
 Sample sample(const char* label, Shape shape, bool residual, double epsilon = 1e-5) {
@@ -370,7 +568,8 @@ std::vector<Sample> norm_samples(bool residual) {
 std::vector<Sample> LayerNorm::samples() { return norm_samples(false); }
 std::vector<Sample> ResidualLayerNorm::samples() { return norm_samples(true); }
 
-INK_OPS entries[] = {describe<LayerNorm>(), describe<ResidualLayerNorm>()};
+INK_OPS entries[] = {describe<LayerNorm>(), describe<ResidualLayerNorm>(),
+                     describe<DropoutResidualLayerNorm>()};
 
 }  // namespace
 
@@ -381,6 +580,14 @@ Tensor layer_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta, doub
 Tensor residual_layer_norm(const Tensor& x, const Tensor& residual, const Tensor& gamma,
                            const Tensor& beta, double epsilon) {
   return apply<ResidualLayerNorm>(x, residual, gamma, beta, epsilon);
+}
+
+Tensor dropout_residual_layer_norm(const Tensor& x, const Tensor& residual, const Tensor& gamma,
+                                   const Tensor& beta, double p, const Random& random,
+                                   double epsilon) {
+  check(p >= 0 && p < 1, "dropout_residual_layer_norm: p should be in [0, 1), got ", p);
+  return p == 0 ? residual_layer_norm(x, residual, gamma, beta, epsilon)
+                : apply<DropoutResidualLayerNorm>(x, residual, gamma, beta, p, random, epsilon);
 }
 
 }  // namespace ink

@@ -13,6 +13,7 @@
 #if INK_CUDA
 #include "cuda/column_sums.cuh"
 #include "cuda/gemm.h"
+#include "cuda/rough_gelu.cuh"
 #endif
 
 namespace ink {
@@ -61,6 +62,11 @@ void linear_backward(Cpu device, Activation f, const T* z, const T* dy, const T*
 // The product adds the bias; the activation follows in a kernel of its own, for cuBLASLt has none
 // that is exact. A packed weight is of no use here.
 
+// The activation as kernels of T compute it.
+template <class T, class F>
+using OnDevice =
+    std::conditional_t<sizeof(T) == 2 && std::is_same_v<F, vmath::Gelu>, cuda::RoughGelu, F>;
+
 template <class F>
 struct Activated {
   static constexpr const char* name = "linear_activation";
@@ -74,7 +80,8 @@ void linear_forward(Cuda device, const T* x, const T* weight, const T* bias, T* 
   cuda::gemm(M, N, K, {x, K}, {weight, K, true}, {product, N}, {.bias = bias});
   if (f == Activation::none) return;
   vmath::with(f, [&](auto activation) {
-    map(device, Activated<decltype(activation)>{}, M * N, y, static_cast<const T*>(product));
+    map(device, Activated<OnDevice<T, decltype(activation)>>{}, M * N, y,
+        static_cast<const T*>(product));
   });
 }
 
@@ -83,7 +90,7 @@ template <class T, class F>
 struct GradientRows {
   static constexpr int P = cuda::kPack<T>, kInFlight = 2;
   struct Loaded {
-    cuda::Pack<T, P> z, dy;
+    cuda::PackedWords<T> z, dy;
   };
   const T *z, *dy;
   T* dz;
@@ -91,14 +98,13 @@ struct GradientRows {
   bool packed;
 
   INK_DEVICE Loaded load(int64_t m, int64_t n) const {
-    return {cuda::load_row_pack<P>(z + m * N, n, N, packed),
-            cuda::load_row_pack<P>(dy + m * N, n, N, packed)};
+    return {cuda::PackedWords<T>(cuda::load_row_pack<P>(z + m * N, n, N, packed)),
+            cuda::PackedWords<T>(cuda::load_row_pack<P>(dy + m * N, n, N, packed))};
   }
   INK_DEVICE void add(const Loaded& v, int64_t m, int64_t n, float (&sum)[P]) const {
     float g[P];
 #pragma unroll
-    for (int j = 0; j < P; ++j)
-      sum[j] += g[j] = cuda::widen(v.dy.at[j]) * F::derivative(cuda::widen(v.z.at[j]));
+    for (int j = 0; j < P; ++j) sum[j] += g[j] = v.dy[j] * F::derivative(v.z[j]);
     cuda::store_floats(dz + m * N, g, n, N, packed);
   }
 };
@@ -109,7 +115,7 @@ void linear_backward(Cuda device, Activation f, const T* z, const T* dy, const T
                      int64_t K) {
   if (z) {
     vmath::with(f, [&](auto activation) {
-      using F = decltype(activation);
+      using F = OnDevice<T, decltype(activation)>;
       if (!dbias) return map(device, ChainRule<F>{}, M * N, dz, z, dy);
       const bool packed = cuda::packs<T>(N, z) && cuda::packs<T>(N, dy) && cuda::packs<T>(N, dz);
       cuda::column_sums_of(GradientRows<T, F>{z, dy, dz, N, packed}, dbias, M, N);

@@ -5,6 +5,10 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/walk.h"
 
+#if INK_CUDA
+#include "cuda/join.cuh"
+#endif
+
 namespace ink {
 namespace {
 
@@ -155,6 +159,25 @@ struct Expand {
 
 // ── concat ──────────────────────────────────────────────────────────────────────────────────────
 
+// Joins parts that lie in memory as they will in y. False: they do not, or the device is the CPU.
+bool join([[maybe_unused]] Tensor& y, [[maybe_unused]] const std::vector<Tensor>& parts,
+          [[maybe_unused]] int axis) {
+#if INK_CUDA
+  bool whole = y.device() == Device::cuda;
+  for (int before = 0; before < axis; ++before) whole = whole && y.dim(before) == 1;
+  for (const Tensor& part : parts)
+    whole = whole && part.device() == Device::cuda && part.is_contiguous();
+  if (whole) {
+    on("concat", y, [&](auto, auto t) {
+      if constexpr (sizeof(t) < 8) cuda::join(std::span(parts), y.data<decltype(t)>());
+    });
+  }
+  return whole;
+#else
+  return false;
+#endif
+}
+
 struct Concat {
   static constexpr const char* name = "concat";
   struct Saved {
@@ -173,11 +196,13 @@ struct Concat {
       shape[axis] += part.dim(axis);
     }
     Tensor y(shape, parts[0].dtype(), parts[0].device());
-    int64_t at = 0;
-    for (const Tensor& part : parts) {
-      Tensor place = sliced(y, {axis, at, at + part.dim(axis), 1});
-      assign(name, place, part);
-      at += part.dim(axis);
+    if (!join(y, parts, axis)) {
+      int64_t at = 0;
+      for (const Tensor& part : parts) {
+        Tensor place = sliced(y, {axis, at, at + part.dim(axis), 1});
+        assign(name, place, part);
+        at += part.dim(axis);
+      }
     }
     if (saved) {
       saved->axis = axis;
@@ -212,6 +237,9 @@ struct Concat {
     return {of("one part", {randn({2, 3}, 1)}, 0),
             of("0+2 rows", {randn({0, 3}, 1), randn({2, 3}, 2)}, 0),
             of("3+1+4 columns", {randn({5, 3}, 1), randn({5, 1}, 2), randn({5, 4}, 3)}, -1),
+            of("five parts",
+               {randn({8}, 1), randn({16}, 2), randn({0}, 3), randn({1}, 4), randn({24}, 5)}, 0),
+            of("768+768+768 rows", {randn({768, 8}, 1), randn({768, 8}, 2), randn({768, 8}, 3)}, 0),
             of("middle axis", {randn({2, 3, 4}, 1), randn({2, 2, 4}, 2)}, 1),
             of("1024x(768+2304)", {randn({1024, 768}, 1), randn({1024, 2304}, 2)}, 1, true)};
   }

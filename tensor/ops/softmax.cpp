@@ -47,6 +47,13 @@ struct Probability {
   // y = result(x − peak, of(total))
   INK_DEVICE static float of(float total) { return 1 / total; }
   INK_DEVICE static float result(float centred, float inverse) { return expf(centred) * inverse; }
+  // The same in two steps: kept(x − peak, total) adds to the total what finished() starts from.
+  INK_DEVICE static float kept(float centred, float& total) {
+    const float e = expf(centred);
+    total += e;
+    return e;
+  }
+  INK_DEVICE static float finished(float e, float inverse) { return e * inverse; }
   // dx = gradient(dy, y, Σ term(dy, y))
   INK_DEVICE static float term(float dy, float y) { return dy * y; }
   INK_DEVICE static float gradient(float dy, float y, float sum) { return y * (dy - sum); }
@@ -76,6 +83,11 @@ struct LogProbability {
 #if INK_CUDA
   INK_DEVICE static float of(float total) { return logf(total); }
   INK_DEVICE static float result(float centred, float log_total) { return centred - log_total; }
+  INK_DEVICE static float kept(float centred, float& total) {
+    total += expf(centred);
+    return centred;
+  }
+  INK_DEVICE static float finished(float centred, float log_total) { return centred - log_total; }
   INK_DEVICE static float term(float dy, float) { return dy; }
   INK_DEVICE static float gradient(float dy, float y, float sum) { return dy - expf(y) * sum; }
 #endif
@@ -104,23 +116,28 @@ void backward(Cpu, Kind, const T* dy, const T* y, T* dx, int64_t N, int64_t C) {
 
 constexpr int64_t kLongest = 16384;  // that with_row_team has a team for
 
+// Each team takes every (number of teams)-th row, and fetches the next one before it works on the
+// last.
 template <class Kind, class T, class Team, int K>
-__global__ void softmax_kernel(Team team, const T* x, T* y, int64_t N, int C, bool packed) {
+__global__ void __launch_bounds__(Team::kMostThreads, Team::blocks(K*(cuda::kPack<T> + 4)))
+    softmax_kernel(Team team, const T* x, T* y, int64_t N, int C, bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
-  const int64_t n = team.first_row();
-  if (n >= N) return;  // a whole team, and one without company at barriers
-  cuda::Row<T, K> row;
-  row.load(team, x + n * C, C, packed, cuda::Larger::kStart);
-  float peak = cuda::Larger::kStart, total = 0;
-  row.each(team, [&](float v, int) { peak = cuda::Larger{}(peak, v); });
-  peak = team.largest(peak, part);
-  row.each(team, [&](float& v, int c) {
-    v -= peak;
-    total += c < C ? expf(v) : 0.0f;
-  });
-  const float scale = Kind::of(team.sum(total, part));
-  row.each(team, [&](float& v, int) { v = Kind::result(v, scale); });
-  row.store(team, y + n * C, C, packed);
+  const int64_t step = gridDim.x * int64_t{Team::kRowsInBlock};
+  if (team.first_row() >= N) return;  // a whole team, and one without company at barriers
+  cuda::FetchedRow<T, K> next(team, x + team.first_row() * C, C, packed);
+  for (int64_t n = team.first_row(); n < N; n += step) {
+    cuda::Row<T, K> row(next);
+    if (n + step < N) next = cuda::FetchedRow<T, K>(team, x + (n + step) * C, C, packed);
+    if (C < K * row.P * team.size())
+      row.each(team, [&](float& v, int c) { v = c < C ? v : cuda::Larger::kStart; });
+    float peak = cuda::Larger::kStart, total = 0;
+    row.each(team, [&](float v, int) { peak = cuda::Larger{}(peak, v); });
+    peak = team.largest(peak, part);
+    row.each(team, [&](float& v, int) { v = Kind::kept(v - peak, total); });
+    const float scale = Kind::of(team.sum(total, part));
+    row.each(team, [&](float& v, int) { v = Kind::finished(v, scale); });
+    row.store(team, y + n * C, C, packed);
+  }
 }
 
 template <class Kind, class T, class Team, int K>
@@ -198,8 +215,10 @@ void forward(Cuda, Kind, const T* x, T* y, int64_t N, int64_t C) {
     });
   }
   cuda::with_row_team<T>("softmax", C, [&](auto team, auto k, int threads) {
+    constexpr int64_t kBlocks = 2112;  // sixteen for each of 132 processors
     cuda::launch("softmax_forward", softmax_kernel<Kind, T, decltype(team), decltype(k)::value>,
-                 {cuda::blocks_for_rows(team, N), threads}, team, x, y, N, C, packed);
+                 {std::min(cuda::blocks_for_rows(team, N), kBlocks), threads}, team, x, y, N, C,
+                 packed);
   });
 }
 

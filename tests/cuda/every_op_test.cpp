@@ -75,10 +75,11 @@ struct Slack {
   double result, gradient;
 };
 Slack slack_of(const std::string& op) {
-  if (op == "attention") return {1, 4};  // probabilities and their gradients are factors in 16 bits
-  if (op == "gru") return {1, 2};        // states are factors in 16 bits, step after step
-  if (op == "linear") return {1, 1};     // what the activation reads was stored in 16 bits
-  return {0, 1};                         // a gradient may read results, which are rounded
+  // Probabilities and their gradients are factors in 16 bits.
+  if (op == "attention" || op == "joined_attention") return {1, 4};
+  if (op == "gru") return {1, 2};     // states are factors in 16 bits, step after step
+  if (op == "linear") return {1, 1};  // what the activation reads was stored in 16 bits
+  return {0, 1};                      // a gradient may read results, which are rounded
 }
 
 // Within 2 units of the storage type.

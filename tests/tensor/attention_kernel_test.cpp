@@ -67,7 +67,7 @@ Problem<double> by_definition(const Problem<T>& p) {
   Problem<double> e(p.offsets, p.heads, p.head_size, p.ld - p.heads * p.head_size,
                     p.rows - p.offsets.back());
   const int64_t H = p.heads, D = p.head_size;
-  const auto threshold = static_cast<uint32_t>(p.dropout * 0x1p32);
+  const DropoutRule rule(p.dropout);
   for (size_t b = 0; b + 1 < p.offsets.size(); ++b) {
     const int64_t first = p.offsets[b], length = p.offsets[b + 1] - first;
     for (int64_t h = 0; h < H; ++h) {
@@ -88,9 +88,10 @@ Problem<double> by_definition(const Problem<T>& p) {
             product += e.dout[at(i, c)] * e.v[at(j, c)];
           }
           const auto block = static_cast<uint64_t>((first + i) * H + h) << 24;
-          const bool dropped = Random(31).bits(4 * block + static_cast<uint64_t>(j)) < threshold;
+          const bool dropped =
+              Random(31).half(8 * block + static_cast<uint64_t>(j)) < rule.threshold;
           s.push_back(std::exp(dot * p.scale));
-          m.push_back(dropped ? 0 : 1 / (1 - p.dropout));
+          m.push_back(dropped ? 0 : rule.kept);
           dp.push_back(product * m.back());
           total += s.back();
         }

@@ -20,6 +20,10 @@ TEST(RandomWords, AreThoseOfTheStream) {
         ASSERT_EQ(words[j], random.bits(4 * block + j))
             << simd::name_of(level) << ", block " << block << ", word " << j;
       }
+      uint16_t halves[kRandomHalves];
+      random_halves(random.key(), block, halves);
+      for (uint64_t j = 0; j < uint64_t{kRandomHalves}; ++j)
+        ASSERT_EQ(halves[j], random.half(8 * block + j)) << "block " << block << ", half " << j;
     }
   }
   simd::set_level(before);
