@@ -58,10 +58,10 @@ struct NegativeProduct {
 };
 struct Plus {
   [[maybe_unused]] static constexpr const char* name = "shift";
-  double term;
+  Number term;
   template <class T>
   INK_BOTH T operator()(T v) const {
-    return v + static_cast<T>(term);
+    return v + term.as<T>();
   }
 };
 

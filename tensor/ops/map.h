@@ -16,6 +16,7 @@
 // The CUDA kernel is made of the same functions. What is mapped there is a named functor, since no
 // kernel can be made of a lambda.
 #pragma once
+#include <type_traits>
 #include <vector>
 
 #include "tensor/op.h"
@@ -63,13 +64,32 @@ Tensor map(const char* name, const F& f, const Tensor& x, const Tensors&... more
   return y;
 }
 
+// A number that functors hold for elements of f32 and f64. It is rounded to f32 here, so that no
+// kernel computes in f64 to do so.
+class Number {
+ public:
+  Number(double x) : wide_(x), rounded_(static_cast<float>(x)) {}
+  template <class T>
+  INK_BOTH T as() const {
+    if constexpr (std::is_same_v<T, float>) {
+      return rounded_;
+    } else {
+      return static_cast<T>(wide_);
+    }
+  }
+
+ private:
+  double wide_;
+  float rounded_;
+};
+
 // v → factor·v
 struct Times {
   static constexpr const char* name = "scale";
-  double factor;
+  Number factor;
   template <class T>
   INK_BOTH T operator()(T v) const {
-    return v * static_cast<T>(factor);
+    return v * factor.as<T>();
   }
 };
 
