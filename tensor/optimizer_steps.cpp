@@ -246,7 +246,9 @@ __global__ void lamb_moments_kernel(View step, AdamOnDevice adam, float* squares
   cuda::each_four(part, piece, [&](int64_t i, int n) {
     const Four g = load_gradient(part, i, n), w = load(part, part.weight, i, n);
     Four m = load(part, part.m, i, n), v = load(part, part.v, i, n);
-    for (int j = 0; j < n; ++j) {
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      if (j >= n) break;
       factors.accumulate(g.at[j], m.at[j], v.at[j]);
       const float u = factors.direction(w.at[j], m.at[j], v.at[j]);
       of_w += w.at[j] * w.at[j];
