@@ -3,7 +3,7 @@
 #   make            build/inkstone, libinkstone.a, libinkstone-inference.a
 #   make demo       the whole road on real text: vocabulary, pre-train, fine-tune, distil, prune, report.html
 #   make test       every test and the consumer test; SAN=address,undefined or SAN=thread for a sanitizer's build
-#   make check      format, clang-tidy, include arrows, file sizes and the other rules of the house
+#   make check      format, clang-tidy, include arrows, file sizes, kernels' machine code and other rules of the house
 #   make bench      every op, with its share of the machine's limit (BENCH=gemm: one program)
 #   make peers      side by side with PyTorch and others      make golden   reference tensors anew, with PyTorch
 #   make docs       the reference, in build/docs              make install  PREFIX=/usr/local DESTDIR=

@@ -23,6 +23,8 @@ libbenchmark-dev    bench  /usr/include/benchmark/benchmark.h
 clang-format        check  clang-format
 clang-tidy          check  clang-tidy
 git                 check  git
+python3             check  python3
+python3-venv        check  /usr/lib/python3*/ensurepip/__init__.py
 doxygen             docs   doxygen
 '
 
