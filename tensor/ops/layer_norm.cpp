@@ -18,7 +18,7 @@
 
 #if INK_CUDA
 #include "cuda/column_sums.cuh"
-#include "cuda/dropped_row.cuh"
+#include "cuda/layer_norm.cuh"
 #endif
 
 namespace ink {
@@ -123,237 +123,18 @@ void layer_norm_backward(Cpu, const T* dy, const T* x, const T* residual, const 
 
 #if INK_CUDA
 // ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
-// A row stays in the registers of its team, a warp where it is short, so x is read once. Each team
-// takes every (number of teams)-th row, and fetches the next one before it works on the last: the
-// reads of memory never pause.
-
-constexpr int kWarpRow = 1024;  // elements of the longest row of a warp
-
-// Short rows of 16 bits are a warp's: so many barriers would cost a block more than memory does.
-
-// Threads of a block at most, and blocks that run at the same time on each of 132 processors; the
-// same on every device, as sums depend on them.
-template <class Team>
-constexpr int kMostThreads = cuda::kRowThreads;
-template <>
-constexpr int kMostThreads<cuda::WarpTeam> = cuda::WarpTeam::kMostThreads;
-template <class Team>
-constexpr int kForwardBlocks = 8;
-template <>
-constexpr int kForwardBlocks<cuda::WarpTeam> = 5;
-template <class Team>
-constexpr int kBackwardBlocks = 8;
-template <>
-constexpr int kBackwardBlocks<cuda::WarpTeam> = 3;
-
-// Blocks for launch bounds: rows of few elements a thread leave room for as many as above.
-template <class T, class Team, int K>
-constexpr int bounded(int blocks) {
-  return std::is_same_v<Team, cuda::WarpTeam> ? (K * cuda::kPack<T> <= 24 ? blocks : 2)
-                                              : (K == 1 ? 3 : 1);
-}
-
-template <class Team>
-int64_t blocks_of(Team, int64_t N, int on_each) {
-  return std::min<int64_t>(cuda::blocks_for_rows(Team{}, N), int64_t{132} * on_each);
-}
-
-// f(team, std::integral_constant<int, K>, threads)
-template <class T, class F>
-void with_norm_team(int64_t C, const F& f) {
-  if constexpr (sizeof(T) == 2) {
-    if (cuda::with_warp_row<T>(C, f)) return;
-  }
-  cuda::with_row_block<T>("layer_norm", C, f);
-}
-
-// A row of x and one of the residual, which may be null.
-template <class T, int K>
-struct FetchedSum {
-  cuda::FetchedRow<T, K> x, residual;
-
-  FetchedSum() = default;
-  template <class Team>
-  INK_DEVICE FetchedSum(Team team, const T* x_, const T* residual_, int64_t n, int C, bool packed)
-      : x(team, x_ + n * C, C, packed) {
-    if (residual_) residual = cuda::FetchedRow<T, K>(team, residual_ + n * C, C, packed);
-  }
-  // dropout(x) + residual
-  INK_DEVICE cuda::Row<T, K> sum(const cuda::DroppedRow<T, K>& dropped, bool has_residual) const {
-    cuda::Row<T, K> s(x);
-    dropped.apply(s);
-    if (!has_residual) return s;
-    const cuda::Row<T, K> more(residual);
-#pragma unroll
-    for (int i = 0; i < K * s.P; ++i) s.at[i / s.P][i % s.P] += more.at[i / s.P][i % s.P];
-    return s;
-  }
-};
-
-// Σ (v − mean)² of this thread's part of a row of C elements.
-template <class T, int K, class Team>
-INK_DEVICE float squares_of(cuda::Row<T, K>& row, Team team, float mean, int C) {
-  float squares = 0;
-  if (C == K * row.P * team.size()) {
-    row.each(team, [&](float v, int) { squares += (v - mean) * (v - mean); });
-  } else {
-    row.each(team, [&](float v, int c) { squares += c < C ? (v - mean) * (v - mean) : 0.0f; });
-  }
-  return squares;
-}
-
-// A row that all rows share, such as γ: blocks keep it in registers, of which warps have none to
-// spare, so that they fetch it again from the nearest cache.
-template <class T, class Team, int K>
-struct SharedRow {
-  INK_DEVICE SharedRow(Team, const T* row_, int, bool) : row(row_) {}
-  INK_DEVICE cuda::Row<T, K> get(Team team, int C, bool packed) const {
-    return cuda::Row<T, K>(cuda::FetchedRow<T, K>(team, row, C, packed));
-  }
-  const T* row;
-};
-template <class T, int K>
-struct SharedRow<T, cuda::BlockTeam, K> {
-  INK_DEVICE SharedRow(cuda::BlockTeam team, const T* row_, int C, bool packed)
-      : row(team, row_, C, packed) {}
-  INK_DEVICE cuda::Row<T, K> get(cuda::BlockTeam, int, bool) const { return cuda::Row<T, K>(row); }
-  cuda::FetchedRow<T, K> row;
-};
-
-template <class T, class Team, int K>
-__global__ void __launch_bounds__(kMostThreads<Team>, bounded<T, Team, K>(kForwardBlocks<Team>))
-    layer_norm_kernel(Team team, const T* x, const T* residual, const T* gamma, const T* beta,
-                      DropoutMask dropout, T* y, float* mean, float* rstd, int64_t N, int C,
-                      float epsilon, bool packed) {
-  INK_SHARED(float, part, [cuda::kWarp]);
-  const int64_t step = gridDim.x * int64_t{Team::kRowsInBlock};
-  if (team.first_row() >= N) return;  // a whole team, and one without company at barriers
-  const SharedRow<T, Team, K> scales(team, gamma, C, packed), shifts(team, beta, C, packed);
-  FetchedSum<T, K> next(team, x, residual, team.first_row(), C, packed);
-  for (int64_t n = team.first_row(); n < N; n += step) {
-    cuda::Row<T, K> s = next.sum(cuda::DroppedRow<T, K>(dropout, team, n, C), residual != nullptr);
-    if (n + step < N) next = FetchedSum<T, K>(team, x, residual, n + step, C, packed);
-    float sum = 0;
-    s.each(team, [&](float v, int) { sum += v; });
-    const float m = team.sum(sum, part) / static_cast<float>(C);
-    const float variance = team.sum(squares_of(s, team, m, C), part) / static_cast<float>(C);
-    const float r = 1 / sqrtf(variance + epsilon);
-    const cuda::Row<T, K> scale = scales.get(team, C, packed), shift = shifts.get(team, C, packed);
-#pragma unroll
-    for (int i = 0; i < K * s.P; ++i) {
-      float& v = s.at[i / s.P][i % s.P];
-      v = (v - m) * r * scale.at[i / s.P][i % s.P] + shift.at[i / s.P][i % s.P];
-    }
-    s.store(team, y + n * C, C, packed);
-    if (mean && team.rank() == 0) mean[n] = m, rstd[n] = r;
-  }
-}
-
 template <class T>
 void layer_norm_forward(Cuda, const T* x, const T* residual, const T* gamma, const T* beta,
                         const DropoutMask& dropout, T* y, float* mean, float* rstd, int64_t N,
                         int64_t C, double epsilon) {
   const bool packed = cuda::packs<T>(C, x) && cuda::packs<T>(C, residual) &&
                       cuda::packs<T>(C, gamma) && cuda::packs<T>(C, beta) && cuda::packs<T>(C, y);
-  with_norm_team<T>(C, [&](auto team, auto k, int threads) {
+  cuda::with_norm_team<T>(C, [&](auto team, auto k, int threads) {
     using Team = decltype(team);
-    cuda::launch("layer_norm_forward", layer_norm_kernel<T, Team, decltype(k)::value>,
-                 {blocks_of(team, N, kForwardBlocks<Team>), threads}, team, x, residual, gamma,
-                 beta, dropout, y, mean, rstd, N, C, epsilon, packed);
+    cuda::launch("layer_norm_forward", cuda::layer_norm_kernel<T, Team, decltype(k)::value>,
+                 {cuda::blocks_of(team, N, cuda::kForwardBlocks<Team>), threads}, team, x, residual,
+                 gamma, beta, dropout, y, mean, rstd, N, C, epsilon, packed);
   });
-}
-
-// A block's sums for dγ and dβ, written as one row of parts (blocks, 2C); those of several warps
-// are added up in shared memory, one warp after the other.
-template <class T, int K>
-INK_DEVICE void write_parts(cuda::BlockTeam team, const float (&for_gamma)[K][cuda::kPack<T>],
-                            const float (&for_beta)[K][cuda::kPack<T>], float*, float* own, int C) {
-  constexpr int P = cuda::kPack<T>;
-#pragma unroll
-  for (int i = 0; i < K * P; ++i) {
-    const int c = (i / P * team.size() + team.rank()) * P + i % P;
-    if (c < C) own[c] = for_gamma[i / P][i % P], own[C + c] = for_beta[i / P][i % P];
-  }
-}
-template <class T, int K>
-INK_DEVICE void write_parts(cuda::WarpTeam team, const float (&for_gamma)[K][cuda::kPack<T>],
-                            const float (&for_beta)[K][cuda::kPack<T>], float* shared, float* own,
-                            int C) {
-  constexpr int P = cuda::kPack<T>;
-  const int warp = static_cast<int>(threadIdx.x) / cuda::kWarp;
-  for (int w = 0; w < cuda::WarpTeam::kRowsInBlock; ++w) {
-    if (warp == w) {
-#pragma unroll
-      for (int i = 0; i < K * P; ++i) {
-        const int c = (i / P * team.size() + team.rank()) * P + i % P;
-        if (c >= C) continue;
-        shared[c] = for_gamma[i / P][i % P] + (w > 0 ? shared[c] : 0);
-        shared[C + c] = for_beta[i / P][i % P] + (w > 0 ? shared[C + c] : 0);
-      }
-    }
-    __syncthreads();
-  }
-  for (int i = static_cast<int>(threadIdx.x); i < 2 * C; i += static_cast<int>(blockDim.x))
-    own[i] = shared[i];
-}
-
-// Room in shared memory: for write_parts(), or for the sums of a block.
-template <class Team>
-constexpr int kRoom = 2 * cuda::kWarp;
-template <>
-constexpr int kRoom<cuda::WarpTeam> = 2 * kWarpRow;
-
-// ds, dx and parts may be null.
-template <class T, class Team, int K>
-__global__ void __launch_bounds__(kMostThreads<Team>, bounded<T, Team, K>(kBackwardBlocks<Team>))
-    layer_norm_backward_kernel(Team team, const T* dy, const T* x, const T* residual,
-                               const T* gamma, DropoutMask dropout, const float* mean,
-                               const float* rstd, T* ds, T* dx, float* parts, int64_t N, int C,
-                               bool packed) {
-  INK_SHARED(float, room, [kRoom<Team>]);
-  const int64_t first = team.first_row(), step = gridDim.x * int64_t{Team::kRowsInBlock};
-  float for_gamma[K][cuda::kPack<T>] = {}, for_beta[K][cuda::kPack<T>] = {};
-  const SharedRow<T, Team, K> scales(team, gamma, C, packed);
-  cuda::FetchedRow<T, K> next_dy;
-  FetchedSum<T, K> next;
-  const auto fetch = [&](int64_t n) {
-    if (n >= N) return;
-    next_dy = cuda::FetchedRow<T, K>(team, dy + n * C, C, packed);
-    next = FetchedSum<T, K>(team, x, residual, n, C, packed);
-  };
-  fetch(first);
-  for (int64_t n = first; n < N; n += step) {
-    const cuda::DroppedRow<T, K> dropped(dropout, team, n, C);
-    cuda::Row<T, K> s = next.sum(dropped, residual != nullptr), g(next_dy);
-    fetch(n + step);
-    const cuda::Row<T, K> scale = scales.get(team, C, packed);
-    const float m = mean[n], r = rstd[n];
-    float sum = 0, dot = 0;
-#pragma unroll
-    for (int i = 0; i < K * s.P; ++i) {
-      float &normal = s.at[i / s.P][i % s.P], &gradient = g.at[i / s.P][i % s.P];
-      normal = (normal - m) * r;
-      for_beta[i / s.P][i % s.P] += gradient;
-      for_gamma[i / s.P][i % s.P] += gradient * normal;
-      gradient *= scale.at[i / s.P][i % s.P];
-      sum += gradient;
-      dot += gradient * normal;
-    }
-    if (!ds && !dx) continue;
-    team.sums(sum, dot, room);
-    sum /= static_cast<float>(C), dot /= static_cast<float>(C);
-#pragma unroll
-    for (int i = 0; i < K * s.P; ++i) {
-      float& gradient = g.at[i / s.P][i % s.P];
-      gradient = r * (gradient - sum - s.at[i / s.P][i % s.P] * dot);
-    }
-    if (ds) g.store(team, ds + n * C, C, packed);
-    if (!dx) continue;
-    dropped.apply(g);
-    g.store(team, dx + n * C, C, packed);
-  }
-  if (parts)
-    write_parts<T, K>(team, for_gamma, for_beta, room, parts + int64_t{blockIdx.x} * 2 * C, C);
 }
 
 // dgamma and dbeta, where both are wanted, follow one another in memory.
@@ -364,15 +145,15 @@ void layer_norm_backward(Cuda, const T* dy, const T* x, const T* residual, const
   const bool packed = cuda::packs<T>(C, dy) && cuda::packs<T>(C, x) &&
                       cuda::packs<T>(C, residual) && cuda::packs<T>(C, gamma) &&
                       cuda::packs<T>(C, ds) && cuda::packs<T>(C, dx);
-  with_norm_team<T>(C, [&](auto team, auto k, int threads) {
+  cuda::with_norm_team<T>(C, [&](auto team, auto k, int threads) {
     using Team = decltype(team);
     const bool sums = dgamma || dbeta;
-    const int64_t blocks = blocks_of(team, N, kBackwardBlocks<Team>);
+    const int64_t blocks = cuda::blocks_of(team, N, cuda::kBackwardBlocks<Team>);
     Tensor partial({sums ? blocks : 0, 2 * C}, Dtype::f32, Device::cuda);
     float* parts = sums ? partial.data<float>() : nullptr;
-    cuda::launch("layer_norm_backward", layer_norm_backward_kernel<T, Team, decltype(k)::value>,
-                 {blocks, threads}, team, dy, x, residual, gamma, dropout, mean, rstd, ds, dx,
-                 parts, N, C, packed);
+    cuda::launch("layer_norm_backward",
+                 cuda::layer_norm_backward_kernel<T, Team, decltype(k)::value>, {blocks, threads},
+                 team, dy, x, residual, gamma, dropout, mean, rstd, ds, dx, parts, N, C, packed);
     if (dgamma && dbeta) {
       cuda::column_sums(parts, dgamma, blocks, 2 * C);
     } else if (sums) {
