@@ -30,10 +30,12 @@ inline constexpr int kBackwardBlocks = 8;
 template <>
 inline constexpr int kBackwardBlocks<WarpTeam> = 3;
 
-// Blocks for launch bounds: rows of few elements a thread leave room for as many as above.
+// Blocks for launch bounds: rows of few elements a thread leave room for as many as above, those of
+// f16, which is widened by an instruction with a register of its own, for one less.
 template <class T, class Team, int K>
 constexpr int bounded(int blocks) {
-  return std::is_same_v<Team, WarpTeam> ? (K * kPack<T> <= 24 ? blocks : 2) : (K == 1 ? 3 : 1);
+  if (!std::is_same_v<Team, WarpTeam>) return K == 1 ? 3 : 1;
+  return K * kPack<T> > 24 ? 2 : std::is_same_v<T, Float16> ? blocks - 1 : blocks;
 }
 
 template <class Team>
