@@ -31,11 +31,11 @@ template <>
 inline constexpr int kBackwardBlocks<WarpTeam> = 3;
 
 // Blocks for launch bounds: rows of few elements a thread leave room for as many as above, those of
-// f16, which is widened by an instruction with a register of its own, for one less.
+// f16, whose elements each need a register before they are widened, for three.
 template <class T, class Team, int K>
 constexpr int bounded(int blocks) {
   if (!std::is_same_v<Team, WarpTeam>) return K == 1 ? 3 : 1;
-  return K * kPack<T> > 24 ? 2 : std::is_same_v<T, Float16> ? blocks - 1 : blocks;
+  return K * kPack<T> > 24 ? 2 : std::is_same_v<T, Float16> ? std::min(blocks, 3) : blocks;
 }
 
 template <class Team>
