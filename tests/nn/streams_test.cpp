@@ -9,6 +9,7 @@
 
 #include "nn/model.h"
 #include "tensor/op.h"
+#include "tensor/ops.h"
 #include "tests/nn/small_models.h"
 
 namespace ink {
@@ -19,7 +20,10 @@ namespace {
 // factor of its mask.
 class Dropouts final : public Recorder {
  public:
-  explicit Dropouts(const Shape& values) : values_(values), outer_(std::exchange(current, this)) {}
+  Dropouts(const ModelConfig& c, int64_t tokens)
+      : values_{tokens, c.heads_per_layer[0] * c.head_size},
+        hidden_{tokens, c.hidden_size},
+        outer_(std::exchange(current, this)) {}
   ~Dropouts() override { current = outer_; }
   Dropouts(const Dropouts&) = delete;
   Dropouts& operator=(const Dropouts&) = delete;
@@ -28,7 +32,9 @@ class Dropouts final : public Recorder {
   GradId record(std::unique_ptr<Step> step) override {
     const std::string name = step->name();
     if (name == "dropout")
-      masks.push_back(to_vector<float>(step->backward(full(Shape{256}, 1))[0]));
+      masks.push_back(to_vector<float>(step->backward(full(Shape{kSeen}, 1))[0]));
+    if (name == "dropout_residual_layer_norm")
+      masks.push_back(mask_in(step->backward(randn(hidden_, 1, Dtype::f32))));
     if (name == "attention")
       of_attention.push_back(to_vector<float>(step->backward(full(values_, 1))[2]));
     return {.tape = 1};
@@ -36,7 +42,16 @@ class Dropouts final : public Recorder {
   std::vector<std::vector<float>> masks, of_attention;
 
  private:
-  Shape values_;  // (N, H·D), of attention
+  static constexpr int64_t kSeen = 256;  // elements of a mask
+
+  // What dropout does to the gradient of the sum that is normalized.
+  static std::vector<float> mask_in(const Grads& gradients) {
+    std::vector<float> factors = to_vector<float>(divide(gradients[0], gradients[1]));
+    factors.resize(kSeen);
+    return factors;
+  }
+
+  Shape values_, hidden_;  // (N, H·D), of attention; (N, C)
   Recorder* outer_;
 };
 
@@ -59,9 +74,6 @@ ModelConfig config_of(const Family& family) {
 }
 Model model_with(const ModelConfig& config, const Heads& heads) {
   return Model(config, heads, random_values(Random(1)));
-}
-Shape values_of(const ModelConfig& c, int64_t tokens) {
-  return {tokens, c.heads_per_layer[0] * c.head_size};
 }
 
 constexpr int64_t kSequences = 24;
@@ -89,7 +101,7 @@ Count expected_of_body(const ModelConfig& c) {
 void expect_body(const ModelConfig& config, const std::string& what) {
   const Model model = model_with(config, {});
   const Random random(7);
-  const Dropouts dropouts(values_of(config, kSequences));
+  const Dropouts dropouts(config, kSequences);
   model.body(single_tokens(), {.random = &random});
   const Count expected = expected_of_body(config);
   expect_distinct(dropouts.masks, expected.dropouts, what);
@@ -118,7 +130,7 @@ TEST(Streams, EveryDropoutOfAStepIsThereAndHasItsOwn) {
         model_with(config, {.classification = true, .span = true, .position = true});
     const Model tagger = model_with(config, {.tagging = true});
     const Random random(7);
-    const Dropouts dropouts(values_of(config, 14));
+    const Dropouts dropouts(config, 14);
     const Tensor hidden = model.body(batch, {.random = &random}).hidden;
     const auto of_body = static_cast<int64_t>(dropouts.masks.size());
     model.classification->logits(model.summary(hidden, batch.offsets), &random);
@@ -134,7 +146,7 @@ TEST(Streams, XlnetsQueryStreamToo) {
   const ModelConfig config = config_of(xlnet_family());
   const Model model = model_with(config, {});
   const Random random(7);
-  const Dropouts dropouts(values_of(config, kSequences));
+  const Dropouts dropouts(config, kSequences);
   std::get<XlnetBody>(model.body.kind)
       .two_streams(single_tokens(), std::vector<Tensor>(kSequences, full(Shape{1, 1}, 1)), &random);
   // Distances; then each stream has its embeddings, layers and last states.
