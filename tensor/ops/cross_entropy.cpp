@@ -28,7 +28,7 @@ int64_t count_labels(const char* op, const Tensor& labels, int64_t N, int64_t V)
 
 // ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
 
-Labels labels_on(Cpu, const char* op, const Tensor& labels, int64_t N, int64_t V) {
+CountedLabels labels_on(Cpu, const char* op, const Tensor& labels, int64_t N, int64_t V) {
   const Tensor ids = index_on(Device::cpu, labels);
   const int64_t count = count_labels(op, ids, N, V);
   return {.ids = contiguous(ids), .count = count, .weight = {}};
@@ -83,8 +83,8 @@ void rows_backward(const T* x, const int32_t* label, const T* peak, const T* tot
 }
 
 template <class T>
-void cross_entropy_backward(Cpu, const T* x, const Labels& labels, const T* peak, const T* total,
-                            const Tensor& dy, T* dx, int64_t N, int64_t V) {
+void cross_entropy_backward(Cpu, const T* x, const CountedLabels& labels, const T* peak,
+                            const T* total, const Tensor& dy, T* dx, int64_t N, int64_t V) {
   const int32_t* label = labels.ids.data<int32_t>();
   const T factor = static_cast<T>(labels.count ? dy.item() / static_cast<double>(labels.count) : 0);
   parallel_for(N, grain_for(V), [&](int64_t begin, int64_t end) {
@@ -97,7 +97,7 @@ void cross_entropy_backward(Cpu, const T* x, const Labels& labels, const T* peak
 
 }  // namespace
 
-Tensor mean_loss(Cpu, const Tensor& losses, const Labels& labels) {
+Tensor mean_loss(Cpu, const Tensor& losses, const CountedLabels& labels) {
   return mean_over(losses, labels.count);
 }
 Tensor mean_loss(Cpu, const Tensor& losses) { return mean_over(losses, losses.size()); }
@@ -105,14 +105,14 @@ Tensor mean_loss(Cpu, const Tensor& losses) { return mean_over(losses, losses.si
 #if INK_CUDA
 // ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
 
-Labels labels_on(Cuda, const char* op, const Tensor& labels, int64_t N, int64_t V) {
+CountedLabels labels_on(Cuda, const char* op, const Tensor& labels, int64_t N, int64_t V) {
   if (labels.device() == Device::cpu) count_labels(op, labels, N, V);
   expect(op, "labels", labels, Dtype::i32, Shape{N});
   const Tensor ids = contiguous(index_on(Device::cuda, labels));
   return {.ids = ids, .weight = cuda::inverse_count(ids, kIgnore)};
 }
 
-Tensor mean_loss(Cuda, const Tensor& losses, const Labels& labels) {
+Tensor mean_loss(Cuda, const Tensor& losses, const CountedLabels& labels) {
   return cuda::scaled_sum(losses, 1, labels.weight.data<float>());
 }
 Tensor mean_loss(Cuda, const Tensor& losses) {
@@ -162,7 +162,7 @@ __global__ void cross_entropy_backward_kernel(Team team, const T* x, const int32
 }
 
 template <class T>
-void cross_entropy_backward(Cuda, const T* x, const Labels& labels, const float* peak,
+void cross_entropy_backward(Cuda, const T* x, const CountedLabels& labels, const float* peak,
                             const float* total, const Tensor& dy, T* dx, int64_t N, int64_t V) {
   cuda::with_long_row_team<T>(V, [&](auto team, int threads) {
     cuda::launch("cross_entropy_backward", cross_entropy_backward_kernel<T, decltype(team)>,
@@ -183,7 +183,7 @@ struct CrossEntropy {
   static constexpr const char* name = "cross_entropy";
   struct Saved {
     Tensor logits, peak, total;
-    Labels labels;
+    CountedLabels labels;
   };
 
   static Tensor forward(Saved* saved, const Tensor& logits_, const Tensor& labels_) {
@@ -194,7 +194,7 @@ struct CrossEntropy {
     if (saved) peak = empty_like(losses), total = empty_like(losses);
     on(name, logits, [&](auto device, auto t) {
       using T = decltype(t);
-      const Labels labels = labels_on(device, name, labels_, N, V);
+      const CountedLabels labels = labels_on(device, name, labels_, N, V);
       cross_entropy_forward(device, logits.data<T>(), labels.ids.template data<int32_t>(),
                             losses.data<Wide<T>>(), saved ? peak.data<Wide<T>>() : nullptr,
                             saved ? total.data<Wide<T>>() : nullptr, N, V);

@@ -41,7 +41,7 @@ void label_gradient(const T* x, LogSumExp<T> s, int64_t label, T factor, T* dx, 
 int64_t count_labels(const char* op, const Tensor& labels, int64_t N, int64_t V);
 
 // The labels of a loss's rows as its kernels read them.
-struct Labels {
+struct CountedLabels {
   Tensor ids;         // i32 (N), contiguous, on the device of the logits
   int64_t count = 0;  // on the CPU: how many count
   Tensor weight;      // on the CUDA device: 1/count as an f32 scalar, 0 when none counts
@@ -49,12 +49,12 @@ struct Labels {
 
 // Labels of the host are checked as in count_labels. Those that already lie on the CUDA device are
 // not, so that nothing waits for it: the loss becomes NaN when one is outside [0, V).
-Labels labels_on(Cpu, const char* op, const Tensor& labels, int64_t N, int64_t V);
-Labels labels_on(Cuda, const char* op, const Tensor& labels, int64_t N, int64_t V);
+CountedLabels labels_on(Cpu, const char* op, const Tensor& labels, int64_t N, int64_t V);
+CountedLabels labels_on(Cuda, const char* op, const Tensor& labels, int64_t N, int64_t V);
 
 // The mean of the row losses (N) that count as a scalar of their type; 0 when none counts.
-Tensor mean_loss(Cpu, const Tensor& losses, const Labels& labels);
-Tensor mean_loss(Cuda, const Tensor& losses, const Labels& labels);
+Tensor mean_loss(Cpu, const Tensor& losses, const CountedLabels& labels);
+Tensor mean_loss(Cuda, const Tensor& losses, const CountedLabels& labels);
 // The same over all N rows.
 Tensor mean_loss(Cpu, const Tensor& losses);
 Tensor mean_loss(Cuda, const Tensor& losses);

@@ -67,7 +67,7 @@ void add_block(Cpu, const Problem<T, T>& p, const T* dz, int64_t first, int64_t 
 
 // The gradients are those of the mean of the losses.
 template <class T>
-void losses_and_gradients(Cpu device, const Problem<T, T>& p, const Labels& labels) {
+void losses_and_gradients(Cpu device, const Problem<T, T>& p, const CountedLabels& labels) {
   const int64_t M = p.M, C = p.C, V = p.V;
   const int64_t rows = std::min(M, std::max<int64_t>(kBlock / std::max<int64_t>(V, 1), 16));
   const T factor =
@@ -92,7 +92,7 @@ void losses_and_gradients(Cpu device, const Problem<T, T>& p, const Labels& labe
 }
 
 template <class T>
-Tensor scaled(Cpu, const Tensor& g, const Tensor& dy, const Labels&) {
+Tensor scaled(Cpu, const Tensor& g, const Tensor& dy, const CountedLabels&) {
   const double factor = dy.item();
   return factor != 1 ? scale(g, factor) : g;
 }
@@ -135,7 +135,7 @@ void add_block(Cuda, const Problem<T, float>& p, const T* dz, int64_t first, int
 }
 
 template <class T>
-void losses_and_gradients(Cuda device, const Problem<T, float>& p, const Labels& labels) {
+void losses_and_gradients(Cuda device, const Problem<T, float>& p, const CountedLabels& labels) {
   const int64_t M = p.M, C = p.C, V = p.V;
   const int64_t most = std::max<int64_t>(logits_block / std::max<int64_t>(V, 1), 16);
   const int64_t blocks = (M + most - 1) / most, rows = blocks ? (M + blocks - 1) / blocks : 0;
@@ -165,7 +165,7 @@ struct TimesMean {
 };
 
 template <class T>
-Tensor scaled(Cuda, const Tensor& g, const Tensor& dy, const Labels& labels) {
+Tensor scaled(Cuda, const Tensor& g, const Tensor& dy, const CountedLabels& labels) {
   const TimesMean times{dy.data<float>(), labels.weight.data<float>()};
   Tensor y(g.shape(), dtype_of<T>, Device::cuda);
   cuda::map_elements(cuda::InF32<TimesMean, T>{times}, g.size(), y.data<T>(), g.data<float>());
@@ -181,7 +181,7 @@ struct LinearCrossEntropy {
     Wanted wanted;
     Tensor dx, dweight, dbias;  // of the mean of the losses; on the CUDA device of their sum
     Tensor weight;
-    Labels labels;
+    CountedLabels labels;
   };
 
   static Tensor forward(Saved* saved, const Tensor& x_, const Tensor& weight_, const Tensor& bias_,
@@ -202,7 +202,7 @@ struct LinearCrossEntropy {
       using T = decltype(t);
       using W = Wide<T>;
       const auto or_null = [](Tensor& g) { return g ? g.data<W>() : nullptr; };
-      const Labels labels = labels_on(device, name, labels_, M, V);
+      const CountedLabels labels = labels_on(device, name, labels_, M, V);
       const Problem<T, W> problem{.x = x.data<T>(),
                                   .weight = weight.data<T>(),
                                   .bias = bias.data<T>(),
