@@ -1,6 +1,7 @@
 // inkstone convert: a model folder in another form: element type, or zero-padded to even layers.
 #include <cstdio>
 #include <memory>
+#include <utility>
 
 #include "cli/model_option.h"
 #include "cli/terminal.h"
@@ -22,12 +23,9 @@ Json run(const Options& o) {
   const Dtype dtype = dtype_from(o.dtype);
   check_other_folder("convert", o.model, o.out);
   check_no_model("convert", o.out);
-  const Model model = load_model(o.model, {.notice = notice});
-  if (o.pad) {
-    save_folder(padded(model), o.out, o.model, dtype, notice);
-  } else {
-    save_folder(model, o.out, o.model, dtype, notice);
-  }
+  Model whole = load_model(o.model, {.notice = notice});
+  const Model model = o.pad ? padded(whole) : std::move(whole);
+  save_folder(model, o.out, o.model, dtype, notice);
   std::printf("%s: %ld parameters as %s\n", o.out.c_str(), model.parameters.elements(),
               name_of(dtype));
   return Json::make_object(

@@ -28,7 +28,7 @@ std::string layer_name(size_t layer) { return "layer " + std::to_string(layer); 
 // What layers were called before others went, by what they are called now.
 std::map<std::string, std::string> former_names(const Json& account) {
   std::map<std::string, std::string> names;
-  if (!account.has("layer_mask")) return names;
+  if (account.is_null() || !account.has("layer_mask")) return names;
   const Json& mask = account.array("layer_mask");
   for (size_t l = 0; l < mask.size(); ++l)
     if (mask.integer_between(l, 0, 1) == 1) names[layer_name(names.size())] = layer_name(l);
@@ -187,6 +187,7 @@ Json pruning_report(const fs::path& before, const fs::path& after) {
   for (const auto& [key, name] :
        {std::pair("transformer", "pruning.json"), {"vocabulary", "vocabulary_pruning.json"}}) {
     const fs::path file = after / name;
+    accounts.set(key, Json());
     if (!fs::exists(file)) continue;
     Json account = parse_json(read_file(file, kLongestAccount), file.string());
     account.erase("kept_ids");
@@ -196,7 +197,9 @@ Json pruning_report(const fs::path& before, const fs::path& after) {
       Json::make_object({{"before", before.string()},
                          {"after", after.string()},
                          {"modules", modules_of(before, after, accounts["transformer"])}});
-  for (const Json::Member& m : accounts.members()) report.set(m.key, m.value);
+  for (const Json::Member& m : accounts.members()) {
+    if (!m.value.is_null()) report.set(m.key, m.value);
+  }
   return report;
 }
 

@@ -137,6 +137,16 @@ TEST_F(PruneTarget, OneReportOfThePipeline) {
     EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 
+TEST_F(PruneTarget, AReportOfTheVocabularyAlone) {
+  const Finished f =
+      run("prune --mode vocabulary --model teacher --text text.txt --out v --report v.html");
+  ASSERT_EQ(f.status, 0) << f.error;
+  const Json report = read("v.json");
+  EXPECT_TRUE(report.has("vocabulary"));
+  EXPECT_FALSE(report.has("transformer"));
+  EXPECT_NE(read_file(folder_ / "v.html", 1 << 24).find("Vocabulary"), std::string::npos);
+}
+
 // What is done all the same, and has no effect.
 TEST_F(PruneTarget, SaysWhatIsOfNoUse) {
   write_file(folder_ / "masks.json", R"({"head_mask": [[1, 1], [1, 1]]})");
