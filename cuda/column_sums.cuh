@@ -5,6 +5,7 @@
 #pragma once
 #include <algorithm>
 
+#include "cuda/bounds.cuh"
 #include "cuda/launch.h"
 #include "cuda/packs.cuh"
 #include "tensor/tensor.h"
@@ -38,7 +39,7 @@ struct SumOptions {
 // Each warp takes every blockDim.x/32-th row of the block's share, rows [share·blockIdx.y, …), and
 // each lane P neighbouring columns of the block's strip, which is the blockIdx.x-th.
 template <int kWarps, class Y, class Rows>
-__global__ void __launch_bounds__(kWarps* kWarp, 32 / kWarps)
+__global__ void __launch_bounds__(kWarps* kWarp, blocks_bound(32 / kWarps))
     column_sums_kernel(Rows rows, Y* out, int64_t N, int64_t C, int64_t share, SumOptions options) {
   constexpr int P = Rows::P, U = Rows::kInFlight;
   INK_SHARED(float, part, [kWarps][P][kWarp + 1]);

@@ -107,7 +107,8 @@ struct SharedRow<T, BlockTeam, K> {
 };
 
 template <class T, class Team, int K>
-__global__ void __launch_bounds__(kMostThreads<Team>, bounded<T, Team, K>(kForwardBlocks<Team>))
+__global__ void __launch_bounds__(kMostThreads<Team>,
+                                  blocks_bound(bounded<T, Team, K>(kForwardBlocks<Team>)))
     layer_norm_kernel(Team team, const T* x, const T* residual, const T* gamma, const T* beta,
                       DropoutMask dropout, T* y, float* mean, float* rstd, int64_t N, int C,
                       float epsilon, bool packed) {
@@ -177,7 +178,8 @@ inline constexpr int kRoom<WarpTeam> = 2 * kWarpRow;
 
 // ds, dx and parts may be null.
 template <class T, class Team, int K>
-__global__ void __launch_bounds__(kMostThreads<Team>, bounded<T, Team, K>(kBackwardBlocks<Team>))
+__global__ void __launch_bounds__(kMostThreads<Team>,
+                                  blocks_bound(bounded<T, Team, K>(kBackwardBlocks<Team>)))
     layer_norm_backward_kernel(Team team, const T* dy, const T* x, const T* residual,
                                const T* gamma, DropoutMask dropout, const float* mean,
                                const float* rstd, T* ds, T* dx, float* parts, int64_t N, int C,

@@ -4,6 +4,7 @@
 #pragma once
 #include <algorithm>
 
+#include "cuda/bounds.cuh"
 #include "cuda/kernel.cuh"
 #include "cuda/launch.h"
 #include "cuda/packs.cuh"

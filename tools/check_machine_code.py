@@ -40,8 +40,8 @@ PACKS = r"^attention_|Team\b|^(layer_norm|dropout)|^map<\d, InF32|<8, .*f16>$|<4
 
 # Kernels that may use some bytes of stack, where, how many and why.
 STACK = [(r"^attention_query_gradient<b?f16, 128>", (120,), 8, "two registers over 255; tiles suit sm_90"),
-         (r"^column_sums<8, \w+, GradientRows<b?f16, (Sigmoid|RoughGelu)>>", (100,), 8, "over 64, for four blocks"),
-         (r"^layer_norm_backward<bf16, 4>", (100, 120), 136, "over 255, in rows of more than 4,096 elements alone")]
+         (r"^layer_norm_backward<b?f16, BlockTeam, 4>", (100, 120), 64, "over 255, in rows of more than 4,096 elements"),
+         (r"^softmax<Probability, f32, BlockTeam, 4>", (86, 89), 8, "over 64, in blocks of 1,024 threads")]
 
 F64 = r"^(D(ADD|MUL|FMA|SETP|MNMX|MMA)\b|.*\bF64\b|MUFU\.\w+64H)"
 KEPT_LINES = (r"^//-+ \.(nv\.info|text)\.|^\.text\.|EIATTR_|\.word|LD[LG]|LD\.E|STL|HMMA|"

@@ -119,7 +119,8 @@ constexpr int64_t kLongest = 16384;  // that with_row_team has a team for
 // Each team takes every (number of teams)-th row, and fetches the next one before it works on the
 // last.
 template <class Kind, class T, class Team, int K>
-__global__ void __launch_bounds__(Team::kMostThreads, Team::blocks(K*(cuda::kPack<T> + 4)))
+__global__ void __launch_bounds__(Team::kMostThreads,
+                                  cuda::blocks_bound(Team::blocks(K*(cuda::kPack<T> + 4))))
     softmax_kernel(Team team, const T* x, T* y, int64_t N, int C, bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
   const int64_t step = gridDim.x * int64_t{Team::kRowsInBlock};
