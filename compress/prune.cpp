@@ -40,6 +40,20 @@ std::vector<FeatureBatch> batches_of(const Features& features, const PruneOption
   return batches;
 }
 
+bool reads_labels(const PruningConfig& config) {
+  const std::optional<RecoveryConfig>& recovery = config.recovery;
+  return (config.measures() && !config.use_logits) ||
+         (recovery && (!recovery->distil || recovery->hard_label_weight > 0));
+}
+
+// An answer that stands nowhere in its context is enough to judge a model by, but not for this.
+void check_answered(const PruneOptions& options, const Features& features) {
+  if (!task_of(options).heads.span || !reads_labels(options.config)) return;
+  for (int64_t i = 0; i < features.size(); ++i)
+    check(features.labelled(i), "", options.data.string(), ": question ", features.line(i),
+          ": expected an answer that stands in the context");
+}
+
 // The examples that importance is measured on.
 TaskSet read_examples(const PruneOptions& options, const ModelConfig& config,
                       const Notice& notice) {
@@ -50,6 +64,7 @@ TaskSet read_examples(const PruneOptions& options, const ModelConfig& config,
   if (options.config.use_logits) read.labelled = false;
   TaskSet set = task.read(options.data, read, task.labels_of(config),
                           {load_tokenizer(options.model, config), options.max_length});
+  check_answered(options, *set.features);
   const std::string cut = truncation_notice(*set.features, "examples");
   if (notice && !cut.empty()) notice(cut);
   return set;

@@ -1,9 +1,12 @@
 // Choosing the loss, and calling it on the working place.
 #include "compress/pruning_measure.h"
 
+#include <algorithm>
+
 #include "compress/scoring.h"
 #include "compress/values.h"
 #include "tasks/classification.h"
+#include "tensor/error.h"
 
 namespace ink {
 namespace {
@@ -32,6 +35,14 @@ auto on_working_place(const Model& model, const F& f) {
   return f(moved);
 }
 
+bool has_influence(const ImportanceScores& scores) {
+  const auto any = [](const std::vector<double>& row) {
+    return std::ranges::any_of(row, [](double score) { return score != 0; });
+  };
+  return std::ranges::any_of(scores.heads, any) || std::ranges::any_of(scores.ffn, any) ||
+         any(scores.layers) || any(scores.channels);
+}
+
 }  // namespace
 
 PruningMeasure::PruningMeasure(const Model& whole, std::span<const FeatureBatch> batches,
@@ -40,9 +51,13 @@ PruningMeasure::PruningMeasure(const Model& whole, std::span<const FeatureBatch>
 
 ImportanceScores PruningMeasure::measured(const Model& model, ImportanceOptions options) const {
   options.term = term_for(config_);
-  return on_working_place(model, [&](const Model& placed) {
+  ImportanceScores scores = on_working_place(model, [&](const Model& placed) {
     return measure_importance(placed, batches_, options, loss_);
   });
+  check(has_influence(scores),
+        "prune: nothing that could go has any influence on what the model says of these examples, "
+        "so nothing tells what to keep; expected other examples, or a trained model");
+  return scores;
 }
 
 // Layers that share their weights are as important as one another.

@@ -1,6 +1,7 @@
 // Losses of labels, of drawn labels and of reference logits.
 #include "compress/scoring.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "autograd/tape.h"
@@ -8,6 +9,7 @@
 #include "compress/values.h"
 #include "nn/ragged.h"
 #include "tasks/classification.h"
+#include "tasks/question_features.h"
 #include "tasks/tagged.h"
 #include "tensor/error.h"
 #include "tensor/ops.h"
@@ -17,8 +19,11 @@ namespace {
 
 // A mean over the counted labels gives an example with n of N of them N/n times its own mean.
 std::vector<double> scales_of(const FeatureBatch& batch, const Task& task) {
-  const auto B = static_cast<size_t>(batch.inputs.sequences());
-  if (task.heads.span) return std::vector<double>(B, static_cast<double>(B));
+  if (task.heads.span) {
+    const auto starts = to_vector<int32_t>(answer_ends(batch).starts);
+    const auto unknown = std::ranges::count(starts, kIgnore);
+    return std::vector<double>(starts.size(), static_cast<double>(std::ssize(starts) - unknown));
+  }
   const Tensor labels = contiguous(batch.labels);
   const std::vector<int64_t> starts = decisions_of(batch.inputs, labels.dim(0));
   std::vector<double> counts;

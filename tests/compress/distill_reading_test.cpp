@@ -4,6 +4,7 @@
 #include "compress/distill.h"
 #include "compress/labelled.h"
 #include "compress/prune.h"
+#include "compress/pruning_measure.h"
 #include "compress/scoring.h"
 #include "tasks/question_features.h"
 #include "tensor/file.h"
@@ -153,6 +154,41 @@ TEST_F(DistilledReading, EveryExampleCountsAlike) {
   const std::vector<FeatureBatch> batches = {data.features->batch(rows)};
   EXPECT_EQ(label_loss(reading_task(), batches)(model, 0, {}).scales,
             (std::vector<double>{3, 3, 3}));
+  const std::vector<FeatureBatch> mixed = {batches[0]};
+  for (int32_t t = 0; t < mixed[0].inputs.offsets.data<int32_t>()[1]; ++t)
+    Tensor(mixed[0].labels).data<int32_t>()[t] = kIgnore;
+  EXPECT_EQ(label_loss(reading_task(), mixed)(model, 0, {}).scales, (std::vector<double>{2, 2, 2}))
+      << "the mean is over the two with an answer";
+}
+
+TEST_F(DistilledReading, AnswersThatStandNowhereMeasureNothing) {
+  write_file(toy->folder / "lost.json", R"({"data": [{"paragraphs": [{"context": "a b", "qas": [
+      {"question": "?", "answers": [{"text": "b", "answer_start": 2}]},
+      {"question": "?", "answers": [{"text": "c", "answer_start": 0}]}]}]}]})");
+  PruneOptions o;
+  o.model = toy->folder / "teacher";
+  o.out = toy->folder / "never";
+  o.data = toy->folder / "lost.json";
+  o.task = &reading_task();
+  o.max_length = 16;
+  o.config = PruningConfig::from_json(
+      parse_json(R"({"pruning_method": "iterative", "target_num_of_heads": 2})", "p.json"));
+  EXPECT_ERROR(prune(o), "lost.json: question 2: expected an answer that stands in the context");
+}
+
+TEST_F(DistilledReading, AHeadOfZerosMeasuresNothing) {
+  const Model trained = load_model(toy->folder / "teacher");
+  const Model model(trained.config, trained.heads,
+                    [&](const std::string& name, const Shape& shape, const Initial&) {
+                      return name.starts_with("qa_outputs") ? zeros(shape)
+                                                            : trained.parameters.at(name).value;
+                    });
+  const Tokenizer tokenizer = Tokenizer::load(toy->folder / "teacher");
+  const TaskSet data = reading_task().read(toy->folder / "dev.json", {}, {}, {tokenizer, 16});
+  const std::vector<FeatureBatch> batches = {data.features->batch(std::vector<int64_t>{0, 1})};
+  const PruningConfig config{.target_num_of_heads = 2, .pruning_method = PruningMethod::iterative};
+  EXPECT_ERROR(PruningMeasure(model, batches, config, {.task = &reading_task()}).elements(model),
+               "nothing that could go has any influence on what the model says");
 }
 
 }  // namespace
