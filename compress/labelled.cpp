@@ -11,21 +11,12 @@
 
 namespace ink {
 
-namespace {
-
-// (N, 2) → (2B, T), T the longest sequence; scores of tokens that a sequence lacks are never.
-Tensor as_starts_and_ends(const Tensor& logits, const Tensor& offsets) {
-  const Tensor scores = to_rectangle(logits, rectangle(offsets), kNever);  // (B, T, 2)
-  const int64_t B = scores.dim(0), T = scores.dim(1);
-  return concat({reshape(slice(scores, 2, 0, 1), {B, T}), reshape(slice(scores, 2, 1, 2), {B, T})},
-                0);
-}
-
-}  // namespace
-
 ModelOutputs Labelled::of(ModelOutputs outputs) const {
   if (rows) outputs.logits = gather_rows(outputs.logits, rows);
-  if (offsets) outputs.logits = as_starts_and_ends(outputs.logits, offsets);
+  if (offsets) {
+    const auto [starts, ends] = starts_and_ends(outputs.logits, offsets);
+    outputs.logits = concat({starts, ends}, 0);
+  }
   return outputs;
 }
 

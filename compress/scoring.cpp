@@ -57,10 +57,9 @@ std::vector<Tensor> decision_logits(const Model& model, const Packed& batch,
   check(model.span.has_value(),
         "importance: expected a model with a head for classification, tagging or spans; "
         "fine-tune it first");
-  const Tensor scores = to_rectangle(model.span->logits(model.body(batch, options).hidden),
-                                     rectangle(batch.offsets), kNever);  // (B, T, 2)
-  const int64_t B = scores.dim(0), T = scores.dim(1);
-  return {reshape(slice(scores, 2, 0, 1), {B, T}), reshape(slice(scores, 2, 1, 2), {B, T})};
+  const auto [starts, ends] = starts_and_ends(
+      model.span->logits(model.body(batch, options).hidden, options.random), batch.offsets);
+  return {starts, ends};
 }
 
 LossOfBatch label_loss(const Task& task, std::span<const FeatureBatch> batches) {

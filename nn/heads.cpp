@@ -197,12 +197,8 @@ Tensor SpanHead::logits(const Tensor& hidden, const Random* random) const {
 
 Tensor SpanHead::loss(const Tensor& logits, const Tensor& offsets, const Tensor& starts,
                       const Tensor& ends) const {
-  const Tensor scores = to_rectangle(logits, rectangle(offsets), kNever);  // (B, T, 2)
-  const int64_t B = scores.dim(0), T = scores.dim(1);
-  const auto loss_of = [&](int64_t which, const Tensor& labels) {
-    return cross_entropy(reshape(slice(scores, 2, which, which + 1), {B, T}), labels);
-  };
-  return scale(add(loss_of(0, starts), loss_of(1, ends)), 0.5);
+  const StartsAndEnds scores = starts_and_ends(logits, offsets);
+  return scale(add(cross_entropy(scores.starts, starts), cross_entropy(scores.ends, ends)), 0.5);
 }
 
 // ── positions ───────────────────────────────────────────────────────────────────────────────────

@@ -23,6 +23,13 @@ Tensor to_rectangle(const Tensor& x, const Tensor& rows, double filler) {
   return gather_rows(concat({x, full(Shape{1, x.dim(1)}, filler, x.dtype(), x.device())}, 0), rows);
 }
 
+StartsAndEnds starts_and_ends(const Tensor& scores, const Tensor& offsets) {
+  constexpr double kLow = -3e4;  // kNever is −∞ in f16, and 0·(−∞) no number
+  const Tensor all = to_rectangle(scores, rectangle(offsets), kLow);  // (B, T, 2)
+  const int64_t B = all.dim(0), T = all.dim(1);
+  return {reshape(slice(all, 2, 0, 1), {B, T}), reshape(slice(all, 2, 1, 2), {B, T})};
+}
+
 Tensor starts_of(const Tensor& rows, const Tensor& offsets) {
   const int64_t B = offsets.dim(0) - 1, M = rows.dim(0);
   const int32_t* at = offsets.data<int32_t>();

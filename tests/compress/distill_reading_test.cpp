@@ -1,11 +1,15 @@
 // Students that find spans: what teacher and student say of starts and of ends, averaged.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "compress/distill.h"
 #include "compress/labelled.h"
 #include "compress/prune.h"
 #include "compress/pruning_measure.h"
 #include "compress/scoring.h"
+#include "compress/values.h"
+#include "nn/ragged.h"
 #include "tasks/question_features.h"
 #include "tensor/file.h"
 #include "tensor/ops.h"
@@ -189,6 +193,32 @@ TEST_F(DistilledReading, AHeadOfZerosMeasuresNothing) {
   const PruningConfig config{.target_num_of_heads = 2, .pruning_method = PruningMethod::iterative};
   EXPECT_ERROR(PruningMeasure(model, batches, config, {.task = &reading_task()}).elements(model),
                "nothing that could go has any influence on what the model says");
+}
+
+TEST_F(DistilledReading, RecoveryDropsWhatTheHeadReads) {
+  Model model = load_model(toy->folder / "teacher");
+  model.config.hidden_dropout_prob = model.config.attention_probs_dropout_prob = 0;
+  const Tokenizer tokenizer = Tokenizer::load(toy->folder / "teacher");
+  const TaskSet data = reading_task().read(toy->folder / "dev.json", {}, {}, {tokenizer, 16});
+  const Packed batch = data.features->batch(std::vector<int64_t>{0, 1}).inputs;
+  const Random random(3);
+  const auto starts = [&](double dropout, const Random* draws) {
+    Model copy(model.config, model.heads, values_of(model.parameters));
+    reading_task().set_dropout(copy, dropout);
+    return to_vector<float>(contiguous(decision_logits(copy, batch, {.random = draws}).front()));
+  };
+  EXPECT_NE(starts(0.5, &random), starts(0.5, nullptr));
+  EXPECT_EQ(starts(0, &random), starts(0, nullptr));
+}
+
+// Also in f16, where −1e30 would be −∞, and 0 times it no number.
+TEST(StartsAndEnds, LacksAreNumbers) {
+  const Tensor scores = full({3, 2}, 1), offsets = from(std::vector<int32_t>{0, 2, 3});
+  const Tensor starts = contiguous(starts_and_ends(scores, offsets).starts);
+  const Tensor half = converted(converted(starts, Dtype::f16), Dtype::f32);
+  for (int64_t i = 0; i < 3; ++i) EXPECT_EQ(half.data<float>()[i], 1);
+  EXPECT_TRUE(std::isfinite(half.data<float>()[3]));
+  EXPECT_EQ(softmax(starts).data<float>()[3], 0);
 }
 
 }  // namespace
