@@ -5,6 +5,7 @@
 #include "tensor/file.h"
 #include "tensor/json.h"
 #include "tensor/keys.h"
+#include "text/normalize.h"
 
 namespace ink {
 namespace {
@@ -26,7 +27,8 @@ std::vector<Answer> answers_in(const Json& list, std::u32string_view context,
   for (size_t i = 0; i < list.size(); ++i) {
     const Json& answer = list.object(i);
     const std::string& text = answer.string("text");
-    check(!text.empty(), "", where, ": expected an answer that is part of the context, got none");
+    check(is_visible(text), "", where, ": expected an answer that is part of the context, got ",
+          in_quotes(text), ", in which nothing is to be seen");
     answers.push_back({text, place_of(decode_utf8(text), context, answer.integer("answer_start"))});
   }
   return answers;
@@ -54,6 +56,11 @@ Question question_in(const Json& json, const Paragraph& paragraph, const Questio
 
 }  // namespace
 
+bool is_visible(std::string_view text) {
+  const std::u32string left = normalize(decode_utf8(text)).text;
+  return left.find_first_not_of(U' ') != std::u32string::npos;
+}
+
 Questions parse_questions(std::string_view text, const std::string& source, bool answered) {
   Questions all{{}, source};
   const Json file = parse_json(text, source);
@@ -65,7 +72,8 @@ Questions parse_questions(std::string_view text, const std::string& source, bool
     for (size_t p = 0; p < list.size(); ++p) {
       const Json& json = list.object(p);
       const std::string& context = json.string("context");
-      check(!context.empty(), "", json.where("context"), ": expected a text, got an empty one");
+      check(is_visible(context), "", json.where("context"), ": expected a text, got ",
+            in_quotes(context), ", in which nothing is to be seen");
       const Paragraph paragraph{std::make_shared<const std::string>(context), decode_utf8(context),
                                 std::to_string(++paragraphs)};
       for (size_t q = 0; q < json.array("qas").size(); ++q)

@@ -37,8 +37,12 @@ struct Questions {
   size_t size() const { return items.size(); }
 };
 
-// Raises Error, naming file and question, for a file of another form, an empty context, and with
-// `answered` a question without answers. An empty question is one like others: CMRC 2018 has some.
+// Whether it has more than blanks and what normalization deletes (text/normalize.h).
+bool is_visible(std::string_view text);
+
+// Raises Error, naming file and place, for a file of another form, a context or an answer that is
+// not visible, and with `answered` a question without answers. An empty question is one like
+// others: CMRC 2018 has some.
 Questions read_questions(const std::filesystem::path& path, bool answered = true);
 // The same from text in memory.
 Questions parse_questions(std::string_view text, const std::string& source, bool answered = true);

@@ -191,8 +191,9 @@ std::vector<Json> predict(const Model& model, const std::vector<std::string>& li
   for (size_t i = 0; i < lines.size(); ++i) {
     const std::string number = std::to_string(first_line + static_cast<int64_t>(i));
     const size_t tab = lines[i].find('\t');
-    check(tab != std::string::npos && tab > 0 && tab + 1 < lines[i].size(), "", questions.source,
-          ": line ", number, ": expected a question and behind a tab the text that answers it");
+    check(tab != std::string::npos && tab > 0 && is_visible(lines[i].substr(tab + 1)), "",
+          questions.source, ": line ", number,
+          ": expected a question and behind a tab the text that answers it");
     questions.items.push_back(
         {.id = number,
          .text = lines[i].substr(0, tab),

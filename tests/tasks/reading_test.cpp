@@ -36,7 +36,11 @@ TEST(Questions, SayWhatTheyCannotRead) {
   const auto parse = [](const std::string& text) { parse_questions(text, "q.json"); };
   EXPECT_ERROR(parse("[]"), "q.json: expected a JSON file of SQuAD's form");
   EXPECT_ERROR(parse(R"({"data": []})"), "q.json: expected questions, found none");
-  EXPECT_ERROR(parse(file_of("", kBoth)), "context: expected a text, got an empty one");
+  EXPECT_ERROR(parse(file_of("", kBoth)), "context: expected a text, got ''");
+  EXPECT_ERROR(parse(file_of("　 ", kBoth)), "context: expected a text, got '　 '");
+  EXPECT_ERROR(parse(file_of("甲 乙", R"({"id": "x", "question": "谁",
+                   "answers": [{"text": " ", "answer_start": 1}]})")),
+               "q.json: question 'x': expected an answer that is part of the context, got ' '");
   EXPECT_ERROR(parse(file_of("甲", R"({"id": "x", "question": "谁"})")),
                "q.json: question 'x': expected an answer in `answers`");
   EXPECT_EQ(parse_questions(file_of("甲", R"({"question": "谁"})"), "q.json", false).items[0].id,
@@ -86,12 +90,41 @@ TEST(QuestionFeatures, WindowsHoldTheAnswerOrPointAtTheFirstToken) {
   EXPECT_GE(held, 1);
   EXPECT_LT(held, f.windows.size());
   EXPECT_ERROR(question_features(q, {tokenizer, 6}, true),
-               "question 'q': has 1 tokens, which leave no room for its context");
+               "question 'q': has 1 tokens, which leave no room for its context in a max_length of "
+               "6; raise it (--max-length), or shorten the question");
   Questions lost = q;
   lost.items[0].answers[0].place = {};
   EXPECT_ERROR(question_features(lost, {tokenizer, 11}, true),
                "expected an answer that stands in the context");
   EXPECT_FALSE(question_features(lost, {tokenizer, 11}, false).windows.labelled(0));
+}
+
+// Where the answers to "?" about a context start and end, when read in windows of 16 tokens.
+std::vector<int32_t> ends_of(const Tokenizer& tokenizer, const std::string& context,
+                             const std::string& answer, int64_t at) {
+  const Json truth = Json::make_object({{"text", answer}, {"answer_start", at}});
+  const Json question =
+      Json::make_object({{"id", "q"}, {"question", "?"}, {"answers", Json::make_array({truth})}});
+  const QuestionFeatures f = question_features(
+      parse_questions(file_of(context, question.to_string()), "q.json"), {tokenizer, 16}, true);
+  const std::vector<int64_t> first = {0};
+  const AnswerEnds ends = answer_ends(f.windows.batch(first));
+  return {ends.starts.data<int32_t>()[0], ends.ends.data<int32_t>()[0]};
+}
+
+TEST(QuestionFeatures, AnswersBeginAndEndWithTokens) {
+  const ToyTask toy("edges");
+  const Tokenizer tokenizer = Tokenizer::load(toy.folder / "model");
+  const std::string a = ToyTask::character(3), b = ToyTask::character(4), zero_width = "\u200B";
+  const auto plain = ends_of(tokenizer, a + b + a, b, 1);
+  EXPECT_EQ(plain, (std::vector<int32_t>{4, 4})) << "behind [CLS] ? [SEP] and a token";
+  EXPECT_EQ(ends_of(tokenizer, a + " " + b + " " + a, " " + b + " ", 1), plain);
+  EXPECT_EQ(ends_of(tokenizer, a + zero_width + b + zero_width + a, zero_width + b, 1), plain);
+  std::string longer;
+  for (int i = 0; i < 24; ++i) longer += ToyTask::character(i);
+  EXPECT_ERROR(ends_of(tokenizer, longer, longer, 0),
+               "q.json: question 'q': its answer is longer than what is read of the context at "
+               "once; raise max_length (--max-length)");
 }
 
 TEST(Reading, LearnsJudgesAndAnswers) {
@@ -113,6 +146,8 @@ TEST(Reading, LearnsJudgesAndAnswers) {
   EXPECT_EQ(said.at(0).string("answer"), key);
   EXPECT_GT(said.at(0).real("probability"), 0.1) << "chance has 1/64";
   EXPECT_ERROR(reading_task().predict(session.model(), {"no tab"}, 7, {tokenizer, 16}),
+               "line 7: expected a question and behind a tab the text");
+  EXPECT_ERROR(reading_task().predict(session.model(), {"who\t \t"}, 7, {tokenizer, 16}),
                "line 7: expected a question and behind a tab the text");
   EXPECT_ERROR(reading_task().labels_of(ModelConfig()),
                "this model does not answer questions (its config.json names no class such as "
