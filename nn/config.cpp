@@ -250,8 +250,14 @@ void write_labels(const ModelConfig& c, Json& json) {
     }
     json.set("id2label", Json::make_object(std::move(id2label)))
         .set("label2id", Json::make_object(std::move(label2id)));
+  } else {
+    json.erase("id2label");
+    json.erase("label2id");
   }
-  if (!c.problem_type.empty()) json.set("problem_type", c.problem_type);
+  if (!c.problem_type.empty())
+    json.set("problem_type", c.problem_type);
+  else
+    json.erase("problem_type");
 }
 
 }  // namespace

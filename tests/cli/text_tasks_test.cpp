@@ -92,5 +92,19 @@ TEST_F(TextTasks, SaysWhatIsWrongWithLabelsAndModels) {
                  "砚\n");
 }
 
+TEST_F(TextTasks, AnotherTaskLeavesNothingOfTheFormer) {
+  ASSERT_EQ(tune("multi-label", "lists.jsonl").status, 0);
+  write_file(folder_ / "qa.json", R"({"data": [{"paragraphs": [{"context": "砚台好", "qas": [
+      {"question": "好", "answers": [{"text": "砚", "answer_start": 0}]}]}]}]})");
+  const Finished tuned =
+      run("finetune --task reading --model multi-label --train qa.json --dev qa.json --epochs 1 "
+          "--out reader");
+  ASSERT_EQ(tuned.status, 0) << tuned.error;
+  const Json config =
+      parse_json(read_file(folder_ / "reader" / "config.json", 1 << 20), "config.json");
+  for (const char* key : {"problem_type", "id2label", "label2id"})
+    EXPECT_FALSE(config.has(key)) << key;
+}
+
 }  // namespace
 }  // namespace ink
