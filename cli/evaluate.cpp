@@ -63,7 +63,7 @@ Action declare_evaluate(Command& command) {
   command.path("--predictions", o->predictions,
                "also write a JSON line for each example to this file");
   declare_task(command, o->task, true);
-  declare_threshold(command, o->threshold);
+  declare_threshold(command, o->threshold, o->task);
   command.require("--model");
   command.require("--data");
   return with_model(command, o->model, [o] { return run(*o); });

@@ -43,7 +43,7 @@ Action declare_predict(Command& command) {
   command.reads_lines();
   command.path("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
   declare_task(command, o->task, true);
-  declare_threshold(command, o->threshold);
+  declare_threshold(command, o->threshold, o->task);
   command.require("--model");
   return with_model(command, o->model, [o] { return run(*o); });
 }

@@ -20,13 +20,23 @@ void declare_task(Command& command, TaskOptions& o, bool several) {
                "text, or label,text, or text,pair,label by their number. Multi-label also has "
                "labels, regression score and similarity_score");
   declare_length(command, o.max_length);
+  command.refuses([&] {
+    if (command.given("--columns") && !task_named(o.task).heads.classification)
+      throw UsageError("--columns: says nothing about --task " + o.task +
+                       ", whose files have no such fields");
+  });
 }
 
 ReadOptions read_options(const TaskOptions& o) { return {.columns = o.columns}; }
 
-void declare_threshold(Command& command, double& threshold) {
+void declare_threshold(Command& command, double& threshold, const TaskOptions& o) {
   command.option("--threshold", threshold,
                  "of multi-label: the probability from which on a label is given", kShare);
+  command.refuses([&] {
+    if (command.given("--threshold") && &task_named(o.task) != &multi_label_task())
+      throw UsageError("--threshold: says nothing about --task " + o.task +
+                       "; it is for --task multi-label");
+  });
 }
 
 void declare_fit(Command& command, FitOptions& o) {

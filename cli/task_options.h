@@ -20,7 +20,7 @@ void declare_task(Command& command, TaskOptions& options, bool several = false);
 ReadOptions read_options(const TaskOptions& options);
 
 // Of verbs whose models answer: from when on one of several labels is given.
-void declare_threshold(Command& command, double& threshold);
+void declare_threshold(Command& command, double& threshold, const TaskOptions& options);
 
 inline constexpr const char* kRecomputeHelp =
     "compute layers again in backward: less memory, more time";

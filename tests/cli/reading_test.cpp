@@ -26,6 +26,10 @@ TEST_F(Cli, QuestionsAreLearnedMeasuredAndAnswered) {
   expect_failure("predict --task reading --model reader", 1,
                  {"line 1: expected a question and behind a tab the text"}, "好\n");
   expect_failure("evaluate --task reading --model reader --data train.tsv", 1, {"train.tsv"});
+  expect_failure("evaluate --task reading --model reader --data qa.json --threshold 0.9", 2,
+                 {"--threshold: says nothing about --task reading; it is for --task multi-label"});
+  expect_failure("predict --task reading --model reader --columns text", 2,
+                 {"--columns: says nothing about --task reading, whose files have no such fields"});
   expect_failure("evaluate --task reading --model base --data qa.json", 1,
                  {"does not answer questions", "--task reading first"});
   write_file(folder_ / "d.json", R"({"student": {"layers_from_teacher": [0]}, "task": "reading",
