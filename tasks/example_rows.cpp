@@ -57,6 +57,20 @@ std::string name_for(Role role, const ReadOptions& options, const std::string& w
   return at == names.end() ? "" : *at;
 }
 
+// What a member of a JSON object with this role may hold, for people.
+const char* kind_of(Role role, LabelKind kind) {
+  if (role != kLabel || kind == LabelKind::one) return "a string";
+  return kind == LabelKind::several ? "a string or a list of strings" : "a number";
+}
+
+bool may_hold(Role role, LabelKind kind, const Json& value) {
+  if (value.is_string()) return true;
+  if (role == kText || role == kPair) return false;
+  if (role == kLabel && kind == LabelKind::several)
+    return value.is_array() || value.type() == Json::Type::integer;
+  return !value.is_array() && !value.is_object();
+}
+
 }  // namespace
 
 const Names& usual_names(Role role, LabelKind kind) {
@@ -150,10 +164,8 @@ Row parse_json_row(std::string_view line, const ReadOptions& options, const std:
     const Json& value = object[name];
     if (value.is_null()) continue;
     row[role] = value.is_string() ? value.as_string() : value.to_string();
-    const bool lists = role == kLabel && options.kind == LabelKind::several && value.is_array();
-    check(value.is_string() || lists ||
-              (role != kText && role != kPair && !value.is_array() && !value.is_object()),
-          "", object.where(name), ": expected a string, got ", in_quotes(*row[role]));
+    check(may_hold(role, options.kind, value), "", object.where(name), ": expected ",
+          kind_of(role, options.kind), ", got ", in_quotes(*row[role]));
   }
   return row;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "tensor/error.h"
 #include "tensor/json.h"
@@ -31,11 +32,18 @@ std::vector<std::string> names_in_list(std::string_view list, const std::string&
   return names;
 }
 
-std::vector<std::string> names_between_commas(std::string_view text) {
+// A quote at one edge alone is surely of a name with a comma in it.
+bool is_torn(const std::string& name) {
+  return name == "\"" || name.starts_with('"') != name.ends_with('"');
+}
+
+std::vector<std::string> names_between_commas(std::string_view text, const std::string& where) {
   std::vector<std::string> names;
   for (size_t begin = 0; begin <= text.size();) {
     const size_t end = std::min(text.find(',', begin), text.size());
     names.emplace_back(trimmed(text.substr(begin, end - begin)));
+    check(!is_torn(names.back()), "", where, ": the label ", in_quotes(names.back()),
+          " has a quote at one end alone; write names with commas as a JSON list, [\"x,y\"]");
     begin = end + 1;
   }
   return names;
@@ -47,7 +55,7 @@ std::vector<std::string> label_names(std::string_view field, const std::string& 
   field = trimmed(field);
   if (field.empty()) return {};
   std::vector<std::string> names =
-      field.starts_with('[') ? names_in_list(field, where) : names_between_commas(field);
+      field.starts_with('[') ? names_in_list(field, where) : names_between_commas(field, where);
   for (auto name = names.begin(); name != names.end(); ++name) {
     check(!name->empty(), "", where, ": expected names between commas, got an empty one in ",
           in_quotes(field));
@@ -59,11 +67,12 @@ std::vector<std::string> label_names(std::string_view field, const std::string& 
 
 float label_number(std::string_view field, const std::string& where) {
   const std::string_view text = trimmed(field);
-  float number = 0;
+  double number = 0;  // of which a float may be left 0, but not infinite
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  check(error == std::errc() && end == text.data() + text.size() && std::isfinite(number), "",
-        where, ": expected a number as label, such as 3.8, got ", in_quotes(field));
-  return number;
+  check(error == std::errc() && end == text.data() + text.size() &&
+            std::abs(number) <= std::numeric_limits<float>::max(),
+        "", where, ": expected a number as label, such as 3.8, got ", in_quotes(field));
+  return static_cast<float>(number);
 }
 
 }  // namespace ink

@@ -132,6 +132,16 @@ TEST(Examples, SeveralLabelsAreZerosAndOnes) {
   EXPECT_ERROR(tsv("c\tx\nc, c\ty\n", several), "data.tsv:2: the label 'c' is there twice");
   EXPECT_ERROR(tsv("[{}]\tx\n", several), "data.tsv:1: expected a list of names as labels");
   EXPECT_ERROR(tsv("[1\tx\n", several), "data.tsv:1");
+  EXPECT_ERROR(tsv("\"x,y\"\tx\n", several),
+               "data.tsv:1: the label '\"x' has a quote at one end alone; write names with commas "
+               "as a JSON list");
+  EXPECT_EQ(tsv("\"x\",y\tx\n", several).labels.names(), (std::vector<std::string>{"\"x\"", "y"}));
+  EXPECT_EQ(json("{\"text\": \"x\", \"labels\": 5}\n", several).labels.names(),
+            std::vector<std::string>{"5"});
+  for (const char* wrong : {"true", "1.5", "{}"})
+    EXPECT_ERROR(
+        json(std::string("{\"text\": \"x\", \"labels\": ") + wrong + "}\n", several),
+        "labels: expected a string or a list of strings, got '" + std::string(wrong) + "'");
   EXPECT_ERROR(json("{\"text\": \"x\"}\n", several),
                "data.json:1: this example has no label; call its field one of labels, label");
 }
@@ -144,6 +154,9 @@ TEST(Examples, NumbersAreReadStrictly) {
   EXPECT_EQ(t.items[1].numbers, std::vector<float>{-0.01F});
   EXPECT_EQ(t.labels, label_of_numbers());
   EXPECT_EQ(json(R"({"text": "x", "label": 2})", number).items[0].numbers, std::vector<float>{2});
+  EXPECT_EQ(tsv("1e-50\tx\n", number).items[0].numbers, std::vector<float>{0});
+  EXPECT_ERROR(json(R"({"text": "x", "score": [1]})", number),
+               "score: expected a number, got '[1]'");
   for (const char* wrong : {"much", "nan", "inf", "1,5", "1 2", "1e99", "0x1"})
     EXPECT_ERROR(
         tsv("1\tx\n" + std::string(wrong) + "\ty\n", number),
