@@ -1,6 +1,6 @@
 // Which outputs of a teacher are kept on disk (compress/teacher_cache.h), and as what tensors.
 //
-//   logits                  (R, classes), or with top_k, where that is less than the classes,
+//   logits                  (R, classes), of spans (R, 2); or with top_k, where that is less,
 //                           logits.values (R, k), logits.indices i32 (R, k), logits.rest f32 (R, 1)
 //   hidden.L                (N, C) for each hidden layer L that a match reads; 0: the embeddings
 //   attention.L.query (or key, value)   (N, H·D) for each of those that a match reads

@@ -96,8 +96,9 @@ void check_sizes(const DistillSetup& setup) {
 
 DistillSetup set_up(const DistillOptions& options) {
   check(!options.more.any() || options.task->heads.classification,
-        "distill: unlabelled texts and changed copies have no tags, so nothing says which of their "
-        "tokens to compare; expected a task about whole texts, or neither");
+        "distill: unlabelled texts and changed copies are not for the task ", options.task->name,
+        ", as nothing says which of their tokens to compare; expected a task about whole texts, or "
+        "neither");
   std::vector<fs::path> folders = {options.teacher};
   folders.insert(folders.end(), options.other_teachers.begin(), options.other_teachers.end());
   std::vector<ModelConfig> teachers;

@@ -61,7 +61,7 @@ std::vector<std::string> doubts_about(const DistillSetup& setup, const Task& tas
                      percent(scores.each[k].score) + " on the development examples, no better " +
                      "than saying " + trivial.says + " (" + percent(trivial.score) +
                      "); a student learns its mistakes. Check that the teacher was trained for " +
-                     "these labels, and --columns");
+                     (task.heads.classification ? "these labels, and --columns" : "such examples"));
   }
   return doubts;
 }

@@ -43,7 +43,7 @@ struct Judged {
   std::function<Json(int64_t example)> prediction;
 };
 
-// What a model, or several together, say of a batch: (B, classes), or of tokens (N, tags).
+// What a model, or several together, say of a batch: (B, classes); of tokens (N, tags) or (N, 2).
 using LogitsOf = std::function<Tensor(const FeatureBatch& batch)>;
 
 // The examples of a file, made ready for a model.
@@ -51,7 +51,7 @@ struct TaskSet {
   Labels labels;
   std::shared_ptr<const Features> features;
   std::function<Judged(const LogitsOf& logits)> judge_logits;  // keeps the examples themselves
-  // (B, classes) or (N, tags) of a model. Raises Error without the head.
+  // The same of one model. Raises Error without the head.
   Tensor (*logits)(const Model& model, const Packed& batch, const EncoderOptions& options);
   Judged judge(const Model& model) const;
 };

@@ -31,8 +31,8 @@ void check_solves(const ModelConfig& config, Problem problem) {
         " first");
   const std::string& type = config.problem_type;
   check(problem_of(config) == problem, "labels: expected a model of the task ", task_of(problem),
-        ", got problem_type ", type.empty() ? "" : type,
-        !type.empty()              ? ""
+        ", got problem_type ",
+        !type.empty()              ? type
         : config.label_count() > 1 ? "single_label_classification (several labels)"
                                    : "regression (one label)",
         "; its task (--task) is ", task_of(problem_of(config)));

@@ -116,8 +116,10 @@ TEST_F(DistilledReading, WhatHasNoMeaningIsRefused) {
   refused("expected temperature_scheduler \"none\" for the task reading", [](DistillOptions& o) {
     o.config.temperature_scheduler = {.kind = TemperatureSchedule::Kind::flsw};
   });
-  refused("expected a task about whole texts, or neither",
-          [](DistillOptions& o) { o.more.augmentation = {.copies = 1, .masking = 0.1}; });
+  refused(
+      "not for the task reading, as nothing says which of their tokens to compare; expected a "
+      "task about whole texts, or neither",
+      [](DistillOptions& o) { o.more.augmentation = {.copies = 1, .masking = 0.1}; });
   refused("expected top_k 0 in teacher_cache",
           [&](DistillOptions& o) { o.teacher_cache = {.folder = toy->folder / "c", .top_k = 1}; });
   refused("does not do the task tagging", [](DistillOptions& o) { o.task = &tagging_task(); });
