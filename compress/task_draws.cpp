@@ -1,6 +1,7 @@
 // Draws of tasks, kept so that those of earlier micro-batches need not be made again.
 #include "compress/task_draws.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tensor/error.h"
@@ -9,12 +10,15 @@ namespace ink {
 
 std::vector<double> task_probabilities(std::span<const int64_t> batches, double tau) {
   check(std::isfinite(tau) && tau >= 0, "multi_task: expected a tau of at least 0, got ", tau);
-  std::vector<double> shares;
-  double sum = 0;
+  double largest = 0;
   for (const int64_t count : batches) {
     check(count > 0, "multi_task: expected batches of every task, got ", count);
-    sum += shares.emplace_back(std::pow(static_cast<double>(count), tau));
+    largest = std::max(largest, static_cast<double>(count));
   }
+  std::vector<double> shares;
+  double sum = 0;  // at least 1, whatever τ
+  for (const int64_t count : batches)
+    sum += shares.emplace_back(std::pow(static_cast<double>(count) / largest, tau));
   for (double& share : shares) share /= sum;
   return shares;
 }

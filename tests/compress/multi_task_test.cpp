@@ -27,6 +27,7 @@ TEST(TaskDraws, ProbabilitiesOfTextBrewer) {
   EXPECT_NEAR(probabilities({100, 400}, 0.5)[0], 1.0 / 3, 1e-15);
   EXPECT_EQ(probabilities({100, 400}, 0), (Numbers{0.5, 0.5}));
   EXPECT_EQ(probabilities({7}, 1), Numbers{1});
+  EXPECT_EQ(probabilities({6, 1}, 400), (Numbers{1, std::pow(1.0 / 6, 400)}));
   EXPECT_ERROR(probabilities({1, 2}, -1), "expected a tau of at least 0, got -1");
   EXPECT_ERROR(probabilities({1, 0}, 1), "expected batches of every task, got 0");
 }
