@@ -16,10 +16,10 @@ namespace ink {
 namespace {
 
 // Of the weights of each teacher.
-std::vector<std::string> digests_of(const DistillSetup& setup) {
+std::vector<std::string> digests_of(const DistillSetup& setup, const Heads& heads) {
   std::vector<std::string> digests;
   for (const std::filesystem::path& folder : setup.folders)
-    digests.push_back(digest_of_file(folder / "model.safetensors"));
+    digests.push_back(digest_of_weights(folder, heads));
   return digests;
 }
 
@@ -101,7 +101,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
                             {.seed = options.fit.seed,
                              .student_rate = options.fit.learning_rate,
                              .teachers = std::ssize(sessions)});
-  const std::vector<std::string> weights = digests_of(setup);
+  const std::vector<std::string> weights = digests_of(setup, options.task->heads);
   const Adaptors<FeatureBatch> adaptors =
       adaptors_of(options, setup, student, sessions, weights, hooks.notice);
   sessions.clear();  // what is cached needs no teacher

@@ -6,6 +6,7 @@
 #include "compress/result_folder.h"
 #include "compress/task_draws.h"
 #include "compress/task_job.h"
+#include "nn/fingerprint.h"
 #include "nn/session.h"
 #include "tasks/save_folder.h"
 #include "tensor/fingerprint.h"
@@ -74,7 +75,7 @@ Json fingerprint_of(const MultiTaskOptions& options, const TaskJobs& jobs) {
     Json made_of = ink::fingerprint_of("distill", job->student.config, job->setup.tokens.tokenizer,
                                        options.max_length);
     made_of.set("task", job->options.task->name)
-        .set("teacher", digest_of_file(job->options.teacher / "model.safetensors"))
+        .set("teacher", digest_of_weights(job->options.teacher, job->options.task->heads))
         .set("train", data.train.student.features->digest())
         .set("dev", data.dev.student.features->digest());
     if (!data.train.shared()) made_of.set("teacher_reads", data.train.teacher.features->digest());

@@ -3,9 +3,9 @@
 
 #include "autograd/tape.h"
 #include "compress/values.h"
+#include "nn/fingerprint.h"
 #include "objectives/pretrain_evaluation.h"
 #include "tensor/error.h"
-#include "tensor/fingerprint.h"
 #include "tensor/ops.h"
 
 namespace ink {
@@ -23,14 +23,6 @@ ModelOutputs outputs_of(const Model& model, const PretrainBatch& batch, EncoderO
           .hidden = std::move(encoded.all_hidden),
           .attention = std::move(encoded.attention),
           .heads = model.config.heads_per_layer};
-}
-
-// Of values as they are loaded: f32, on the host.
-std::string digest_of(const Parameters& parameters) {
-  Digest digest;
-  for (const Parameter& p : parameters)
-    digest.add(p.name).add(std::span(p.value.data<float>(), static_cast<size_t>(p.value.size())));
-  return digest.to_string();
 }
 
 // Without the projections, which belong to the losses and not to the student.

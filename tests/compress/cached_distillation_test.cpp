@@ -4,6 +4,7 @@
 
 #include "compress/comparison.h"
 #include "nn/model_folder.h"
+#include "nn/weights.h"
 #include "tensor/file.h"
 #include "tests/compress/distill_options.h"
 #include "tests/compress/helpers.h"
@@ -68,6 +69,27 @@ TEST_F(DistilledFromDisk, GivesTheSameStudent) {
   distill(live);
   EXPECT_TRUE(weights("shuffled") == weights("live_shuffled"));
   EXPECT_FALSE(weights("shuffled") == weights("live"));
+}
+
+TEST_F(DistilledFromDisk, ATeacherInShardsTeachesTheSame) {
+  const std::filesystem::path shards = task->folder / "shards";
+  std::filesystem::copy(task->folder / "teacher", shards);
+  std::vector<NamedTensor> tensors;
+  const Model teacher = load_model(shards);
+  for (const Parameter& p : teacher.parameters) tensors.push_back({p.name, p.value});
+  save_weights(shards, tensors, {.max_shard_bytes = 1 << 14});
+  ASSERT_FALSE(std::filesystem::exists(shards / "model.safetensors"));
+  DistillOptions job = options("from_one_file");
+  job.teacher_cache.folder = task->folder / "cache_of_both";
+  distill(job);
+  job.teacher = shards;
+  job.out = task->folder / "from_shards";
+  std::vector<std::string> notices;
+  distill(job, {.notice = [&](const std::string& sentence) { notices.push_back(sentence); }});
+  EXPECT_TRUE(weights("from_shards") == weights("from_one_file"));
+  EXPECT_TRUE(std::ranges::none_of(notices, [](const std::string& sentence) {
+    return sentence.starts_with("teacher's outputs of 480 of 480 examples are in ");
+  })) << "the cache of the same weights is found";
 }
 
 TEST_F(DistilledFromDisk, SaysWhatItCannotDo) {
