@@ -1,6 +1,8 @@
 // Several tasks over a Distiller: models that share their bodies' parameters.
 #include "compress/multi_task.h"
 
+#include <algorithm>
+
 #include "compress/distiller.h"
 #include "compress/labelled.h"
 #include "compress/result_folder.h"
@@ -117,13 +119,27 @@ Evaluation evaluation_of(const TaskJobs& jobs) {
   return all;
 }
 
+bool are_kept(const TaskJobs& jobs) {
+  return std::ranges::all_of(jobs, [](const auto& job) {
+    return std::filesystem::exists(job->options.out / "config.json");
+  });
+}
+
+// The best models so far are in the folders of their tasks, and nowhere else.
+void check_kept(const MultiTaskOptions& options, const TaskJobs& jobs, const Json& before) {
+  check(!before.boolean("kept", false) || are_kept(jobs), "distill: the run in ",
+        (options.out / "training").string(), " has kept a model of every task in ",
+        options.out.string(), ", and one is gone; put it back, or begin again in another folder");
+}
+
 TrainingHooks hooks_of(const MultiTaskOptions& options, const TaskJobs& jobs,
                        const JointParameters& joint, const Json& made_of,
                        const TaskHooks& task_hooks) {
   TrainingHooks hooks;
-  hooks.data_state = [&] { return Json(made_of); };
+  hooks.data_state = [&] { return Json(made_of).set("kept", are_kept(jobs)); };
   hooks.restore_data = [&](const Json& before) {
     check_same_run((options.out / "training").string(), before, made_of);
+    check_kept(options, jobs, before);
   };
   hooks.evaluate = [&](int64_t step) {
     joint.refresh();

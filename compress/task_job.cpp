@@ -12,7 +12,9 @@
 namespace ink {
 namespace {
 
+// The run of all tasks, in out/training, explains their models where it goes on.
 void check_names(const MultiTaskOptions& options) {
+  const bool goes_on = options.fit.resume && std::filesystem::exists(options.out / "training");
   check(!options.tasks.empty(), "distill: expected tasks, got none");
   std::set<std::string> names;
   for (const TaughtTask& task : options.tasks) {
@@ -24,7 +26,7 @@ void check_names(const MultiTaskOptions& options) {
         task.name, "'");
     check(names.insert(task.name).second, "distill: the task ", task.name, " is there twice");
     check_other_folder("distill", task.teacher, options.out / task.name);
-    check_no_model("distill", options.out / task.name, true);
+    if (!goes_on) check_no_model("distill", options.out / task.name);
   }
 }
 

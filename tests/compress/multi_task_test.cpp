@@ -213,17 +213,17 @@ TEST_F(ManyTasks, ResumeBitForBit) {
   distill_tasks(o, {.progress = [&](const Progress& p) { stop = p.step == 11; }});
   stop = false;
   o.fit.resume = true;
-  const auto without_models = [&] {
-    for (const TaughtTask& task : o.tasks) std::filesystem::remove_all(o.out / task.name);
-  };
-  without_models();
   distill_tasks(o);
   for (const TaughtTask& task : o.tasks)
     EXPECT_EQ(read_file(o.out / task.name / "model.safetensors", 1 << 26),
               read_file(toy->folder / "straight" / task.name / "model.safetensors", 1 << 26));
-  without_models();
   o.tau = 1;
   EXPECT_ERROR(distill_tasks(o), "tau");
+  o.tau = 0.5;
+  std::filesystem::remove_all(o.out / "two");
+  EXPECT_ERROR(distill_tasks(o), "has kept a model of every task in");
+  o.fit.resume = false;
+  EXPECT_ERROR(distill_tasks(o), "holds a model already");
 }
 
 // An untrained teacher is doubted, and texts that were cut are counted, task by task.
