@@ -28,6 +28,9 @@ void check_kd_loss(const DistillationConfig& config, const Task& task) {
                                     : "classes",
         "; expected kd_loss_type ", name_of(own), task.heads.span ? " or kl" : "", ", got ",
         name_of(config.kd_loss_type));
+  check(!config.probability_shift || own == KdLoss::ce,
+        "distill: probability_shift moves the true class to the front, and the task ", task.name,
+        " has none; expected probability_shift false");
   check(!task.heads.span || config.temperature_scheduler.kind == TemperatureSchedule::Kind::none,
         "distill: a temperature for each row is not for sequences of different lengths; expected "
         "temperature_scheduler \"none\" for the task ",

@@ -13,7 +13,8 @@ KdLoss kd_loss_of(const Task& task);
 // Whether the loss is one for what the task says.
 bool suits(KdLoss loss, const Task& task);
 
-// Raises Error, saying what to change, where kd_loss_type does not suit the task.
+// Raises Error, saying what to change, where kd_loss_type or probability_shift does not
+// suit the task.
 void check_kd_loss(const DistillationConfig& config, const Task& task);
 
 // Where DistillationConfig of the job leaves kd_loss_type open and a default or a preset does not

@@ -142,6 +142,8 @@ TEST(NumbersAndLists, OtherProblemsAreRefusedBeforeTheFirstStep) {
       [](DistillOptions& o) { o.task = &classification_task(); });
   refused("the task regression has numbers; expected kd_loss_type regression, got ce",
           [](DistillOptions& o) { o.config.kd_loss_type = KdLoss::ce; });
+  refused("moves the true class to the front, and the task regression has none; expected",
+          [](DistillOptions& o) { o.config.probability_shift = true; });
   Model classifier = load_model(t.toy.folder / "teacher");
   classifier.config.problem_type = "multi_label_classification";
   save_model(classifier, t.toy.folder / "lists", t.toy.folder / "teacher");
