@@ -1,4 +1,6 @@
 // MultiTaskOptions from JSON.
+#include <algorithm>
+
 #include "compress/distill_keys.h"
 #include "compress/loss_of_task.h"
 #include "compress/multi_task.h"
@@ -18,6 +20,16 @@ TaughtTask read_task_of_many(const std::string& name, const Json& json) {
   return task;
 }
 
+// Where tasks have different losses of their own, the job is refused with what is to be said
+// (check_one_loss) rather than taught by a loss of its neighbours'.
+void settle_kd_loss(MultiTaskOptions& options, const Json& job) {
+  const Task& first = *options.tasks.front().task;
+  const bool alike = std::ranges::all_of(options.tasks, [&](const TaughtTask& task) {
+    return kd_loss_of(*task.task) == kd_loss_of(first);
+  });
+  if (alike) settle_kd_loss(options.config, first, job);
+}
+
 }  // namespace
 
 MultiTaskOptions multi_task_options_from_json(const Json& json) {
@@ -29,7 +41,7 @@ MultiTaskOptions multi_task_options_from_json(const Json& json) {
   DistillKeys keys = read_distill_keys(json, options.tasks.front().teacher);
   options.student = std::move(keys.student);
   options.config = std::move(keys.config);
-  for (const TaughtTask& task : options.tasks) settle_kd_loss(options.config, *task.task, json);
+  settle_kd_loss(options, json);
   if (json.has("max_length")) options.max_length = json.integer_between("max_length", 4, 1 << 20);
   read_training(json, DistillKind::tasks, options.out, options.fit);
   options.tau = json.real("tau", options.tau);

@@ -185,10 +185,12 @@ TEST(NumbersAndLists, SeveralTasksHaveOneLoss) {
             R"("}}, "num_steps": 2, "student": "s", "TrainingConfig": {"output_dir": "never"}})",
         "d.json"));
   };
-  EXPECT_EQ(options("classification", "multi-label").config.kd_loss_type, KdLoss::bce);
+  EXPECT_EQ(options("multi-label", "multi-label").config.kd_loss_type, KdLoss::bce);
   EXPECT_EQ(options("regression", "regression").config.kd_loss_type, KdLoss::regression);
   EXPECT_ERROR(distill_tasks(options("regression", "tagging")),
                "all tasks have one kd_loss_type, ce, and a (regression) needs regression");
+  EXPECT_ERROR(distill_tasks(options("multi-label", "classification")),
+               "all tasks have one kd_loss_type, ce, and a (multi-label) needs bce");
 }
 
 }  // namespace
