@@ -124,6 +124,15 @@ std::vector<std::filesystem::path> teachers_in(const Json& job) {
   return folders;
 }
 
+const Task& task_in(const Json& json) {
+  const std::string name = json.string("task");
+  try {
+    return task_named(name);
+  } catch (const Error& error) {
+    fail("", json.where(), ": ", error.message());
+  }
+}
+
 DistillKeys read_distill_keys(const Json& job, const std::filesystem::path& teacher) {
   DistillKeys keys;
   keys.student = read_student(job, teacher);

@@ -11,6 +11,7 @@
 #include "compress/distillation_config.h"
 #include "compress/make_student.h"
 #include "tasks/fit.h"
+#include "tasks/task.h"
 #include "tensor/json.h"
 
 namespace ink {
@@ -33,6 +34,9 @@ void check_job_keys(const Json& job, DistillKind kind);
 
 // The folders under "teacher": one, or a list of them.
 std::vector<std::filesystem::path> teachers_in(const Json& job);
+
+// The task under "task". Raises Error for an unknown one, saying where it stands.
+const Task& task_in(const Json& json);
 
 struct DistillKeys {
   StudentOptions student = {};

@@ -27,7 +27,7 @@ DistillOptions distill_options_from_json(const Json& json) {
   options.config = std::move(keys.config);
   options.match_evenly = keys.match_evenly;
   options.layer_map = std::move(keys.layer_map);
-  if (json.has("task")) options.task = &task_named(json.string("task"));
+  if (json.has("task")) options.task = &task_in(json);
   settle_kd_loss(options.config, *options.task, json);
   options.data.train = json.string("train");
   options.data.dev = json.string("dev", "");

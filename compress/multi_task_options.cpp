@@ -16,7 +16,7 @@ TaughtTask read_task_of_many(const std::string& name, const Json& json) {
   task.data.train = json.string("train");
   task.data.dev = json.string("dev", "");
   task.data.read.columns = json.string("columns", "");
-  if (json.has("task")) task.task = &task_named(json.string("task"));
+  if (json.has("task")) task.task = &task_in(json);
   return task;
 }
 

@@ -90,6 +90,13 @@ TEST(MultiTask, OptionsFromJson) {
                "match_evenly: is a key of jobs on one task or plain text; this one is on several");
 }
 
+TEST(MultiTask, UnknownTasksAreFound) {
+  EXPECT_ERROR(multi_task_options_from_json(parse_json(
+                   R"({"tasks": {"ner": {"teacher": "t", "train": "c.txt", "task": "tags"}}})",
+                   "distill.json")),
+               "distill.json: tasks: ner: task: expected ");
+}
+
 // A teacher of three classes, one of two, and a tagger, of one vocabulary.
 class ManyTasks : public ::testing::Test {
  protected:
