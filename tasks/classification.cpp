@@ -27,9 +27,11 @@ void check_length(const ModelConfig& config, int64_t max_length) {
 
 void check_other_folder(const char* job, const std::filesystem::path& model,
                         const std::filesystem::path& out) {
-  std::error_code ignored;
-  check(!std::filesystem::equivalent(model, out, ignored), "", job,
-        ": expected another folder for the ", "result than that of the model, ", model.string());
+  const std::filesystem::path from = std::filesystem::weakly_canonical(model),
+                              to = std::filesystem::weakly_canonical(out);
+  check(std::ranges::mismatch(from, to).in1 != from.end(), "", job,
+        ": expected another folder for the result than that of the model, ", model.string(),
+        ", and none inside it");
 }
 
 Tokenizer load_tokenizer(const std::filesystem::path& folder, const ModelConfig& config) {

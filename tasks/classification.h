@@ -23,7 +23,7 @@ bool classifies(const ModelConfig& config);  // whether its architectures name a
 Labels labels_of(const ModelConfig& config);
 // Raises Error when sequences of `max_length` tokens are too long for the model.
 void check_length(const ModelConfig& config, int64_t max_length);
-// Raises Error when a job called `job` would write its result over the model it reads.
+// Raises Error when a job called `job` would write its result into the folder of its model.
 void check_other_folder(const char* job, const std::filesystem::path& model,
                         const std::filesystem::path& out);
 // The tokenizer of a model folder; raises Error when it has more tokens than the model.

@@ -255,6 +255,8 @@ TEST_F(Compressed, DistillationErrors) {
   options.teacher = task->folder / "model";
   EXPECT_ERROR(distill(options), "this model does not classify");
   options.teacher = task->folder / "teacher";
+  options.out = options.teacher / "student";
+  EXPECT_ERROR(distill(options), "expected another folder for the result");
   options.out = task->folder / "train.tsv" / "student";  // a file is in the way
   std::vector<std::string> said;
   EXPECT_ERROR(distill(options, {.notice = [&](const std::string& s) { said.push_back(s); }}),
