@@ -5,12 +5,12 @@
 #include <filesystem>
 
 #include "cli/distillation_page.h"
-#include "cli/format.h"
 #include "cli/length.h"
 #include "cli/task_options.h"
 #include "cli/verbs.h"
 #include "compress/comparison.h"
 #include "compress/distill.h"
+#include "tasks/score_text.h"
 
 namespace ink::cli {
 namespace {
@@ -20,16 +20,17 @@ bool finished(const DistillResult& result) {
 }
 
 // " (teacher 91.20 %)", or " (teachers 91.20 %, 90.80 %, on average 91.00 %, together 92.00 %)".
-std::string about(const TeacherScores& teachers) {
+std::string about(const Task& task, const TeacherScores& teachers) {
+  const auto shown = [&](double score) { return score_text(task.judged_by, score); };
   if (teachers.each.empty()) return "";
   std::string text = teachers.ensemble ? " (teachers" : " (teacher";
   for (const Scores& scores : teachers.each) {
     if (&scores != &teachers.each.front()) text += ',';
-    text += formatted(" %.2f %%", 100 * scores.score);
+    text += ' ' + shown(scores.score);
   }
   if (teachers.ensemble)
-    text += formatted(", on average %.2f %%, together %.2f %%", 100 * teachers.mean,
-                      100 * teachers.ensemble->score);
+    text +=
+        ", on average " + shown(teachers.mean) + ", together " + shown(teachers.ensemble->score);
   return text + ')';
 }
 
@@ -67,7 +68,7 @@ Json written_comparison(const DistillOptions& job, const std::filesystem::path& 
   add_ensemble(models, teachers);
   const Json json = json_of(models);
   write_distillation(job.out, json);
-  std::printf("%s", table_of(models).c_str());
+  std::printf("%s", table_of(json).c_str());
   return json["models"];
 }
 
@@ -103,7 +104,7 @@ Json distill_on_task(const Json& keys, const TaskRun& o, Command& command) {
     if (!finished(without)) return stopped(without);
   }
   std::printf("%s: %s%s\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
-              about(result.teachers).c_str());
+              about(*job.task, result.teachers).c_str());
   Json json = json_of(result.student.dev);
   json.set("status", "finished");
   set_teachers(json, result.teachers);

@@ -10,15 +10,18 @@
 #include "cli/terminal.h"
 #include "cli/values.h"
 #include "compress/multi_task.h"
+#include "tasks/score_text.h"
 
 namespace ink::cli {
 namespace {
 
-Json shown(const MultiTaskResult& result, const std::filesystem::path& out) {
+Json shown(const MultiTaskResult& result, const MultiTaskOptions& job) {
   Json tasks = Json::make_object();
-  for (const MultiTaskResult::OfTask& task : result.tasks) {
-    std::printf("%s: %s (teacher %.2f %%)\n", (out / task.name).c_str(),
-                summary_of(task.student).c_str(), 100 * task.teacher.score);
+  for (size_t t = 0; t < result.tasks.size(); ++t) {
+    const MultiTaskResult::OfTask& task = result.tasks[t];
+    std::printf("%s: %s (teacher %s)\n", (job.out / task.name).c_str(),
+                summary_of(task.student).c_str(),
+                score_text(job.tasks[t].task->judged_by, task.teacher.score).c_str());
     Json scores = json_of(task.student);
     tasks.set(task.name, scores.set("teacher", json_of(task.teacher)));
   }
@@ -32,8 +35,9 @@ void write_comparison(const MultiTaskOptions& job) {
     const DistillOptions one = job_of(job, task);
     const std::vector<ComparedModel> models =
         compare_models(one, {{"teacher", one.teacher}, {"distilled", one.out}});
-    std::printf("\n%s\n%s", task.name.c_str(), table_of(models).c_str());
-    tasks.set(task.name, json_of(models));
+    Json json = json_of(models);
+    std::printf("\n%s\n%s", task.name.c_str(), table_of(json).c_str());
+    tasks.set(task.name, std::move(json));
   }
   write_distillation(job.out, Json::make_object({{"tasks", std::move(tasks)}}));
 }
@@ -62,7 +66,7 @@ Json distill_on_tasks(const Json& keys, const TasksRun& o, Command& command) {
     return Json::make_object({{"status", "interrupted"}, {"step", result.training.step}});
   }
   Json json = Json::make_object({{"status", "finished"},
-                                 {"tasks", shown(result, job.out)},
+                                 {"tasks", shown(result, job)},
                                  {"step", result.training.step},
                                  {"seconds", result.training.seconds}});
   write_comparison(job);

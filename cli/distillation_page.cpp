@@ -9,6 +9,7 @@
 #include "cli/report_page.h"
 #include "cli/svg.h"
 #include "cli/task_options.h"
+#include "tasks/score_text.h"
 #include "tensor/file.h"
 
 namespace ink::cli {
@@ -38,6 +39,10 @@ std::string curves_of_terms(const std::vector<Json>& log) {
   return html;
 }
 
+std::string score_in(const Json& model) {
+  return score_text(model.has("pearson") ? "pearson" : "", model.real("score"));
+}
+
 std::string table_in(const Json& distillation) {
   std::string html =
       "<table>\n<tr><th>model</th><th>parameters</th><th>MB</th><th>sentences/s</th>"
@@ -45,10 +50,9 @@ std::string table_in(const Json& distillation) {
   const Json& models = distillation.array("models");
   for (size_t i = 0; i < models.size(); ++i) {
     const Json& m = models.object(i);
-    html +=
-        formatted("<tr><td>%s</td><td>%.2f M</td><td>%.2f</td><td>%.1f</td><td>%.2f</td></tr>\n",
-                  escape_html(m.string("name")).c_str(), m.real("parameters") / 1e6,
-                  m.real("megabytes"), m.real("sentences_per_second"), 100 * m.real("score"));
+    html += formatted("<tr><td>%s</td><td>%.2f M</td><td>%.2f</td><td>%.1f</td><td>%s</td></tr>\n",
+                      escape_html(m.string("name")).c_str(), m.real("parameters") / 1e6,
+                      m.real("megabytes"), m.real("sentences_per_second"), score_in(m).c_str());
   }
   return html + "</table>\n";
 }
@@ -95,13 +99,13 @@ void write_distillation(const std::filesystem::path& folder, const Json& distill
              distillation_page("Distillation: " + folder.filename().string(), distillation, log));
 }
 
-std::string table_of(const std::vector<ComparedModel>& models) {
+std::string table_of(const Json& distillation) {
   std::string text =
       formatted("%-18s %12s %9s %13s %8s\n", "model", "parameters", "MB", "sentences/s", "score");
-  for (const ComparedModel& m : models)
-    text += formatted("%-18s %12ld %9.2f %13.1f %8.2f\n", m.name.c_str(),
-                      static_cast<long>(m.parameters), megabytes(m.parameters),
-                      m.sentences_per_second, 100 * m.scores.score);
+  for (const Json& m : distillation.array("models").items())
+    text += formatted("%-18s %12ld %9.2f %13.1f %8s\n", m.string("name").c_str(),
+                      static_cast<long>(m.integer("parameters")), m.real("megabytes"),
+                      m.real("sentences_per_second"), score_in(m).c_str());
   return text;
 }
 

@@ -17,7 +17,7 @@ std::string comparison_tables(const Json& distillation);
 // These and, of the lines of a training log, a chart for each term of the loss.
 std::string distillation_page(const std::string& title, const Json& distillation,
                               const std::vector<Json>& log);
-std::string table_of(const std::vector<ComparedModel>& models);  // as text
+std::string table_of(const Json& distillation);  // as text
 
 // Writes both files to `folder`, whose training/log.jsonl has the curves.
 void write_distillation(const std::filesystem::path& folder, const Json& distillation);

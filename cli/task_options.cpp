@@ -5,6 +5,7 @@
 
 #include "cli/format.h"
 #include "cli/length.h"
+#include "tasks/score_text.h"
 
 namespace ink::cli {
 
@@ -76,8 +77,6 @@ std::string in_words(std::string name) {
   return name;
 }
 
-bool is_correlation(const std::string& name) { return name == "pearson" || name == "spearman"; }
-
 }  // namespace
 
 std::string summary_of(const Scores& scores) {
@@ -85,8 +84,7 @@ std::string summary_of(const Scores& scores) {
   for (const auto& [name, value] : scores.metrics) {
     if (name == "loss") continue;
     if (!text.empty()) text += ", ";
-    text += is_correlation(name) ? formatted("%s %.4f", name.c_str(), value)
-                                 : formatted("%s %.2f %%", in_words(name).c_str(), 100 * value);
+    text += in_words(name) + ' ' + score_text(name, value);
   }
   return text + formatted(" on %ld examples", static_cast<long>(scores.examples));
 }

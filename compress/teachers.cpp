@@ -2,22 +2,13 @@
 #include "compress/teachers.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 
 #include "autograd/tape.h"
 #include "compress/distiller.h"
+#include "tasks/score_text.h"
 
 namespace ink {
-namespace {
-
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%", 100 * share);
-  return text;
-}
-
-}  // namespace
 
 Sessions load_teachers(const DistillSetup& setup, const Heads& heads) {
   Sessions sessions;
@@ -58,8 +49,9 @@ std::vector<std::string> doubts_about(const DistillSetup& setup, const Task& tas
   for (size_t k = 0; k < scores.each.size(); ++k) {
     if (scores.each[k].score > trivial.score) continue;
     doubts.push_back("the teacher " + setup.folders[k].string() + " scores " +
-                     percent(scores.each[k].score) + " on the development examples, no better " +
-                     "than saying " + trivial.says + " (" + percent(trivial.score) +
+                     score_text(task.judged_by, scores.each[k].score) +
+                     " on the development examples, no better than saying " + trivial.says + " (" +
+                     score_text(task.judged_by, trivial.score) +
                      "); a student learns its mistakes. Check that the teacher was trained for " +
                      (task.heads.classification ? "these labels, and --columns" : "such examples"));
   }
