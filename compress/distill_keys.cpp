@@ -125,7 +125,7 @@ std::vector<std::filesystem::path> teachers_in(const Json& job) {
 }
 
 const Task& task_in(const Json& json) {
-  const std::string name = json.string("task");
+  const std::string& name = json.string("task");
   try {
     return task_named(name);
   } catch (const Error& error) {
