@@ -20,9 +20,9 @@ SelfAttention::SelfAttention(const Scope& layer, const LayerNames& names, const 
 
 Tensor SelfAttention::project(const Tensor& x) const {
   if (joined && !Recorder::current) return joined(x);
-  const Tensor weight = concat({query.weight.value, key.weight.value, value.weight.value}, 0);
-  const Tensor bias = concat({query.bias.value, key.bias.value, value.bias.value}, 0);
-  return linear(x, weight, bias);
+  JoinedLinears now;
+  now.join({&query, &key, &value});
+  return now(x);
 }
 
 Tensor SelfAttention::attend(const Tensor& x, const Tensor& offsets, const Random* random,

@@ -38,9 +38,9 @@ struct Linear {
   void unpack() { packed.clear(); }     // before training
 };
 
-// Linears of one input as a single product, for inference on the CUDA device: a launch instead of
-// several, and a larger product is a faster one. Like a packed weight, it must be made again when
-// a weight changes.
+// Linears of one input as a single product on the CUDA device: a launch instead of several, and a
+// larger product is a faster one. Joined under a tape they are trained. Like a packed weight, it
+// must be made again when a weight changes.
 class JoinedLinears {
  public:
   void join(std::initializer_list<const Linear*> parts);  // weights elsewhere: joins nothing
