@@ -11,6 +11,25 @@ namespace {
 
 using Project = std::function<Tensor(const Tensor&)>;
 
+// Of what a loss is a mean.
+double sequences_of(const Sequences& of) { return static_cast<double>(of.count()); }
+double tokens_of(const Sequences& of) { return static_cast<double>(of.tokens()); }
+double pairs_of(const Sequences& of) { return of.pairs(); }
+
+// The mean over a batch of what `loss` says of each group of its sequences. On the CUDA device more
+// launches would cost more than the padding that they save.
+template <class Loss>
+Tensor over_groups(const MatchContext& context, const Tensor& states,
+                   double (*count)(const Sequences&), Loss&& loss) {
+  if (context.groups.size() <= 1 || states.device() == Device::cuda) return loss(context.sequences);
+  Tensor mean;
+  for (const Sequences& group : context.groups) {
+    const Tensor part = scale(loss(group), count(group) / count(context.sequences));
+    mean = mean ? add(mean, part) : part;
+  }
+  return mean;
+}
+
 const Tensor& hidden_at(const ModelOutputs& features, int64_t layer, const char* whose) {
   check(layer < static_cast<int64_t>(features.hidden.size()), "distill: expected hidden layer ",
         layer, " of the ", whose, ", got ", features.hidden.size(), " layers");
@@ -23,10 +42,8 @@ Tensor projected(const Tensor& states, const Project& project) {
 
 LayerPair pair_of(const ModelOutputs& features, int64_t first, int64_t second, const char* whose,
                   const Project& project) {
-  LayerPair pair;
-  pair.first = projected(hidden_at(features, first, whose), project);
-  pair.second =
-      first == second ? pair.first : projected(hidden_at(features, second, whose), project);
+  LayerPair pair{.first = projected(hidden_at(features, first, whose), project)};
+  if (first != second) pair.second = projected(hidden_at(features, second, whose), project);
   return pair;
 }
 
@@ -36,8 +53,11 @@ Tensor hidden_match(const IntermediateMatch& m, const ModelOutputs& student,
   if (takes_pairs(m.loss)) {
     const LayerPair s = pair_of(student, m.layer_student, m.second_student, "student", project);
     const LayerPair t = pair_of(teacher, m.layer_teacher, m.second_teacher, "teacher", {});
-    return m.loss == MatchLoss::fsp ? fsp_loss(s, t, context.sequences)
-                                    : nst_loss(s, t, context.sequences);
+    const bool channels = m.loss == MatchLoss::fsp;
+    return over_groups(context, s.first, channels ? sequences_of : pairs_of,
+                       [&](const Sequences& group) {
+                         return channels ? fsp_loss(s, t, group) : nst_loss(s, t, group);
+                       });
   }
   const Tensor s = projected(hidden_at(student, m.layer_student, "student"), project);
   const Tensor& t = hidden_at(teacher, m.layer_teacher, "teacher");
@@ -63,9 +83,9 @@ Layer attention_at(const ModelOutputs& features, int64_t layer, const char* whos
 Tensor attention_match(const IntermediateMatch& m, const Layer& student, const Layer& teacher,
                        const MatchContext& context) {
   const bool probabilities = m.attention == AttentionMaps::probabilities;
-  const auto maps = [&](const Layer& layer) {
+  const auto maps = [&](const Layer& layer, const Sequences& group) {
     const Tensor scores =
-        attention_scores(layer.inputs.query, layer.inputs.key, layer.heads, context.sequences);
+        attention_scores(layer.inputs.query, layer.inputs.key, layer.heads, group);
     return probabilities ? attention_probabilities(scores) : scores;
   };
   const AttentionLossOptions options{
@@ -74,22 +94,26 @@ Tensor attention_match(const IntermediateMatch& m, const Layer& student, const L
       .distributions = probabilities && !context.compatible,
       .negative_as_zero = context.compatible && !context.inputs_mask};
   const bool squares = m.loss == MatchLoss::attention_mse || m.loss == MatchLoss::attention_mse_sum;
-  const Tensor s = maps(student), t = maps(teacher);
-  return squares ? attention_mse_loss(s, t, context.sequences, options)
-                 : attention_ce_loss(s, t, context.sequences, options);
+  return over_groups(context, student.inputs.query, squares ? pairs_of : tokens_of,
+                     [&](const Sequences& group) {
+                       const Tensor s = maps(student, group), t = maps(teacher, group);
+                       return squares ? attention_mse_loss(s, t, group, options)
+                                      : attention_ce_loss(s, t, group, options);
+                     });
 }
 
 Tensor relation_match(const IntermediateMatch& m, const Layer& student, const Layer& teacher,
                       const MatchContext& context) {
-  const auto scores = [&](const Layer& layer) {
+  const auto scores = [&](const Layer& layer, const Sequences& group) {
     const AttentionInputs& of = layer.inputs;
     const bool keys = m.loss == MatchLoss::minilm_key, values = m.loss == MatchLoss::minilm_value;
     const Tensor& x = keys ? of.key : values ? of.value : of.query;
     const Tensor& y = m.loss == MatchLoss::minilm_query_key ? of.key : x;
-    return attention_scores(x, y, m.relation_heads > 0 ? m.relation_heads : layer.heads,
-                            context.sequences);
+    return attention_scores(x, y, m.relation_heads > 0 ? m.relation_heads : layer.heads, group);
   };
-  return relation_loss(scores(student), scores(teacher), context.sequences);
+  return over_groups(context, student.inputs.query, tokens_of, [&](const Sequences& group) {
+    return relation_loss(scores(student, group), scores(teacher, group), group);
+  });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "compress/losses/sequences.h"
@@ -19,14 +20,17 @@ struct ModelOutputs {
   std::vector<int64_t> heads = {};              // H of each layer
 };
 
-// The loss of one match, without its weight; the student's hidden states are projected already by
-// `project`, where that is given. `compatible` and `inputs_mask` as in DistillationConfig. Raises
-// Error where a layer is not there.
+// What is known of a batch. `groups`: the same sequences, where losses that compare tokens with
+// tokens are to be computed group by group (Sequences::of_like_lengths); none: all together.
+// `compatible` and `inputs_mask` as in DistillationConfig.
 struct MatchContext {
   const Sequences& sequences;
   const Tensor& offsets;
+  std::span<const Sequences> groups = {};
   bool compatible = false, inputs_mask = true;
 };
+// The loss of one match, without its weight; the student's hidden states are projected already by
+// `project`, where that is given. Raises Error where a layer is not there.
 Tensor match_loss(const IntermediateMatch& match, const ModelOutputs& student,
                   const ModelOutputs& teacher, const MatchContext& context,
                   const std::function<Tensor(const Tensor&)>& project = {});

@@ -9,6 +9,7 @@
 #include "tensor/error.h"
 #include "tensor/file.h"
 #include "tensor/keys.h"
+#include "tensor/parallel.h"
 
 namespace ink {
 namespace {
@@ -85,16 +86,16 @@ const CachePart& TeacherCache::part_of(int64_t example) const {
 
 Tensor TeacherCache::gathered(size_t column, std::span<const int64_t> examples) const {
   const CacheLayout::Column& c = layout_.columns[column];
-  int64_t rows = 0;
-  for (const int64_t i : examples) rows += layout_.rows(c, i, i + 1);
-  Tensor all({rows, c.stored.width}, c.stored.dtype);
-  int64_t row = 0;
-  for (const int64_t i : examples) {
-    const CachePart& part = part_of(i);
-    const int64_t count = layout_.rows(c, i, i + 1);
-    copy_rows(all, row, part.columns[column], layout_.rows(c, part.first, i), count);
-    row += count;
-  }
+  std::vector<int64_t> row_of = {0};
+  for (const int64_t i : examples) row_of.push_back(row_of.back() + layout_.rows(c, i, i + 1));
+  Tensor all({row_of.back(), c.stored.width}, c.stored.dtype);
+  parallel_for(std::ssize(examples), 1, [&](int64_t begin, int64_t end) {
+    for (auto k = static_cast<size_t>(begin); k < static_cast<size_t>(end); ++k) {
+      const CachePart& part = part_of(examples[k]);
+      copy_rows(all, row_of[k], part.columns[column], layout_.rows(c, part.first, examples[k]),
+                row_of[k + 1] - row_of[k]);
+    }
+  });
   return all;
 }
 

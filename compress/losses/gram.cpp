@@ -7,16 +7,23 @@
 namespace ink {
 namespace {
 
+// Both layers, (B, L, C).
+LayerPair apart(const LayerPair& x, const Sequences& sequences) {
+  const Tensor first = sequences.apart(x.first);
+  return {first, x.second ? sequences.apart(x.second) : first};
+}
+
 Tensor gram_of_channels(const LayerPair& x, const Sequences& sequences) {
-  return matmul(sequences.over_lengths(sequences.apart(x.first)), sequences.apart(x.second), true,
-                false);  // (B, C, C)
+  const LayerPair states = apart(x, sequences);
+  return matmul(sequences.over_lengths(states.first), states.second, true, false);  // (B, C, C)
 }
 
 Tensor gram_of_tokens(const LayerPair& x, const Sequences& sequences) {
-  check(x.first.dim(1) == x.second.dim(1), "nst_loss: expected two layers of one width, got ",
-        x.first.dim(1), " and ", x.second.dim(1));
-  const auto C = static_cast<double>(x.first.dim(1));
-  return matmul(sequences.apart(scale(x.first, 1 / C)), sequences.apart(x.second), false,
+  const LayerPair states = apart(x, sequences);
+  const int64_t C = states.first.dim(2);
+  check(C == states.second.dim(2), "nst_loss: expected two layers of one width, got ", C, " and ",
+        states.second.dim(2));
+  return matmul(scale(states.first, 1 / static_cast<double>(C)), states.second, false,
                 true);  // (B, L, L), 0 behind the ends
 }
 

@@ -14,9 +14,9 @@
 
 namespace ink {
 
-// Two layers of one model; they may be the same.
+// Two layers of one model; without a second one, the first with itself.
 struct LayerPair {
-  Tensor first, second;
+  Tensor first, second = {};
 };
 
 Tensor fsp_loss(const LayerPair& student, const LayerPair& teacher, const Sequences& sequences);

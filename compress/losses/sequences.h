@@ -18,10 +18,13 @@ class Sequences {
  public:
   // offsets: i32 (B + 1), on the host, from 0 on. Raises Error where they decrease.
   explicit Sequences(const Tensor& offsets);
+  // The same sequences in groups of like lengths, the longest first: of what is computed for a
+  // group less than half is behind an end. All read rows (N, C) of the whole batch.
+  std::vector<Sequences> of_like_lengths() const;
 
   int64_t count() const { return static_cast<int64_t>(lengths_.size()); }  // B
   int64_t longest() const { return longest_; }                             // L
-  int64_t tokens() const { return tokens_; }                               // N = Σ T
+  int64_t tokens() const { return tokens_; }                               // Σ T
   double pairs() const { return pairs_; }                                  // Σ T²
   bool even() const { return count() * longest_ == tokens_; }              // all of one length
   const std::vector<int64_t>& lengths() const { return lengths_; }
@@ -42,13 +45,16 @@ class Sequences {
   double share_of_pairs() const;
 
  private:
+  // Sequences of these lengths, which begin at these of `rows` rows.
+  Sequences(std::vector<int64_t> lengths, std::vector<int64_t> starts, int64_t rows);
+
   // f(sequence, place) for each of (B, L), as a tensor of x's type and device.
   template <class F>
   Tensor table(const Tensor& x, F&& f) const;
 
-  std::vector<int64_t> lengths_;
-  Tensor rows_;  // i32 (B, L): where each place's row is; from N on behind the ends
-  int64_t longest_ = 0, tokens_ = 0;
+  std::vector<int64_t> lengths_, starts_;
+  Tensor places_;  // i32 (B, L): where each place's row is; from N on behind the ends
+  int64_t rows_ = 0, longest_ = 0, tokens_ = 0;  // rows_: N
   double pairs_ = 0;
 };
 
