@@ -137,7 +137,7 @@ class Steps {
     } else {
       const ModelOutputs said = wanted(kind, examples, batch);
       total = loss_(outputs_of(student_, batch.inputs, {.random = &random}, config_), said,
-                    batch.labels, batch.inputs.offsets, 1, 10)
+                    {.labels = batch.labels, .offsets = batch.inputs.offsets}, 1, 10)
                   .total;
     }
     Gradients gradients = tape.backward(total);

@@ -84,6 +84,12 @@ void check_together(const DistillationConfig& c, const Json& json) {
 
 const char* name_of(KdLoss loss) { return kKdLosses[static_cast<size_t>(loss)]; }
 
+KdLoss kd_loss_in(const Json& json) {
+  return static_cast<KdLoss>(
+      choice(json, "kd_loss_type",
+             {kKdLosses[0], kKdLosses[1], kKdLosses[2], kKdLosses[3], kKdLosses[4]}));
+}
+
 double scheduled_weight(WeightSchedule schedule, double configured, int64_t step, int64_t steps) {
   if (step == 0 || schedule == WeightSchedule::none) return configured;
   const double x = static_cast<double>(step) / static_cast<double>(steps);
@@ -109,10 +115,7 @@ DistillationConfig DistillationConfig::from_json(const Json& json,
   config.hard_label_weight = weight_in(json, "hard_label_weight", config.hard_label_weight);
   if (json.has("hard_label_weight_scheduler"))
     config.hard_label_weight_scheduler = schedule_in(json, "hard_label_weight_scheduler");
-  if (json.has("kd_loss_type"))
-    config.kd_loss_type = static_cast<KdLoss>(
-        choice(json, "kd_loss_type",
-               {kKdLosses[0], kKdLosses[1], kKdLosses[2], kKdLosses[3], kKdLosses[4]}));
+  if (json.has("kd_loss_type")) config.kd_loss_type = kd_loss_in(json);
   config.kd_loss_weight = weight_in(json, "kd_loss_weight", config.kd_loss_weight);
   if (json.has("kd_loss_weight_scheduler"))
     config.kd_loss_weight_scheduler = schedule_in(json, "kd_loss_weight_scheduler");

@@ -39,7 +39,8 @@ namespace ink {
 enum class WeightSchedule : uint8_t { none, linear_decay, linear_growth };
 double scheduled_weight(WeightSchedule schedule, double configured, int64_t step, int64_t steps);
 
-const char* name_of(KdLoss loss);  // as kd_loss_type has it
+const char* name_of(KdLoss loss);     // as kd_loss_type has it
+KdLoss kd_loss_in(const Json& json);  // of its key kd_loss_type
 
 struct DistillationConfig {
   double temperature = 4;

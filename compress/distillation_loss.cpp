@@ -26,40 +26,43 @@ DistillationLoss::DistillationLoss(DistillationConfig config, const Scope& scope
     emd_.emplace_back(match, scope / "emd" / std::ssize(emd_), student_rate, teachers);
 }
 
-Tensor DistillationLoss::soft_loss(const Tensor& student, const Tensor& teacher,
+Tensor DistillationLoss::soft_loss(KdLoss type, const Tensor& student, const Tensor& teacher,
                                    const Tensor& labels) const {
   const Tensor wanted = config_.probability_shift ? probability_shift(teacher, labels) : teacher;
   if (config_.temperature_scheduler.kind == TemperatureSchedule::Kind::none)
-    return kd_loss(student, wanted, config_.kd_loss_type, config_.temperature);
-  return kd_loss(student, wanted, config_.kd_loss_type,
+    return kd_loss(student, wanted, type, config_.temperature);
+  return kd_loss(student, wanted, type,
                  row_temperatures(config_.temperature_scheduler, student, wanted,
                                   config_.temperature, !config_.compatible));
 }
 
 std::vector<DistillationLoss::Term> DistillationLoss::terms(const ModelOutputs& student,
                                                             const ModelOutputs& teacher,
-                                                            const Tensor& labels,
-                                                            const Tensor& offsets, int64_t step,
+                                                            const Facts& facts, int64_t step,
                                                             int64_t steps, int64_t number) const {
+  const KdLoss type = facts.kd_loss_type.value_or(config_.kd_loss_type);
   std::vector<Term> terms;
   const double kd_weight =
       scheduled_weight(config_.kd_loss_weight_scheduler, config_.kd_loss_weight, step, steps);
   const double hard_weight =
       scheduled_weight(config_.hard_label_weight_scheduler, config_.hard_label_weight, step, steps);
-  const bool squared = config_.temperature_squared && config_.kd_loss_type != KdLoss::mse &&
-                       config_.kd_loss_type != KdLoss::regression;
+  const bool squared =
+      config_.temperature_squared && type != KdLoss::mse && type != KdLoss::regression;
 
   if (student.logits && teacher.logits)
-    terms.push_back({Term::Kind::soft, "kd_loss", soft_loss(student.logits, teacher.logits, labels),
+    terms.push_back({Term::Kind::soft, "kd_loss",
+                     soft_loss(type, student.logits, teacher.logits, facts.labels),
                      kd_weight * (squared ? config_.temperature * config_.temperature : 1)});
 
-  const Sequences sequences(offsets);
+  const Sequences sequences(facts.offsets);
   check(config_.inputs_mask || sequences.even(),
         "distill: \"inputs_mask\": false compares padding, ",
         "which is not there; expected sequences of one length, got a batch with ",
         sequences.tokens(), " tokens in ", sequences.count(), " of at most ", sequences.longest());
+  const std::vector<Sequences> groups = sequences.of_like_lengths();
   const MatchContext context{.sequences = sequences,
-                             .offsets = offsets,
+                             .offsets = facts.offsets,
+                             .groups = groups,
                              .compatible = config_.compatible,
                              .inputs_mask = config_.inputs_mask};
   for (size_t i = 0; i < projections_.size(); ++i) {
@@ -77,19 +80,18 @@ std::vector<DistillationLoss::Term> DistillationLoss::terms(const ModelOutputs& 
           {Term::Kind::match, match.name() + "_embeddings", part.embeddings, match.pair.weight});
   }
 
-  if (student.logits && labels)
+  if (student.logits && facts.labels)
     terms.push_back({Term::Kind::hard, "hard_label_loss",
-                     hard_label_loss(student.logits, labels, config_.kd_loss_type), hard_weight});
+                     hard_label_loss(student.logits, facts.labels, type), hard_weight});
   return terms;
 }
 
 DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& student,
                                                       const ModelOutputs& teacher,
-                                                      const Tensor& labels, const Tensor& offsets,
-                                                      int64_t step, int64_t steps,
-                                                      int64_t number) const {
+                                                      const Facts& facts, int64_t step,
+                                                      int64_t steps, int64_t number) const {
   Result result;
-  for (Term& term : terms(student, teacher, labels, offsets, step, steps, number)) {
+  for (Term& term : terms(student, teacher, facts, step, steps, number)) {
     add_term(result.total, term.value, term.weight);
     result.parts.push_back({std::move(term.name), std::move(term.value)});
   }

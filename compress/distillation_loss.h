@@ -34,6 +34,15 @@ class DistillationLoss {
   DistillationLoss(DistillationConfig config, const Scope& scope,
                    std::optional<double> student_rate = {}, int64_t teachers = 1);
 
+  // What a batch brings beside what both say of it.
+  struct Facts {
+    // i32 (B), of kd types bce and regression numbers (hard_label_loss); undefined: no loss with
+    // them.
+    Tensor labels = {};
+    Tensor offsets = {};                      // i32 (B + 1): where sequences begin
+    std::optional<KdLoss> kd_loss_type = {};  // of this batch, in place of the configuration's
+  };
+
   // One loss without its weight at this step.
   struct Term {
     enum class Kind : uint8_t { soft, match, hard };  // soft and hard: of logits
@@ -45,25 +54,24 @@ class DistillationLoss {
     double weight;
   };
   // The losses at step `step` of `steps`; without logits of the student only matches, without those
-  // of the teacher no kd_loss. Labels are as below; `number` says which teacher it is, from 0.
+  // of the teacher no kd_loss. `number` says which teacher it is, from 0.
   std::vector<Term> terms(const ModelOutputs& student, const ModelOutputs& teacher,
-                          const Tensor& labels, const Tensor& offsets, int64_t step, int64_t steps,
+                          const Facts& facts, int64_t step, int64_t steps,
                           int64_t number = 0) const;
 
   struct Result {
     Tensor total;
     std::vector<Measure> parts;  // each without its weight
   };
-  // The loss at step `step` of `steps`; without logits none between them, without labels none with
-  // these. labels i32 (B) (of kd types bce and regression numbers, see hard_label_loss); offsets
-  // i32 (B + 1) of the batch.
-  Result operator()(const ModelOutputs& student, const ModelOutputs& teacher, const Tensor& labels,
-                    const Tensor& offsets, int64_t step, int64_t steps, int64_t number = 0) const;
+  // Their weighted sum.
+  Result operator()(const ModelOutputs& student, const ModelOutputs& teacher, const Facts& facts,
+                    int64_t step, int64_t steps, int64_t number = 0) const;
 
   const DistillationConfig& config() const { return config_; }
 
  private:
-  Tensor soft_loss(const Tensor& student, const Tensor& teacher, const Tensor& labels) const;
+  Tensor soft_loss(KdLoss type, const Tensor& student, const Tensor& teacher,
+                   const Tensor& labels) const;
 
   DistillationConfig config_;
   std::vector<Projection> projections_;  // one for each match

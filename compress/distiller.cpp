@@ -131,7 +131,10 @@ MicroLoss Distiller::loss_by_shares(const ModelOutputs& student, std::vector<Mod
     for (const IntermediateMatch& match : config().intermediate_matches)
       check_widths(match, student, teachers[k]);
   }
-  const Tensor offsets = facts.offsets ? facts.offsets : rows_as_sequences(student);
+  const DistillationLoss::Facts compared{
+      .labels = facts.labels,
+      .offsets = facts.offsets ? facts.offsets : rows_as_sequences(student),
+      .kd_loss_type = facts.kd_loss_type};
   // All terms but the matches are the same with each teacher, so the mean of the losses is right.
   const Tensor logits = mean_logits(teachers, shares);
   DistillationLoss::Result result;
@@ -139,7 +142,7 @@ MicroLoss Distiller::loss_by_shares(const ModelOutputs& student, std::vector<Mod
     if (shares[k] == 0) continue;
     teachers[k].logits = logits;
     DistillationLoss::Result part =
-        loss_(student, teachers[k], facts.labels, offsets, step, steps, static_cast<int64_t>(k));
+        loss_(student, teachers[k], compared, step, steps, static_cast<int64_t>(k));
     if (shares[k] == 1 || !config().has_matches()) {
       result = std::move(part);
       break;

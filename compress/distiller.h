@@ -39,7 +39,9 @@ struct BatchFacts {
                         // undefined: every row is one by itself
   double weight = 1;    // of the micro-batch in a step: its rows
   int64_t tokens = 0;   // for tokens per second
-  std::vector<double> teacher_weights = {};  // of this batch, instead of those of Adaptors
+  // Of this batch, instead of those of Adaptors and of the configuration.
+  std::vector<double> teacher_weights = {};
+  std::optional<KdLoss> kd_loss_type = {};
 };
 
 template <class Batch>

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "autograd/checkpoint.h"
 #include "compress/distiller.h"
 #include "compress/labelled.h"
+#include "compress/loss_of_task.h"
 #include "compress/result_folder.h"
 #include "compress/task_draws.h"
 #include "compress/task_job.h"
@@ -58,7 +60,9 @@ Adaptors<TaskBatch> adaptors_of(const TaskJobs& jobs, const JointParameters& joi
       .teachers = {},
       .facts =
           [&](const TaskBatch& batch) {
-            BatchFacts facts = facts_of(batch.examples, *jobs[batch.task]->options.task);
+            const TaskJob& job = *jobs[batch.task];
+            BatchFacts facts = facts_of(batch.examples, *job.options.task);
+            facts.kd_loss_type = job.setup.config.kd_loss_type;
             facts.teacher_weights.resize(jobs.size());
             facts.teacher_weights[batch.task] = 1;
             return facts;
@@ -77,6 +81,7 @@ Json fingerprint_of(const MultiTaskOptions& options, const TaskJobs& jobs) {
     Json made_of = ink::fingerprint_of("distill", job->student.config, job->setup.tokens.tokenizer,
                                        options.max_length);
     made_of.set("task", job->options.task->name)
+        .set("kd_loss_type", name_of(job->setup.config.kd_loss_type))
         .set("teacher", digest_of_weights(job->options.teacher, job->options.task->heads))
         .set("train", data.train.student.features->digest())
         .set("dev", data.dev.student.features->digest());
@@ -178,6 +183,15 @@ Schedule schedule_of(const MultiTaskOptions& options) {
 
 }  // namespace
 
+namespace {
+
+KdLoss kd_loss_of(const DistillationConfig& config, const TaughtTask& task) {
+  if (task.kd_loss_type) return *task.kd_loss_type;
+  return suits(config.kd_loss_type, *task.task) ? config.kd_loss_type : kd_loss_of(*task.task);
+}
+
+}  // namespace
+
 DistillOptions job_of(const MultiTaskOptions& options, const TaughtTask& task) {
   DistillOptions job{.teacher = task.teacher,
                      .out = options.out / task.name,
@@ -187,6 +201,7 @@ DistillOptions job_of(const MultiTaskOptions& options, const TaughtTask& task) {
                      .max_length = options.max_length,
                      .config = options.config,
                      .fit = options.fit};
+  job.config.kd_loss_type = kd_loss_of(options.config, task);
   job.fit.steps = options.steps;
   job.fit.evaluate_every = options.evaluate_every > 0 ? options.evaluate_every : options.steps;
   return job;
@@ -195,6 +210,7 @@ DistillOptions job_of(const MultiTaskOptions& options, const TaughtTask& task) {
 MultiTaskResult distill_tasks(const MultiTaskOptions& options, const TaskHooks& task_hooks) {
   check_writable(options.out);
   const TaskJobs jobs = jobs_of(options);
+  if (!options.fit.resume) check_no_checkpoints(options.out / "training");
   JointParameters joint(jobs);
   MultiTaskResult result = judged_teachers(jobs, task_hooks.notice);
   Distiller distiller(jobs.front()->setup.config, joint.all,

@@ -15,6 +15,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ struct TaughtTask {
   std::filesystem::path teacher = {};
   TaskData data = {};
   const Task* task = &classification_task();
+  // What its logits are compared by; without one that of the configuration where it suits the task,
+  // else the task's own: bce of several labels, regression of numbers, ce.
+  std::optional<KdLoss> kd_loss_type = {};
 };
 
 struct MultiTaskOptions {
@@ -76,11 +80,13 @@ Json to_json(const MultiTaskPlan& plan);
 
 // Options from JSON, with the keys of one task (compress/distill.h) where they are not of tasks:
 //   {"tasks": {"sst2": {"teacher": "t1", "train": "sst2.tsv", "dev": "dev.tsv",
-//                       "task": "classification", "columns": "label,text"}, "mnli": {…}},
+//                       "task": "classification", "columns": "label,text",
+//                       "kd_loss_type": "ce"}, "mnli": {…}},
 //    "tau": 1, "num_steps": 20000, "evaluate_every": 1000,
 //    "student": {"preset": "T3"}, "max_length": 128,
 //    "TrainingConfig": {"output_dir": "students", …}, "DistillationConfig": {…}}
-// tau as in compress/task_draws.h. Raises Error for unknown keys.
+// tau as in compress/task_draws.h. A kd_loss_type in DistillationConfig is that of all tasks which
+// name none; it has to suit them. Raises Error for unknown keys.
 MultiTaskOptions multi_task_options_from_json(const Json& json);
 
 }  // namespace ink

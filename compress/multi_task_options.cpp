@@ -1,8 +1,5 @@
 // MultiTaskOptions from JSON.
-#include <algorithm>
-
 #include "compress/distill_keys.h"
-#include "compress/loss_of_task.h"
 #include "compress/multi_task.h"
 #include "tensor/error.h"
 #include "tensor/keys.h"
@@ -11,23 +8,21 @@ namespace ink {
 namespace {
 
 TaughtTask read_task_of_many(const std::string& name, const Json& json) {
-  check_keys(json, {"teacher", "task", "train", "dev", "columns"});
+  check_keys(json, {"teacher", "task", "train", "dev", "columns", "kd_loss_type"});
   TaughtTask task{.name = name, .teacher = json.string("teacher")};
   task.data.train = json.string("train");
   task.data.dev = json.string("dev", "");
   task.data.read.columns = json.string("columns", "");
   if (json.has("task")) task.task = &task_in(json);
+  if (json.has("kd_loss_type")) task.kd_loss_type = kd_loss_in(json);
   return task;
 }
 
-// Where tasks have different losses of their own, the job is refused with what is to be said
-// (check_one_loss) rather than taught by a loss of its neighbours'.
-void settle_kd_loss(MultiTaskOptions& options, const Json& job) {
-  const Task& first = *options.tasks.front().task;
-  const bool alike = std::ranges::all_of(options.tasks, [&](const TaughtTask& task) {
-    return kd_loss_of(*task.task) == kd_loss_of(first);
-  });
-  if (alike) settle_kd_loss(options.config, first, job);
+// A type that the job names is meant: where it does not suit a task, set_up says so.
+void set_kd_loss(MultiTaskOptions& options, const Json& job) {
+  if (!job.has("DistillationConfig") || !job["DistillationConfig"].has("kd_loss_type")) return;
+  for (TaughtTask& task : options.tasks)
+    if (!task.kd_loss_type) task.kd_loss_type = options.config.kd_loss_type;
 }
 
 }  // namespace
@@ -41,7 +36,7 @@ MultiTaskOptions multi_task_options_from_json(const Json& json) {
   DistillKeys keys = read_distill_keys(json, options.tasks.front().teacher);
   options.student = std::move(keys.student);
   options.config = std::move(keys.config);
-  settle_kd_loss(options, json);
+  set_kd_loss(options, json);
   if (json.has("max_length")) options.max_length = json.integer_between("max_length", 4, 1 << 20);
   read_training(json, DistillKind::tasks, options.out, options.fit);
   options.tau = json.real("tau", options.tau);

@@ -5,7 +5,6 @@
 #include <cctype>
 #include <set>
 
-#include "compress/loss_of_task.h"
 #include "tensor/error.h"
 #include "text/fingerprint.h"
 
@@ -28,14 +27,6 @@ void check_names(const MultiTaskOptions& options) {
     check_other_folder("distill", task.teacher, options.out / task.name);
     if (!goes_on) check_no_model("distill", options.out / task.name);
   }
-}
-
-void check_one_loss(const MultiTaskOptions& options) {
-  const KdLoss loss = options.config.kd_loss_type;
-  for (const TaughtTask& task : options.tasks)
-    check(suits(loss, *task.task), "distill: all tasks have one kd_loss_type, ", name_of(loss),
-          ", and ", task.name, " (", task.task->name, ") needs ", name_of(kd_loss_of(*task.task)),
-          "; expected tasks that have one in common, the others in a job of their own");
 }
 
 DistillSetup set_up(const DistillOptions& options, const std::string& name) {
@@ -95,7 +86,6 @@ std::vector<DistillSetup> setups_of(const MultiTaskOptions& options) {
         options.steps);
   check(!options.config.is_caching_logits,
         "distill: logits are not cached where tasks are drawn; expected is_caching_logits false");
-  check_one_loss(options);
   std::vector<DistillSetup> setups;
   for (const TaughtTask& task : options.tasks)
     setups.push_back(set_up(job_of(options, task), task.name));

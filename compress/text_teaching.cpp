@@ -76,7 +76,8 @@ std::vector<LossTerm> TextTeaching::losses(const Model& student, const PretrainB
   std::vector<LossTerm> terms;
   double weights = 0;
   for (DistillationLoss::Term& term :
-       loss_->terms(got, wanted, batch.labels, batch.inputs.offsets, step, options_.text.steps)) {
+       loss_->terms(got, wanted, {.labels = batch.labels, .offsets = batch.inputs.offsets}, step,
+                    options_.text.steps)) {
     using Kind = DistillationLoss::Term::Kind;
     weights += term.weight;
     terms.push_back({.name = term.kind == Kind::hard ? "mlm_loss" : std::move(term.name),

@@ -177,20 +177,49 @@ TEST(NumbersAndLists, AFileNeedNotNameTheLoss) {
       << "what it names is left, and refused later";
 }
 
-TEST(NumbersAndLists, SeveralTasksHaveOneLoss) {
-  const auto options = [](const char* first, const char* second) {
-    return multi_task_options_from_json(parse_json(
-        std::string(R"({"tasks": {"a": {"teacher": "t", "train": "x", "task": ")") + first +
-            R"("}, "b": {"teacher": "t", "train": "x", "task": ")" + second +
-            R"("}}, "num_steps": 2, "student": "s", "TrainingConfig": {"output_dir": "never"}})",
+TEST(NumbersAndLists, EachOfSeveralTasksHasItsOwnLoss) {
+  const auto losses = [](const char* of_first, const char* of_all) {
+    const MultiTaskOptions o = multi_task_options_from_json(parse_json(
+        std::string(R"({"tasks": {"a": {"teacher": "t", "train": "x")") + of_first +
+            R"(}, "b": {"teacher": "t", "train": "x", "task": "multi-label"},
+            "c": {"teacher": "t", "train": "x", "task": "regression"}},
+            "DistillationConfig": {)" +
+            of_all + R"(}, "num_steps": 2, "student": "s", "TrainingConfig": {"output_dir": "n"}})",
         "d.json"));
+    std::vector<KdLoss> all;
+    for (const TaughtTask& task : o.tasks) all.push_back(job_of(o, task).config.kd_loss_type);
+    return all;
   };
-  EXPECT_EQ(options("multi-label", "multi-label").config.kd_loss_type, KdLoss::bce);
-  EXPECT_EQ(options("regression", "regression").config.kd_loss_type, KdLoss::regression);
-  EXPECT_ERROR(distill_tasks(options("regression", "tagging")),
-               "all tasks have one kd_loss_type, ce, and a (regression) needs regression");
-  EXPECT_ERROR(distill_tasks(options("multi-label", "classification")),
-               "all tasks have one kd_loss_type, ce, and a (multi-label) needs bce");
+  using enum KdLoss;
+  EXPECT_EQ(losses("", ""), (std::vector{ce, bce, regression}));
+  EXPECT_EQ(losses(R"(, "kd_loss_type": "mse")", ""), (std::vector{mse, bce, regression}));
+  EXPECT_EQ(losses("", R"("kd_loss_type": "kl")"), (std::vector{kl, kl, kl}))
+      << "what it names is left, and refused later";
+  EXPECT_ERROR(losses(R"(, "kd_loss_type": "least")", ""), "kd_loss_type");
+}
+
+TEST(NumbersAndLists, OneStudentLearnsBoth) {
+  const Taught numbers("numbers_of_both", regression_task()),
+      lists("lists_of_both", multi_label_task());
+  MultiTaskOptions o;
+  for (const Taught* t : {&numbers, &lists})
+    o.tasks.push_back({.name = t->task.name,
+                       .teacher = t->toy.folder / "teacher",
+                       .data = t->options("").data,
+                       .task = &t->task});
+  o.out = numbers.toy.folder / "both";
+  o.student.layers_from_teacher = {1};
+  o.max_length = 16;
+  o.config = {.temperature = 2, .hard_label_weight = 0.5};
+  o.fit.batch_size = 16;
+  o.fit.learning_rate = 3e-3;
+  o.steps = 400;
+  const MultiTaskResult result = distill_tasks(o);
+  for (const MultiTaskResult::OfTask& task : result.tasks)
+    EXPECT_GT(task.student.score, 0.85) << task.name;
+  o.out = numbers.toy.folder / "never";
+  o.tasks[0].kd_loss_type = KdLoss::ce;
+  EXPECT_ERROR(distill_tasks(o), "expected kd_loss_type regression, got ce (task regression)");
 }
 
 }  // namespace

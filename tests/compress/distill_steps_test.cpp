@@ -17,6 +17,10 @@ constexpr int64_t kSteps = 3;
 constexpr double kPeak = 5e-3, kLongest = 1, kClose = 2e-6;
 const Schedule kSchedule{.peak = kPeak, .steps = kSteps + 1};
 
+DistillationLoss::Facts facts_of(const testing::StepBatch& batch) {
+  return {.labels = batch.labels, .offsets = batch.inputs.offsets};
+}
+
 class DistillationSteps : public ::testing::Test {
  protected:
   DistillationSteps() {
@@ -83,8 +87,7 @@ class DistillationSteps : public ::testing::Test {
       Tape tape;
       tape.watch(student.parameters);
       const DistillationLoss::Result result =
-          loss(testing::step_outputs(student, batch.inputs), wanted, batch.labels,
-               batch.inputs.offsets, s, kSteps);
+          loss(testing::step_outputs(student, batch.inputs), wanted, facts_of(batch), s, kSteps);
       expect_losses(run, s, result);
       Gradients gradients = tape.backward(result.total);
       sum.add(student.parameters, gradients);
@@ -111,8 +114,8 @@ class DistillationSteps : public ::testing::Test {
         const Pause pause;
         wanted = testing::step_outputs(teacher, batch.inputs);
       }
-      return {.loss = loss(testing::step_outputs(student, batch.inputs), wanted, batch.labels,
-                           batch.inputs.offsets, s, kSteps)
+      return {.loss = loss(testing::step_outputs(student, batch.inputs), wanted, facts_of(batch), s,
+                           kSteps)
                           .total};
     };
     train(student.parameters, optimizer, kSchedule, {.steps = kSteps, .clip_norm = kLongest},

@@ -101,7 +101,8 @@ TEST(DistillationLoss, OneStepEqualsTorch) {
   Tape tape;
   tape.watch(student.parameters);
   const DistillationLoss::Result result =
-      loss(outputs(student), wanted, golden.tensor("batch.labels"), batch.offsets, 0, 1);
+      loss(outputs(student), wanted,
+           {.labels = golden.tensor("batch.labels"), .offsets = batch.offsets}, 0, 1);
   EXPECT_NEAR(result.total.item(), golden.tensor("total").item(),
               2e-6 * golden.tensor("total").item());
   for (const Measure& part : result.parts) {

@@ -128,7 +128,8 @@ TEST(Matches, PresetsOfTextBrewerAreLearnedFrom) {
     tape.watch(parameters);
     for (Tensor& x : student.hidden) tape.watch(x);
     for (AttentionInputs& x : student.attention) tape.watch(x.query);
-    const auto result = loss(student, teacher, from(std::vector<int32_t>{0, 2}), offsets, 0, 1);
+    const auto result = loss(
+        student, teacher, {.labels = from(std::vector<int32_t>{0, 2}), .offsets = offsets}, 0, 1);
     EXPECT_TRUE(std::isfinite(result.total.item())) << name;
     EXPECT_GT(result.total.item(), 0) << name;
     const Gradients gradients = tape.backward(result.total);

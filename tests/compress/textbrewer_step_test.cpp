@@ -110,7 +110,7 @@ class TextBrewersStep : public ::testing::Test {
     Tape tape;
     tape.watch(student.parameters);
     const DistillationLoss::Result result =
-        loss(outputs(student), wanted, labels, batch.offsets, 0, 1);
+        loss(outputs(student), wanted, {.labels = labels, .offsets = batch.offsets}, 0, 1);
     expect_part(variant, "total_loss", result.total.item());
     const Json::Members& logged = run.object("logged").members();
     ASSERT_EQ(result.parts.size() + 1, logged.size());
