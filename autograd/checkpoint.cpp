@@ -164,7 +164,14 @@ void CheckpointFolder::remove_leftovers() const {
   remove_stale_temporaries(root_);
 }
 
-bool CheckpointFolder::empty() const { return steps_in(root_).empty(); }
+bool has_checkpoints(const fs::path& root) {
+  return fs::is_directory(root) && !steps_in(root).empty();
+}
+
+void check_no_checkpoints(const fs::path& root) {
+  check(!has_checkpoints(root), "training: ", root.string(),
+        " holds checkpoints of an earlier run; go on with it (--resume), or choose another folder");
+}
 
 std::optional<CheckpointFolder::Found> CheckpointFolder::newest() const {
   std::vector<fs::path> damaged;

@@ -41,7 +41,6 @@ class CheckpointFolder {
   // The newest intact checkpoint. Damaged ones that are newer are renamed to "….damaged". Nothing
   // when there are no checkpoints; an Error when there are some and all are damaged.
   std::optional<Found> newest() const;
-  bool empty() const;  // no checkpoints, intact or not
 
   // `write_files(folder)` puts the caller's files into the folder it is given, each flushed
   // (tensor/file.h does). An Error leaves the earlier checkpoints as they were.
@@ -58,5 +57,10 @@ class CheckpointFolder {
   Notice notice_;
   std::optional<FileLock> lock_;
 };
+
+// Whether there are checkpoints in `root`, intact or not.
+bool has_checkpoints(const std::filesystem::path& root);
+// Raises Error where there are, for a run that begins anew.
+void check_no_checkpoints(const std::filesystem::path& root);
 
 }  // namespace ink

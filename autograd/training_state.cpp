@@ -65,8 +65,7 @@ void Training::open_folder() {
   if (processes_.is_first()) {
     checkpoints_.emplace(options_.folder, options_.keep_checkpoints,
                          [this](const std::string& sentence) { notice(sentence); });
-    check(options_.resume || checkpoints_->empty(), "training: ", options_.folder.string(),
-          " holds checkpoints of an earlier run; resume it or choose another folder");
+    if (!options_.resume) check_no_checkpoints(options_.folder);
   }
   const auto found = find_checkpoint();
   uint64_t log_length = 0;

@@ -55,8 +55,7 @@ bool Study::finished(StudyStep step) {
 // Whether a training, or the making of data, has left something in the folder that would be lost.
 bool has_progress(const fs::path& folder) {
   if (fs::exists(folder / "config.json") || fs::exists(folder / "test.txt")) return true;
-  const fs::path training = folder / "training";
-  return fs::is_directory(training) && !CheckpointFolder(training, 1).empty();
+  return has_checkpoints(folder / "training");
 }
 
 // In what the folder was made of other inputs, by its study.json; empty: in nothing.

@@ -1,6 +1,7 @@
 // Teachers and student over the one training loop.
 #include "compress/distill.h"
 
+#include "autograd/checkpoint.h"
 #include "compress/distiller.h"
 #include "compress/first_student.h"
 #include "compress/labelled.h"
@@ -88,6 +89,7 @@ DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   for (const std::filesystem::path& folder : setup.folders)
     check_other_folder("distill", folder, options.out);
   check_no_model("distill", options.out, true);
+  if (!options.fit.resume) check_no_checkpoints(options.out / "training");
   check_writable(options.out);
   Sessions sessions = load_teachers(setup, options.task->heads);
   TeacherScores scores;

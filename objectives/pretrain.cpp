@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "autograd/checkpoint.h"
 #include "autograd/tape.h"
 #include "nn/fingerprint.h"
 #include "nn/model_folder.h"
@@ -322,6 +323,7 @@ PretrainResult pretrain(const ModelConfig& config, const Tokenizer& tokenizer,
                         const PretrainCallbacks& callbacks) {
   check_pretraining(config, tokenizer, options);
   check_no_model("pre-training", options.out, true);
+  if (!options.resume) check_no_checkpoints(options.out / "training");
   return Job(config, tokenizer, segmenter, options, callbacks).run();
 }
 

@@ -12,6 +12,7 @@
 
 #include "autograd/checksum.h"
 #include "tensor/file.h"
+#include "tests/expect_error.h"
 #include "tests/scratch_folder.h"
 
 namespace ink {
@@ -79,7 +80,7 @@ class CheckpointTest : public testing::Test {
 
 TEST_F(CheckpointTest, TheNewestIsFoundAndTheLastKeptOnesStay) {
   const CheckpointFolder folder = open(2);
-  EXPECT_TRUE(folder.empty());
+  EXPECT_FALSE(has_checkpoints(root_));
   EXPECT_FALSE(folder.newest());
   for (const int64_t step : {5, 90, 1000}) write(folder, step);
   EXPECT_EQ(names(), (std::vector<std::string>{"checkpoint-00000090", "checkpoint-00001000"}));
@@ -132,7 +133,8 @@ TEST_F(CheckpointTest, WhenAllAreDamagedThatIsAnError) {
   write(folder, 1);
   std::ofstream(root_ / "checkpoint-00000001" / "weights") << "x";
   EXPECT_THROW(folder.newest(), Error);
-  EXPECT_FALSE(folder.empty());
+  EXPECT_TRUE(has_checkpoints(root_));
+  EXPECT_ERROR(check_no_checkpoints(root_), "--resume");
 }
 
 TEST_F(CheckpointTest, AManifestThatLeadsOutsideIsRefused) {
@@ -222,7 +224,7 @@ TEST_F(CheckpointTest, OtherFilesAreNoCheckpoints) {
        {"checkpoint-", "checkpoint-12", "checkpoint-0000001x", "checkpoint-00000009.damaged"})
     fs::create_directories(root_ / name);
   std::ofstream(root_ / "checkpoint-00000007") << "a file";
-  EXPECT_TRUE(folder.empty());
+  EXPECT_FALSE(has_checkpoints(root_));
   EXPECT_FALSE(folder.newest());
 }
 

@@ -214,7 +214,7 @@ TEST_F(Cli, CheckpointsChangeNothingAndNoRunIsOverwritten) {
   EXPECT_EQ(read_file(folder_ / "base" / "model.safetensors", 1 << 26), whole);
   const Finished again = pretrain();
   EXPECT_EQ(again.status, 1) << "a finished run is not overwritten silently";
-  EXPECT_NE(again.error.find("resume it"), std::string::npos) << again.error;
+  EXPECT_NE(again.error.find("go on with it (--resume)"), std::string::npos) << again.error;
 }
 
 // XLNet reads A <sep> <cls>, also with a vocabulary of BERT's kind, in training and afterwards.
