@@ -31,6 +31,15 @@ Json metadata_of(const SafeTensors& file) {
        "; this is no part of a teacher's cache");
 }
 
+// What sets a file apart from this job; digests say nothing to people.
+std::string in_words(const Difference& d) {
+  if (d.name == "tokens")
+    return "it was made of other tokens than this job's: other examples, or the same ones cut by "
+           "another tokenizer or max_length";
+  if (d.name == "teacher.weights") return "it was made by a teacher with other weights";
+  return "it was made of " + d.name + ' ' + d.first + ", this job has " + d.second;
+}
+
 std::byte* row_of(const Tensor& x, int64_t row) {
   const int64_t elements = x.offset() + row * x.dim(1);
   return static_cast<std::byte*>(x.storage()->data()) +
@@ -114,7 +123,7 @@ CachePart open_part(const CacheLayout& layout, size_t part, int64_t first) {
   const std::string path = file.path().string();
   const Json metadata = metadata_of(file);
   if (const auto d = first_difference(metadata.object("made_of"), layout.made_of))
-    fail("", path, ": it was made of ", d->name, ' ', d->first, ", this job has ", d->second);
+    fail("", path, ": ", in_words(*d));
   CachePart result{.first = metadata.integer_between("first", 0, layout.examples()),
                    .end = metadata.integer_between("end", 0, layout.examples())};
   check(result.first == first && result.end > first, "", path, ": expected examples from number ",

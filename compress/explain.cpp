@@ -2,6 +2,7 @@
 #include "compress/explain.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <ostream>
 #include <sstream>
 
@@ -30,7 +31,7 @@ std::string start_of(const DistillPlan& plan) {
   using From = TeacherInit::From;
   const StudentOptions& from = plan.from;
   if (!from.folder.empty()) return "the weights of its folder";
-  if (!from.layers_from_teacher.empty()) return "all else than layers from the teacher too";
+  if (!from.layers_from_teacher.empty()) return "the teacher with these of its layers";
   const From init = init_of(from).from;
   if (init == From::nothing) return "random weights";
   const int64_t own = plan.student.embedding_channels(),
@@ -38,8 +39,8 @@ std::string start_of(const DistillPlan& plan) {
   if (own != teachers)
     return "random weights: the teacher's embeddings have " + std::to_string(teachers) +
            " channels, its own " + std::to_string(own);
-  if (init == From::embeddings) return "the teacher's embeddings that fit, else random weights";
-  return "the teacher's embeddings that fit, and its layers";
+  if (init == From::embeddings) return "the teacher's embeddings, and random weights elsewhere";
+  return "the teacher's embeddings and its layers";
 }
 
 const std::vector<int64_t>& layers_of(const DistillPlan& plan) {
@@ -83,7 +84,7 @@ void print_other_teachers(std::ostream& text, const DistillPlan& plan) {
   for (const ModelConfig& teacher : plan.other_teachers)
     text << "and        " << sizes_of(teacher) << '\n';
   text << "weights   ";
-  for (const double weight : plan.teacher_weights) text << ' ' << weight;
+  for (const double weight : plan.teacher_weights) text << ' ' << in_three_digits(weight);
   text << " of the teachers' logits and of the matches with each\n";
 }
 
@@ -141,14 +142,20 @@ void print_training(std::ostream& text, const DistillPlan& plan) {
 
 }  // namespace
 
+std::string in_three_digits(double value) {
+  char digits[16];
+  std::snprintf(digits, sizeof digits, "%.3g", value);
+  return digits;
+}
+
 void print_models(std::ostream& text, const DistillPlan& plan) {
   text << "teacher    " << sizes_of(plan.teacher) << "; " << plan.teacher_parameters
        << " parameters\n";
   print_other_teachers(text, plan);
   text << "student    " << sizes_of(plan.student) << "; " << plan.student_parameters
        << " parameters, "
-       << 100.0 * static_cast<double>(plan.student_parameters) /
-              static_cast<double>(plan.teacher_parameters)
+       << in_three_digits(100.0 * static_cast<double>(plan.student_parameters) /
+                          static_cast<double>(plan.teacher_parameters))
        << " %" << (plan.from.preset.empty() ? "" : ", preset " + plan.from.preset) << '\n'
        << "begins as  " << start_of(plan);
   const std::vector<int64_t>& layers = layers_of(plan);

@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "compress/distill_plan.h"
+#include "compress/explain.h"
 #include "compress/task_draws.h"
 #include "compress/task_job.h"
 
@@ -28,7 +29,8 @@ std::string explanation(const MultiTaskPlan& plan) {
   text << plan.tasks.size() << " tasks in one student; the " << plan.steps
        << " steps are of all, each micro-batch of a task drawn with tau " << plan.tau << '\n';
   for (const MultiTaskPlan::OfTask& task : plan.tasks)
-    text << "\n== " << task.name << ", with probability " << task.probability << '\n'
+    text << "\n== " << task.name << ", with probability " << in_three_digits(task.probability)
+         << '\n'
          << explanation(task.plan);
   return text.str();
 }

@@ -141,7 +141,6 @@ Model new_student(const StudentOptions& from, const Model& teacher, const Random
     add_embeddings(names, *config.family, *teacher.config.family);
   const std::vector<int64_t> layers = chosen_layers(init, teacher.config.layers(), config.layers());
   if (init.from > TeacherInit::From::embeddings) {
-    check_layers_fit(config, teacher.config, layers);
     add_layers(names, *config.family, *teacher.config.family, layers);
     add_masked_lm(names, config.family->masked_lm, teacher.config.family->masked_lm);
     if (config.family == teacher.config.family)  // pooler and head, by their own names
@@ -249,6 +248,9 @@ ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& tea
   ModelConfig config = !from.folder.empty() ? ModelConfig::read(from.folder / "config.json")
                        : from.architecture  ? *from.architecture
                                             : student_config(student_preset(from.preset), teacher);
+  if (from.folder.empty() && init_of(from).from > TeacherInit::From::embeddings)
+    check_layers_fit(config, teacher,
+                     chosen_layers(init_of(from), teacher.layers(), config.layers()));
   if (heads) return config;
   config.labels = teacher.labels;
   config.problem_type = problem_type_of(teacher);

@@ -44,7 +44,7 @@ struct StudentOptions {
 Model make_student(const StudentOptions& from, const Model& teacher, const Random& random,
                    const std::optional<Heads>& heads = {});
 
-// The configuration that it will have, known before any weight is made.
+// The configuration that it will have, known before any weight is made. Raises Error as above.
 ModelConfig config_of_student(const StudentOptions& from, const ModelConfig& teacher,
                               const std::optional<Heads>& heads = {});
 

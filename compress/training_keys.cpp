@@ -54,6 +54,12 @@ double share(const Json& json, const char* key, double otherwise) {
   return share;
 }
 
+double rate(const Json& json, const char* key, double otherwise) {
+  const double rate = json.real(key, otherwise);
+  check(rate >= 0, "", json.where(key), ": expected 0 or more, got ", rate);
+  return rate;
+}
+
 // When the student is evaluated, and which of these students stay beside the best one: all that
 // TextBrewer would write, where its keys are given, or the `keep_best` best of them.
 void read_checkpoints(const Json& json, FitOptions& fit) {
@@ -89,9 +95,9 @@ void read_training(const Json& job, DistillKind kind, std::filesystem::path& out
     fit.epochs = count(json, "num_epochs", fit.epochs);
     fit.steps = count(json, "num_steps", fit.steps);
     fit.batch_size = count(json, "batch_size", fit.batch_size);
-    fit.learning_rate = json.real("learning_rate", fit.learning_rate);
+    fit.learning_rate = rate(json, "learning_rate", fit.learning_rate);
     fit.warm_up = share(json, "warmup_proportion", fit.warm_up);
-    fit.weight_decay = json.real("weight_decay", fit.weight_decay);
+    fit.weight_decay = rate(json, "weight_decay", fit.weight_decay);
     // TextBrewer's -1: never.
     fit.clip_norm = std::max(0.0, json.real("max_grad_norm", fit.clip_norm));
     fit.seed = static_cast<uint64_t>(json.integer("seed", static_cast<int64_t>(fit.seed)));

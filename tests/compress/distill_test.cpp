@@ -313,6 +313,25 @@ TEST_F(Compressed, APlanSaysWhatTrainingWillDo) {
   EXPECT_EQ(to_json(plan)["evaluations"].to_string(), "[15, 30]");
 }
 
+// What a run would refuse, a plan refuses too.
+TEST_F(Compressed, APlanRefusesLayersOfOtherSizes) {
+  DistillOptions options = distill_options("never_planned");
+  options.student = {.architecture = narrow(),
+                     .init_from_teacher = TeacherInit{.from = TeacherInit::From::uniform}};
+  options.config.intermediate_matches.clear();
+  EXPECT_ERROR(plan_distillation(options), "layers of other sizes cannot be taken over");
+}
+
+TEST_F(Compressed, ARunThatIsThereIsNotBegunAnew) {
+  DistillOptions options = distill_options("begun_twice");
+  options.student.layers_from_teacher = {1};
+  options.fit.steps = 1;
+  distill(options);
+  bool heard = false;
+  EXPECT_ERROR(distill(options, {.progress = [&](const Progress&) { heard = true; }}), "--resume");
+  EXPECT_FALSE(heard) << "it is refused before anything is trained";
+}
+
 TEST_F(Compressed, OptionsFromJson) {
   const auto read = [](const std::string& text) {
     return distill_options_from_json(parse_json(text, "distill.json"));
@@ -358,6 +377,9 @@ TEST_F(Compressed, OptionsFromJson) {
   EXPECT_ERROR(training(R"("early_stop": -1)"),
                "TrainingConfig: early_stop: expected 0 (never) or more, got -1");
   EXPECT_ERROR(training(R"("num_epochs": 0)"), "num_epochs: expected 1 or more, got 0");
+  EXPECT_ERROR(training(R"("learning_rate": -1e-4)"),
+               "TrainingConfig: learning_rate: expected 0 or more, got -0.0001");
+  EXPECT_ERROR(training(R"("weight_decay": -1)"), "weight_decay: expected 0 or more, got -1");
   EXPECT_ERROR(training(R"("warmup_proportion": 3)"),
                "warmup_proportion: expected a share of the steps, from 0 to 1, got 3");
   EXPECT_ERROR(training(R"("num_steps": 5, "ckpt_frequency": 2)"),

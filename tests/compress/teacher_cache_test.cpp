@@ -157,14 +157,14 @@ TEST_F(CachedTeacher, RefusesWhatWasMadeOfSomethingElse) {
   };
   CacheSource other = source();
   other.teacher.set("weights", "xyz");
-  refused(other, options("stale"), "it was made of teacher.weights \"abc\", this job has \"xyz\"");
+  refused(other, options("stale"), "it was made by a teacher with other weights");
   TeacherCacheOptions half = options("stale");
   half.dtype = Dtype::bf16;
   refused(source(), half, "it was made of dtype \"f32\", this job has \"bf16\"");
   const Features fewer = features_of({5, 9});
   const CacheSource texts{
       .features = fewer, .fields = source().fields, .teacher = source().teacher};
-  refused(texts, options("stale"), "it was made of tokens ");
+  refused(texts, options("stale"), "it was made of other tokens than this job's");
   CacheSource more = source();
   config.intermediate_matches[0].layer_teacher = 0;
   config.intermediate_matches[1].layer_teacher = 1;
