@@ -12,7 +12,7 @@
 namespace ink {
 namespace {
 
-constexpr double kParametersOfMegabyte = (1 << 20) / 4.0;
+constexpr double kParametersOfMegabyte = 1e6 / 4;
 
 // ── prices ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,7 +1,7 @@
 // PruningTarget: how small or how fast a model should become, in terms of what it costs.
 //
 //   {"parameters": 0.5}                                 half of them; above 1: so many
-//   {"megabytes": 20}                                   of weights in f32 on disk, 2²⁰ bytes each
+//   {"megabytes": 20}                                   of weights in f32 on disk, 10⁶ bytes each
 //   {"latency_ms": 3.0, "batch": 1, "length": 128}      to encode such a batch, on this machine
 //   {"speedup": 2.0, "batch": 32, "length": 128, "table": "costs.json"}
 //

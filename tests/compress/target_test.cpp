@@ -188,7 +188,7 @@ TEST(ParameterTarget, SharesAndMegabytes) {
     return pruned_model(model, choose_masks(model, batches, config).masks).parameters.elements();
   };
   EXPECT_EQ(left("parameters", 0.7), left("parameters", std::floor(0.7 * all)));
-  EXPECT_EQ(left("parameters", 0.7), left("megabytes", 0.7 * all * 4 / (1 << 20)));
+  EXPECT_EQ(left("parameters", 0.7), left("megabytes", 0.7 * all * 4 / 1e6));
   EXPECT_EQ(left("parameters", 1), model.parameters.elements());
   EXPECT_ERROR(left("parameters", 0.01), "the smallest that can be reached is");
 }
