@@ -3,6 +3,8 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <set>
+#include <string>
 
 #include "cli/distillation_page.h"
 #include "cli/length.h"
@@ -55,8 +57,8 @@ void add_ensemble(std::vector<ComparedModel>& models, const TeacherScores& teach
   models.insert(models.begin() + std::ssize(teachers.each), all);
 }
 
-// Writes distillation.json and distillation.html beside the student; returns the models. `alone`:
-// the folder of the student that had no teacher, where there is one.
+// Writes distillation.json and distillation.html beside the student; returns the models, or null
+// where it was stopped. `alone`: the folder of the student that had no teacher, where there is one.
 Json written_comparison(const DistillOptions& job, const std::filesystem::path& alone,
                         const TeacherScores& teachers) {
   std::vector<NamedModel> folders = {{"teacher", job.teacher}};
@@ -65,11 +67,36 @@ Json written_comparison(const DistillOptions& job, const std::filesystem::path& 
   folders.push_back({"distilled", job.out});
   if (!alone.empty()) folders.push_back({"student alone", alone});
   std::vector<ComparedModel> models = compare_models(job, folders);
+  if (models.empty()) return {};
   add_ensemble(models, teachers);
   const Json json = json_of(models);
   write_distillation(job.out, json);
   std::printf("%s", table_of(json).c_str());
   return json["models"];
+}
+
+// What was said of the examples in one training is not said again in the next.
+TaskHooks hooks_once(ProgressDisplay& display, std::set<std::string>& said) {
+  TaskHooks hooks = hooks_of(display);
+  hooks.notice = [&](const std::string& sentence) {
+    if (said.insert(sentence).second) display.say(sentence);
+  };
+  return hooks;
+}
+
+// The student; and where that is asked for the same one without its teacher, in the folder `alone`.
+// The result is that of the first, or of the one that was stopped.
+DistillResult trained(const DistillOptions& job, ProgressDisplay& display,
+                      std::filesystem::path& alone) {
+  std::set<std::string> said;
+  DistillResult result = distill(job, hooks_once(display, said));
+  if (!finished(result) || !job.compare_alone) return result;
+  const DistillOptions same = without_teacher(job, result.evaluations);
+  alone = same.out;
+  display.say("now the same student without its teacher, in " + alone.string());
+  ProgressDisplay display_alone("alone");
+  DistillResult without = distill(same, hooks_once(display_alone, said));
+  return finished(without) ? result : without;
 }
 
 }  // namespace
@@ -90,27 +117,23 @@ Json distill_on_task(const Json& keys, const TaskRun& o, Command& command) {
   job.fit.stop = &interrupted;
   catch_interrupts();
   ProgressDisplay display("distill");
-  const auto stopped = [&](const DistillResult& result) {
-    command.status = say_stopped(display);
+  const auto stopped = [&](const DistillResult& result, int status) {
+    command.status = status;
     return Json::make_object({{"status", "interrupted"}, {"step", result.student.training.step}});
   };
-  const DistillResult result = distill(job, hooks_of(display));
-  if (!finished(result)) return stopped(result);
   std::filesystem::path alone;
-  if (job.compare_alone) {
-    const DistillOptions same = without_teacher(job, result.evaluations);
-    alone = same.out;
-    const DistillResult without = distill(same, hooks_of(display));
-    if (!finished(without)) return stopped(without);
-  }
+  const DistillResult result = trained(job, display, alone);
+  if (!finished(result)) return stopped(result, say_stopped(display));
   std::printf("%s: %s%s\n", job.out.c_str(), summary_of(result.student.dev).c_str(),
               about(*job.task, result.teachers).c_str());
+  const Json models = written_comparison(job, alone, result.teachers);
+  if (models.is_null()) return stopped(result, say_uncompared(display));
   Json json = json_of(result.student.dev);
   json.set("status", "finished");
   set_teachers(json, result.teachers);
   json.set("step", result.student.training.step);
   json.set("seconds", result.student.training.seconds);
-  return json.set("models", written_comparison(job, alone, result.teachers));
+  return json.set("models", models);
 }
 
 }  // namespace ink::cli

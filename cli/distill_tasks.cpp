@@ -28,18 +28,20 @@ Json shown(const MultiTaskResult& result, const MultiTaskOptions& job) {
   return tasks;
 }
 
-// Writes distillation.json and distillation.html beside the students.
-void write_comparison(const MultiTaskOptions& job) {
+// Writes distillation.json and distillation.html beside the students; false where it was stopped.
+bool write_comparison(const MultiTaskOptions& job) {
   Json tasks = Json::make_object();
   for (const TaughtTask& task : job.tasks) {
     const DistillOptions one = job_of(job, task);
     const std::vector<ComparedModel> models =
         compare_models(one, {{"teacher", one.teacher}, {"distilled", one.out}});
+    if (models.empty()) return false;
     Json json = json_of(models);
     std::printf("\n%s\n%s", task.name.c_str(), table_of(json).c_str());
     tasks.set(task.name, std::move(json));
   }
   write_distillation(job.out, Json::make_object({{"tasks", std::move(tasks)}}));
+  return true;
 }
 
 }  // namespace
@@ -61,16 +63,17 @@ Json distill_on_tasks(const Json& keys, const TasksRun& o, Command& command) {
   catch_interrupts();
   ProgressDisplay display("distill");
   const MultiTaskResult result = distill_tasks(job, hooks_of(display));
-  if (result.training.status != TrainingResult::Status::finished) {
-    command.status = say_stopped(display);
+  const auto stopped = [&](int status) {
+    command.status = status;
     return Json::make_object({{"status", "interrupted"}, {"step", result.training.step}});
-  }
+  };
+  if (result.training.status != TrainingResult::Status::finished)
+    return stopped(say_stopped(display));
   Json json = Json::make_object({{"status", "finished"},
                                  {"tasks", shown(result, job)},
                                  {"step", result.training.step},
                                  {"seconds", result.training.seconds}});
-  write_comparison(job);
-  return json;
+  return write_comparison(job) ? json : stopped(say_uncompared(display));
 }
 
 }  // namespace ink::cli

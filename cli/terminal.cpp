@@ -118,6 +118,11 @@ int say_stopped(ProgressDisplay& display) {
   return stopped_status();
 }
 
+int say_uncompared(ProgressDisplay& display) {
+  display.say("stopped before the models were compared; the same command with --resume does so");
+  return stopped_status();
+}
+
 int stopped_status() { return 128 + interrupting_signal; }
 
 }  // namespace ink::cli

@@ -40,7 +40,8 @@ class ProgressDisplay {
 // Says that a training has stopped and how it goes on; returns the status of the process,
 // 128 + the signal, as the shell says of one that a signal has ended.
 int say_stopped(ProgressDisplay& display);
-int stopped_status();  // that status without a word
+int say_uncompared(ProgressDisplay& display);  // the same of one that stopped behind its training
+int stopped_status();                          // that status without a word
 
 // "1.2 k", "34.5 M"
 std::string with_unit(double value);

@@ -10,7 +10,10 @@
 namespace ink {
 namespace {
 
-constexpr int64_t kMostTimed = 256, kRounds = 3;
+constexpr int64_t kMostTimed = 256;
+// At least three rounds, and of few or short examples as many as a second has.
+constexpr int64_t kFewestRounds = 3, kMostRounds = 101;
+constexpr double kMilliseconds = 1000;
 
 struct Candidate {
   std::unique_ptr<Session> session;
@@ -32,6 +35,15 @@ Candidate candidate_of(const DistillOptions& job, const Labels& labels,
     candidate.timed += std::ssize(rows);
   }
   return candidate;
+}
+
+// Of a pass of each model over its batches.
+std::vector<double> measured(std::span<const std::function<void(int64_t)>> passes) {
+  double once = 0;
+  for (const double milliseconds : median_milliseconds(passes, 1, 1)) once += milliseconds;
+  const double rounds = kMilliseconds / std::max(once, 1e-3);
+  return median_milliseconds(
+      passes, std::clamp(static_cast<int64_t>(rounds), kFewestRounds, kMostRounds), 0);
 }
 
 // That of the job on its own examples, fewer of which would end sooner.
@@ -69,6 +81,7 @@ std::vector<ComparedModel> compare_models(const DistillOptions& job,
   for (const NamedModel& model : models)
     candidates.push_back(candidate_of(job, labels, model.folder));
   for (size_t i = 0; i < models.size(); ++i) {
+    if (job.fit.stop && *job.fit.stop) return {};
     const Candidate& candidate = candidates[i];
     compared.push_back({.name = models[i].name,
                         .parameters = candidate.session->model().parameters.elements(),
@@ -77,7 +90,7 @@ std::vector<ComparedModel> compare_models(const DistillOptions& job,
       for (const Packed& batch : candidate.batches) candidate.session->logits(batch);
     });
   }
-  const std::vector<double> milliseconds = median_milliseconds(passes, kRounds, 1);
+  const std::vector<double> milliseconds = measured(passes);
   for (size_t i = 0; i < models.size(); ++i)
     compared[i].sentences_per_second =
         1e3 * static_cast<double>(candidates[i].timed) / milliseconds[i];

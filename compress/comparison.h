@@ -29,7 +29,8 @@ struct NamedModel {
   std::filesystem::path folder;
 };
 
-// Scores, and speed measured in turns, of model folders on the job's development examples.
+// Scores, and speed measured in turns, of model folders on the job's development examples. Nothing
+// where fit.stop ends it before all are judged.
 std::vector<ComparedModel> compare_models(const DistillOptions& job,
                                           const std::vector<NamedModel>& models);
 

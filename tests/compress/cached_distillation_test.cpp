@@ -171,6 +171,9 @@ TEST_F(DistilledFromDisk, IsComparedWithTheStudentAlone) {
   EXPECT_EQ(models[1].scores.score, score);
   EXPECT_EQ(models[2].scores.score, score_alone);
   for (const ComparedModel& m : models) EXPECT_GT(m.sentences_per_second, 0) << m.name;
+  const std::atomic<bool> stop = true;
+  job.fit.stop = &stop;
+  EXPECT_TRUE(compare_models(job, {{"teacher", job.teacher}}).empty()) << "it was stopped";
 }
 
 TEST_F(DistilledFromDisk, APlanNamesTheCacheAndWhatIsAdded) {
