@@ -301,7 +301,7 @@ TEST_F(PretrainTest, AnotherJobIsNotResumed) {
   std::string text = read_file(folder_ / "texts" / "part0.txt", 1 << 20);
   text.replace(0, 3, text.starts_with(toy_character(7)) ? toy_character(8) : toy_character(7));
   write_file(folder_ / "texts" / "part0.txt", text);
-  EXPECT_ERROR(run(o), "data.corpus ");
+  EXPECT_ERROR(run(o), "was made of another data.corpus");
 }
 
 TEST_F(PretrainTest, FewerStepsThanAreDoneAreRefused) {

@@ -223,7 +223,7 @@ TEST(Finetune, AnotherJobIsNotResumed) {
     text.resize(line);
   }
   write_file(task.folder / "train.tsv", text + reversed);
-  refused("has train ", [](auto&) {});
+  refused("was made of another train", [](auto&) {});
 }
 
 TEST(Finetune, ErrorsBeforeAnythingIsTrained) {
