@@ -59,7 +59,8 @@ std::vector<DistillationLoss::Term> DistillationLoss::terms(const ModelOutputs& 
         "distill: \"inputs_mask\": false compares padding, ",
         "which is not there; expected sequences of one length, got a batch with ",
         sequences.tokens(), " tokens in ", sequences.count(), " of at most ", sequences.longest());
-  const std::vector<Sequences> groups = sequences.of_like_lengths();
+  std::vector<Sequences> groups;
+  if (config_.has_matches()) groups = sequences.of_like_lengths();
   const MatchContext context{.sequences = sequences,
                              .offsets = facts.offsets,
                              .groups = groups,
@@ -93,6 +94,8 @@ DistillationLoss::Result DistillationLoss::operator()(const ModelOutputs& studen
   Result result;
   for (Term& term : terms(student, teacher, facts, step, steps, number)) {
     add_term(result.total, term.value, term.weight);
+    // Where no example has a label there is nothing to measure.
+    if (term.kind == Term::Kind::hard && !any_known(facts.labels)) continue;
     result.parts.push_back({std::move(term.name), std::move(term.value)});
   }
   check(static_cast<bool>(result.total), "distill: all losses have weight 0 at step ", step,

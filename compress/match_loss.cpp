@@ -16,12 +16,14 @@ double sequences_of(const Sequences& of) { return static_cast<double>(of.count()
 double tokens_of(const Sequences& of) { return static_cast<double>(of.tokens()); }
 double pairs_of(const Sequences& of) { return of.pairs(); }
 
-// The mean over a batch of what `loss` says of each group of its sequences. On the CUDA device more
-// launches would cost more than the padding that they save.
+// The mean over a batch of what `loss` says of each group of its sequences. Together they are on
+// the CUDA device, where more launches would cost more than the padding that they save, and where
+// padding counts, in TextBrewer's forms.
 template <class Loss>
 Tensor over_groups(const MatchContext& context, const Tensor& states,
                    double (*count)(const Sequences&), Loss&& loss) {
-  if (context.groups.size() <= 1 || states.device() == Device::cuda) return loss(context.sequences);
+  const bool together = context.compatible || states.device() == Device::cuda;
+  if (together || context.groups.size() <= 1) return loss(context.sequences);
   Tensor mean;
   for (const Sequences& group : context.groups) {
     const Tensor part = scale(loss(group), count(group) / count(context.sequences));

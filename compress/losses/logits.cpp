@@ -82,6 +82,15 @@ std::vector<int32_t> known_rows(const Tensor& numbers) {
 
 }  // namespace
 
+bool any_known(const Tensor& labels) {
+  if (labels.dtype() != Dtype::i32) {
+    const auto all = to_vector<double>(converted(on_host(labels), Dtype::f64));
+    return std::ranges::any_of(all, [](double x) { return !std::isnan(x); });
+  }
+  const std::vector<int32_t> all = to_vector<int32_t>(on_host(labels));
+  return std::ranges::any_of(all, [](int32_t label) { return label != kIgnore; });
+}
+
 Tensor hard_label_loss(const Tensor& logits, const Tensor& labels, KdLoss type) {
   if (labels.dtype() == Dtype::i32) return cross_entropy(logits, labels);
   check(type == KdLoss::bce || type == KdLoss::regression,

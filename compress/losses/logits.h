@@ -34,6 +34,8 @@ Tensor kd_loss(std::span<const Tensor> students, std::span<const Tensor> teacher
 // entropy and by squared differences. Rows of numbers with a NaN have no label and do not count, as
 // those of kIgnore do not; where none has one the loss is 0.
 Tensor hard_label_loss(const Tensor& logits, const Tensor& labels, KdLoss type = KdLoss::ce);
+// Whether any of the labels counts.
+bool any_known(const Tensor& labels);
 
 // The teacher's logits with, in each row, the value of the true label and the largest exchanged, so
 // that the teacher is never wrong (Wen et al. 2019). labels i32 (rows); rows with a negative label

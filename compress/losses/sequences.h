@@ -18,8 +18,9 @@ class Sequences {
  public:
   // offsets: i32 (B + 1), on the host, from 0 on. Raises Error where they decrease.
   explicit Sequences(const Tensor& offsets);
-  // The same sequences in groups of like lengths, the longest first: of what is computed for a
-  // group less than half is behind an end. All read rows (N, C) of the whole batch.
+  // The same sequences in groups of like lengths, the longest first: of the pairs that are computed
+  // for a group at most half are behind an end, but where all have 32 tokens or fewer. All read
+  // rows (N, C) of the whole batch.
   std::vector<Sequences> of_like_lengths() const;
 
   int64_t count() const { return static_cast<int64_t>(lengths_.size()); }  // B

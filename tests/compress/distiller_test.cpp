@@ -114,6 +114,35 @@ TEST_F(Distilling, AnyFunctionsOfAnyBatchLearn) {
   for (size_t i = 0; i < p.size(); ++i) EXPECT_NEAR(p[i], q[i], 0.15);
 }
 
+// Of a batch that has one of its own, both losses between logits are of that type, under its name.
+TEST_F(Distilling, ABatchMayHaveItsOwnLoss) {
+  const Tensor x = points(0), numbers = randn({8, 2}, 5, Dtype::f32);
+  Adaptors<Tensor> with_facts = adaptors();
+  with_facts.facts = [&](const Tensor&) {
+    return BatchFacts{.labels = numbers, .kd_loss_type = KdLoss::regression, .name = "sts"};
+  };
+  const DistillationConfig config{.temperature = 3, .hard_label_weight = 0.5};
+  const MicroLoss loss = first_loss(config, with_facts);
+  const Tensor said = student(x).logits;
+  const double soft = kd_loss(said, teacher(x).logits, KdLoss::regression, 3).item(),
+               hard = hard_label_loss(said, numbers, KdLoss::regression).item();
+  EXPECT_GT(std::abs(soft - kd_loss(said, teacher(x).logits, KdLoss::ce, 3).item()), 1e-3);
+  EXPECT_NEAR(value_of(loss, "sts.kd_loss"), soft, 1e-6);
+  EXPECT_NEAR(value_of(loss, "sts.hard_label_loss"), hard, 1e-6);
+  EXPECT_NEAR(loss.loss.item(), soft + 0.5 * hard, 1e-5);
+}
+
+// Where no row has a label there is no loss with labels to log.
+TEST_F(Distilling, ABatchWithoutLabelsHasNoMeasureOfThem) {
+  Adaptors<Tensor> with_facts = adaptors();
+  with_facts.facts = [](const Tensor&) {
+    return BatchFacts{.labels = from(std::vector<int32_t>(8, kIgnore))};
+  };
+  const MicroLoss loss = first_loss({.temperature = 1, .hard_label_weight = 1}, with_facts);
+  ASSERT_EQ(loss.measures.size(), 1u);
+  EXPECT_EQ(loss.measures[0].name, "kd_loss");
+}
+
 // mean of logits, then one loss; the matches of each, averaged.
 TEST_F(Distilling, SeveralTeachersAreAveragedByTheirWeights) {
   Adaptors<Tensor> both = adaptors();

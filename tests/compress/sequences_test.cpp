@@ -48,15 +48,16 @@ struct LossAndGradients {
 };
 
 LossAndGradients learned(const IntermediateMatch& match, std::span<const Sequences> groups,
-                         const Sequences& all, const Tensor& offsets) {
+                         const Sequences& all, const Tensor& offsets, bool compatible) {
   ModelOutputs student = outputs(1);
   const ModelOutputs teacher = outputs(100);
   Tape tape;
   std::vector<Tensor*> said = {&student.hidden[0], &student.hidden[1], &student.attention[0].query,
                                &student.attention[0].key, &student.attention[0].value};
   for (Tensor* x : said) tape.watch(*x);
-  const Tensor loss =
-      match_loss(match, student, teacher, {.sequences = all, .offsets = offsets, .groups = groups});
+  const MatchContext context{
+      .sequences = all, .offsets = offsets, .groups = groups, .compatible = compatible};
+  const Tensor loss = match_loss(match, student, teacher, context);
   LossAndGradients result{.loss = loss.item()};
   Gradients gradients = tape.backward(loss);
   for (Tensor* x : said) result.gradients.push_back(gradients.take(*x));
@@ -70,25 +71,37 @@ void expect_close(const Tensor& got, const Tensor& wanted, const std::string& na
   for (size_t i = 0; i < g.size(); ++i) ASSERT_NEAR(g[i], w[i], 1e-12) << name << ' ' << i;
 }
 
-// A loss of groups is the mean over the same tokens, or pairs, as that of all together.
-TEST(Sequences, LossesOfGroupsAreThoseOfTheBatch) {
+void expect_groups_change_nothing(const IntermediateMatch& match, bool compatible) {
   const Tensor offsets = from(kOffsets);
   const Sequences all(offsets);
-  const std::vector<Sequences> groups = all.of_like_lengths();
+  const LossAndGradients together = learned(match, {}, all, offsets, compatible),
+                         apart = learned(match, all.of_like_lengths(), all, offsets, compatible);
+  const std::string name = match.name() + (compatible ? " compatible" : "");
+  EXPECT_NEAR(apart.loss, together.loss, 1e-12 * std::max(1.0, together.loss)) << name;
+  for (size_t i = 0; i < together.gradients.size(); ++i)
+    expect_close(apart.gradients[i], together.gradients[i], name);
+}
+
+// A loss of groups is the mean over the same tokens, or pairs, as that of all together; so are
+// TextBrewer's forms, in which padding counts.
+TEST(Sequences, LossesOfGroupsAreThoseOfTheBatch) {
   using enum MatchLoss;
-  for (const MatchLoss loss : {fsp, nst, attention_mse, attention_mse_sum, attention_ce,
-                               attention_ce_mean, minilm_query_key, minilm_value}) {
-    for (const bool probabilities : {false, true}) {
-      const bool hidden = feature_of(loss) == MatchFeature::hidden;
-      IntermediateMatch match{.layer_teacher = 1, .layer_student = 1, .loss = loss};
-      match.second_teacher = match.second_student = probabilities ? 1 : 0;
-      if (!hidden && probabilities) match.attention = AttentionMaps::probabilities;
-      const LossAndGradients together = learned(match, {}, all, offsets),
-                             apart = learned(match, groups, all, offsets);
-      EXPECT_NEAR(apart.loss, together.loss, 1e-12 * std::max(1.0, together.loss)) << match.name();
-      for (size_t i = 0; i < together.gradients.size(); ++i)
-        expect_close(apart.gradients[i], together.gradients[i], match.name());
-    }
+  for (const bool compatible : {false, true}) {
+    for (const MatchLoss loss : {fsp, nst})
+      for (const int64_t second : {0, 1})
+        expect_groups_change_nothing({.layer_teacher = 1,
+                                      .layer_student = 1,
+                                      .loss = loss,
+                                      .second_teacher = second,
+                                      .second_student = second},
+                                     compatible);
+    for (const MatchLoss loss : {attention_mse, attention_mse_sum, attention_ce, attention_ce_mean})
+      for (const AttentionMaps maps : {AttentionMaps::scores, AttentionMaps::probabilities})
+        expect_groups_change_nothing(
+            {.layer_teacher = 1, .layer_student = 1, .loss = loss, .attention = maps}, compatible);
+    for (const MatchLoss loss : {minilm_query_key, minilm_value, minilm_query, minilm_key})
+      expect_groups_change_nothing({.layer_teacher = 1, .layer_student = 1, .loss = loss},
+                                   compatible);
   }
 }
 
