@@ -2,6 +2,7 @@
 #include "compress/distiller.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "nn/place.h"
@@ -82,8 +83,9 @@ std::vector<double> normalised_weights(const std::vector<double>& weights, size_
   check(weights.size() == count, "distill: expected a weight for each of ", count,
         " teachers in teacher_weights, got ", weights.size());
   const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-  check(std::ranges::all_of(weights, [](double w) { return w >= 0; }) && sum > 0,
-        "distill: expected teacher_weights of at least 0, one of them above");
+  check(std::ranges::all_of(weights, [](double w) { return w >= 0; }) && sum > 0 &&
+            std::isfinite(sum),
+        "distill: expected teacher_weights of at least 0, one of them above, with a finite sum");
   std::vector<double> shares;
   shares.reserve(count);
   for (const double weight : weights) shares.push_back(weight / sum);
@@ -149,6 +151,8 @@ MicroLoss Distiller::loss_by_shares(const ModelOutputs& student, std::vector<Mod
     }
     add_weighted(result, std::move(part), shares[k]);
   }
+  if (!facts.name.empty())
+    for (Measure& part : result.parts) part.name = facts.name + '.' + part.name;
   return {.loss = result.total,
           .weight = facts.weight,
           .tokens = facts.tokens,

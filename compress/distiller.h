@@ -22,6 +22,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -42,6 +43,7 @@ struct BatchFacts {
   // Of this batch, instead of those of Adaptors and of the configuration.
   std::vector<double> teacher_weights = {};
   std::optional<KdLoss> kd_loss_type = {};
+  std::string name = {};  // its losses are logged as name.kd_loss and so on; empty: as they are
 };
 
 template <class Batch>

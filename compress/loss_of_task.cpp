@@ -26,11 +26,17 @@ void check_kd_loss(const DistillationConfig& config, const Task& task) {
         : own == KdLoss::bce        ? "several labels"
         : own == KdLoss::regression ? "numbers"
                                     : "classes",
-        "; expected kd_loss_type ", name_of(own), task.heads.span ? " or kl" : "", ", got ",
-        name_of(config.kd_loss_type));
-  check(!config.probability_shift || own == KdLoss::ce,
+        "; expected kd_loss_type ", name_of(own),
+        own != KdLoss::ce ? ""
+        : task.heads.span ? " or kl"
+                          : ", kl or mse",
+        ", got ", name_of(config.kd_loss_type));
+  const bool distributions =
+      config.kd_loss_type != KdLoss::bce && config.kd_loss_type != KdLoss::regression;
+  check(!config.probability_shift || (own == KdLoss::ce && distributions),
         "distill: probability_shift moves the true class to the front, and the task ", task.name,
-        " has none; expected probability_shift false");
+        " has none", own == KdLoss::ce ? " by kd_loss_type bce" : "",
+        "; expected probability_shift false");
   check(!task.heads.span || config.temperature_scheduler.kind == TemperatureSchedule::Kind::none,
         "distill: a temperature for each row is not for sequences of different lengths; expected "
         "temperature_scheduler \"none\" for the task ",

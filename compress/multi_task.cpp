@@ -3,11 +3,9 @@
 
 #include <algorithm>
 
-#include "autograd/checkpoint.h"
 #include "compress/distiller.h"
 #include "compress/labelled.h"
 #include "compress/loss_of_task.h"
-#include "compress/result_folder.h"
 #include "compress/task_draws.h"
 #include "compress/task_job.h"
 #include "nn/fingerprint.h"
@@ -62,7 +60,10 @@ Adaptors<TaskBatch> adaptors_of(const TaskJobs& jobs, const JointParameters& joi
           [&](const TaskBatch& batch) {
             const TaskJob& job = *jobs[batch.task];
             BatchFacts facts = facts_of(batch.examples, *job.options.task);
+            facts.weight =
+                facts.weight > 0 ? 1 : 0;  // micro-batches count alike, as tasks are drawn
             facts.kd_loss_type = job.setup.config.kd_loss_type;
+            facts.name = job.name;
             facts.teacher_weights.resize(jobs.size());
             facts.teacher_weights[batch.task] = 1;
             return facts;
@@ -181,11 +182,7 @@ Schedule schedule_of(const MultiTaskOptions& options) {
   return {.peak = options.fit.learning_rate, .warmup = warm_up, .steps = options.steps};
 }
 
-}  // namespace
-
-namespace {
-
-KdLoss kd_loss_of(const DistillationConfig& config, const TaughtTask& task) {
+KdLoss chosen_kd_loss(const DistillationConfig& config, const TaughtTask& task) {
   if (task.kd_loss_type) return *task.kd_loss_type;
   return suits(config.kd_loss_type, *task.task) ? config.kd_loss_type : kd_loss_of(*task.task);
 }
@@ -201,16 +198,14 @@ DistillOptions job_of(const MultiTaskOptions& options, const TaughtTask& task) {
                      .max_length = options.max_length,
                      .config = options.config,
                      .fit = options.fit};
-  job.config.kd_loss_type = kd_loss_of(options.config, task);
+  job.config.kd_loss_type = chosen_kd_loss(options.config, task);
   job.fit.steps = options.steps;
   job.fit.evaluate_every = options.evaluate_every > 0 ? options.evaluate_every : options.steps;
   return job;
 }
 
 MultiTaskResult distill_tasks(const MultiTaskOptions& options, const TaskHooks& task_hooks) {
-  check_writable(options.out);
   const TaskJobs jobs = jobs_of(options);
-  if (!options.fit.resume) check_no_checkpoints(options.out / "training");
   JointParameters joint(jobs);
   MultiTaskResult result = judged_teachers(jobs, task_hooks.notice);
   Distiller distiller(jobs.front()->setup.config, joint.all,

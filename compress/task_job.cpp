@@ -5,6 +5,8 @@
 #include <cctype>
 #include <set>
 
+#include "autograd/checkpoint.h"
+#include "compress/result_folder.h"
 #include "tensor/error.h"
 #include "text/fingerprint.h"
 
@@ -12,8 +14,9 @@ namespace ink {
 namespace {
 
 // The run of all tasks, in out/training, explains their models where it goes on.
-void check_names(const MultiTaskOptions& options) {
+void check_folders(const MultiTaskOptions& options) {
   const bool goes_on = options.fit.resume && std::filesystem::exists(options.out / "training");
+  if (!options.fit.resume) check_no_checkpoints(options.out / "training");
   check(!options.tasks.empty(), "distill: expected tasks, got none");
   std::set<std::string> names;
   for (const TaughtTask& task : options.tasks) {
@@ -27,6 +30,7 @@ void check_names(const MultiTaskOptions& options) {
     check_other_folder("distill", task.teacher, options.out / task.name);
     if (!goes_on) check_no_model("distill", options.out / task.name);
   }
+  check_writable(options.out);
 }
 
 DistillSetup set_up(const DistillOptions& options, const std::string& name) {
@@ -45,6 +49,22 @@ void check_depths(const std::vector<DistillSetup>& setups) {
           "distill: emd is of teachers with as many layers, got ", first.teachers[0].layers(),
           " in ", first.folders[0].string(), " and ", other.teachers[0].layers(), " in ",
           other.folders[0].string());
+}
+
+// One body for all.
+void check_one_size(const MultiTaskOptions& options, const std::vector<DistillSetup>& setups) {
+  const ModelConfig& first = setups.front().student;
+  for (size_t t = 1; t < setups.size(); ++t) {
+    const ModelConfig& other = setups[t].student;
+    check(other.hidden_size == first.hidden_size && other.head_size == first.head_size &&
+              other.heads_per_layer == first.heads_per_layer &&
+              other.ffn_per_layer == first.ffn_per_layer,
+          "distill: the student of task ", options.tasks[t].name, " has ", other.layers(),
+          " layers of ", other.hidden_size, " channels, that of ", options.tasks[0].name, ' ',
+          first.layers(), " of ", first.hidden_size,
+          ", or other heads or widths; tasks share one body: expected teachers of one size, or a "
+          "student with sizes of its own");
+  }
 }
 
 // A body has one table of words.
@@ -81,7 +101,7 @@ BatchStream batches_of(const DistillOptions& options, const std::string& name,
 }
 
 std::vector<DistillSetup> setups_of(const MultiTaskOptions& options) {
-  check_names(options);
+  check_folders(options);
   check(options.steps > 0, "distill: expected steps above 0 where tasks are drawn, got ",
         options.steps);
   check(!options.config.is_caching_logits,
@@ -90,6 +110,7 @@ std::vector<DistillSetup> setups_of(const MultiTaskOptions& options) {
   for (const TaughtTask& task : options.tasks)
     setups.push_back(set_up(job_of(options, task), task.name));
   check_depths(setups);
+  check_one_size(options, setups);
   check_one_vocabulary(options, setups);
   return setups;
 }

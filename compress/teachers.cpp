@@ -22,10 +22,23 @@ Sessions load_teachers(const DistillSetup& setup, const Heads& heads) {
   return sessions;
 }
 
+namespace {
+
+// An Error names the teacher.
+Scores judged(const DistillSetup& setup, size_t k, const Model& teacher) {
+  try {
+    return setup.data[k].dev.teacher.judge(teacher).scores;
+  } catch (const Error& error) {
+    fail("distill: the teacher ", setup.folders[k].string(), ": ", error.message());
+  }
+}
+
+}  // namespace
+
 TeacherScores judge_teachers(const DistillSetup& setup, const Sessions& teachers) {
   TeacherScores scores;
   for (size_t k = 0; k < teachers.size(); ++k) {
-    scores.each.push_back(setup.data[k].dev.teacher.judge(teachers[k]->model()).scores);
+    scores.each.push_back(judged(setup, k, teachers[k]->model()));
     scores.mean += scores.each.back().score / static_cast<double>(teachers.size());
   }
   if (teachers.size() == 1) return scores;
@@ -47,7 +60,7 @@ std::vector<std::string> doubts_about(const DistillSetup& setup, const Task& tas
   const Trivial trivial = task.trivial(setup.data.front().dev.student);
   std::vector<std::string> doubts;
   for (size_t k = 0; k < scores.each.size(); ++k) {
-    if (scores.each[k].score > trivial.score) continue;
+    if (setup.weights[k] == 0 || scores.each[k].score > trivial.score) continue;
     doubts.push_back("the teacher " + setup.folders[k].string() + " scores " +
                      score_text(task.judged_by, scores.each[k].score) +
                      " on the development examples, no better than saying " + trivial.says + " (" +

@@ -7,6 +7,9 @@
 #include <atomic>
 #include <cmath>
 
+#include "autograd/training_log.h"
+#include "compress/masks.h"
+#include "compress/pruned_model.h"
 #include "compress/task_draws.h"
 #include "nn/session.h"
 #include "tensor/file.h"
@@ -207,6 +210,41 @@ TEST_F(ManyTasks, APlanSaysWhatEachTaskWillDo) {
   EXPECT_FALSE(std::filesystem::exists(o.out));
 }
 
+// Micro-batches of a step count alike, whatever the tasks count in: tags of tokens, or texts.
+TEST_F(ManyTasks, AStepIsTheMeanOfItsMicroBatches) {
+  MultiTaskOptions o = options("mean");
+  o.config.intermediate_matches.clear();
+  o.steps = 20;
+  o.evaluate_every = 20;
+  o.fit.accumulate = 2;
+  o.fit.log_every = 1;
+  distill_tasks(o);
+  int64_t mixed = 0;
+  for (const Json& line : read_training_log(o.out / "training" / "log.jsonl")) {
+    if (!line.has("loss")) continue;
+    std::vector<double> losses;
+    for (const char* name : {"three.kd_loss", "two.kd_loss", "tags.kd_loss"})
+      if (line.has(name)) losses.push_back(line.real(name));
+    if (losses.size() < 2) continue;
+    ++mixed;
+    EXPECT_NEAR(line.real("loss"), (losses[0] + losses[1]) / 2, 1e-5);
+  }
+  EXPECT_GT(mixed, 5);
+}
+
+TEST_F(ManyTasks, TeachersOfOtherSizesAreRefusedInAPlan) {
+  MultiTaskOptions o = options("other_sizes");
+  o.student = {};
+  o.student.layers_from_teacher = {0};
+  o.config.intermediate_matches.clear();
+  Model narrow = load_model(toy->folder / "two");
+  const Masks masks =
+      masks_from_json(parse_json(R"({"head_mask": [[1, 1, 0, 0], [1, 1, 1, 1]]})", "m"));
+  o.tasks[1].teacher = toy->folder / "narrow";
+  save_model(pruned_model(narrow, masks), o.tasks[1].teacher, toy->folder / "two");
+  EXPECT_ERROR(plan_tasks(o), "tasks share one body: expected teachers of one size");
+}
+
 TEST_F(ManyTasks, ResumeBitForBit) {
   MultiTaskOptions o = options("straight");
   o.steps = 24;
@@ -230,7 +268,7 @@ TEST_F(ManyTasks, ResumeBitForBit) {
   std::filesystem::remove_all(o.out / "two");
   EXPECT_ERROR(distill_tasks(o), "has kept a model of every task in");
   o.fit.resume = false;
-  EXPECT_ERROR(distill_tasks(o), "holds a model already");
+  EXPECT_ERROR(distill_tasks(o), "--resume");
 }
 
 // An untrained teacher is doubted, and texts that were cut are counted, task by task.
