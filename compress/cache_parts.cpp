@@ -1,8 +1,10 @@
 // One file of a teacher's cache, from the teacher's outputs and back.
 #include "compress/cache_parts.h"
 
+#include <cstdio>
 #include <cstring>
 
+#include "autograd/checksum.h"
 #include "autograd/tape.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
@@ -34,8 +36,8 @@ Json metadata_of(const SafeTensors& file) {
 // What sets a file apart from this job; digests say nothing to people.
 std::string in_words(const Difference& d) {
   if (d.name == "tokens")
-    return "it was made of other tokens than this job's: other examples, or the same ones cut by "
-           "another tokenizer or max_length";
+    return "it was made of other tokens than this job's: other examples (of augmentation those of "
+           "another seed), or the same ones cut by another tokenizer or max_length";
   if (d.name == "teacher.weights") return "it was made by a teacher with other weights";
   return "it was made of " + d.name + ' ' + d.first + ", this job has " + d.second;
 }
@@ -57,6 +59,16 @@ std::vector<std::vector<int64_t>> batches_within(const Features& features, int64
   for (std::vector<int64_t>& batch : all)
     for (int64_t& example : batch) example += first;
   return all;
+}
+
+// Of the numbers of a column; in hexadecimal, as JSON has no integers of 64 bits.
+std::string checksum_of(const Tensor& column) {
+  const size_t bytes = static_cast<size_t>(column.size()) * size_of(column.dtype());
+  char digits[17];
+  std::snprintf(
+      digits, sizeof digits, "%016llx",
+      static_cast<unsigned long long>(checksum({bytes > 0 ? row_of(column, 0) : nullptr, bytes})));
+  return digits;
 }
 
 // What goes into each column, of a batch of examples.
@@ -128,6 +140,7 @@ CachePart open_part(const CacheLayout& layout, size_t part, int64_t first) {
                    .end = metadata.integer_between("end", 0, layout.examples())};
   check(result.first == first && result.end > first, "", path, ": expected examples from number ",
         first, " on, got ", result.first, " to ", result.end);
+  const Json& checksums = metadata.object("checksums");
   for (const CacheLayout::Column& c : layout.columns) {
     const SafeTensors::Entry* entry = file.find(c.stored.name);
     check(entry != nullptr, "", path, ": it has no ", c.stored.name, ", which this job reads");
@@ -136,6 +149,8 @@ CachePart open_part(const CacheLayout& layout, size_t part, int64_t first) {
           ": ", c.stored.name, ": expected ", name_of(c.stored.dtype), ' ', wanted, ", got ",
           entry->foreign ? entry->foreign : name_of(entry->dtype), ' ', entry->shape);
     result.columns.push_back(file.tensor(*entry));
+    check(checksum_of(result.columns.back()) == checksums.string(c.stored.name), "", path, ": ",
+          c.stored.name, ": its numbers are not those that were written");
   }
   return result;
 }
@@ -161,8 +176,10 @@ void make_part(const CacheLayout& layout, size_t part, int64_t first, int64_t en
       }
     }
   }
-  const Json made =
-      Json::make_object({{"first", first}, {"end", end}, {"made_of", layout.made_of}});
+  Json checksums = Json::make_object();
+  for (const NamedTensor& column : tensors) checksums.set(column.name, checksum_of(column.value));
+  const Json made = Json::make_object(
+      {{"first", first}, {"end", end}, {"made_of", layout.made_of}, {"checksums", checksums}});
   write_safetensors(layout.path_of(part), tensors, {{kMetadata, made.to_string()}});
 }
 

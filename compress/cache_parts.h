@@ -2,7 +2,7 @@
 //
 //   teacher-00000.safetensors, teacher-00001.safetensors, …: consecutive examples each, with the
 //   tensors of compress/cached_fields.h, one example's rows after those of the one before, and in
-//   the metadata "teacher_cache": JSON {"first", "end", "made_of"}.
+//   the metadata "teacher_cache": JSON {"first", "end", "made_of", "checksums": {tensor: XXH64}}.
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -41,7 +41,10 @@ void check_no_more(const CacheLayout& layout, size_t part) {
 }  // namespace
 
 TeacherCacheOptions teacher_cache_from_json(const Json& object, const char* key) {
-  if (object[key].is_string()) return {.folder = object.string(key)};
+  if (object[key].is_string()) {
+    check(!object.string(key).empty(), "", object.where(key), ": expected the name of a folder");
+    return {.folder = object.string(key)};
+  }
   const Json& json = object.object(key);
   check_keys(json, {"folder", "dtype", "top_k", "rebuild"});
   TeacherCacheOptions options{.folder = json.string("folder")};
@@ -51,6 +54,15 @@ TeacherCacheOptions teacher_cache_from_json(const Json& object, const char* key)
   if (json.has("top_k")) options.top_k = json.integer_between("top_k", 0, kLargestTop);
   options.rebuild = json.boolean("rebuild", false);
   return options;
+}
+
+void check_cache(const CacheLayout& layout) {
+  int64_t first = 0;
+  for (size_t part = 0; first < layout.examples(); ++part) {
+    const std::optional<CachePart> found = found_part(layout, part, first);
+    if (!found) return;
+    first = found->end;
+  }
 }
 
 TeacherCache::TeacherCache(const TeacherCacheOptions& options, const CacheSource& source)

@@ -8,9 +8,9 @@
 // Examples are read one by one, so they may be shuffled and stand in any batch. In f32 they are the
 // bits that the teacher would give; in bf16 each number is rounded to the nearest, to within 2⁻⁸ of
 // itself. Files (compress/cache_parts.h) are written beside and renamed: making a cache that was
-// interrupted goes on with the first part that is missing. Opening checks headers and sizes, and
-// reads no numbers. Tokens, weights or options that differ from those the cache was made of are an
-// Error; more fields than a job reads are not.
+// interrupted goes on with the first part that is missing. Opening checks headers, sizes and the
+// checksums of what the job reads. Tokens, weights or options that differ from those the cache was
+// made of are an Error; more fields than a job reads are not.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -37,6 +37,9 @@ struct CacheSource {
   std::function<void(const std::string& sentence)> notice = {};  // after each part that was made
   const std::atomic<bool>* stop = nullptr;  // set: Error after the part that is being made
 };
+
+// Raises Error as opening would for what is there; nothing is made.
+void check_cache(const CacheLayout& layout);
 
 class TeacherCache {
  public:
