@@ -81,6 +81,9 @@ TrainingResult Training::run() {
     if (stopped || saving) settle();
     if (saving) write_checkpoint();
   }
+  if (result_.stopped_early)
+    notice("ended after step " + std::to_string(result_.step) + ", the last " +
+           std::to_string(stale_) + " evaluations having been no better than the best before");
   result_.status = stopped ? TrainingResult::Status::interrupted : TrainingResult::Status::finished;
   result_.seconds = seconds_since(start_);
   return result_;

@@ -79,7 +79,8 @@ Json written_comparison(const DistillOptions& job, const std::filesystem::path& 
 TaskHooks hooks_once(ProgressDisplay& display, std::set<std::string>& said) {
   TaskHooks hooks = hooks_of(display);
   hooks.notice = [&](const std::string& sentence) {
-    if (said.insert(sentence).second) display.say(sentence);
+    const bool of_training = sentence.starts_with("resumed");
+    if (said.insert(sentence).second || of_training) display.say(sentence);
   };
   return hooks;
 }
@@ -108,12 +109,12 @@ Json distill_on_task(const Json& keys, const TaskRun& o, Command& command) {
   job.max_length = length_for(o.max_length, longest_sequence(job.student, teachers));
   if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
   job.fit.recompute = o.recompute;
+  job.fit.resume = o.resume;
   if (o.explain) {
     const DistillPlan plan = plan_distillation(job);
     std::printf("%s", explanation(plan).c_str());
     return to_json(plan);
   }
-  job.fit.resume = o.resume;
   job.fit.stop = &interrupted;
   catch_interrupts();
   ProgressDisplay display("distill");
@@ -131,6 +132,7 @@ Json distill_on_task(const Json& keys, const TaskRun& o, Command& command) {
   Json json = json_of(result.student.dev);
   json.set("status", "finished");
   set_teachers(json, result.teachers);
+  json.set("best_step", result.student.training.best_step);
   json.set("step", result.student.training.step);
   json.set("seconds", result.student.training.seconds);
   return json.set("models", models);

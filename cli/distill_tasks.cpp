@@ -53,12 +53,12 @@ Json distill_on_tasks(const Json& keys, const TasksRun& o, Command& command) {
   job.max_length = length_for(o.max_length, longest_sequence(job.student, teachers));
   if (command.given("--seed")) job.fit.seed = static_cast<uint64_t>(command.seed);
   job.fit.recompute = o.recompute;
+  job.fit.resume = o.resume;
   if (o.explain) {
     const MultiTaskPlan plan = plan_tasks(job);
     std::printf("%s", explanation(plan).c_str());
     return to_json(plan);
   }
-  job.fit.resume = o.resume;
   job.fit.stop = &interrupted;
   catch_interrupts();
   ProgressDisplay display("distill");
@@ -71,6 +71,7 @@ Json distill_on_tasks(const Json& keys, const TasksRun& o, Command& command) {
     return stopped(say_stopped(display));
   Json json = Json::make_object({{"status", "finished"},
                                  {"tasks", shown(result, job)},
+                                 {"best_step", result.training.best_step},
                                  {"step", result.training.step},
                                  {"seconds", result.training.seconds}});
   return write_comparison(job) ? json : stopped(say_uncompared(display));

@@ -16,8 +16,10 @@ namespace ink::cli {
 namespace {
 
 // A term of the loss ends in "loss", or is a match, named after its feature (compress/matches.h) or
-// after optimal transport (compress/emd_match.h).
-bool is_term(const std::string& key) {
+// after optimal transport (compress/emd_match.h); of several tasks it stands behind the name of
+// one.
+bool is_term(const std::string& logged) {
+  const std::string key = logged.substr(logged.rfind('.') + 1);
   return key.ends_with("loss") || key.starts_with("hidden_") || key.starts_with("attention_") ||
          key.starts_with("relation_") || key.starts_with("emd_");
 }

@@ -129,7 +129,9 @@ int main(int argc, char** argv) {
     say(error.what(), 2);
     return 2;
   } catch (const ink::Error& error) {
-    say(error.message());
+    const int status = ink::cli::interrupted ? ink::cli::stopped_status() : 1;
+    say(error.message(), status);
+    return status;
   } catch (const std::bad_alloc&) {
     say("out of memory; use a smaller batch");
   } catch (const std::exception& error) {

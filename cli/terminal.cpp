@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -23,6 +24,10 @@ extern "C" void on_interrupt(int signal) {
     std::signal(signal, SIG_DFL);
     std::raise(signal);
   }
+  constexpr std::string_view kHeard = "\ninkstone: stopping; once more ends at once\n";
+  const int error = errno;  // stdio is not for signal handlers, and what they interrupt reads errno
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, kHeard.data(), kHeard.size());
+  errno = error;
 }
 
 std::string bar(double fraction) {

@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kMostTimed = 256;
 // At least three rounds, and of few or short examples as many as a second has.
 constexpr int64_t kFewestRounds = 3, kMostRounds = 101;
-constexpr double kMilliseconds = 1000;
+constexpr double kTimedMilliseconds = 1000;
 
 struct Candidate {
   std::unique_ptr<Session> session;
@@ -37,13 +37,16 @@ Candidate candidate_of(const DistillOptions& job, const Labels& labels,
   return candidate;
 }
 
-// Of a pass of each model over its batches.
+// Milliseconds of each model's quickest pass over its batches: on a busy machine short passes in
+// turns may all meet what else runs there.
 std::vector<double> measured(std::span<const std::function<void(int64_t)>> passes) {
   double once = 0;
   for (const double milliseconds : median_milliseconds(passes, 1, 1)) once += milliseconds;
-  const double rounds = kMilliseconds / std::max(once, 1e-3);
-  return median_milliseconds(
-      passes, std::clamp(static_cast<int64_t>(rounds), kFewestRounds, kMostRounds), 0);
+  const auto rounds = static_cast<int64_t>(kTimedMilliseconds / std::max(once, 1e-3));
+  std::vector<double> all;
+  for (const Latency& l : latencies(passes, std::clamp(rounds, kFewestRounds, kMostRounds), 0))
+    all.push_back(l.quickest);
+  return all;
 }
 
 // That of the job on its own examples, fewer of which would end sooner.
@@ -66,6 +69,7 @@ DistillOptions without_teacher(const DistillOptions& job, std::span<const int64_
   alone.teacher_cache = {};
   if (job.more.any()) keep_pace(evaluations, alone.fit);
   alone.more = {};
+  alone.compare_alone = false;
   if (!alone.fit.event_folder.empty()) alone.fit.event_folder /= "alone";
   return alone;
 }
@@ -77,20 +81,23 @@ std::vector<ComparedModel> compare_models(const DistillOptions& job,
   std::vector<Candidate> candidates;
   std::vector<ComparedModel> compared;
   std::vector<std::function<void(int64_t)>> passes;
+  const auto stopped = [&] { return job.fit.stop && *job.fit.stop; };
   candidates.reserve(models.size());
   for (const NamedModel& model : models)
     candidates.push_back(candidate_of(job, labels, model.folder));
   for (size_t i = 0; i < models.size(); ++i) {
-    if (job.fit.stop && *job.fit.stop) return {};
+    if (stopped()) return {};
     const Candidate& candidate = candidates[i];
     compared.push_back({.name = models[i].name,
                         .parameters = candidate.session->model().parameters.elements(),
                         .scores = candidate.dev.judge(candidate.session->model()).scores});
-    passes.emplace_back([&candidate](int64_t) {
-      for (const Packed& batch : candidate.batches) candidate.session->logits(batch);
+    passes.emplace_back([&candidate, &stopped](int64_t) {
+      for (const Packed& batch : candidate.batches)
+        if (!stopped()) candidate.session->logits(batch);
     });
   }
   const std::vector<double> milliseconds = measured(passes);
+  if (stopped()) return {};
   for (size_t i = 0; i < models.size(); ++i)
     compared[i].sentences_per_second =
         1e3 * static_cast<double>(candidates[i].timed) / milliseconds[i];

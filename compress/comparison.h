@@ -20,7 +20,8 @@ DistillOptions without_teacher(const DistillOptions& job, std::span<const int64_
 struct ComparedModel {
   std::string name;
   int64_t parameters = 0;
-  double sentences_per_second = 0;  // in batches of 32 of the development examples, as they come
+  double sentences_per_second = 0;  // in batches of 32 of the development examples, quickest of
+                                    // several passes in turns
   Scores scores = {};
 };
 

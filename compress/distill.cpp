@@ -1,11 +1,10 @@
 // Teachers and student over the one training loop.
 #include "compress/distill.h"
 
-#include "autograd/checkpoint.h"
+#include "compress/distill_cache.h"
 #include "compress/distiller.h"
 #include "compress/first_student.h"
 #include "compress/labelled.h"
-#include "compress/result_folder.h"
 #include "compress/teacher.h"
 #include "compress/teachers.h"
 #include "compress/values.h"
@@ -15,25 +14,6 @@
 
 namespace ink {
 namespace {
-
-// Of the weights of each teacher.
-std::vector<std::string> digests_of(const DistillSetup& setup, const Heads& heads) {
-  std::vector<std::string> digests;
-  for (const std::filesystem::path& folder : setup.folders)
-    digests.push_back(digest_of_weights(folder, heads));
-  return digests;
-}
-
-// Of several teachers each has a folder of its own in that of the cache.
-CacheOnDisk cache_of(const DistillOptions& options, const DistillSetup& setup, size_t teacher,
-                     const std::string& weights, const Notice& notice) {
-  CacheOnDisk disk{.options = options.teacher_cache, .notice = notice, .stop = options.fit.stop};
-  if (disk.options.folder.empty()) return disk;
-  if (setup.folders.size() > 1) disk.options.folder /= "teacher-" + std::to_string(teacher + 1);
-  disk.made_by = Json::make_object(
-      {{"weights", weights}, {"architecture", ink::fingerprint_of(setup.teachers[teacher])}});
-  return disk;
-}
 
 Adaptors<FeatureBatch> adaptors_of(const DistillOptions& options, const DistillSetup& setup,
                                    const Model& student, const Sessions& sessions,
@@ -53,9 +33,10 @@ Adaptors<FeatureBatch> adaptors_of(const DistillOptions& options, const DistillS
       adaptors.teachers.emplace_back([](const FeatureBatch&) { return ModelOutputs(); });
       continue;
     }
+    CacheOnDisk disk = cache_of(options, setup, k, weights[k]);
+    disk.notice = notice;
     const auto teacher =
-        std::make_shared<const Teacher>(sessions[k], setup.data[k].train, setup.config,
-                                        cache_of(options, setup, k, weights[k], notice));
+        std::make_shared<const Teacher>(sessions[k], setup.data[k].train, setup.config, disk);
     adaptors.teachers.emplace_back([&options, teacher](const FeatureBatch& batch) {
       return labelled(batch, *options.task).of(teacher->outputs(batch));
     });
@@ -86,11 +67,7 @@ Json fingerprint_of(const DistillOptions& options, const DistillSetup& setup,
 
 DistillResult distill(const DistillOptions& options, const TaskHooks& hooks) {
   DistillSetup setup = set_up(options);
-  for (const std::filesystem::path& folder : setup.folders)
-    check_other_folder("distill", folder, options.out);
-  check_no_model("distill", options.out, true);
-  if (!options.fit.resume) check_no_checkpoints(options.out / "training");
-  check_writable(options.out);
+  check_folders(options, setup);
   Sessions sessions = load_teachers(setup, options.task->heads);
   TeacherScores scores;
   if (setup.config.asks_teachers()) scores = judge_teachers(setup, sessions);

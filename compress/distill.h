@@ -76,6 +76,7 @@ struct DistillPlan {
   DistillationConfig config = {};    // with the matches of match_evenly
   FitOptions fit = {};
   int64_t train_examples = 0, dev_examples = 0, steps = 0;
+  int64_t max_length = 0, truncated = 0;  // tokens; training examples that have more
   // Of the training examples, those that the teacher alone labels: further texts, changed copies.
   int64_t unlabelled = 0, copies = 0;
   std::vector<int64_t> evaluations = {};  // the steps after which the student is evaluated

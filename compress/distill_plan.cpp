@@ -1,6 +1,7 @@
 // What a distillation will do, from what was read and checked.
 #include "compress/distill_plan.h"
 
+#include "compress/distill_cache.h"
 #include "compress/first_student.h"
 #include "compress/teachers.h"
 #include "nn/parameter_count.h"
@@ -12,11 +13,14 @@ DistillPlan::Cache planned_cache(const DistillOptions& options, const DistillSet
   DistillPlan::Cache cache{.folder = options.teacher_cache.folder,
                            .dtype = name_of(options.teacher_cache.dtype)};
   if (cache.folder.empty() || !setup.config.asks_teachers()) return {};
+  const std::vector<std::string> weights = digests_of(setup, options.task->heads);
   for (size_t k = setup.leading; k < setup.teachers.size(); ++k) {
     if (setup.weights[k] == 0) continue;
-    const CacheLayout layout(options.teacher_cache,
+    const CacheOnDisk disk = cache_of(options, setup, k, weights[k]);
+    const CacheLayout layout(disk.options,
                              cached_fields(setup.teachers[k], setup.config, options.task->heads),
-                             *setup.data[k].train.teacher.features, {});
+                             *setup.data[k].train.teacher.features, disk.made_by);
+    check_cache(layout);
     cache.bytes += layout.bytes(0, layout.examples());
     if (k > setup.leading) continue;
     for (const CachedField& field : layout.fields) cache.fields.push_back(field.name());
@@ -59,6 +63,8 @@ DistillPlan plan_of(const DistillOptions& options, DistillSetup setup) {
   const TaskSet& train = reading.student;
   for (const Readings& data : setup.data) plan.same_tokens &= data.train.shared();
   plan.train_examples = train.features->size();
+  plan.max_length = options.max_length;
+  plan.truncated = train.features->truncated();
   plan.dev_examples = setup.data.front().dev.student.features->size();
   count_more(options, *train.features, plan);
   plan.evaluations = evaluation_steps(*train.features, options.fit);
@@ -68,7 +74,9 @@ DistillPlan plan_of(const DistillOptions& options, DistillSetup setup) {
 }
 
 DistillPlan plan_distillation(const DistillOptions& options) {
-  return plan_of(options, set_up(options));
+  DistillSetup setup = set_up(options);
+  check_folders(options, setup);
+  return plan_of(options, std::move(setup));
 }
 
 }  // namespace ink

@@ -7,6 +7,7 @@
 #include "compress/label_map.h"
 #include "compress/layer_map.h"
 #include "compress/loss_of_task.h"
+#include "compress/result_folder.h"
 #include "compress/teacher.h"
 #include "tensor/error.h"
 
@@ -30,6 +31,13 @@ DistillationConfig settled_config(const DistillOptions& options, const ModelConf
             (config.kd_loss_type != KdLoss::bce && !options.task->heads.span),
         "distill: top_k keeps what a distribution over classes needs, which several labels and "
         "starts and ends of answers have not; expected top_k 0 in teacher_cache");
+  const bool taught = config.asks_teachers();
+  check(taught || !options.more.any(),
+        "distill: nothing but true labels is learnt, which further texts and copies have not; "
+        "expected kd_loss_weight above 0 or a match, or no unlabelled and no augmentation");
+  check(taught || !options.compare_alone,
+        "distill: nothing but true labels is learnt, as by the student alone; expected "
+        "kd_loss_weight above 0 or a match, or compare_alone false");
   check_kd_loss(config, *options.task);
   check_recompute(config, options.fit.recompute);
   check_learns(config);
@@ -71,6 +79,11 @@ void check_same_tokens(const DistillOptions& options, const DistillSetup& setup)
 
 }  // namespace
 
+void check_folders(const DistillOptions& options, const DistillSetup& setup) {
+  check_student_folder(setup.folders, options.out, options.fit.resume);
+  if (options.compare_alone) check_unused("distill", options.out / "alone", options.fit.resume);
+}
+
 bool maps_by_flow(const DistillOptions& options) {
   return options.match_evenly && options.layer_map == "emd";
 }
@@ -99,6 +112,11 @@ DistillSetup set_up(const DistillOptions& options) {
         "distill: unlabelled texts and changed copies are not for the task ", options.task->name,
         ", as nothing says which of their tokens to compare; expected a task about whole texts, or "
         "neither");
+  std::error_code none;
+  check(options.more.unlabelled.empty() ||
+            !fs::equivalent(options.more.unlabelled, options.data.train, none),
+        "distill: unlabelled: ", options.more.unlabelled.string(),
+        " is the file of the labelled examples; expected one of texts alone, one a line");
   std::vector<fs::path> folders = {options.teacher};
   folders.insert(folders.end(), options.other_teachers.begin(), options.other_teachers.end());
   std::vector<ModelConfig> teachers;

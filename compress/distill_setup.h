@@ -22,6 +22,9 @@ struct DistillSetup {
 };
 
 DistillSetup set_up(const DistillOptions& options);
+// Raises Error where a student cannot be written to the folders of the job, that of compare_alone
+// included, or would mix with what is there.
+void check_folders(const DistillOptions& options, const DistillSetup& setup);
 
 // Whether layers are chosen by the map "emd", which is measured: they and what they ask of the
 // teachers are known only then.

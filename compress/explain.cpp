@@ -90,7 +90,8 @@ void print_other_teachers(std::ostream& text, const DistillPlan& plan) {
 
 // "3 epochs in", or of a training of steps "in".
 std::string passes_of(const FitOptions& fit) {
-  return fit.steps > 0 ? "in" : std::to_string(fit.epochs) + " epochs in";
+  if (fit.steps > 0) return "in";
+  return std::to_string(fit.epochs) + (fit.epochs == 1 ? " epoch in" : " epochs in");
 }
 
 // "2 times, after steps 15 30"; of many the first and the last.
@@ -131,7 +132,9 @@ void print_training(std::ostream& text, const DistillPlan& plan) {
     text << "  of them " << plan.train_examples - plan.unlabelled - plan.copies
          << " with a label; the teacher alone labels " << plan.unlabelled << " further texts and "
          << plan.copies << " changed copies\n";
-  text << "  " << plan.steps << " steps: " << passes_of(f) << " batches of at most " << f.batch_size
+  text << "  texts of at most " << plan.max_length << " tokens, to which " << plan.truncated
+       << " are cut\n"
+       << "  " << plan.steps << " steps: " << passes_of(f) << " batches of at most " << f.batch_size
        << " examples and " << f.max_tokens << " tokens, " << f.accumulate << " to a step\n"
        << "  learning rate up to " << f.learning_rate << " over the first " << 100 * f.warm_up
        << " % of the steps, then down to 0; weight decay " << f.weight_decay << '\n'
@@ -144,7 +147,7 @@ void print_training(std::ostream& text, const DistillPlan& plan) {
 
 std::string in_three_digits(double value) {
   char digits[16];
-  std::snprintf(digits, sizeof digits, "%.3g", value);
+  std::snprintf(digits, sizeof digits, value < 100 ? "%.3g" : "%.0f", value);
   return digits;
 }
 
@@ -204,6 +207,8 @@ Json to_json(const DistillPlan& plan) {
                   .set("unlabelled", plan.unlabelled)
                   .set("copies", plan.copies)
                   .set("dev_examples", plan.dev_examples)
+                  .set("max_length", plan.max_length)
+                  .set("truncated", plan.truncated)
                   .set("evaluations", evaluations);
   if (plan.cache.folder.empty()) return json;
   return json.set("teacher_cache", Json::make_object({{"folder", plan.cache.folder.string()},

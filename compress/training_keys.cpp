@@ -89,7 +89,11 @@ void read_training(const Json& job, DistillKind kind, std::filesystem::path& out
   if (job.has("TrainingConfig")) {
     const Json& json = job.object("TrainingConfig");
     check_training_keys(json, kind);
-    if (json.has("device")) choice(json, "device", {"cpu"});
+    if (json.has("device"))
+      check(json.string("device") == "cpu", "", json.where("device"),
+            ": what computes is said to the program; expected \"cpu\", or no device here and "
+            "--device cuda, got ",
+            json["device"].to_string());
     out = json.string("output_dir", out.string());
     fit.accumulate = count(json, "gradient_accumulation_steps", fit.accumulate);
     fit.epochs = count(json, "num_epochs", fit.epochs);
@@ -100,14 +104,15 @@ void read_training(const Json& job, DistillKind kind, std::filesystem::path& out
     fit.weight_decay = rate(json, "weight_decay", fit.weight_decay);
     // TextBrewer's -1: never.
     fit.clip_norm = std::max(0.0, json.real("max_grad_norm", fit.clip_norm));
-    fit.seed = static_cast<uint64_t>(json.integer("seed", static_cast<int64_t>(fit.seed)));
+    if (json.has("seed"))
+      fit.seed = static_cast<uint64_t>(json.integer_between("seed", 0, INT64_MAX));
     fit.early_stop = count(json, "early_stop", fit.early_stop, 0);
     fit.event_folder = json.string("log_dir", fit.event_folder.string());
     fit.event_file = !fit.event_folder.empty();
     read_checkpoints(json, fit);
   }
   check(!out.empty(), "", job.where("TrainingConfig"),
-        ": expected the student's folder in output_dir");
+        ": expected the student's folder in output_dir (or --out)");
 }
 
 }  // namespace ink

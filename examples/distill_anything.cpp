@@ -25,5 +25,6 @@ int main() {
   const ink::Adaptors<ink::Tensor> adaptors{
       .student = [&](const auto& x, const ink::Random&) { return student(x); },
       .teachers = {teacher}};
-  std::cout << distiller.train<ink::Tensor>(adaptors, points, {.steps = 400}, {.steps = 400}).loss;
+  const auto end = distiller.train<ink::Tensor>(adaptors, points, {.steps = 400}, {.steps = 400});
+  std::cout << "loss after 400 steps: " << end.loss << '\n';
 }

@@ -132,9 +132,10 @@ TEST_F(DistilledFromDisk, LearnsFromTextsThatTheTeacherLabels) {
   job.fit.epochs = 6;
   const double alone = distill(job).student.dev.score;
   job.more.unlabelled = task->folder / "texts.txt";
-  EXPECT_EQ(plan_distillation(job).train_examples, 480);
   job.out = task->folder / "from_more";
+  EXPECT_EQ(plan_distillation(job).train_examples, 480);
   EXPECT_GT(distill(job).student.dev.score, alone + 0.2);
+  job.out = task->folder / "from_none";
   write_file(task->folder / "empty.txt", "\n \n");
   job.more.unlabelled = task->folder / "empty.txt";
   EXPECT_ERROR(plan_distillation(job), "empty.txt: expected texts, one a line, found none");
@@ -148,13 +149,14 @@ TEST_F(DistilledFromDisk, IsComparedWithTheStudentAlone) {
   DistillOptions job = options("compared");
   job.config.intermediate_matches = {{.layer_teacher = 1, .layer_student = 0}};
   job.more.augmentation = {.copies = 1, .masking = 0.2};
+  const DistillPlan planned = plan_distillation(job);
   const DistillResult distilled = distill(job);
-  EXPECT_EQ(distilled.evaluations, plan_distillation(job).evaluations);
+  EXPECT_EQ(distilled.evaluations, planned.evaluations);
   const double score = distilled.student.dev.score;
   const DistillOptions alone = without_teacher(job, distilled.evaluations);
   const DistillPlan plan = plan_distillation(alone);
   EXPECT_EQ(plan.train_examples, 480) << "no copies without a teacher";
-  EXPECT_EQ(plan.evaluations.size(), plan_distillation(job).evaluations.size());
+  EXPECT_EQ(plan.evaluations.size(), planned.evaluations.size());
   std::vector<double> losses;
   const double score_alone =
       distill(alone, {.progress = [&](const Progress& p) { losses.push_back(p.loss); }})
@@ -207,6 +209,10 @@ TEST_F(DistilledFromDisk, APlanNamesTheCacheAndWhatIsAdded) {
     bytes += static_cast<int64_t>(file.file_size());
   EXPECT_GE(bytes, plan.cache.bytes);
   EXPECT_LT(bytes, plan.cache.bytes + (64 << 10)) << "headers";
+  job.out = task->folder / "planned_again";
+  EXPECT_EQ(plan_distillation(job).cache.bytes, plan.cache.bytes);
+  job.fit.seed = 9;  // other copies
+  EXPECT_ERROR(plan_distillation(job), "it was made of other tokens than this job's");
 }
 
 TEST_F(DistilledFromDisk, CopiesAreCachedLikeTheirOriginals) {

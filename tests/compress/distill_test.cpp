@@ -327,9 +327,47 @@ TEST_F(Compressed, ARunThatIsThereIsNotBegunAnew) {
   options.student.layers_from_teacher = {1};
   options.fit.steps = 1;
   distill(options);
-  bool heard = false;
-  EXPECT_ERROR(distill(options, {.progress = [&](const Progress&) { heard = true; }}), "--resume");
-  EXPECT_FALSE(heard) << "it is refused before anything is trained";
+  Model model = load_model(task->folder / "teacher");
+  model.parameters.own();
+  model.parameters.at("classifier.bias").value.data<float>()[0] = 100;
+  options.teacher = task->folder / "always_one";
+  save_model(model, options.teacher, task->folder / "teacher");
+  bool judged = false;
+  const TaskHooks hooks{.notice = [&](const std::string&) { judged = true; }};
+  EXPECT_ERROR(distill(options, hooks), "--resume");
+  EXPECT_FALSE(judged) << "it is refused before a doubtful teacher is judged";
+  EXPECT_ERROR(plan_distillation(options), "--resume");
+  options.fit.resume = true;
+  plan_distillation(options);
+  options.out = options.teacher;
+  EXPECT_ERROR(plan_distillation(options), "always_one");
+}
+
+// The folder of the student alone is looked at before the first training, not after it.
+TEST_F(Compressed, TheFolderOfTheStudentAloneIsCheckedFirst) {
+  DistillOptions options = distill_options("with_alone");
+  options.student.layers_from_teacher = {1};
+  options.compare_alone = true;
+  std::filesystem::create_directories(options.out / "alone" / "training" / "checkpoint-00000004");
+  EXPECT_ERROR(distill(options), "holds checkpoints of an earlier run");
+  EXPECT_FALSE(std::filesystem::exists(options.out / "training"));
+}
+
+// Labels alone leave nothing for a teacher to say.
+TEST_F(Compressed, TextsWithoutLabelsWantATeacher) {
+  DistillOptions options = distill_options("labels_alone");
+  options.student.layers_from_teacher = {1};
+  options.config = {.hard_label_weight = 1, .kd_loss_weight = 0};
+  options.more.augmentation = {.copies = 1, .masking = 0.2};
+  EXPECT_ERROR(plan_distillation(options), "nothing but true labels is learnt, which further");
+  options.more = {};
+  options.compare_alone = true;
+  EXPECT_ERROR(plan_distillation(options), "as by the student alone");
+  options.compare_alone = false;
+  plan_distillation(options);
+  options.config = {};
+  options.more.unlabelled = options.data.train;
+  EXPECT_ERROR(plan_distillation(options), "is the file of the labelled examples");
 }
 
 TEST_F(Compressed, OptionsFromJson) {

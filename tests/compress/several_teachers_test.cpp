@@ -80,6 +80,7 @@ TEST_F(SeveralTeachers, AllAreJudgedAloneAndTogether) {
   for (const char* term : {"training/kd_loss", "training/hidden_hidden_mse_0_0",
                            "training/hidden_hidden_mse_1_2", "training/hard_label_loss"})
     EXPECT_NE(logged.find(term), std::string::npos) << term;
+  o.out = task->folder / "planned_weights";
   const std::string text = explanation(plan_distillation(o));
   EXPECT_NE(text.find("weights    0.5 0.5 of the teachers' logits"), std::string::npos) << text;
 }
@@ -140,7 +141,7 @@ TEST_F(SeveralTeachers, ResumedEndsWithTheSameBits) {
   stop = false;
   o.fit.resume = true;
   o.teacher_weights = {1, 1};
-  EXPECT_ERROR(distill(o), "has teachers [{");
+  EXPECT_ERROR(distill(o), "has teachers[0].share 0.66");
   o.teacher_weights = {2, 1};
   distill(o);
   EXPECT_EQ(weights(task->folder / "whole"), weights(task->folder / "parts"));
