@@ -24,21 +24,37 @@ bool is_term(const std::string& logged) {
          key.starts_with("relation_") || key.starts_with("emd_");
 }
 
+void add_point(std::vector<Series>& all, const std::string& name, double step, double value) {
+  auto series = std::ranges::find(all, name, &Series::name);
+  if (series == all.end()) series = all.insert(series, Series{.name = name});
+  series->x.push_back(step);
+  series->y.push_back(value);
+}
+
+std::string charts(const std::vector<Series>& all) {
+  std::string html = "<div class='row'>";
+  for (const Series& series : all)
+    html += card(line_chart({series}, {.title = series.name, .x_label = "step"}));
+  return html + "</div>\n";
+}
+
 std::string curves_of_terms(const std::vector<Json>& log) {
   std::vector<Series> terms;
+  for (const Json& line : log)
+    for (const Json::Member& m : line.members())
+      if (is_term(m.key) && m.value.is_number())
+        add_point(terms, m.key, line.real("step"), m.value.as_real());
+  return charts(terms);
+}
+
+std::string curves_of_evaluations(const std::vector<Json>& log) {
+  std::vector<Series> metrics;
   for (const Json& line : log) {
-    for (const Json::Member& m : line.members()) {
-      if (!is_term(m.key) || !m.value.is_number()) continue;
-      auto term = std::ranges::find(terms, m.key, &Series::name);
-      if (term == terms.end()) term = terms.insert(terms.end(), Series{.name = m.key});
-      term->x.push_back(line.real("step"));
-      term->y.push_back(m.value.as_real());
-    }
+    if (!line.has("evaluation")) continue;
+    for (const Json::Member& m : line.object("evaluation").members())
+      if (m.value.is_number()) add_point(metrics, m.key, line.real("step"), m.value.as_real());
   }
-  std::string html;
-  for (const Series& term : terms)
-    html += card(line_chart({term}, {.title = term.name, .x_label = "step"}));
-  return html;
+  return charts(metrics);
 }
 
 std::string score_in(const Json& model) {
@@ -90,8 +106,9 @@ std::string comparison_tables(const Json& distillation) {
 std::string distillation_page(const std::string& title, const Json& distillation,
                               const std::vector<Json>& log) {
   return html_page(title, "<h2>Models</h2>\n" + comparison_tables(distillation) +
-                              "<h2>Losses</h2>\n<div class='row'>" + curves_of_terms(log) +
-                              "</div>\n");
+                              "<h2>Losses</h2>\n" + curves_of_terms(log) +
+                              "<h2>The student on the development examples</h2>\n" +
+                              curves_of_evaluations(log));
 }
 
 void write_distillation(const std::filesystem::path& folder, const Json& distillation) {

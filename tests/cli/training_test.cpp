@@ -115,6 +115,8 @@ TEST_F(Cli, DistillationIsComparedWithTheStudentAlone) {
     EXPECT_NE(page.find("<td>" + model.string("name") + "</td>"), std::string::npos);
     EXPECT_NE(f.out.find(model.string("name") + "  "), std::string::npos) << f.out;
   }
+  EXPECT_NE(page.find(">kd_loss<"), std::string::npos);
+  EXPECT_NE(page.find(">accuracy<"), std::string::npos) << "the evaluations";
   EXPECT_TRUE(fs::exists(folder_ / "student" / "alone" / "model.safetensors"));
   for (const char* file : {"student/training/log.jsonl", "student/alone/training/log.jsonl"}) {
     const std::string log = read_file(folder_ / file, 1 << 20);
@@ -167,7 +169,8 @@ TEST_F(Cli, AStudentMayLearnSeveralTasks) {
   ASSERT_EQ(models.size(), 2u);
   EXPECT_EQ(models.object(1).string("name"), "distilled");
   const std::string page = read_file(folder_ / "students" / "distillation.html", 1 << 20);
-  for (const char* part : {"<h3>one</h3>", "<h3>two</h3>", "<td>distilled</td>", "kd_loss"})
+  for (const char* part :
+       {"<h3>one</h3>", "<h3>two</h3>", "<td>distilled</td>", ".kd_loss<", ">one.accuracy<"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
 }
 
