@@ -16,7 +16,7 @@ namespace {
 std::vector<int32_t> checked(const Tensor& offsets) {
   check(offsets && offsets.rank() == 1 && offsets.size() >= 1 && offsets.dtype() == Dtype::i32,
         "distill: expected offsets i32 (B + 1) of a packed batch");
-  const std::vector<int32_t> at = to_vector<int32_t>(offsets);
+  std::vector<int32_t> at = to_vector<int32_t>(offsets);
   check(at[0] == 0, "distill: expected offsets from 0 on, got ", at[0]);
   for (size_t b = 0; b + 1 < at.size(); ++b)
     check(at[b] <= at[b + 1], "distill: offsets should not decrease, got ", at[b], " before ",
