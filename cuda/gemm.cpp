@@ -51,9 +51,11 @@ void check_product(const PlanKey& key, const Factor& b, const GemmOptions& optio
   const auto text = [&] { return description(key); };
   check(key.M >= 0 && key.N >= 0 && key.K >= 0 && key.batch >= 0,
         "cuda: a product of negative extents, ", text());
-  check(b.dtype == key.factors && (key.result == key.factors || key.result == Dtype::f32),
-        "cuda: the product ", text(), " has another factor in ", name_of(b.dtype),
-        " and its result in ", name_of(key.result));
+  const bool integers = key.factors == Dtype::i8;
+  const bool fits =
+      integers ? key.result == Dtype::i32 : key.result == key.factors || key.result == Dtype::f32;
+  check(b.dtype == key.factors && fits, "cuda: the product ", text(), " has another factor in ",
+        name_of(b.dtype), " and its result in ", name_of(key.result));
   const int64_t wide_a = key.transposed_a ? key.M : key.K,
                 wide_b = key.transposed_b ? key.K : key.N;
   check(key.lda >= wide_a && key.ldb >= wide_b && key.ldc >= key.N, "cuda: the product ", text(),
@@ -61,6 +63,8 @@ void check_product(const PlanKey& key, const Factor& b, const GemmOptions& optio
         key.ldc, " elements");
   check(!(options.bias && options.row_sums) && (key.batch == 1 || !(key.bias || key.row_sums)),
         "cuda: the product ", text(), " has a bias, row sums or a batch together");
+  check(!integers || (!options.bias && !options.row_sums && options.alpha == 1 && !options.beta),
+        "cuda: the product ", text(), " of integers has a bias, row sums, alpha or beta");
   check(!options.row_sums || key.transposed_a, "cuda: the product ", text(),
         " has row sums, for which A should be transposed");
 }
@@ -71,7 +75,7 @@ void with_type(Dtype t, const F& f) {
     case Dtype::f32: return f(float{});
     case Dtype::f16: return f(Float16{});
     case Dtype::bf16: return f(Bfloat16{});
-    default: fail("cuda: products are of f32, f16 or bf16, got ", name_of(t));
+    default: fail("cuda: expected a product of f32, f16 or bf16 here, got ", name_of(t));
   }
 }
 

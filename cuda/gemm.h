@@ -6,6 +6,10 @@
 // f32 is exact unless allow_tf32. Every product of one shape runs by the same algorithm, and the
 // same product twice gives the same bits; another number of rows may add in another order.
 //
+// Factors may also be i8, with exact sums in i32: C is i32, alpha 1, beta 0, and nothing is added.
+// cuBLASLt multiplies them where A is as it lies, B transposed, and N, K and all distances of rows
+// are multiples of 4 (of 16, to be fast).
+//
 // What cuBLASLt needs to know about a product (descriptors and the chosen algorithm) is made when
 // its shape is first seen and kept, so a steady step asks for nothing. cuBLASLt's own GELU is left
 // aside: it is the tanh form by a fast approximation, too rough for small results.
@@ -33,7 +37,7 @@ struct Factor {
   int64_t ld, stride;
 };
 
-// C, (M, N): of the type of A and B, or f32.
+// C, (M, N): of the type of A and B, or f32; i32 of i8.
 struct Result {
   template <class T>
   Result(T* elements, int64_t leading, int64_t batch_stride = 0)

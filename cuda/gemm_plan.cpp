@@ -38,7 +38,9 @@ cudaDataType_t type_of(Dtype t) {
     case Dtype::f32: return CUDA_R_32F;
     case Dtype::f16: return CUDA_R_16F;
     case Dtype::bf16: return CUDA_R_16BF;
-    default: fail("cuda: products are of f32, f16 or bf16, got ", name_of(t));
+    case Dtype::i8: return CUDA_R_8I;
+    case Dtype::i32: return CUDA_R_32I;
+    default: fail("cuda: products are of f32, f16, bf16 or i8, got ", name_of(t));
   }
 }
 
@@ -70,11 +72,17 @@ void set(const Description& product, cublasLtMatmulDescAttributes_t what, const 
   expect_made(cublasLtMatmulDescSetAttribute(product.get(), what, &value, sizeof value), key);
 }
 
+bool of_integers(const PlanKey& key) { return key.factors == Dtype::i8; }
+
+cublasComputeType_t compute_type(const PlanKey& key) {
+  if (of_integers(key)) return CUBLAS_COMPUTE_32I;
+  return key.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+}
+
 Description describe(const PlanKey& key) {
-  const bool fast = key.tf32 && key.factors == Dtype::f32;
   cublasLtMatmulDesc_t made = nullptr;
-  expect_made(cublasLtMatmulDescCreate(
-                  &made, fast ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
+  expect_made(cublasLtMatmulDescCreate(&made, compute_type(key),
+                                       of_integers(key) ? CUDA_R_32I : CUDA_R_32F),
               key);
   Description owned(made);
   const auto op = [](bool transposed) { return transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
@@ -162,8 +170,11 @@ Plan::Plan(cublasLtHandle_t handle, const PlanKey& key)
 }
 
 cublasStatus_t Plan::run(int algorithm, const Operands& o, void* workspace) {
-  return cublasLtMatmul(handle_, product_.get(), &o.alpha, o.b, b_.get(), o.a, a_.get(), &o.beta,
-                        o.c, c_.get(), o.c, c_.get(), &list_[algorithm].algo, workspace, kWorkspace,
+  constexpr int32_t kOne = 1, kZero = 0;  // of integers
+  const void* alpha = of_integers(key_) ? static_cast<const void*>(&kOne) : &o.alpha;
+  const void* beta = of_integers(key_) ? static_cast<const void*>(&kZero) : &o.beta;
+  return cublasLtMatmul(handle_, product_.get(), alpha, o.b, b_.get(), o.a, a_.get(), beta, o.c,
+                        c_.get(), o.c, c_.get(), &list_[algorithm].algo, workspace, kWorkspace,
                         stream());
 }
 

@@ -1,6 +1,8 @@
 // GELU and its derivative for results of 16 bits: about 4e-5 of Φ and of the density, at half the
 // cost of vector_math.h, so that kernels wait for memory and not for arithmetic.
 #pragma once
+#include <type_traits>
+
 #include "cuda/ptx.cuh"
 #include "tensor/vector_math.h"
 
@@ -40,5 +42,10 @@ struct RoughGelu {
     return e * s * p;
   }
 };
+
+// An activation (of vector_math.h) as kernels of T compute it.
+template <class T, class F>
+using ActivationOf =
+    std::conditional_t<sizeof(T) == 2 && std::is_same_v<F, vmath::Gelu>, RoughGelu, F>;
 
 }  // namespace ink::cuda

@@ -1,5 +1,7 @@
 // cuBLASLt's calls: descriptors, the checks of arguments, and products in a stream's order.
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstring>
 
 #include "cuda/emulated/arena.h"
@@ -33,6 +35,8 @@ bool known(cudaDataType_t type, Dtype& dtype) {
     case CUDA_R_32F: dtype = Dtype::f32; return true;
     case CUDA_R_16F: dtype = Dtype::f16; return true;
     case CUDA_R_16BF: dtype = Dtype::bf16; return true;
+    case CUDA_R_8I: dtype = Dtype::i8; return true;
+    case CUDA_R_32I: dtype = Dtype::i32; return true;
   }
   return false;
 }
@@ -42,11 +46,21 @@ struct Product {
   const EmulatedLayout &a, &b, &c, &d;
 };
 
+// Of i8: the first factor transposed, the second not, whole fours of rows and along K.
+bool are_supported_integers(const Product& p) {
+  const auto in_fours = [](const EmulatedLayout& m) { return m.rows % 4 == 0 && m.ld % 4 == 0; };
+  return p.how.epilogue == CUBLASLT_EPILOGUE_DEFAULT && p.a.type == Dtype::i8 &&
+         p.b.type == Dtype::i8 && p.c.type == Dtype::i32 && p.d.type == Dtype::i32 &&
+         p.how.transposed_a && !p.how.transposed_b && in_fours(p.a) && in_fours(p.b) &&
+         in_fours(p.d);
+}
+
 bool is_supported(const Product& p) {
+  if (p.how.of_integers) return are_supported_integers(p);
   const auto e = p.how.epilogue;
   const bool known_epilogue = e == CUBLASLT_EPILOGUE_DEFAULT || e == CUBLASLT_EPILOGUE_BIAS ||
                               e == CUBLASLT_EPILOGUE_BGRADA || e == CUBLASLT_EPILOGUE_BGRADB;
-  return known_epilogue && p.a.type == p.b.type && p.c.type == p.d.type &&
+  return known_epilogue && is_float(p.a.type) && p.a.type == p.b.type && p.c.type == p.d.type &&
          (p.d.type == p.a.type || p.d.type == Dtype::f32);
 }
 
@@ -94,14 +108,27 @@ void see(const void* p, const EmulatedLayout& m, bool writes) {
   }
 }
 
-void compute(const Product& p, float alpha, const void* a, const void* b, float beta, const void* c,
-             void* d) {
+// alpha or beta: four bytes, of f32 or i32.
+using Number = std::array<char, 4>;
+Number number_at(const void* p) {
+  Number number;
+  std::memcpy(number.data(), p, number.size());
+  return number;
+}
+
+void compute(const Product& p, const Number& alpha, const void* a, const void* b,
+             const Number& beta, const void* c, void* d) {
   const Dtype type = vector_type(p);
   for (int64_t k = 0; k < p.d.batch; ++k) {
     const Matrix first(a, p.a, p.how.transposed_a, k), second(b, p.b, p.how.transposed_b, k);
+    const Matrix result(d, p.d, false, k);
+    if (p.how.of_integers) {
+      multiply_integers(first, second, result);
+      continue;
+    }
     const bool adds = p.how.epilogue == CUBLASLT_EPILOGUE_BIAS;
-    multiply(alpha, first, second, beta, Matrix(c, p.c, false, k), adds ? p.how.vector : nullptr,
-             type, Matrix(d, p.d, false, k));
+    multiply(std::bit_cast<float>(alpha), first, second, std::bit_cast<float>(beta),
+             Matrix(c, p.c, false, k), adds ? p.how.vector : nullptr, type, result);
     if (p.how.epilogue == CUBLASLT_EPILOGUE_BGRADA) sum_rows(first, p.how.vector, type);
     if (p.how.epilogue == CUBLASLT_EPILOGUE_BGRADB) {
       sum_rows(Matrix(b, p.b, !p.how.transposed_b, k), p.how.vector, type);
@@ -137,10 +164,11 @@ cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
 
 // ── descriptors ─────────────────────────────────────────────────────────────────────────────────
 
-cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* product, cublasComputeType_t,
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* product, cublasComputeType_t type,
                                         cudaDataType_t scale) {
-  if (scale != CUDA_R_32F) return CUBLAS_STATUS_NOT_SUPPORTED;
-  *product = new EmulatedMatmul;
+  const bool of_integers = type == CUBLAS_COMPUTE_32I;
+  if (scale != (of_integers ? CUDA_R_32I : CUDA_R_32F)) return CUBLAS_STATUS_NOT_SUPPORTED;
+  *product = new EmulatedMatmul{.of_integers = of_integers};
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t product) {
@@ -258,11 +286,11 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t prod
   const cublasStatus_t status = expect_extents(p);
   if (status != CUBLAS_STATUS_SUCCESS) return status;
   // A graph is done when the descriptors are gone.
-  const auto again = [=, one = *static_cast<const float*>(alpha),
-                      more = *static_cast<const float*>(beta), of = *product, of_a = *a_layout,
-                      of_b = *b_layout, of_c = *c_layout, of_d = *d_layout, by = *algo]() mutable {
-    cublasLtMatmul(handle, &of, &one, a, &of_a, b, &of_b, &more, c, &of_c, d, &of_d, &by, workspace,
-                   workspace_bytes, ink::cuda::stream());
+  const auto again = [=, one = number_at(alpha), more = number_at(beta), of = *product,
+                      of_a = *a_layout, of_b = *b_layout, of_c = *c_layout, of_d = *d_layout,
+                      by = *algo]() mutable {
+    cublasLtMatmul(handle, &of, one.data(), a, &of_a, b, &of_b, more.data(), c, &of_c, d, &of_d,
+                   &by, workspace, workspace_bytes, ink::cuda::stream());
   };
   if (noted(stream, again)) return CUBLAS_STATUS_SUCCESS;
   const ArenaAccess access;
@@ -276,7 +304,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t prod
   const bool has_workspace =
       workspace_bytes >= needs[4] && arena().usable(workspace, workspace_bytes);
   if (!in_place || !all_aligned || !has_workspace) return CUBLAS_STATUS_INVALID_VALUE;
-  compute(p, *static_cast<const float*>(alpha), a, b, *static_cast<const float*>(beta), c, d);
+  compute(p, number_at(alpha), a, b, number_at(beta), c, d);
 
   const InStream in_stream(stream);
   see(a, p.a, false);

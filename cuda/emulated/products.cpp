@@ -82,6 +82,19 @@ void multiply(float alpha, const Matrix& a, const Matrix& b, float beta, const M
   }
 }
 
+void multiply_integers(const Matrix& a, const Matrix& b, const Matrix& d) {
+  const auto number = [](const Matrix& m, int64_t i, int64_t j) {
+    return int32_t{load<int8_t>(m.data + m.place(i, j))};
+  };
+  for (int64_t j = 0; j < d.columns; ++j) {
+    for (int64_t i = 0; i < d.rows; ++i) {
+      int32_t sum = 0;
+      for (int64_t k = 0; k < a.columns; ++k) sum += number(a, i, k) * number(b, k, j);
+      store(const_cast<char*>(d.data) + 4 * d.place(i, j), sum);
+    }
+  }
+}
+
 void sum_rows(const Matrix& m, void* sums, Dtype type) {
   for (int64_t i = 0; i < m.rows; ++i) {
     float sum = 0;

@@ -13,6 +13,7 @@ struct EmulatedLayout {
 };
 
 struct EmulatedMatmul {
+  bool of_integers = false;  // i8 with sums, alpha and beta in i32
   bool transposed_a = false, transposed_b = false;
   cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
   void* vector = nullptr;
@@ -37,6 +38,9 @@ struct Matrix {
 // d = alpha·a·b + beta·c + bias; bias (d's rows) may be null. Sums are f32, rounded once.
 void multiply(float alpha, const Matrix& a, const Matrix& b, float beta, const Matrix& c,
               const void* bias, Dtype bias_type, const Matrix& d);
+
+// d = a·b of i8, exact in i32.
+void multiply_integers(const Matrix& a, const Matrix& b, const Matrix& d);
 
 // sums[i] = Σ_j m(i, j).
 void sum_rows(const Matrix& m, void* sums, Dtype type);

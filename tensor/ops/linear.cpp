@@ -62,11 +62,6 @@ void linear_backward(Cpu device, Activation f, const T* z, const T* dy, const T*
 // The product adds the bias; the activation follows in a kernel of its own, for cuBLASLt has none
 // that is exact. A packed weight is of no use here.
 
-// The activation as kernels of T compute it.
-template <class T, class F>
-using OnDevice =
-    std::conditional_t<sizeof(T) == 2 && std::is_same_v<F, vmath::Gelu>, cuda::RoughGelu, F>;
-
 template <class F>
 struct Activated {
   static constexpr const char* name = "linear_activation";
@@ -80,7 +75,7 @@ void linear_forward(Cuda device, const T* x, const T* weight, const T* bias, T* 
   cuda::gemm(M, N, K, {x, K}, {weight, K, true}, {product, N}, {.bias = bias});
   if (f == Activation::none) return;
   vmath::with(f, [&](auto activation) {
-    map(device, Activated<OnDevice<T, decltype(activation)>>{}, M * N, y,
+    map(device, Activated<cuda::ActivationOf<T, decltype(activation)>>{}, M * N, y,
         static_cast<const T*>(product));
   });
 }
@@ -115,7 +110,7 @@ void linear_backward(Cuda device, Activation f, const T* z, const T* dy, const T
                      int64_t K) {
   if (z) {
     vmath::with(f, [&](auto activation) {
-      using F = OnDevice<T, decltype(activation)>;
+      using F = cuda::ActivationOf<T, decltype(activation)>;
       if (!dbias) return map(device, ChainRule<F>{}, M * N, dz, z, dy);
       const bool packed = cuda::packs<T>(N, z) && cuda::packs<T>(N, dy) && cuda::packs<T>(N, dz);
       cuda::column_sums_of(GradientRows<T, F>{z, dy, dz, N, packed}, dbias, M, N);
