@@ -39,6 +39,7 @@ void Tape::watch(Tensor& x) {
 }
 
 void Tape::watch(Parameters& parameters) {
+  parameters.expect_numbers("tape");
   for (Parameter& p : parameters) {
     if (p.trainable) watch(p.value);
   }

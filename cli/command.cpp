@@ -311,9 +311,12 @@ void Command::choose_place() const {
   if (!computes_on_devices_ && device_ != "cpu")
     throw UsageError("--device: expected cpu, on which alone " + name_ + " runs, got '" + device_ +
                      "'");
-  if (device_ == "cpu" && dtype_ != "f32")
-    throw UsageError("--dtype: expected f32 on the CPU, got '" + dtype_ + "'");
-  set_working_place({device_from(device_), dtype_from(dtype_)});
+  const bool on_cpu = device_ == "cpu", int8 = dtype_ == "int8";
+  if (on_cpu && !int8 && dtype_ != "f32")
+    throw UsageError("--dtype: expected f32" + std::string(infers_ ? " or int8" : "") +
+                     " on the CPU, got '" + dtype_ + "'");
+  const Dtype rest = on_cpu ? Dtype::f32 : int8 ? Dtype::bf16 : dtype_from(dtype_);
+  set_working_place({device_from(device_), rest, int8});
 }
 
 void Command::try_out() const {
@@ -336,8 +339,14 @@ bool Command::parse(const std::vector<std::string>& arguments) {
   option("--seed", seed, "seed of all random numbers");
   choice("--device", device_, {"cpu", "cuda"},
          computes_on_devices_ ? "what computes" : "what computes: this verb runs on the CPU alone");
-  if (computes_on_devices_)
+  if (infers_) {
+    choice(
+        "--dtype", dtype_, {"f32", "f16", "bf16", "int8"},
+        "of weights: f32, on cuda also f16 or bf16 (sums run in f32); int8 in the encoder's linear "
+        "layers, and the rest in f32, on cuda in bf16");
+  } else if (computes_on_devices_) {
     choice("--dtype", dtype_, {"f32", "f16", "bf16"}, "of weights on cuda; sums run in f32");
+  }
   flag("--json", json, "make the last line of output one JSON object with the results");
   if (!parser_->read_line(name_, arguments)) {
     std::string help = parser_->app.help();

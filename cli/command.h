@@ -45,6 +45,8 @@ class Command {
   // The verb computes with models wherever --device says, in the type that --dtype says; other
   // verbs refuse any device but the CPU.
   void computes_on_devices() { computes_on_devices_ = true; }
+  // The same for a verb that only uses a model, which may then be in int8 too.
+  void infers_on_devices() { computes_on_devices_ = infers_ = true; }
   // What the verb refuses once all options are known, before it reads or writes anything.
   void refuses(std::function<void()> check) { checks_.push_back(std::move(check)); }
   // What it refuses once it has looked at the small files that options name, which try_out() asks
@@ -91,7 +93,7 @@ class Command {
   std::string config_;
   int64_t threads_ = 0;
   std::string device_ = "cpu", dtype_ = "f32";
-  bool computes_on_devices_ = false;
+  bool computes_on_devices_ = false, infers_ = false;
   Json file_;
 };
 

@@ -43,7 +43,7 @@ Json run(const Options& o) {
 }  // namespace
 
 Action declare_embed(Command& command) {
-  command.computes_on_devices();
+  command.infers_on_devices();
   auto o = std::make_shared<Options>();
   command.reads_lines();
   command.path("--model", o->model, kModelHelp);

@@ -56,7 +56,7 @@ Json run(const Options& o) {
 }  // namespace
 
 Action declare_evaluate(Command& command) {
-  command.computes_on_devices();
+  command.infers_on_devices();
   auto o = std::make_shared<Options>();
   command.path("--model", o->model, "fine-tuned model: a folder, or a name such as hfl/rbt3");
   command.path("--data", o->data, kExamplesHelp);

@@ -176,7 +176,8 @@ TrainingResult Distiller::train(const Schedule& schedule, const TrainerOptions& 
     if (restore_data) restore_data(before["data"]);
   };
   Optimizer optimizer(parameters_, optimizer_options);
-  optimizer.place(parameters_, working_place().device, working_place().dtype);
+  const Place place = training_place("distill");
+  optimizer.place(parameters_, place.device, place.dtype);
   return ink::train(parameters_, optimizer, schedule, options, hooks);
 }
 

@@ -29,9 +29,10 @@ Term term_for(const PruningConfig& config) {
 // f of the model on the device that jobs work on.
 template <class F>
 auto on_working_place(const Model& model, const F& f) {
-  if (working_place().device == model.body.words().value.device()) return f(model);
+  const Place place = training_place("prune");
+  if (place.device == model.body.words().value.device()) return f(model);
   Model moved(model.config, model.heads, values_of(model.parameters));
-  moved.move(working_place());
+  moved.move(place);
   return f(moved);
 }
 

@@ -63,7 +63,7 @@ MicroLoss distilled(const RecoveryConfig& config, const Task& task, const Model&
 // On the device that jobs work on; shares memory where that is the model's.
 std::shared_ptr<const Model> placed(const Model& model) {
   auto copy = std::make_shared<Model>(model.config, model.heads, values_of(model.parameters));
-  copy->move(working_place());
+  copy->move(training_place("prune"));
   return copy;
 }
 

@@ -6,6 +6,7 @@
 namespace ink {
 
 ValueSource values_of(const Parameters& parameters) {
+  parameters.expect_numbers("prune");
   return [&parameters](const std::string& name, const Shape& shape, const Initial&) {
     const Tensor& value = parameters.at(name).value;
     check(value.shape() == shape, "model: expected ", name, " to be ", shape, ", got ",

@@ -86,6 +86,8 @@ Tensor BertBody::pool(const Tensor& hidden, const Tensor& offsets) const {
   return (*pooler)(gather_rows(hidden, first_rows(offsets)), Activation::tanh);
 }
 
+void BertBody::quantize(const Place& place) { encoder.quantize(place); }
+
 void BertBody::pack() {
   encoder.pack();
   if (projection) projection->pack();

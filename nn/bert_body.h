@@ -30,6 +30,7 @@ struct BertBody {
   // tanh(W h + b) of every sequence's first token: hidden (N, C) → (B, C). Requires a pooler.
   Tensor pool(const Tensor& hidden, const Tensor& offsets) const;
 
+  void quantize(const Place& place);  // linear layers of the encoder (nn/place.h)
   // Lays weights out for inference, about as large again; repeat after changing weights.
   void pack();
   void unpack();  // before training

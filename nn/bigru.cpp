@@ -25,8 +25,9 @@ GruDirection::GruDirection(const Scope& scope, int64_t channels, int64_t width, 
       reverse(reverse_) {}
 
 Tensor GruDirection::operator()(const Tensor& x, const Tensor& offsets) const {
-  const Tensor inputs = linear(x, input_weight.value, input_bias.value, Activation::none,
-                               packed.get(input_weight));  // (N, 3F)
+  const Tensor inputs = quantized ? int8_linear(x, quantized, input_bias.value)
+                                  : linear(x, input_weight.value, input_bias.value,
+                                           Activation::none, packed.get(input_weight));  // (N, 3F)
   return gru(inputs, state_weight.value, state_bias.value, offsets, reverse);
 }
 
@@ -72,10 +73,20 @@ Tensor BiGruBody::pool(const Tensor&, const Tensor&) const {
   fail("model: bigru has no pooler; its classifier reads the mean of the states");
 }
 
+void BiGruBody::quantize(const Place& place) {
+  for (BiGruLayer& layer : layers) {
+    for (GruDirection* way : {&layer.forward, &layer.backward}) {
+      if (way->input_weight.quantized) continue;
+      way->quantized = ink::quantize(way->input_weight, way->input_weight.value, place.device);
+    }
+    layer.output.quantize(place);
+  }
+}
+
 void BiGruBody::pack() {
   for (BiGruLayer& layer : layers) {
-    layer.forward.packed.pack(layer.forward.input_weight);
-    layer.backward.packed.pack(layer.backward.input_weight);
+    for (GruDirection* way : {&layer.forward, &layer.backward})
+      if (!way->quantized) way->packed.pack(way->input_weight);
     layer.output.pack();
   }
 }

@@ -20,7 +20,8 @@ struct GruDirection {
   Parameter &input_weight, &state_weight;  // (3F, C), (3F, F)
   Parameter &input_bias, &state_bias;      // (3F)
   bool reverse;
-  PackedWeight packed;  // of input_weight
+  PackedWeight packed;   // of input_weight
+  Int8Weight quantized;  // instead of it, where it was quantised
 
   GruDirection(const Scope& scope, int64_t channels, int64_t width, bool reverse);
   Tensor operator()(const Tensor& x, const Tensor& offsets) const;  // (N, C) → (N, F)
@@ -46,6 +47,7 @@ struct BiGruBody {
   Encoded operator()(const Packed& batch, const EncoderOptions& options = {}) const;
   Tensor pool(const Tensor& hidden, const Tensor& offsets) const;  // raises Error: none here
 
+  void quantize(const Place& place);  // linear layers of the encoder (nn/place.h)
   void pack();
   void unpack();
 };

@@ -56,6 +56,10 @@ Parameter& Body::words() const {
   return std::visit([](const auto& body) -> Parameter& { return body.word.table; }, kind);
 }
 
+void Body::quantize(const Place& place) {
+  std::visit([&](auto& body) { body.quantize(place); }, kind);
+}
+
 void Body::pack() {
   std::visit([](auto& body) { body.pack(); }, kind);
 }

@@ -30,6 +30,9 @@ struct Body {
 
   Parameter& words() const;  // the table of word embeddings (V, E)
 
+  // Linear layers of the encoder in 8 bits, for inference at `place` (nn/place.h); before weights
+  // are moved there.
+  void quantize(const Place& place);
   // Lays weights out for inference, about as large again; repeat after changing weights.
   void pack();
   void unpack();  // before training

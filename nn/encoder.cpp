@@ -19,11 +19,22 @@ SelfAttention::SelfAttention(const Scope& layer, const LayerNames& names, const 
       norm(layer / names.attention_norm, c.hidden_size, c.layer_norm_eps) {}
 
 Tensor SelfAttention::project(const Tensor& x) const {
+  if (quantized) return quantized(x);
   if (joined && !Recorder::current) return joined(x);
   JoinedLinears now;
   now.join({&query, &key, &value});
   return now(x);
 }
+
+namespace {
+
+// Queries, keys and values that lie side by side.
+AttentionInputs parts_of(const Tensor& joined) {
+  const int64_t C = joined.dim(1) / 3;
+  return {slice(joined, 1, 0, C), slice(joined, 1, C, 2 * C), slice(joined, 1, 2 * C, 3 * C)};
+}
+
+}  // namespace
 
 Tensor SelfAttention::attend(const Tensor& x, const Tensor& offsets, const Random* random,
                              AttentionInputs* inputs) const {
@@ -31,11 +42,17 @@ Tensor SelfAttention::attend(const Tensor& x, const Tensor& offsets, const Rando
   const AttentionOptions options{.heads = heads,
                                  .dropout = random ? probability_dropout : 0,
                                  .random = random ? &stream : nullptr};
-  if (x.device() == Device::cuda && heads > 0 && !inputs)
+  if ((quantized || x.device() == Device::cuda) && heads > 0 && !inputs)
     return joined_attention(project(x), offsets, options);
-  const Tensor q = query(x), k = key(x), v = value(x);  // (N, H·D)
+  const auto [q, k, v] =
+      quantized ? parts_of(project(x)) : AttentionInputs{query(x), key(x), value(x)};  // (N, H·D)
   if (inputs) *inputs = {q, k, v};
   return heads > 0 ? attention(q, k, v, offsets, options) : v;  // v is (N, 0) without heads
+}
+
+void SelfAttention::quantize(const Place& place) {
+  quantized.quantize({&query, &key, &value}, place);
+  output.quantize(place);
 }
 
 void SelfAttention::pack() {
@@ -71,6 +88,12 @@ Tensor EncoderLayer::operator()(const Tensor& x, const Tensor& offsets, const Ra
   const Tensor z = output(gated_neurons(intermediate, y, activation, offsets, gates));  // (N, C)
   const Tensor out = norm.of_dropped(random, z, output_dropout, "layer output", y);
   return gates ? gated_channels(out, offsets, gates->channels) : out;
+}
+
+void EncoderLayer::quantize(const Place& place) {
+  attention.quantize(place);
+  intermediate.quantize(place);
+  output.quantize(place);
 }
 
 Encoder::Encoder(const Scope& body, const ModelConfig& c) {
@@ -144,6 +167,10 @@ Encoded Encoder::operator()(const Tensor& embedded, const Tensor& offsets,
                       return layers[layer](x, offsets, random, keep,
                                            gates_of(gates, layer, layers.size()));
                     });
+}
+
+void Encoder::quantize(const Place& place) {
+  for (EncoderLayer& layer : layers) layer.quantize(place);
 }
 
 void Encoder::pack() {

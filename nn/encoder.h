@@ -54,19 +54,21 @@ struct SelfAttention {
   Linear query, key, value;  // (N, C) → (N, H·D)
   Linear output;             // (N, H·D) → (N, C)
   LayerNorm norm;
-  JoinedLinears joined;  // query, key and value
+  JoinedLinears joined;        // query, key and value
+  QuantizedLinears quantized;  // the same
 
   SelfAttention(const Scope& layer, const LayerNames& names, const ModelConfig& config,
                 int64_t heads);
   // LN(x + output(attention(query x, key x, value x)))
   Tensor operator()(const Tensor& x, const Tensor& offsets, const Random* random,
                     AttentionInputs* inputs = nullptr, const LayerGates* gates = nullptr) const;
+  void quantize(const Place& place);
   void pack();
   void unpack();
 
  private:
-  // Queries, keys and values side by side, (N, 3·H·D), for the CUDA device: one large product is
-  // faster than three, and putting the weights together costs less than is won.
+  // Queries, keys and values side by side, (N, 3·H·D), for the CUDA device and for int8: one large
+  // product is faster than three, and putting the weights together costs less than is won.
   Tensor project(const Tensor& x) const;
   Tensor attend(const Tensor& x, const Tensor& offsets, const Random* random,
                 AttentionInputs* inputs) const;
@@ -83,6 +85,7 @@ struct EncoderLayer {
                int64_t heads, int64_t ffn);
   Tensor operator()(const Tensor& x, const Tensor& offsets, const Random* random,
                     AttentionInputs* inputs = nullptr, const LayerGates* gates = nullptr) const;
+  void quantize(const Place& place);
 };
 
 struct Encoder {
@@ -92,6 +95,7 @@ struct Encoder {
   Encoder(const Scope& body, const ModelConfig& config);
   Encoded operator()(const Tensor& embedded, const Tensor& offsets,
                      const EncoderOptions& options) const;
+  void quantize(const Place& place);  // all linear layers, for inference (nn/place.h)
   void pack();
   void unpack();
 };

@@ -21,7 +21,37 @@ Linear::Linear(const Scope& scope, int64_t in, int64_t out, double deviation)
     : weight(scope.param("weight", {out, in}, Initial::normal(deviation))),
       bias(scope.param("bias", {out}, Initial::zeros())) {}
 
+namespace {
+
+// An Error begins with the names of the parameters.
+Int8Weight int8_weight(const std::string& names, const Tensor& matrix, Device device) {
+  try {
+    return Int8Weight(matrix, device);
+  } catch (const Error& error) {
+    fail("", names, ": ", error.message());
+  }
+}
+
+}  // namespace
+
+Int8Weight quantize(Parameter& weight, const Tensor& matrix, Device device) {
+  Int8Weight made = int8_weight(weight.name, matrix, device);
+  weight.give_numbers_away();
+  return made;
+}
+
+void Linear::quantize(const Place& place) {
+  if (!weight.quantized) quantized = ink::quantize(weight, weight.value, place.device);
+}
+
+void Linear::pack() {
+  if (!weight.quantized) packed.pack(weight);
+}
+
 Tensor Linear::operator()(const Tensor& x, Activation f) const {
+  if (quantized) return int8_linear(x, quantized, bias.value, f);
+  check(!weight.quantized, "linear: ", weight.name, " was quantised together with others, and is ",
+        "no layer of its own any more");
   return linear(x, weight.value, bias.value, f, packed.get(weight));
 }
 
@@ -45,6 +75,20 @@ Tensor JoinedLinears::operator()(const Tensor& x) const {
           " has changed since it was joined with others; call pack() again");
   }
   return linear(x, weight_, bias_);
+}
+
+void QuantizedLinears::quantize(std::initializer_list<Linear*> parts, const Place& place) {
+  if (weight_) return;
+  std::vector<Tensor> weights, biases;
+  std::string names;
+  for (const Linear* part : parts) {
+    names += (names.empty() ? "" : ", ") + part->weight.name;
+    weights.push_back(on_host(part->weight.value));
+    biases.push_back(on_host(part->bias.value));
+  }
+  weight_ = int8_weight(names, concat(weights, 0), place.device);
+  bias_ = to(converted(concat(biases, 0), place.dtype), place.device);
+  for (Linear* part : parts) part->weight.give_numbers_away();
 }
 
 LayerNorm::LayerNorm(const Scope& scope, int64_t channels, double epsilon_)

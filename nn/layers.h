@@ -7,8 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "nn/place.h"
 #include "nn/scope.h"
 #include "tensor/gemm.h"
+#include "tensor/int8_linear.h"
 #include "tensor/ops.h"
 
 namespace ink {
@@ -26,16 +28,22 @@ class PackedWeight {
   std::shared_ptr<const PackedMatrix> matrix_;
 };
 
+// The numbers of `weight`, seen as a matrix (N, K), in 8 bits for inference on `device`. The
+// parameter gives them away, so it is done once, before pack().
+Int8Weight quantize(Parameter& weight, const Tensor& matrix, Device device);
+
 // f(x Wᵀ + b): x (…, in) → (…, out)
 struct Linear {
   Parameter& weight;  // (out, in)
   Parameter& bias;    // (out)
   PackedWeight packed;
+  Int8Weight quantized;  // instead of the weight, where it was quantised
 
   Linear(const Scope& scope, int64_t in, int64_t out, double deviation);
   Tensor operator()(const Tensor& x, Activation f = Activation::none) const;
-  void pack() { packed.pack(weight); }  // for inference
-  void unpack() { packed.clear(); }     // before training
+  void quantize(const Place& place);
+  void pack();                       // for inference
+  void unpack() { packed.clear(); }  // before training
 };
 
 // Linears of one input as a single product on the CUDA device: a launch instead of several, and a
@@ -52,6 +60,20 @@ class JoinedLinears {
  private:
   Tensor weight_, bias_;
   std::vector<std::pair<const Parameter*, uint64_t>> sources_;  // with their versions
+};
+
+// Linears of one input as a single product of 8-bit integers, for which x is quantised once. The
+// result has the same bits as one by one.
+class QuantizedLinears {
+ public:
+  void quantize(std::initializer_list<Linear*> parts, const Place& place);
+  explicit operator bool() const { return static_cast<bool>(weight_); }
+  // x (…, in) → (…, Σ out), the results side by side
+  Tensor operator()(const Tensor& x) const { return int8_linear(x, weight_, bias_); }
+
+ private:
+  Int8Weight weight_;
+  Tensor bias_;
 };
 
 // (x − mean) / √(variance + ε) · γ + β over the last axis (Ba et al. 2016)

@@ -180,9 +180,7 @@ Tensor MobileBertBody::pool(const Tensor& hidden, const Tensor& offsets) const {
 namespace {
 
 template <class F>
-void for_each_linear(MobileBertBody& body, const F& f) {
-  f(body.transformation);
-  if (body.pooler) f(*body.pooler);
+void for_each_linear_of_layers(MobileBertBody& body, const F& f) {
   for (MobileBertLayer& layer : body.layers) {
     for (auto* part : {&layer.narrow, &layer.narrow_shared, &layer.widen})
       if (*part) f((*part)->dense);
@@ -193,7 +191,18 @@ void for_each_linear(MobileBertBody& body, const F& f) {
   }
 }
 
+template <class F>
+void for_each_linear(MobileBertBody& body, const F& f) {
+  f(body.transformation);
+  if (body.pooler) f(*body.pooler);
+  for_each_linear_of_layers(body, f);
+}
+
 }  // namespace
+
+void MobileBertBody::quantize(const Place& place) {
+  for_each_linear_of_layers(*this, [&](Linear& linear) { linear.quantize(place); });
+}
 
 void MobileBertBody::pack() {
   for_each_linear(*this, [](Linear& linear) { linear.pack(); });

@@ -74,6 +74,7 @@ struct MobileBertBody {
   MobileBertBody(const Scope& scope, const ModelConfig& config, bool with_pooler);
   Encoded operator()(const Packed& batch, const EncoderOptions& options = {}) const;
   Tensor pool(const Tensor& hidden, const Tensor& offsets) const;
+  void quantize(const Place& place);  // linear layers of the encoder (nn/place.h)
   void pack();
   void unpack();
 

@@ -43,7 +43,13 @@ Tensor Model::summary(const Tensor& hidden, const Tensor& offsets) const {
 
 void Model::move(const Place& place) {
   unpack();
-  for (Parameter& p : parameters) p.value = to(converted(p.value, place.dtype), place.device);
+  if (place.int8) {
+    body.quantize(place);
+    parameters.own();  // lets go of the file
+  }
+  for (Parameter& p : parameters) {
+    if (!p.quantized) p.value = to(converted(p.value, place.dtype), place.device);
+  }
 }
 
 void Model::pack() {

@@ -32,7 +32,8 @@ struct Model {
   // What classification, or else multiple choice, of this family reads of each sequence:
   // hidden (N, C) → (B, C)
   Tensor summary(const Tensor& hidden, const Tensor& offsets) const;
-  // Moves all parameters. To be called before an optimizer is made, which may hold copies of them.
+  // Moves all parameters; with int8, numbers that layers keep in 8 bits leave them. To be called
+  // before an optimizer is made, which may hold copies of them.
   void move(const Place& place);
   void pack();    // for inference: weights laid out for the kernels
   void unpack();  // before training

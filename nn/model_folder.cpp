@@ -56,6 +56,7 @@ const char* name_in_torch(Dtype dtype) {
 }
 
 void write_model(const Model& model, const fs::path& folder, Dtype dtype) {
+  model.parameters.expect_numbers("save");
   const std::vector<std::string> architectures =
       architectures_of(*model.config.family, model.heads);
   const bool body_alone = architectures.front() == model.config.family->body;

@@ -43,18 +43,19 @@ Pooling pooling_from(const std::string& name) {
   fail("pooling: expected mean, cls, pooler or tokens, got '", name, "'");
 }
 
-Session::Session(const std::filesystem::path& folder, const LoadOptions& options)
-    : Session(load_model(folder, options)) {}
+Session::Session(const std::filesystem::path& folder, const LoadOptions& options,
+                 const Place& place)
+    : Session(load_model(folder, options), place) {}
 
-Session::Session(Model model) : model_(std::move(model)) {
-  model_.move(working_place());
+Session::Session(Model model, const Place& place) : model_(std::move(model)) {
+  check_place(place);
+  model_.move(place);
   model_.pack();
   // XLNet reads segments on the host, BiGRU offsets, and a body that counts padding ids.
   const BodyKind kind = model_.config.family->body_kind;
   const bool reads_on_host =
       kind == BodyKind::xlnet || kind == BodyKind::bigru || model_.config.positions_after_padding;
-  if (working_place().device == Device::cuda && !reads_on_host)
-    graphs_ = std::make_unique<EncodeGraphs>();
+  if (place.device == Device::cuda && !reads_on_host) graphs_ = std::make_unique<EncodeGraphs>();
 }
 
 // Ids that no table has are left to the ops, which name the first.

@@ -3,11 +3,11 @@
 //   const Session session("model");
 //   const Tensor vectors = session.embed(batch, Pooling::mean);   // (B, C)
 //
-// The model moves to the working place (nn/place.h), and results lie there, in its type: on_host()
-// reads them. Weights are packed when the session is made and never change; nothing is recorded on
-// a tape. All
-// members may be called from several threads at once. A sequence's result is the same bits in
-// whatever batch it stands.
+// The model moves to a place, by default the working place (nn/place.h), and results lie there, in
+// its type: on_host() reads them. With int8 its linear layers multiply 8-bit integers, and of their
+// weights only those are kept. Weights are packed when the session is made and never change;
+// nothing is recorded on a tape. All members may be called from several threads at once. A
+// sequence's result is the same bits in whatever batch it stands.
 #pragma once
 #include "nn/encode_graphs.h"
 #include "nn/model_folder.h"
@@ -27,8 +27,9 @@ Pooling pooling_from(const std::string& name);
 class Session {
  public:
   // With the heads of the folder; those of `options` where given.
-  explicit Session(const std::filesystem::path& folder, const LoadOptions& options = {});
-  explicit Session(Model model);
+  explicit Session(const std::filesystem::path& folder, const LoadOptions& options = {},
+                   const Place& place = working_place());
+  explicit Session(Model model, const Place& place = working_place());
 
   Encoded encode(const Packed& batch, bool all_hidden = false) const;
   // (B, C), or (N, C) of tokens. Raises Error where pooling needs a pooler and there is none.

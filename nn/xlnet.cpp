@@ -101,8 +101,11 @@ Tensor RelativeSelfAttention::operator()(const Tensor& x, const Tensor& seen,
                                          AttentionInputs* inputs, const LayerGates* gates) const {
   const int64_t C = x.dim(1), HD = heads * head_size;
   const auto matrix = [&](const Parameter& p) { return reshape(p.value, {C, HD}); };
-  const Tensor q = matmul(x, matrix(query)), k = matmul(seen, matrix(key)),
-               v = matmul(seen, matrix(value));               // (N, H·D)
+  const auto project = [&](const Tensor& t, const Parameter& p, const Int8Weight& w) {
+    return w ? int8_linear(t, w, Tensor()) : matmul(t, matrix(p));  // (N, H·D)
+  };
+  const Tensor q = project(x, query, quantized.query), k = project(seen, key, quantized.key),
+               v = project(seen, value, quantized.value);
   const Tensor r = matmul(context.distances, matrix(place));  // (2T − 1, H·D)
   if (inputs) *inputs = {q, k, v};
   const int32_t* at = context.batch.offsets.data<int32_t>();
@@ -121,8 +124,21 @@ Tensor RelativeSelfAttention::operator()(const Tensor& x, const Tensor& seen,
   }
   const Tensor mixed = sequences.empty() ? q : concat(sequences, 0);
   const Tensor gated = gated_heads(mixed, heads, context.batch.offsets, gates);
-  const Tensor out = matmul(gated, matrix(output), false, true);  // (N, C)
+  const Tensor out = quantized.output ? int8_linear(gated, quantized.output, Tensor())
+                                      : matmul(gated, matrix(output), false, true);  // (N, C)
   return norm.of_dropped(random, out, dropout, "attention output", x);
+}
+
+void RelativeSelfAttention::quantize(Device device) {
+  const auto take = [&](Parameter& p, Int8Weight& w, bool transposed) {
+    if (p.quantized) return;
+    const Tensor matrix = reshape(on_host(p.value), {p.value.dim(0), heads * head_size});
+    w = ink::quantize(p, transposed ? transpose(matrix, 0, 1) : matrix, device);
+  };
+  take(query, quantized.query, true);
+  take(key, quantized.key, true);
+  take(value, quantized.value, true);
+  take(output, quantized.output, false);
 }
 
 // ── layer ───────────────────────────────────────────────────────────────────────────────────────
@@ -237,6 +253,11 @@ void for_each_linear(XlnetBody& body, const F& f) {
 }
 
 }  // namespace
+
+void XlnetBody::quantize(const Place& place) {
+  for (XlnetLayer& layer : layers) layer.attention.quantize(place.device);
+  for_each_linear(*this, [&](Linear& linear) { linear.quantize(place); });
+}
 
 void XlnetBody::pack() {
   for_each_linear(*this, [](Linear& linear) { linear.pack(); });

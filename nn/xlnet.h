@@ -36,12 +36,16 @@ struct RelativeSelfAttention {
   Parameter &content_bias, &place_bias, &segment_bias;  // r_w, r_r, r_s: (H, D)
   Parameter& segments;                                  // (2, H, D): same, different
   LayerNorm norm;
+  struct {
+    Int8Weight query, key, value, output;
+  } quantized;  // instead of the parameters, where they were quantised
 
   RelativeSelfAttention(const Scope& scope, const ModelConfig& config, int64_t heads);
   // LN(x + o(attention)): queries are of x, keys and values of `seen`.
   Tensor operator()(const Tensor& x, const Tensor& seen, const RelativeContext& context,
                     const Random* random, AttentionInputs* inputs = nullptr,
                     const LayerGates* gates = nullptr) const;
+  void quantize(Device device);  // q, k, v and o
 
  private:
   Tensor one_sequence(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& r,
@@ -84,6 +88,7 @@ struct XlnetBody {
                            const Random* random = nullptr) const;
   Tensor pool(const Tensor& hidden, const Tensor& offsets) const;  // raises Error: none here
 
+  void quantize(const Place& place);  // linear layers of the encoder (nn/place.h)
   void pack();
   void unpack();
 

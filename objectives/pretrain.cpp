@@ -251,7 +251,8 @@ PretrainResult Job::run() {
     notice("no document is held out: nothing is evaluated");
   }
   Optimizer optimizer(model_.parameters(), options_.optimizer);
-  optimizer.place(model_.parameters(), working_place().device, working_place().dtype);
+  const Place place = training_place("pretrain");
+  optimizer.place(model_.parameters(), place.device, place.dtype);
   const Schedule schedule{
       .peak = options_.learning_rate,
       .warmup = options_.warmup_steps < 0 ? options_.steps / 10 : options_.warmup_steps,

@@ -143,7 +143,8 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
   std::vector<int64_t> milestones;
   if (options.evaluate_every == 0) milestones = milestones_of(epochs, options);
   Optimizer optimizer(parameters, {.weight_decay = options.weight_decay});
-  optimizer.place(parameters, working_place().device, working_place().dtype);
+  const Place place = training_place("finetune");
+  optimizer.place(parameters, place.device, place.dtype);
   const auto warm_up = static_cast<int64_t>(options.warm_up * static_cast<double>(steps));
   return ink::train(parameters, optimizer,
                     {.peak = options.learning_rate, .warmup = warm_up, .steps = steps},

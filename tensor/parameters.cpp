@@ -1,9 +1,17 @@
 // The store of named parameters.
 #include "tensor/parameters.h"
 
+#include <limits>
 #include <utility>
 
 namespace ink {
+
+void Parameter::give_numbers_away() {
+  Strides still;
+  for (int axis = 0; axis < value.rank(); ++axis) still.append(0);
+  value = view(full({1}, std::numeric_limits<double>::quiet_NaN()), value.shape(), still, 0);
+  quantized = true;
+}
 
 Parameter& Parameters::add(std::string name, Tensor value) {
   check(static_cast<bool>(value), "parameters: ", name, " has no value");
@@ -41,12 +49,21 @@ int64_t Parameters::elements() const {
 
 size_t Parameters::bytes() const {
   size_t total = 0;
-  for (const Parameter& p : all_) total += p.value.bytes();
+  for (const Parameter& p : all_) total += p.quantized ? 0 : p.value.bytes();
   return total;
+}
+
+void Parameters::expect_numbers(const char* job) const {
+  for (const Parameter& p : all_) {
+    check(!p.quantized, "", job,
+          ": the model was quantised to int8 for inference, and the numbers ", "of ", p.name,
+          " are gone; load it anew");
+  }
 }
 
 void Parameters::own() {
   for (Parameter& p : all_) {
+    if (p.quantized) continue;
     if (p.value.storage()->borrowed() || !p.value.is_contiguous()) p.value = clone(p.value);
   }
 }

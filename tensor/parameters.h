@@ -26,6 +26,11 @@ struct Parameter {
   // it is not the optimizer's. (The parameter groups of other programs.)
   double rate = 1;
   std::optional<double> weight_decay = {};
+  // Its numbers were given away: a layer keeps them in 8 bits, for inference (nn/layers.h).
+  bool quantized = false;
+
+  // `value` keeps its shape, and every element of it is one and the same NaN.
+  void give_numbers_away();
 
   // With an optimizer of this weight decay.
   double decay_with(double optimizers) const {
@@ -55,7 +60,9 @@ class Parameters {
   auto end() const { return all_.end(); }
   size_t size() const { return all_.size(); }
   int64_t elements() const;  // numbers in all parameters; a tied one counts once
-  size_t bytes() const;
+  size_t bytes() const;      // of all numbers that were not given away
+  // Raises Error, beginning with `job`, where some were.
+  void expect_numbers(const char* job) const;
 
   // Gives parameters that still read a mapped file memory of their own, so that they
   // can be trained.

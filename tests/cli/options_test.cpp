@@ -25,7 +25,11 @@ TEST_F(Cli, WrongUseSuggestsTheNearestName) {
   for (const char* device : {"cuda", "emulated"})
     expect_failure("tokenize --vocab vocab.txt --device " + std::string(device), 2,
                    {"--device: expected cpu", device});
-  expect_failure("embed --model m --out x --dtype bf16", 2, {"--dtype: expected f32 on the CPU"});
+  expect_failure("embed --model m --out x --dtype bf16", 2,
+                 {"--dtype: expected f32 or int8 on the CPU"});
+  for (const char* verb : {"finetune", "pretrain", "distill", "prune", "study"})
+    expect_failure(std::string(verb) + " --dtype int8", 2,
+                   {"--dtype: expected f32, f16 or bf16, got 'int8'"});
   expect_failure("embed --model m --out x --device gpu", 2, {"--device: expected cpu or cuda"});
 }
 
