@@ -11,7 +11,8 @@
 //   encode --peak-memory    resident megabytes with the model built, and at most during training
 //                           steps of 8 × 128 tokens; on cuda the device's memory, 32 × 128 tokens
 //
-// With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done.
+// With --device cuda --dtype f32|f16|bf16 on the CUDA device; times then end when it is done. With
+// --dtype int8 encoding multiplies 8-bit integers (on cuda the rest is bf16), and nothing trains.
 // --tune chooses the algorithms of products by timing them; --tf32 lets products of f32 on cuda
 // cut their factors to 10 bits of mantissa.
 #include <algorithm>
@@ -79,7 +80,8 @@ class Trainer {
  public:
   Trainer()
       : model_(base_config(), {.masked_lm = true}, cheap_values()), optimizer_(model_.parameters) {
-    optimizer_.place(model_.parameters, working_place().device, working_place().dtype);
+    const Place place = training_place("encode");
+    optimizer_.place(model_.parameters, place.device, place.dtype);
   }
 
   // Forward, backward, clipping and AdamW; 15 % of the tokens are predicted.
@@ -242,7 +244,8 @@ void print_peak_memory() {
 
 void print_table() {
   Engine engine;
-  std::printf("BERT-base f32, %d threads, fastest of 5, ms\n", threads());
+  std::printf("BERT-base %s, %d threads, fastest of 5, ms\n",
+              working_place().int8 ? "int8" : name_of(working_place().dtype), threads());
   const auto row = [&](const char* name, int64_t batch, int64_t length, auto&& run) {
     double best = 1e300;
     for (int i = 0; i < 6; ++i)
@@ -252,6 +255,7 @@ void print_table() {
   for (const auto& [b, t] : {std::pair{1, 16}, {1, 128}, {8, 128}, {1, 512}}) {
     row("encode", b, t, [&](const auto& lengths) { return engine.infer(lengths); });
   }
+  if (working_place().int8) return;
   row("train", 8, 128, [&](const auto& lengths) { return engine.train(lengths); });
 }
 
@@ -265,7 +269,8 @@ int run(const std::vector<std::string>& arguments) {
     } else if (arguments[i] == "--device" && i + 1 < arguments.size()) {
       place.device = device_from(arguments[++i]);
     } else if (arguments[i] == "--dtype" && i + 1 < arguments.size()) {
-      place.dtype = dtype_from(arguments[++i]);
+      place.int8 = arguments[++i] == "int8";
+      if (!place.int8) place.dtype = dtype_from(arguments[i]);
     } else if (arguments[i] == "--tune") {
       tune = true;
 #if INK_CUDA
@@ -276,6 +281,7 @@ int run(const std::vector<std::string>& arguments) {
       mode = arguments[i];
     }
   }
+  if (place.int8 && place.device == Device::cuda) place.dtype = Dtype::bf16;
   set_working_place(place);
   if (tune) cuda_backend().tune(true);
   if (mode == "--serve") {

@@ -1,6 +1,9 @@
 """Times BERT-base side by side with PyTorch, ONNX Runtime and CTranslate2, all in one interleaved run.
 
     python bench/peers.py [--program build/bench/encode] [--rounds 5] [--only torch,ort,ct2] [--what infer,train,memory]
+    python bench/peers.py --int8           # encoding in 8-bit integers, beside ours in f32
+
+With --int8 ONNX Runtime's model is quantised dynamically and CTranslate2 computes in int8; PyTorch is left out.
 
 Needs a virtual environment with torch, transformers, onnxruntime, onnx, onnxscript and ctranslate2 (any of the peers may
 be missing: it is then left out, and said so). Weights are random, as time does not depend on them. Every round runs each
@@ -20,6 +23,7 @@ parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--threads", type=int, default=os.cpu_count())
 parser.add_argument("--only", default="torch,ort,ct2")
 parser.add_argument("--what", default="infer,train,memory")
+parser.add_argument("--int8", action="store_true")
 parser.add_argument("--shapes", default="1x16,1x128,8x128,1x512,ragged")
 parser.add_argument("--train-shapes", default="8x128")
 parser.add_argument("--cache", default=os.path.join(tempfile.gettempdir(), "inkstone-peers"))
@@ -50,8 +54,8 @@ class Inkstone:
     """build/bench/encode keeps a model and answers one line of milliseconds for each line of lengths."""
     name = "inkstone"
 
-    def __init__(self):
-        self.process = subprocess.Popen([args.program, "--serve", "--threads", str(args.threads)],
+    def __init__(self, dtype="f32"):
+        self.process = subprocess.Popen([args.program, "--serve", "--threads", str(args.threads), "--dtype", dtype],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, verb, lengths):
@@ -79,6 +83,13 @@ def timed(f):
     start = time.perf_counter()
     f()
     return 1e3 * (time.perf_counter() - start)
+
+
+class InkstoneInt8(Inkstone):
+    name = "inkstone int8"
+
+    def __init__(self):
+        super().__init__("int8")
 
 
 class Torch:
@@ -130,6 +141,8 @@ class OnnxRuntime:
         path = os.path.join(args.cache, "optimized.onnx")
         if not os.path.exists(path):
             self.export(torch, path)
+        if args.int8:
+            path = self.quantized(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = args.threads
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -161,6 +174,16 @@ class OnnxRuntime:
         model = optimizer.optimize_model(plain, model_type="bert", num_heads=12, hidden_size=HIDDEN, opt_level=1)
         model.save_model_to_file(path)
 
+    @staticmethod
+    def quantized(path):
+        import onnx
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+        result = os.path.join(args.cache, "int8.onnx")
+        if not os.path.exists(result):
+            quantize_dynamic(path, result, weight_type=QuantType.QInt8,
+                             extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT})
+        return result
+
     def infer(self, lengths):
         ids, mask = padded_batch(self.torch, lengths)
         feed = {"input_ids": ids.numpy(), "attention_mask": mask.numpy(),
@@ -181,7 +204,8 @@ class CTranslate2:
             BertConfig.position_embedding_type = "absolute"  # transformers 5 dropped it; the converter asks for it
             BertModel(BertConfig(vocab_size=VOCABULARY)).save_pretrained(plain)
             ctranslate2.converters.TransformersConverter(plain).convert(folder)
-        self.encoder = ctranslate2.Encoder(folder, device="cpu", intra_threads=args.threads)
+        self.encoder = ctranslate2.Encoder(folder, device="cpu", intra_threads=args.threads,
+                                           compute_type="int8" if args.int8 else "default")
         self.torch = torch
 
     def infer(self, lengths):
@@ -190,9 +214,9 @@ class CTranslate2:
 
 
 def engines():
-    found = [Inkstone()]
+    found = [InkstoneInt8(), Inkstone()] if args.int8 else [Inkstone()]
     for key, cls in (("torch", Torch), ("ort", OnnxRuntime), ("ct2", CTranslate2)):
-        if key not in args.only.split(","):
+        if key not in args.only.split(",") or (args.int8 and key == "torch"):
             continue
         try:
             found.append(cls())
@@ -203,8 +227,9 @@ def engines():
 
 def compare(what, shapes, factor):
     rows = [e for e in engines() if hasattr(e, what)]
-    print(f"\n{what}, BERT-base f32, {args.threads} threads: median ms of {args.rounds} interleaved rounds "
-          "(ratio to inkstone; of fastest rounds)")
+    dtype = "int8" if args.int8 else "f32"
+    print(f"\n{what}, BERT-base {dtype}, {args.threads} threads: median ms of {args.rounds} interleaved rounds "
+          f"(ratio to {rows[0].name}; of fastest rounds)")
     print(f"{'shape':>8s}" + "".join(f"{e.name:>28s}" for e in rows) + f"{'GFLOP/s':>10s}")
     for shape in shapes:
         lengths = lengths_of(shape)
@@ -215,7 +240,7 @@ def compare(what, shapes, factor):
             for e in rows:
                 time.sleep(0.15)  # lets the threads of the engine before go to sleep
                 times[e.name].append(getattr(e, what)(lengths))
-        own = times["inkstone"]
+        own = times[rows[0].name]
         cells = "".join(
             f"{statistics.median(t):12.1f} ({statistics.median(t) / statistics.median(own):5.2f} x; {min(t) / min(own):4.2f})"
             for t in times.values())
@@ -253,7 +278,7 @@ def compare_memory():
 if args.memory_of:
     print_memory_of_torch()
     sys.exit()
-wanted = args.what.split(",")
+wanted = ["infer"] if args.int8 else args.what.split(",")
 if "infer" in wanted:
     compare("infer", args.shapes.split(","), 1)
 if "train" in wanted:
