@@ -17,9 +17,9 @@ struct Avx2Int8 {
   using Sum = __m256i;
   using Weights = __m256i;
   // 12 sums + 2 of W + 1 of A + 1 product: all 16 registers
-  static constexpr int width = 8, rows = 6, vectors = 2, group = 2, offset = 0;
+  static constexpr int width = 8, rows = 6, vectors = 2, group = 2;
   static Sum zero() { return _mm256_setzero_si256(); }
-  static Weights load(const uint8_t* p) {
+  static Weights load(const int8_t* p) {
     return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
   static __m256i broadcast(const char* p) {

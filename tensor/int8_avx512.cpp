@@ -17,16 +17,20 @@ struct Avx512Vnni {
   using Sum = __m512i;
   using Weights = __m512i;
   // 24 sums + 3 of W + 1 of A: 28 of 32 registers
-  static constexpr int width = 16, rows = 8, vectors = 3, group = 4, offset = 128;
+  static constexpr int width = 16, rows = 8, vectors = 3, group = 4;
   static Sum zero() { return _mm512_setzero_si512(); }
-  static Weights load(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  static Weights load(const int8_t* p) {
+    Weights w = _mm512_loadu_si512(p);
+    asm("" : "+v"(w));  // g++ would load it anew for each use
+    return w;
+  }
   static __m512i broadcast(const char* p) {
     int32_t four = 0;
     __builtin_memcpy(&four, p, sizeof four);
     return _mm512_set1_epi32(four);
   }
   static void multiply_add(Sum& sum, const __m512i& a, const Weights& w) {
-    sum = _mm512_dpbusd_epi32(sum, w, a);
+    sum = _mm512_dpbusd_epi32(sum, a, w);
   }
   static void store(int32_t* p, const Sum& sum) { _mm512_storeu_si512(p, sum); }
 };

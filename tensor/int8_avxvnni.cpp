@@ -17,10 +17,12 @@ struct AvxVnni {
   using Sum = __m256i;
   using Weights = __m256i;
   // 12 sums + 2 of W + 1 of A: 15 of 16 registers
-  static constexpr int width = 8, rows = 6, vectors = 2, group = 4, offset = 128;
+  static constexpr int width = 8, rows = 6, vectors = 2, group = 4;
   static Sum zero() { return _mm256_setzero_si256(); }
-  static Weights load(const uint8_t* p) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  static Weights load(const int8_t* p) {
+    Weights w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    asm("" : "+x"(w));  // g++ would load it anew for each use
+    return w;
   }
   static __m256i broadcast(const char* p) {
     int32_t four = 0;
@@ -28,7 +30,7 @@ struct AvxVnni {
     return _mm256_set1_epi32(four);
   }
   static void multiply_add(Sum& sum, const __m256i& a, const Weights& w) {
-    sum = _mm256_dpbusd_avx_epi32(sum, w, a);
+    sum = _mm256_dpbusd_avx_epi32(sum, a, w);
   }
   static void store(int32_t* p, const Sum& sum) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), sum);

@@ -22,13 +22,13 @@ constexpr int64_t kTaskColumns = 96;
 constexpr int64_t kBlockRows = 48;
 constexpr int64_t kTaskWork = int64_t{1} << 20;  // multiply-adds that are worth a hand-out
 
-int64_t steps_of(const Int8Kernel& kernel, int64_t k) { return divide_up(k, kernel.group); }
+int64_t groups_of(const Int8Kernel& kernel, int64_t k) { return divide_up(k, kernel.group); }
 
 // Bytes from one quantised row to the next: an odd number of cache lines, so that the rows of a
 // tile do not crowd one set of the cache.
 int64_t row_bytes(const Int8Kernel& kernel, int64_t k) {
   constexpr int64_t kLine = 64;
-  return (divide_up(4 * steps_of(kernel, k), kLine) | 1) * kLine;
+  return (divide_up(4 * groups_of(kernel, k), kLine) | 1) * kLine;
 }
 
 // X in the numbers that the kernel multiplies, of type Q.
@@ -101,9 +101,10 @@ class Int8Product {
     const int64_t width = kernel_.panel_width, column = panel * width;
     Int8TileCall t;
     t.lda = lda_;
-    t.steps = steps_of(kernel_, w_.k());
+    t.steps = groups_of(kernel_, w_.k());
     t.b = w_.panels() + column * t.steps * kernel_.group;
     t.column_scales = w_.scales() + column;
+    t.column_sums = w_.sums() + column;
     t.out.ldc = ldy_;
     t.out.columns = std::min(w_.n() - column, width);
     t.out.epilogue = &epilogue_;
@@ -140,12 +141,14 @@ Int8Matrix::Int8Matrix(const float* weight, int64_t ld, int64_t n, int64_t k,
   const int64_t width = kernel.panel_width, panels = divide_up(n, width);
   const int64_t columns =
       n == 0 ? 0 : (panels - 1) * width + stored_columns(n, panels - 1, width, kernel.vector_width);
-  const int64_t numbers = Scratch<uint8_t>::rounded(columns * steps_of(kernel, k) * kernel.group);
-  bytes_ = numbers + columns * static_cast<int64_t>(sizeof(float));
-  panels_ = static_cast<uint8_t*>(pool().allocate(static_cast<size_t>(bytes_)));
+  const int64_t numbers = Scratch<int8_t>::rounded(columns * groups_of(kernel, k) * kernel.group);
+  bytes_ = numbers + columns * static_cast<int64_t>(sizeof(float) + sizeof(int32_t));
+  panels_ = static_cast<int8_t*>(pool().allocate(static_cast<size_t>(bytes_)));
   scales_ = reinterpret_cast<float*>(panels_ + numbers);
-  std::fill_n(panels_, numbers, uint8_t{0});
+  sums_ = reinterpret_cast<int32_t*>(scales_ + columns);
+  std::fill_n(panels_, numbers, int8_t{0});
   std::fill_n(scales_, columns, 0.0f);
+  std::fill_n(sums_, columns, 0);
   parallel_for(panels, grain_for(k * width), [&](int64_t begin, int64_t end) {
     simd::run([&] {
       for (int64_t p = begin; p < end; ++p) pack_panel(weight, ld, p);
@@ -164,15 +167,14 @@ Int8Matrix::~Int8Matrix() { pool().release(panels_, static_cast<size_t>(bytes_))
 void Int8Matrix::pack_panel(const float* weight, int64_t ld, int64_t panel) {
   const int64_t group = kernel_.group, first = panel * kernel_.panel_width;
   const int64_t stored = stored_columns(n_, panel, kernel_.panel_width, kernel_.vector_width);
-  uint8_t* out = panels_ + first * steps_of(kernel_, k_) * group;
+  int8_t* out = panels_ + first * groups_of(kernel_, k_) * group;
   const Scratch<int8_t> row(k_);
-  const auto offset = static_cast<uint8_t>(kernel_.offset);
   for (int64_t n = 0; n < std::min(stored, n_ - first); ++n) {
     int8_t* q = row.data();
-    scales_[first + n] = quantize_row(weight + (first + n) * ld, k_, q).scale;
-    for (int64_t k = 0; k < k_; ++k)
-      out[(k / group * stored + n) * group + k % group] =
-          static_cast<uint8_t>(static_cast<uint8_t>(q[k]) + offset);
+    const auto [scale, sum] = quantize_weights(weight + (first + n) * ld, k_, q);
+    scales_[first + n] = scale;
+    sums_[first + n] = sum;
+    for (int64_t k = 0; k < k_; ++k) out[(k / group * stored + n) * group + k % group] = q[k];
   }
 }
 
@@ -183,10 +185,10 @@ void int8_gemm(int64_t m, const float* x, int64_t ldx, const Int8Matrix& w, floa
         "int8: the epilogue of a product for inference is bias, activation and residual");
   if (m == 0 || w.n() == 0) return;
   const Int8Kernel& kernel = w.kernel();
-  const int64_t ld = row_bytes(kernel, w.k()), width = steps_of(kernel, w.k()) * kernel.group;
+  const int64_t ld = row_bytes(kernel, w.k()), width = groups_of(kernel, w.k()) * kernel.group;
   const Scratch<char> a(m * ld);
   const Scratch<QuantizedRow> rows(m);
-  const auto quantize = kernel.group == 4 ? quantize_rows<int8_t> : quantize_rows<int16_t>;
+  const auto quantize = kernel.group == 4 ? quantize_rows<uint8_t> : quantize_rows<int16_t>;
   quantize(x, ldx, m, w.k(), a.data(), ld, width, rows.data());
   Int8Product(m, w, a.data(), ld, rows.data(), y, ldy, epilogue).run();
 }

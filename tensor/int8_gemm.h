@@ -1,15 +1,15 @@
 // Products in 8-bit integers: Y = epilogue(X·Wᵀ), row-major, for inference on the CPU.
 //
-//   y[m][n] = x_scale[m]·w_scale[n]·Σ_k qx[m][k]·qw[n][k]
+//   y[m][n] = x_scale[m]·w_scale[n]·Σ_k (qx[m][k] − zero[m])·qw[n][k]
 //
 // W is quantised once, each row (an output channel) with a scale of its own; X anew in every
-// product, each row (a token) with a scale of its own (quantize.h). Sums are exact integers, so an
-// element is the same bits for any number of rows, threads and tiles, and without an activation on
-// every instruction set. With |x[k]| ≤ X and |w[k]| ≤ W,
+// product, each row (a token) with a scale and a zero of its own (quantize.h). Sums are exact
+// integers, so an element is the same bits for any number of rows, threads and tiles, and without
+// an activation on every instruction set. With |x[k]| ≤ X and |w[k]| ≤ W,
 //
 //   |y − Σ_k x[k]·w[k]| ≤ K·X·W/127, and some roundings of f32:
 //
-// each factor is off by half a scale at most, X/254 or W/254. A row of X that holds NaN or an
+// each factor is off by half a scale at most, X/255 or W/254. A row of X that holds NaN or an
 // infinity gives a row of NaN and touches no other.
 #pragma once
 #include <cstdint>
@@ -21,9 +21,9 @@ namespace ink {
 struct Int8Kernel;
 const Int8Kernel& int8_kernel();  // int8_kernel.h
 
-inline constexpr int64_t kLongestInt8 = 133144;  // K, so that no sum overflows: 127²·K < 2³¹
+inline constexpr int64_t kLongestInt8 = 66311;  // K, so that no sum overflows: 255·127·K < 2³¹
 
-// W (N, K) in the panels that a kernel reads, and the scales of its rows.
+// W (N, K) in the panels that a kernel reads, and the scales and sums of its rows.
 class Int8Matrix {
  public:
   // Rows of K numbers at a distance of ld. Raises Error for NaN and infinities.
@@ -36,16 +36,18 @@ class Int8Matrix {
   int64_t k() const { return k_; }
   int64_t bytes() const { return bytes_; }
   const Int8Kernel& kernel() const { return kernel_; }
-  const uint8_t* panels() const { return panels_; }
-  const float* scales() const { return scales_; }  // zeros up to whole vectors
+  const int8_t* panels() const { return panels_; }
+  const float* scales() const { return scales_; }  // zeros up to whole vectors, as
+  const int32_t* sums() const { return sums_; }    // Σ_k qw[n][k]
 
  private:
   void pack_panel(const float* weight, int64_t ld, int64_t panel);
 
   const Int8Kernel& kernel_;
   int64_t n_, k_, bytes_ = 0;
-  uint8_t* panels_ = nullptr;
+  int8_t* panels_ = nullptr;
   float* scales_ = nullptr;
+  int32_t* sums_ = nullptr;
 };
 
 // x is (M, K) at ldx, y (M, N) at ldy. Of the epilogue: bias, activation and residual. M, N or K

@@ -1,13 +1,12 @@
 // The micro-kernels of products of 8-bit integers: a tile of sums stays in registers.
 //
-//   y[r][n] = epilogue(scale[r]·scale[n]·Σ_k a[r][k]·w[n][k])
+//   y[r][n] = epilogue(scale[r]·scale[n]·(Σ_k a[r][k]·w[n][k] − zero[r]·Σ_k w[n][k]))
 //
-// A step reads four bytes of every row of A, a group of 4 s8 or 2 s16, and broadcasts them; W lies
-// in panels [K/group][panel width][group] of bytes, the last panel cut to whole vectors. Sums are
+// A step reads four bytes of every row of A, a group of 4 u8 or 2 s16, and broadcasts them; W lies
+// in panels [K/group][panel width][group] of s8, the last panel cut to whole vectors. Sums are
 // exact, so every kernel gives the same bits. One template (int8_tile.h) is compiled for each:
 //
-//   avx512vnni  8×48  vpdpbusd, which multiplies u8 by s8: weights are stored as w + 128, and
-//                     128·Σ_k a[r][k] is taken off again
+//   avx512vnni  8×48  vpdpbusd, which multiplies u8 by s8
 //   avxvnni     6×16  the same in 256 bits
 //   avx2        6×16  vpmaddwd on numbers widened to s16. (vpmaddubsw, which multiplies u8 by s8,
 //                     cuts its sums off at 16 bits.)
@@ -23,12 +22,13 @@
 namespace ink {
 
 struct Int8TileCall {
-  const char* a = nullptr;     // rows of s8 or s16, zeros up to a whole group
-  int64_t lda = 0;             // bytes from one row to the next
-  const uint8_t* b = nullptr;  // one panel
+  const char* a = nullptr;    // rows of u8 or s16, up to a whole group
+  int64_t lda = 0;            // bytes from one row to the next
+  const int8_t* b = nullptr;  // one panel
   int64_t steps = 0;
   const QuantizedRow* rows = nullptr;    // of the tile
-  const float* column_scales = nullptr;  // of the panel, in whole vectors
+  const float* column_scales = nullptr;  // of the panel, in whole vectors, as
+  const int32_t* column_sums = nullptr;  // Σ_k w[n][k]
   TileCall out = {};                     // c, ldc, columns, epilogue, row and column
 };
 
@@ -38,8 +38,7 @@ struct Int8Kernel {
   int vector_width;                          // columns
   int rows;                                  // largest tile: rows × panel_width
   int panel_width;                           // a multiple of vector_width
-  int group;                                 // numbers that lie together: 4 of s8, or 2 of s16
-  int offset;                                // what is added to weights where they are stored
+  int group;                                 // numbers that lie together: 4 of u8, or 2 of s16
   std::array<std::array<Tile, 3>, 8> tiles;  // [rows − 1][vectors − 1]
 
   // The tile for `row_count` rows that covers `columns` columns.

@@ -10,10 +10,11 @@
 #include <memory>
 
 #include "tensor/activation.h"
-#include "tensor/int8_gemm.h"
 #include "tensor/tensor.h"
 
 namespace ink {
+
+class Int8Matrix;  // tensor/int8_gemm.h: a weight laid out for the CPU's kernels
 
 class Int8Weight {
  public:
@@ -29,14 +30,18 @@ class Int8Weight {
   size_t bytes() const;
 
   const Int8Matrix& panels() const { return *panels_; }  // on the CPU
-  // On the CUDA device: i8 (N, K) and f32 (N), both filled up to multiples of 16 with zeros.
+  // On the CUDA device: i8 (N, K), and f32 and i32 (N) of its rows, all filled up with zeros to
+  // multiples of 16.
   const Tensor& numbers() const { return numbers_; }
   const Tensor& scales() const { return scales_; }
+  const Tensor& sums() const { return sums_; }
 
  private:
+  void move_to_device(const Tensor& weight);
+
   int64_t n_ = 0, k_ = 0;
   std::shared_ptr<const Int8Matrix> panels_;
-  Tensor numbers_, scales_;
+  Tensor numbers_, scales_, sums_;
 };
 
 // x (…, K), b (N) or undefined → (…, N). It has no gradient: a tape that watches x is an Error.

@@ -15,13 +15,13 @@ struct PortableInt8 {
   struct Pair {
     int16_t first, second;
   };
-  static constexpr int width = 4, rows = 4, vectors = 2, group = 2, offset = 0;
+  static constexpr int width = 4, rows = 4, vectors = 2, group = 2;
   static Sum zero() { return {}; }
-  static Weights load(const uint8_t* p) {
+  static Weights load(const int8_t* p) {
     Weights w;
     for (int n = 0; n < width; ++n) {
-      w.first[n] = static_cast<int8_t>(p[2 * n]);
-      w.second[n] = static_cast<int8_t>(p[2 * n + 1]);
+      w.first[n] = p[2 * n];
+      w.second[n] = p[2 * n + 1];
     }
     return w;
   }

@@ -1,7 +1,7 @@
 // The micro-kernel template of 8-bit products. Include it after `#pragma GCC target`, as
 // gemm_tile.h.
 //
-// An Isa names its sizes (width: columns of a vector, group, offset) and five operations: zero,
+// An Isa names its sizes (width: columns of a vector, group) and five operations: zero,
 // load (weights of a vector of columns), broadcast (four bytes of a row), multiply_add, store.
 #pragma once
 #include <utility>
@@ -12,19 +12,18 @@
 namespace ink {
 namespace {  // NOLINT: each file for an instruction set has copies of its own
 
-// x = the numbers that sums of whole products stand for, R rows of S columns.
-template <int R, int S, int offset>
+// x = the numbers that sums stand for, R rows of S columns.
+template <int R, int S>
 [[gnu::always_inline]] inline void scale_sums(const Int8TileCall& t, const int32_t* sums,
                                               float* x) {
   const float* column_scales = t.column_scales;
+  const int32_t* column_sums = t.column_sums;
   for (int r = 0; r < R; ++r) {
-    const int32_t surplus = offset * t.rows[r].sum;
+    const int32_t zero = t.rows[r].zero;
     const float row_scale = t.rows[r].scale;
 #pragma omp simd
     for (int n = 0; n < S; ++n) {
-      // Sums may wrap around on the way; their difference does not.
-      const auto exact = static_cast<int32_t>(static_cast<uint32_t>(sums[r * S + n]) -
-                                              static_cast<uint32_t>(surplus));
+      const int32_t exact = sums[r * S + n] - zero * column_sums[n];
       x[r * S + n] = static_cast<float>(exact) * row_scale * column_scales[n];
     }
   }
@@ -44,7 +43,7 @@ void int8_tile(const Int8TileCall& t) {
   const int64_t lda = t.lda, bytes = 4 * t.steps;
   const char *a0 = t.a, *a3 = a0 + 3 * lda, *a6 = a0 + 6 * lda;
   const auto row = [=](int r) { return (r < 3 ? a0 : r < 6 ? a3 : a6) + (r % 3) * lda; };
-  const uint8_t* b = t.b;
+  const int8_t* b = t.b;
   for (int64_t i = 0; i < bytes; i += 4) {
     typename Isa::Weights w[V];
 #pragma GCC unroll 8
@@ -65,7 +64,7 @@ void int8_tile(const Int8TileCall& t) {
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) Isa::store(sums + r * S + v * W, sum[r][v]);
   }
-  scale_sums<R, S, Isa::offset>(t, sums, x);
+  scale_sums<R, S>(t, sums, x);
   finish<R, S>(t.out, x);
 }
 
@@ -81,7 +80,6 @@ constexpr Int8Kernel int8_kernel_of(const char* name, std::integer_sequence<int,
           Isa::rows,
           Isa::width * Isa::vectors,
           Isa::group,
-          Isa::offset,
           {int8_tiles_of_rows<Isa, R + 1>(std::make_integer_sequence<int, Isa::vectors>())...}};
 }
 

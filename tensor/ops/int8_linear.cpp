@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
-#include <utility>
 
 #include "tensor/expect.h"
+#include "tensor/int8_gemm.h"
 #include "tensor/op.h"
 #include "tensor/parallel.h"
 #include "tensor/quantize.h"
@@ -47,34 +46,51 @@ void int8_forward(Cuda, const T* x, const Int8Weight& weight, const T* bias, T* 
                   Activation f) {
   const int64_t N = weight.numbers().dim(0), K = weight.numbers().dim(1);
   Tensor q({M, K}, Dtype::i8, Device::cuda), row_scales({M}, Dtype::f32, Device::cuda),
-      sums({M, N}, Dtype::i32, Device::cuda);
-  cuda::quantize_rows(x, M, weight.k(), q.data<int8_t>(), K, row_scales.data<float>());
+      row_zeros({M}, Dtype::i32, Device::cuda), sums({M, N}, Dtype::i32, Device::cuda);
+  cuda::quantize_rows(x, M, weight.k(), q.data<int8_t>(), K, row_scales.data<float>(),
+                      row_zeros.data<int32_t>());
   cuda::gemm(M, N, K, {q.data<int8_t>(), K}, {weight.numbers().data<int8_t>(), K, true},
              {sums.data<int32_t>(), N});
-  cuda::scale_sums(sums.data<int32_t>(), N, row_scales.data<float>(), weight.scales().data<float>(),
-                   bias, y, M, weight.n(), f);
+  cuda::scale_sums(sums.data<int32_t>(), N, row_scales.data<float>(), row_zeros.data<int32_t>(),
+                   weight.scales().data<float>(), weight.sums().data<int32_t>(), bias, y, M,
+                   weight.n(), f);
 }
 
-// The integers of a weight (N, K) and the scales of its rows, as Int8Weight keeps them.
-std::pair<Tensor, Tensor> on_device(const Tensor& weight) {
-  const int64_t N = weight.dim(0), K = weight.dim(1), ld = whole_sixteens(K);
-  check(K <= kLongestInt8, "int8: expected a weight of at most ", kLongestInt8, " inputs, got ",
+}  // namespace
+
+// Quantised on the host.
+void Int8Weight::move_to_device(const Tensor& weight) {
+  check(k_ <= kLongestInt8, "int8: expected a weight of at most ", kLongestInt8, " inputs, got ",
         weight.shape());
-  Tensor numbers = zeros({whole_sixteens(N), ld}, Dtype::i8), scales = zeros({whole_sixteens(N)});
+  const int64_t N = n_, K = k_, ld = whole_sixteens(K);
+  Tensor numbers = zeros({whole_sixteens(N), ld}, Dtype::i8), scales = zeros({whole_sixteens(N)}),
+         sums = zeros({whole_sixteens(N)}, Dtype::i32);
   const float* w = weight.data<float>();
   int8_t* q = numbers.data<int8_t>();
-  float* s = scales.data<float>();
+  float* scale = scales.data<float>();
+  int32_t* sum = sums.data<int32_t>();
   parallel_for(N, grain_for(K), [=](int64_t begin, int64_t end) {
     simd::run([=] {
-      for (int64_t n = begin; n < end; ++n) s[n] = quantize_row(w + n * K, K, q + n * ld).scale;
+      for (int64_t n = begin; n < end; ++n) {
+        const QuantizedWeights row = quantize_weights(w + n * K, K, q + n * ld);
+        scale[n] = row.scale, sum[n] = row.sum;
+      }
     });
   });
   for (int64_t n = 0; n < N; ++n)
-    check(!std::isnan(s[n]), "int8: expected finite weights, got NaN or an infinity in row ", n,
+    check(!std::isnan(scale[n]), "int8: expected finite weights, got NaN or an infinity in row ", n,
           "; a model with such weights cannot be quantised");
-  return {to(numbers, Device::cuda), to(scales, Device::cuda)};
+  numbers_ = to(numbers, Device::cuda);
+  scales_ = to(scales, Device::cuda);
+  sums_ = to(sums, Device::cuda);
 }
+#else
+}  // namespace
+
+void Int8Weight::move_to_device(const Tensor&) { fail_without_kernels(kName); }
 #endif
+
+namespace {
 
 void check_unwatched(const Tensor& x) {
   if (!Recorder::current) return;
@@ -92,15 +108,12 @@ Int8Weight::Int8Weight(const Tensor& weight, Device device) {
     panels_ = std::make_shared<const Int8Matrix>(w.data<float>(), k_, n_, k_);
     return;
   }
-#if INK_CUDA
-  std::tie(numbers_, scales_) = on_device(w);
-#else
-  fail_without_kernels(kName);
-#endif
+  move_to_device(w);
 }
 
 size_t Int8Weight::bytes() const {
-  return panels_ ? static_cast<size_t>(panels_->bytes()) : numbers_.bytes() + scales_.bytes();
+  return panels_ ? static_cast<size_t>(panels_->bytes())
+                 : numbers_.bytes() + scales_.bytes() + sums_.bytes();
 }
 
 Tensor int8_linear(const Tensor& x_, const Int8Weight& weight, const Tensor& bias_, Activation f) {

@@ -36,16 +36,25 @@ struct Matrix {
   float& at(int64_t i, int64_t j) const { return data[i * columns + j]; }
 };
 
-// Integers in [−127, 127]. The first of each row is ±127, so that the scale is 1 and quantising
-// changes nothing.
-Matrix integers(int64_t rows, int64_t columns, uint64_t seed) {
+// Integers in [−128, 127], both ends in each row, so that quantising changes nothing (a row of one
+// number has 255); of weights in [−127, 127], with one end in each row.
+enum class Side : uint8_t { activations, weights };
+Matrix integers(int64_t rows, int64_t columns, uint64_t seed, Side side) {
   Matrix m(rows, columns);
   const Random random(seed);
+  const bool weights = side == Side::weights;
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < columns; ++j) {
-      const auto draw =
-          static_cast<float>(random.below(static_cast<uint64_t>(i * columns + j), 255));
-      m.at(i, j) = j == 0 ? (i % 2 ? -127.0f : 127.0f) : draw - 127;
+      const auto draw = random.below(static_cast<uint64_t>(i * columns + j), weights ? 255 : 256);
+      m.at(i, j) = static_cast<float>(draw) - (weights ? 127 : 128);
+    }
+    if (columns == 0) continue;
+    if (weights) {
+      m.at(i, 0) = i % 2 ? -127 : 127;
+    } else if (columns == 1) {
+      m.at(i, 0) = i % 2 ? -255 : 255;
+    } else {
+      m.at(i, 0) = 127, m.at(i, columns - 1) = -128;
     }
   }
   return m;
@@ -105,7 +114,8 @@ TEST_F(Int8Gemm, IntegersAreThoseOfAPlainLoop) {
           Extents{9, 49, 1}, Extents{12, 33, 385}, Extents{13, 100, 802}, Extents{31, 5, 1601},
           Extents{97, 40, 50}, Extents{200, 3, 17}, Extents{4, 1003, 41}, Extents{0, 5, 3},
           Extents{5, 0, 3}, Extents{61, 290, 127}}) {
-      const Matrix x = integers(m, k, ++seed), w = integers(n, k, ++seed);
+      const Matrix x = integers(m, k, ++seed, Side::activations),
+                   w = integers(n, k, ++seed, Side::weights);
       const std::vector<float> y = product(x, w, kernel);
       int64_t wrong = 0;
       for (int64_t i = 0; i < m; ++i) {
@@ -117,15 +127,14 @@ TEST_F(Int8Gemm, IntegersAreThoseOfAPlainLoop) {
   });
 }
 
-// Every number at an end of the range, of either sign: where 16-bit sums would be cut off, and, at
-// K of 4,096, where sums with weights stored as w + 128 come near the end of 32 bits.
+// Every number at an end of the range: where sums of 16 bits would be cut off.
 TEST_F(Int8Gemm, ExtremesDoNotSaturate) {
   on_every_kernel([](const Int8Kernel& kernel) {
     for (const int64_t k : {1, 2, 4, 7, 64, 4096}) {
       const int64_t m = 9, n = 50;
       Matrix x(m, k), w(n, k);
       for (int64_t i = 0; i < m; ++i)
-        for (int64_t j = 0; j < k; ++j) x.at(i, j) = i % 2 ? -127 : 127;
+        for (int64_t j = 0; j < k; ++j) x.at(i, j) = i % 2 ? -255 : 255;
       for (int64_t i = 0; i < n; ++i)
         for (int64_t j = 0; j < k; ++j)
           w.at(i, j) = i % 3 == 0 ? 127 : i % 3 == 1 || j % 2 ? -127 : 127;
@@ -139,21 +148,23 @@ TEST_F(Int8Gemm, ExtremesDoNotSaturate) {
   });
 }
 
-// The longest K that is allowed: sums of w + 128 wrap around on the way.
+// The longest K that is allowed comes near the end of 32 bits.
 TEST_F(Int8Gemm, SumsOfTheLongestRowsAreExact) {
   on_every_kernel([](const Int8Kernel& kernel) {
-    Matrix x(1, kLongestInt8), w(2, kLongestInt8);
-    std::fill_n(x.data, x.memory->size(), 127.0f);
-    for (int64_t k = 0; k < kLongestInt8; ++k) w.at(0, k) = 127, w.at(1, k) = -127;
-    const auto exact = static_cast<float>(int64_t{127} * 127 * kLongestInt8);
-    EXPECT_EQ(product(x, w, kernel), (std::vector<float>{exact, -exact}));
+    Matrix x(2, kLongestInt8), w(2, kLongestInt8);
+    for (int64_t k = 0; k < kLongestInt8; ++k) {
+      x.at(0, k) = 255, x.at(1, k) = -255;
+      w.at(0, k) = 127, w.at(1, k) = -127;
+    }
+    const auto exact = static_cast<float>(int64_t{255} * 127 * kLongestInt8);
+    EXPECT_EQ(product(x, w, kernel), (std::vector<float>{exact, -exact, -exact, exact}));
   });
   const Matrix longer(1, kLongestInt8 + 1);
   EXPECT_ERROR(Int8Matrix(longer.data, longer.columns, 1, longer.columns),
-               "expected a weight of at most 133144 inputs, got (1, 133145)");
+               "expected a weight of at most 66311 inputs, got (1, 66312)");
 }
 
-// Rounded to 127 steps: within the bound of the header, and not by much less than it allows.
+// Rounded to 255 steps: within the bound of the header, and not by much less than it allows.
 TEST_F(Int8Gemm, QuantisingKeepsItsBound) {
   on_every_kernel([](const Int8Kernel& kernel) {
     const int64_t m = 40, n = 70, k = 300;
@@ -162,8 +173,10 @@ TEST_F(Int8Gemm, QuantisingKeepsItsBound) {
     double worst = 0;
     for (int64_t i = 0; i < m; ++i) {
       for (int64_t j = 0; j < n; ++j) {
-        const double X = double{largest_magnitude(&x.at(i, 0), k)},
-                     W = double{largest_magnitude(&w.at(j, 0), k)};
+        const RowRange of_x = range_of(&x.at(i, 0), k), of_w = range_of(&w.at(j, 0), k);
+        const double X = std::max(double{of_x.high}, double{of_x.low}),
+                     W = std::max(double{of_w.high}, double{of_w.low}),
+                     step = (double{of_x.high} + double{of_x.low}) / 255;
         double exact = 0, sum_x = 0, sum_w = 0;
         for (int64_t l = 0; l < k; ++l) {
           const double a = double{x.at(i, l)}, b = double{w.at(j, l)};
@@ -171,7 +184,7 @@ TEST_F(Int8Gemm, QuantisingKeepsItsBound) {
           sum_x += std::abs(a), sum_w += std::abs(b);
         }
         const double K = static_cast<double>(k);
-        const double bound = (sum_x * W + sum_w * X) / 254 + K * X * W / (254 * 254);
+        const double bound = sum_x * W / 254 + (sum_w + K * W / 254) * step / 2;
         const double error = std::abs(double{y[static_cast<size_t>(i * n + j)]} - exact);
         ASSERT_LE(error, bound * 1.0001);
         ASSERT_LE(error, K * X * W / 127);
@@ -288,7 +301,7 @@ TEST_F(Int8Gemm, RefusesWeightsThatAreNotFinite) {
 TEST_F(Int8Gemm, WeightsTakeAByteEach) {
   const Matrix w = reals(96, 64, 1);
   on_every_kernel([&](const Int8Kernel& kernel) {
-    EXPECT_EQ(Int8Matrix(w.data, 64, 96, 64, kernel).bytes(), 96 * 64 + 96 * 4);
+    EXPECT_EQ(Int8Matrix(w.data, 64, 96, 64, kernel).bytes(), 96 * (64 + 8));
   });
 }
 
@@ -300,19 +313,31 @@ struct Quantized {
 };
 
 Quantized quantized(const std::vector<float>& x) {
-  std::vector<int8_t> q(x.size());
+  std::vector<uint8_t> q(x.size());
   const QuantizedRow row = quantize_row(x.data(), static_cast<int64_t>(x.size()), q.data());
   return {row, {q.begin(), q.end()}};
 }
 
-TEST(QuantizeRow, RoundsToTheNearestOf127Steps) {
-  const Quantized a = quantized({254, -254, 1, 3, -1.1f, 0, 2.9f});
+TEST(QuantizeRow, RoundsToTheNearestOf255Steps) {
+  const Quantized a = quantized({254, -256, 1, 3, -1.1f, 0, 2.9f});
   EXPECT_EQ(a.row.scale, 2);
-  EXPECT_EQ(a.q, (std::vector<int>{127, -127, 0, 2, -1, 0, 1}));  // halves to even
-  EXPECT_EQ(a.row.sum, 2);
-  const Quantized largest = quantized({3.4e38f, -1.8e38f});
-  EXPECT_EQ(largest.q, (std::vector<int>{127, -67}));
-  EXPECT_NEAR(largest.row.scale * 127, 3.4e38f, 1e32f);
+  EXPECT_EQ(a.row.zero, 128);
+  EXPECT_EQ(a.q, (std::vector<int>{255, 0, 128, 130, 127, 128, 129}));  // halves to even
+  const Quantized halves = quantized({127.5f, -127.5f});
+  EXPECT_EQ(halves.row.zero, 128);
+  EXPECT_EQ(halves.q, (std::vector<int>{255, 0}));
+  const Quantized largest = quantized({3.4e38f, -3.4e38f, 1.7e38f});
+  EXPECT_EQ(largest.q, (std::vector<int>{255, 0, 192}));
+  EXPECT_NEAR(largest.row.scale * 127.5f, 3.4e38f, 1e32f);
+}
+
+TEST(QuantizeRow, UsesAllStepsOnOneSide) {
+  const Quantized above = quantized({510, 2, 0}), below = quantized({-510, -2, 0});
+  EXPECT_EQ(above.row.scale, 2);
+  EXPECT_EQ(above.row.zero, 0);
+  EXPECT_EQ(above.q, (std::vector<int>{255, 1, 0}));
+  EXPECT_EQ(below.row.zero, 255);
+  EXPECT_EQ(below.q, (std::vector<int>{0, 254, 255}));
 }
 
 TEST(QuantizeRow, ZerosStayZeros) {
@@ -320,10 +345,10 @@ TEST(QuantizeRow, ZerosStayZeros) {
        {std::vector<float>{}, std::vector<float>{0, -0.0f}, std::vector<float>{1e-40f, 1e-31f}}) {
     const Quantized a = quantized(x);
     EXPECT_EQ(a.row.scale, 0);
-    EXPECT_EQ(a.row.sum, 0);
+    EXPECT_EQ(a.row.zero, 0);
     EXPECT_EQ(a.q, std::vector<int>(x.size()));
   }
-  EXPECT_EQ(quantized({1e-30f}).q, std::vector<int>{127});  // just above
+  EXPECT_EQ(quantized({2e-30f}).q, std::vector<int>{255});  // just above
 }
 
 TEST(QuantizeRow, NanAndInfinityGiveAScaleOfNan) {
@@ -335,7 +360,18 @@ TEST(QuantizeRow, NanAndInfinityGiveAScaleOfNan) {
     const Quantized a = quantized(x);
     EXPECT_TRUE(std::isnan(a.row.scale));
     EXPECT_EQ(a.q, std::vector<int>(37));
+    std::vector<int8_t> w(x.size());
+    EXPECT_TRUE(std::isnan(quantize_weights(x.data(), 37, w.data()).scale));
   }
+}
+
+TEST(QuantizeWeights, AreSymmetric) {
+  const std::vector<float> w = {-254, 1, 3, -1.1f, 0};
+  std::vector<int8_t> q(w.size());
+  const QuantizedWeights row = quantize_weights(w.data(), 5, q.data());
+  EXPECT_EQ(row.scale, 2);
+  EXPECT_EQ(row.sum, -127 + 0 + 2 - 1);
+  EXPECT_EQ(q, (std::vector<int8_t>{-127, 0, 2, -1, 0}));
 }
 
 }  // namespace
