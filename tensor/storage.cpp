@@ -1,10 +1,32 @@
 // Storage: the bytes come from the pool of their device, the header from the host's.
 #include "tensor/storage.h"
 
+#include <cstring>
 #include <mutex>
 #include <new>
+#include <vector>
 
 namespace ink {
+
+// Of one version: copies on the CUDA device and how they were made.
+struct Storage::Derived {
+  struct Copy {
+    Derivation how;
+    Fill fill;
+    StorageRef device;
+    void send() const {
+      std::vector<std::byte> bytes(device->bytes());
+      fill(bytes.data());
+      cuda_backend().upload(device->data(), bytes.data(), bytes.size());
+    }
+  };
+  uint64_t version;
+  std::vector<Copy> copies;
+};
+
+Storage::Storage(void* data, size_t bytes, Device device, std::shared_ptr<const void> owner)
+    : data_(data), bytes_(bytes), device_(device), owner_(std::move(owner)) {}
+Storage::~Storage() = default;
 
 uint64_t Storage::next_version() {
   static std::atomic<uint64_t> drawn{0};
@@ -22,24 +44,44 @@ Storage* Storage::create(size_t bytes, Device device) {
   }
 }
 
-Storage* Storage::borrow(const void* data, size_t bytes, std::shared_ptr<const void> owner) {
+Storage* Storage::borrow(const void* data, size_t bytes, std::shared_ptr<const void> owner,
+                         Device device) {
   return new (pool().allocate(sizeof(Storage)))
-      Storage(const_cast<void*>(data), bytes, Device::cpu, std::move(owner));
+      Storage(const_cast<void*>(data), bytes, device, std::move(owner));
+}
+
+namespace {
+
+std::mutex& one_at_a_time() {
+  static std::mutex made;
+  return made;
+}
+
+}  // namespace
+
+Storage* Storage::derived(const Derivation& how, size_t bytes, const Fill& fill) {
+  const std::lock_guard lock(one_at_a_time());
+  if (!derived_ || derived_->version != version_)
+    derived_ = std::make_unique<Derived>(Derived{version_, {}});
+  for (const Derived::Copy& copy : derived_->copies)
+    if (copy.how == how) return copy.device.get();
+  const Derived::Copy made{how, fill, StorageRef(create(bytes, Device::cuda))};
+  made.send();
+  derived_->copies.push_back(made);
+  return made.device.get();
 }
 
 Storage* Storage::mirror() {
-  static std::mutex one_at_a_time;
-  const std::lock_guard lock(one_at_a_time);
-  if (mirror_ && mirrored_version_ == version_) return mirror_;
-  Storage* fresh = create(bytes_, Device::cuda);
-  cuda_backend().upload(fresh->data(), data_, bytes_);
-  if (mirror_) mirror_->release();
-  mirrored_version_ = version_;
-  return mirror_ = fresh;
+  return derived({"itself"}, bytes_, [this](std::byte* to) { std::memcpy(to, data_, bytes_); });
+}
+
+void Storage::renew_derived() {
+  const std::lock_guard lock(one_at_a_time());
+  if (!derived_ || derived_->version != version_) return;
+  for (const Derived::Copy& copy : derived_->copies) copy.send();
 }
 
 void Storage::destroy() noexcept {
-  if (mirror_) mirror_->release();
   if (!owner_) allocator_of(device_).release(data_, bytes_);
   this->~Storage();
   pool().release(this, sizeof(Storage));

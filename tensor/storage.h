@@ -1,21 +1,33 @@
 // Storage: a counted block of bytes. Tensors that share it are views of one another.
 #pragma once
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "tensor/device.h"
 
 namespace ink {
 
+// What a device's copy is made of memory by: the same name and numbers, the same bytes.
+struct Derivation {
+  std::string_view name;  // of static lifetime
+  std::array<int64_t, 3> of = {};
+  bool operator==(const Derivation&) const = default;
+};
+
 class Storage {
  public:
   // Owned memory, uninitialised, from the pool of the device.
   static Storage* create(size_t bytes, Device device = Device::cpu);
-  // Memory of someone else (a mapped file): read-only, kept alive by `owner`.
-  static Storage* borrow(const void* data, size_t bytes, std::shared_ptr<const void> owner);
+  // Memory of someone else (a mapped file, a recorded step's): read-only, kept alive by `owner`.
+  static Storage* borrow(const void* data, size_t bytes, std::shared_ptr<const void> owner,
+                         Device device = Device::cpu);
 
   void* data() const { return data_; }
   size_t bytes() const { return bytes_; }
@@ -26,9 +38,15 @@ class Storage {
   // packed weights notice.
   uint64_t version() const { return version_; }
   void touch() { version_ = next_version(); }
-  // The same bytes on the CUDA device, sent there by the first call and kept as long as the version
-  // stands. For index tensors (ids, offsets, labels), which many ops of a step read.
-  Storage* mirror();
+  // What follows from these bytes, on the CUDA device: `fill` writes it into memory of the host,
+  // the first call sends it, and it is kept as long as the version stands. For index tensors (ids,
+  // offsets, labels), which many ops of a step read. `fill` holds what it reads besides itself, as
+  // renew_derived() calls it again.
+  using Fill = std::function<void(std::byte* to)>;
+  Storage* derived(const Derivation& how, size_t bytes, const Fill& fill);
+  Storage* mirror();  // the bytes themselves
+  // After a write that keeps the version: all that is derived, anew, in the same places.
+  void renew_derived();
 
   void retain() { references_.fetch_add(1, std::memory_order_relaxed); }
   void release() noexcept {
@@ -37,9 +55,8 @@ class Storage {
   int use_count() const { return references_.load(std::memory_order_relaxed); }
 
  private:
-  Storage(void* data, size_t bytes, Device device, std::shared_ptr<const void> owner)
-      : data_(data), bytes_(bytes), device_(device), owner_(std::move(owner)) {}
-  ~Storage() = default;
+  Storage(void* data, size_t bytes, Device device, std::shared_ptr<const void> owner);
+  ~Storage();
   void destroy() noexcept;
   static uint64_t next_version();
 
@@ -49,8 +66,8 @@ class Storage {
   size_t bytes_;
   Device device_;
   std::shared_ptr<const void> owner_;
-  Storage* mirror_ = nullptr;
-  uint64_t mirrored_version_ = 0;
+  struct Derived;
+  std::unique_ptr<Derived> derived_;
 };
 
 // An intrusive pointer to a Storage.

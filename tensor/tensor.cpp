@@ -243,6 +243,24 @@ Tensor index_on(Device device, const Tensor& x) {
   return Tensor(StorageRef(mirror), x.shape(), x.strides(), x.offset(), x.dtype());
 }
 
+Tensor derived_on_device(const Tensor& x, const Derivation& how, int64_t n,
+                         const std::function<void(int32_t* to)>& fill) {
+  Storage* made =
+      x.storage()->derived(how, static_cast<size_t>(n) * sizeof(int32_t),
+                           [fill](std::byte* to) { fill(reinterpret_cast<int32_t*>(to)); });
+  made->retain();
+  return Tensor(StorageRef(made), {n}, row_major({n}), 0, Dtype::i32);
+}
+
+void renew(Tensor& x, const Tensor& source) {
+  check(x.device() == Device::cpu && source.device() == Device::cpu && x.is_contiguous() &&
+            source.is_contiguous() && x.dtype() == source.dtype() && x.shape() == source.shape(),
+        "renew: expected two contiguous index tensors of the host, alike in type and shape, got ",
+        x.shape(), " and ", source.shape());
+  std::memcpy(first_byte(x), first_byte(source), x.bytes());
+  x.storage()->renew_derived();
+}
+
 Tensor contiguous(const Tensor& x) {
   if (x.is_contiguous()) return x;
   Tensor y = clone(x);

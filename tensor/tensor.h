@@ -96,6 +96,13 @@ Tensor on_host(const Tensor& x);
 // `to` for an index tensor that ops read (ids, offsets, labels): a host's tensor is sent to the
 // device once, as long as nobody writes to it.
 Tensor index_on(Device device, const Tensor& x);
+// n numbers i32 on the CUDA device that follow from an index tensor of the host: `fill` writes them
+// and reads nothing but this tensor's memory and what it holds itself (Storage::derived).
+Tensor derived_on_device(const Tensor& x, const Derivation& how, int64_t n,
+                         const std::function<void(int32_t* to)>& fill);
+// Other numbers for a host's index tensor that recorded work reads (cuda/graph.h): written in
+// place, with all that the device has of it. Nothing is announced by touch().
+void renew(Tensor& x, const Tensor& source);
 
 // Same values in row-major memory; x itself (sharing memory) when it already is. Keeps grad_id.
 Tensor contiguous(const Tensor& x);

@@ -1,6 +1,8 @@
 // L = mean over rows of −log softmax(x)[label];   dx = (softmax(x) − onehot(label)) / rows
 #include "tensor/ops/cross_entropy.h"
 
+#include <algorithm>
+
 #include "tensor/expect.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
@@ -12,10 +14,9 @@
 
 namespace ink {
 
-int64_t count_labels(const char* op, const Tensor& labels, int64_t N, int64_t V) {
-  expect(op, "labels", labels, Dtype::i32, Shape{N});
-  const Tensor packed = contiguous(labels);
-  const int32_t* label = packed.data<int32_t>();
+namespace {
+
+int64_t count_labels(const char* op, const int32_t* label, int64_t N, int64_t V) {
   int64_t count = 0;
   for (int64_t n = 0; n < N; ++n) {
     check(label[n] == kIgnore || (label[n] >= 0 && label[n] < V), "", op, ": label ", label[n],
@@ -24,6 +25,13 @@ int64_t count_labels(const char* op, const Tensor& labels, int64_t N, int64_t V)
     count += label[n] == kIgnore ? 0 : 1;
   }
   return count;
+}
+
+}  // namespace
+
+int64_t count_labels(const char* op, const Tensor& labels, int64_t N, int64_t V) {
+  expect(op, "labels", labels, Dtype::i32, Shape{N});
+  return count_labels(op, contiguous(labels).data<int32_t>(), N, V);
 }
 
 // ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
@@ -105,10 +113,24 @@ Tensor mean_loss(Cpu, const Tensor& losses) { return mean_over(losses, losses.si
 #if INK_CUDA
 // ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
 
+namespace {
+
+// Labels of the host, which are checked before they are sent.
+Tensor checked_on_device(const char* op, const Tensor& labels, int64_t V) {
+  const int32_t* label = labels.data<int32_t>();
+  const int64_t N = labels.size();
+  return derived_on_device(labels, {"labels", {labels.offset(), N, V}}, N, [=](int32_t* to) {
+    count_labels(op, label, N, V);
+    std::copy_n(label, N, to);
+  });
+}
+
+}  // namespace
+
 CountedLabels labels_on(Cuda, const char* op, const Tensor& labels, int64_t N, int64_t V) {
-  if (labels.device() == Device::cpu) count_labels(op, labels, N, V);
   expect(op, "labels", labels, Dtype::i32, Shape{N});
-  const Tensor ids = contiguous(index_on(Device::cuda, labels));
+  const Tensor packed = contiguous(labels);
+  const Tensor ids = packed.device() == Device::cuda ? packed : checked_on_device(op, packed, V);
   return {.ids = ids, .weight = cuda::inverse_count(ids, kIgnore)};
 }
 

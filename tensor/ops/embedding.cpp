@@ -1,11 +1,12 @@
 // y[n] = x[ids[n]]: rows of a matrix by number, as `embedding` of a table and as `gather_rows`.
 //   dx[v] = Σ dy[n] over the n with ids[n] = v, in order of n
 //
-// The host sorts the ids for backward. Ids that lie on the CUDA device are fetched for that, which
-// waits for it: leave ids on the host where a table is trained.
+// The host sorts the ids for backward, also for the CUDA device, where the result is kept with the
+// ids (Storage::derived). Ids that lie on the device are fetched for that, which waits for it:
+// leave ids on the host where a table is trained.
 #include <cmath>
 #include <limits>
-#include <span>
+#include <vector>
 
 #include "tensor/op.h"
 #include "tensor/ops.h"
@@ -18,6 +19,20 @@
 
 namespace ink {
 namespace {
+
+// Raises Error when one of the ids of this shape is outside [0, V), naming the first.
+void check_ids(const char* name, const int32_t* id, const Shape& shape, int64_t V) {
+  for (int64_t n = 0; n < shape.size(); ++n) {
+    if (id[n] >= 0 && id[n] < V) continue;
+    Shape position = shape;
+    for (int64_t axis = shape.rank(), rest = n; axis-- > 0;) {
+      const int i = static_cast<int>(axis);
+      position[i] = rest % shape[i];
+      rest /= shape[i];
+    }
+    fail("", name, ": id ", id[n], " at position ", position, " is outside [0, ", V, ")");
+  }
+}
 
 // ── CPU ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -59,8 +74,11 @@ void sort_positions(const int32_t* ids, int64_t N, int64_t V, int32_t* start, in
 // so every row of dx belongs to one thread. Few rows of a large table are met: each thread clears
 // its part in one stroke, which goes past the cache, and then writes those.
 template <class T>
-void scatter(Cpu, const T* dy, const int32_t* start, const int32_t* order, Tensor& dx, int64_t N,
-             int64_t V, int64_t C) {
+void scatter(Cpu, const char*, const T* dy, const Tensor& ids, Tensor& dx, int64_t V) {
+  const int64_t N = ids.size(), C = dx.size() / V;
+  Tensor starts({V + 1}, Dtype::i32), sorted({N}, Dtype::i32);
+  int32_t *start = starts.data<int32_t>(), *order = sorted.data<int32_t>();
+  sort_positions(ids.data<int32_t>(), N, V, start, order);
   T* out = dx.data<T>();
   const int64_t tiles = (C + kTile - 1) / kTile, cost = (N + V) / V * std::min(C, kTile);
   const auto place = [&](int64_t task) { return task / tiles * C + task % tiles * kTile; };
@@ -107,35 +125,70 @@ void gather(Cuda, const T* x, const int32_t* ids, T* y, int64_t N, int64_t V, in
 }
 
 // The sorted positions cut into pieces that one warp sums each, so that a frequent id (one of two
-// segments, say) is no bottleneck.
+// segments, say) is no bottleneck. An id met more than longest_piece() times has its positions in
+// pieces of that many. All lists are as long as N ids of V rows could need: what is launched
+// depends on that alone, and pieces and splits at the end that are not needed are empty.
 struct Pieces {
-  std::vector<int32_t> begin;  // piece t: the positions order[begin[t]] … order[begin[t + 1] − 1]
-  std::vector<int32_t> to;     // its row of dx; −1 − k for row k of the partial sums
-  std::vector<int32_t> split;  // the rows of dx with partial sums, and where theirs begin and end
-  std::vector<int32_t> part = {0};
+  Pieces(int64_t N, int64_t V)
+      : order(N),
+        parts(N / (kShortest / 2)),
+        pieces(std::min(N, V + parts)),
+        splits(std::min(V, N / kShortest)) {}
+
+  static constexpr int64_t kShortest = 64;  // of the pieces of an id that has several
+  int64_t order;                            // positions
+  int64_t parts;                            // rows of partial sums
+  int64_t pieces, splits;
+  int64_t numbers() const { return order + 2 * pieces + 1 + 2 * splits + 1; }
+
+  // How they lie behind each other:
+  // piece t has the positions order[begin[t]] … order[begin[t + 1] − 1],
+  template <class I>
+  I* begin(I* all) const {
+    return all + order;
+  }
+  // its row of dx is to[t], or −1 − k for row k of the partial sums;
+  template <class I>
+  I* to(I* all) const {
+    return begin(all) + pieces + 1;
+  }
+  // row split[s] of dx is the sum of the partial sums part[s] … part[s + 1] − 1.
+  template <class I>
+  I* split(I* all) const {
+    return to(all) + pieces;
+  }
+  template <class I>
+  I* part(I* all) const {
+    return split(all) + splits;
+  }
 };
 
-// An id met more than `longest` times has its positions in pieces of that many.
-Pieces cut(const int32_t* start, int64_t V, int32_t longest) {
-  Pieces p;
-  int32_t parts = 0;
-  for (int32_t v = 0; v < V; ++v) {
-    const bool whole = start[v + 1] - start[v] <= longest;
-    for (int32_t at = start[v]; at < start[v + 1]; at += longest) {
-      p.begin.push_back(at);
-      p.to.push_back(whole ? v : -1 - parts++);
-    }
-    if (!whole) p.split.push_back(v), p.part.push_back(parts);
-  }
-  p.begin.push_back(start[V]);
-  return p;
-}
-
-// As many partial sums as elements in each where an id is met very often, but 64 at least.
+// As many partial sums as elements in each where an id is met very often.
 int32_t longest_piece(const int32_t* start, int64_t V) {
   int32_t most = 0;
   for (int64_t v = 0; v < V; ++v) most = std::max(most, start[v + 1] - start[v]);
-  return std::max(64, static_cast<int32_t>(std::sqrt(most)));
+  return std::max(static_cast<int32_t>(Pieces::kShortest), static_cast<int32_t>(std::sqrt(most)));
+}
+
+// Writes the lists of sorted positions, whose order stands there already.
+void cut(const Pieces& p, const int32_t* start, int64_t V, int32_t* all) {
+  const int32_t longest = longest_piece(start, V);
+  int32_t *begin = p.begin(all), *to = p.to(all), *split = p.split(all), *part = p.part(all);
+  int32_t parts = 0;
+  int64_t t = 0, s = 0;
+  part[0] = 0;
+  for (int32_t v = 0; v < V; ++v) {
+    const bool whole = start[v + 1] - start[v] <= longest;
+    for (int32_t at = start[v]; at < start[v + 1]; at += longest) {
+      begin[t] = at;
+      to[t++] = whole ? v : -1 - parts++;
+    }
+    if (!whole) split[s] = v, part[++s] = parts;
+  }
+  std::fill(begin + t, begin + p.pieces + 1, start[V]);
+  std::fill(to + t, to + p.pieces, 0);
+  std::fill(split + s, split + p.splits, 0);
+  std::fill(part + s, part + p.splits + 1, parts);
 }
 
 // One warp sums a piece over a tile of columns, one pack for each lane, in order of n.
@@ -147,9 +200,11 @@ __global__ void sum_pieces_kernel(const T* dy, const int32_t* order, const int32
   const int64_t task = cuda::global_thread() / cuda::kWarp, piece = task / tiles;
   const int64_t lane = threadIdx.x % cuda::kWarp, first = (task % tiles * cuda::kWarp + lane) * P;
   if (piece >= pieces || first >= C) return;
+  const int32_t end = begin[piece + 1];
+  if (begin[piece] == end) return;
   float sum[P] = {};
 #pragma unroll 4
-  for (int32_t k = begin[piece]; k < begin[piece + 1]; ++k) {
+  for (int32_t k = begin[piece]; k < end; ++k) {
     float v[P];
     cuda::load_floats(v, dy + int64_t{order[k]} * C, first, C, packed, 0.0f);
 #pragma unroll
@@ -167,53 +222,43 @@ template <class T>
 __global__ void sum_parts_kernel(const float* parts, const int32_t* split, const int32_t* part,
                                  T* dx, int64_t rows, int64_t C) {
   const int64_t i = cuda::global_thread(), row = i / C, c = i % C;
-  if (row >= rows) return;
+  if (row >= rows || part[row] == part[row + 1]) return;
   float sum = 0;
 #pragma unroll 8
   for (int64_t k = part[row]; k < part[row + 1]; ++k) sum += parts[k * C + c];
   dx[split[row] * C + c] = cuda::narrow<T>(sum);
 }
 
-// The sorted positions and their pieces on the device.
-struct SentPieces {
-  Tensor memory;  // all of them, one behind the other
-  const int32_t *order, *begin, *to, *split, *part;
-};
-
-SentPieces sent(std::span<const int32_t> order, const Pieces& p) {
-  const std::span<const int32_t> lists[] = {order, p.begin, p.to, p.split, p.part};
-  size_t total = 0;
-  for (const auto& list : lists) total += list.size();
-  Tensor all({static_cast<int64_t>(total)}, Dtype::i32);
-  int32_t* end = all.data<int32_t>();
-  for (const auto& list : lists) end = std::copy(list.begin(), list.end(), end);
-  const Tensor memory = to(all, Device::cuda);
-  const int32_t* first = memory.data<int32_t>();
-  const int32_t* begin = first + order.size();
-  const int32_t* row = begin + p.begin.size();
-  const int32_t* split = row + p.to.size();
-  return {memory, first, begin, row, split, split + p.split.size()};
+// The sorted positions of ids of the host and their pieces, on the device.
+Tensor sorted_on_device(const char* name, const Tensor& ids, const Pieces& p, int64_t V) {
+  const int32_t* id = ids.data<int32_t>();
+  return derived_on_device(ids, {"sorted positions", {ids.offset(), ids.size(), V}}, p.numbers(),
+                           [=, shape = ids.shape()](int32_t* all) {
+                             check_ids(name, id, shape, V);
+                             std::vector<int32_t> start(static_cast<size_t>(V) + 1);
+                             sort_positions(id, shape.size(), V, start.data(), all);
+                             cut(p, start.data(), V, all);
+                           });
 }
 
 template <class T>
-void scatter(Cuda, const T* dy, const int32_t* start, const int32_t* order, Tensor& dx, int64_t N,
-             int64_t V, int64_t C) {
+void scatter(Cuda, const char* name, const T* dy, const Tensor& ids, Tensor& dx, int64_t V) {
   constexpr int kThreads = 128;
   constexpr int64_t kColumns = cuda::kWarp * cuda::kPack<T>;  // of a warp
   const auto blocks = [](int64_t threads) { return (threads + kThreads - 1) / kThreads; };
   T* out = dx.data<T>();
   cuda_backend().clear(out, dx.bytes());
-  const Pieces p = cut(start, V, longest_piece(start, V));
-  const SentPieces s = sent({order, static_cast<size_t>(N)}, p);
-  Tensor partial({p.part.back(), C}, Dtype::f32, Device::cuda);
+  const int64_t C = dx.size() / V, tiles = (C + kColumns - 1) / kColumns;
+  const Pieces p(ids.size(), V);
+  const Tensor sorted = sorted_on_device(name, ids, p, V);
+  const int32_t* all = sorted.data<int32_t>();
+  Tensor partial({p.parts, C}, Dtype::f32, Device::cuda);
   float* parts = partial.data<float>();
-  const int64_t pieces = std::ssize(p.to), split = std::ssize(p.split);
-  const int64_t tiles = (C + kColumns - 1) / kColumns;
-  cuda::launch("sum_pieces", sum_pieces_kernel<T>, {blocks(pieces * tiles * cuda::kWarp), kThreads},
-               dy, s.order, s.begin, s.to, out, parts, pieces, tiles, C,
-               cuda::packs<T>(C, dy) && cuda::packs<T>(C, out));
-  cuda::launch("sum_parts", sum_parts_kernel<T>, {blocks(split * C), kThreads}, parts, s.split,
-               s.part, out, split, C);
+  cuda::launch("sum_pieces", sum_pieces_kernel<T>,
+               {blocks(p.pieces * tiles * cuda::kWarp), kThreads}, dy, all, p.begin(all), p.to(all),
+               out, parts, p.pieces, tiles, C, cuda::packs<T>(C, dy) && cuda::packs<T>(C, out));
+  cuda::launch("sum_parts", sum_parts_kernel<T>, {blocks(p.splits * C), kThreads}, parts,
+               p.split(all), p.part(all), out, p.splits, C);
 }
 #endif
 
@@ -224,27 +269,13 @@ struct SavedRows {
   Tensor ids;
 };
 
-// Raises Error when an id is outside [0, V), naming the first.
-void check_ids(const char* name, const Tensor& ids, int64_t V) {
-  const int32_t* id = ids.data<int32_t>();
-  for (int64_t n = 0; n < ids.size(); ++n) {
-    if (id[n] >= 0 && id[n] < V) continue;
-    Shape position = ids.shape();
-    for (int64_t axis = ids.rank(), rest = n; axis-- > 0;) {
-      const int i = static_cast<int>(axis);
-      position[i] = rest % ids.dim(i);
-      rest /= ids.dim(i);
-    }
-    fail("", name, ": id ", id[n], " at position ", position, " is outside [0, ", V, ")");
-  }
-}
-
 Tensor rows_forward(const char* name, SavedRows* saved, const Tensor& x, const Tensor& ids) {
   check(x.rank() >= 1, "", name, ": expected a tensor with rows, got shape ", x.shape());
   check(ids && ids.dtype() == Dtype::i32, "", name, ": row numbers should be i32, got ",
         ids ? name_of(ids.dtype()) : "an undefined tensor");
   const Tensor packed_ids = contiguous(ids);
-  if (ids.device() == Device::cpu) check_ids(name, packed_ids, x.dim(0));
+  if (ids.device() == Device::cpu)
+    check_ids(name, packed_ids.data<int32_t>(), ids.shape(), x.dim(0));
   Shape shape = ids.shape();
   for (int axis = 1; axis < x.rank(); ++axis) shape.append(x.dim(axis));
   const Tensor here = index_on(x.device(), packed_ids), packed = contiguous(x);
@@ -263,14 +294,11 @@ Grads rows_backward(const char* name, const SavedRows& s, const Tensor& dy) {
   const int64_t V = s.shape[0], N = s.ids.size();
   if (dx.size() == 0) return {dx, Tensor()};
   const Tensor ids = to(s.ids, Device::cpu), packed = contiguous(dy);
-  if (s.ids.device() != Device::cpu) check_ids(name, ids, V);
+  if (s.ids.device() != Device::cpu) check_ids(name, ids.data<int32_t>(), ids.shape(), V);
   check(N < std::numeric_limits<int32_t>::max(), "", name, ": too many ids to sort: ", N);
-  Tensor start({V + 1}, Dtype::i32), order({N}, Dtype::i32);
-  sort_positions(ids.data<int32_t>(), N, V, start.data<int32_t>(), order.data<int32_t>());
   on(name, dy, [&](auto device, auto t) {
     using T = decltype(t);
-    scatter(device, packed.data<T>(), start.data<int32_t>(), order.data<int32_t>(), dx, N, V,
-            dx.size() / V);
+    scatter(device, name, packed.data<T>(), ids, dx, V);
   });
   return {dx, Tensor()};
 }

@@ -157,5 +157,33 @@ TEST_F(GraphOnDevice, ReplaysTrainingSteps) {
   }
 }
 
+// Index tensors stay on the host; what ops derive from them follows their numbers: sorted ids, in
+// pieces where one is frequent, and how many labels count.
+TEST_F(GraphOnDevice, ReplaysGradientsOfOtherIndexTensors) {
+  Tensor table = on_device({9, 8}, 1);
+  const auto gradient = [&](const Tensor& ids, const Tensor& labels) {
+    Tape tape;
+    tape.watch(table);
+    return tape.backward(cross_entropy(embedding(table, ids), labels)).take(table);
+  };
+  const auto labels_of = [](uint64_t seed) {
+    Tensor labels = randint({300}, seed, 0, 8);
+    for (uint64_t i = 0; i < 30 * seed; ++i) labels.data<int32_t>()[i] = kIgnore;
+    return labels;
+  };
+  Tensor ids = randint({300}, 1, 0, 9), labels = labels_of(1), dtable;
+  cuda::Graph graph([&] { dtable = gradient(ids, labels); });
+  for (const uint64_t seed : {2, 3, 4}) {
+    const Tensor other = randint({300}, seed, 0, seed == 3 ? 1 : 9), of_other = labels_of(seed);
+    renew(ids, other), renew(labels, of_other);
+    graph.replay();
+    EXPECT_TRUE(equal_bits(dtable, gradient(other, of_other))) << seed;
+  }
+  EXPECT_ERROR(renew(ids, full({300}, 9, Dtype::i32)),
+               "embedding: id 9 at position (0) is outside [0, 9)");
+  EXPECT_ERROR(renew(labels, full({300}, 8, Dtype::i32)), "cross_entropy: label 8 in row 0");
+  EXPECT_ERROR(renew(ids, full({299}, 1, Dtype::i32)), "renew: expected two contiguous");
+}
+
 }  // namespace
 }  // namespace ink
