@@ -24,7 +24,7 @@ PackedAttention<T> packed(const AttentionInput<T>& in, int64_t rows) {
           .scale_log2 = static_cast<float>(in.scale * std::numbers::log2e),
           .threshold = rule.threshold,
           .kept = static_cast<float>(rule.kept),
-          .key = in.random.key()};
+          .key = in.random.key_for_device()};
 }
 
 // Blocks that each have kTile rows of one sequence and one head.

@@ -18,7 +18,7 @@ struct PackedAttention {
   float scale, scale_log2;  // scale_log2 = scale·log2 e
   uint32_t threshold;       // of dropout (tensor/dropout_rule.h); 0: there is none
   float kept;               // factor of the others, 1 / (1 − dropout)
-  PhiloxKey key;
+  StreamKey key;
 };
 
 inline constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
@@ -70,7 +70,7 @@ template <class T>
 INK_DEVICE uint32_t dropped_of_eight(const PackedAttention<T>& in, int64_t query, int head,
                                      int block) {
   const uint64_t first = first_dropout_block(query, in.heads, head);
-  return dropped_of_block(in.key, first + static_cast<uint64_t>(block), in.threshold);
+  return dropped_of_block(in.key.get(), first + static_cast<uint64_t>(block), in.threshold);
 }
 
 }  // namespace ink::cuda

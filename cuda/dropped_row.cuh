@@ -19,9 +19,9 @@ class DroppedRow {
 #pragma unroll
     for (int k = 0; k < K; ++k) {
       const int64_t first = n * C + (k * team.size() + team.rank()) * P;
-      bits_[k] =
-          dropped_of_block(dropout.key, static_cast<uint64_t>(first / kInBlock), dropout.threshold)
-          << (first % kInBlock / 2);
+      bits_[k] = dropped_of_block(dropout.key.get(), static_cast<uint64_t>(first / kInBlock),
+                                  dropout.threshold)
+                 << (first % kInBlock / 2);
     }
   }
   INK_DEVICE void apply(Row<T, K>& x) const {

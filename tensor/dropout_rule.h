@@ -27,7 +27,7 @@ struct DropoutRule {
 
 // Dropout as an argument of a kernel that computes something else of what is left.
 struct DropoutMask {
-  PhiloxKey key = {0, 0};
+  StreamKey key = {};
   uint32_t threshold = 0;  // 0: nothing is dropped
   float kept = 1;
 };

@@ -24,6 +24,14 @@ struct PhiloxKey {
   uint32_t k0, k1;
 };
 
+// The key of a stream as a kernel of the CUDA device gets it: itself, or in work that is replayed
+// the place on the device where each replay finds its own (tensor/replayed_random.h).
+struct StreamKey {
+  PhiloxKey itself = {0, 0};
+  const PhiloxKey* place = nullptr;
+  INK_BOTH PhiloxKey get() const { return place ? *place : itself; }
+};
+
 // Rounds where the numbers only decide what is dropped: seven are the fewest that pass BigCrush
 // (Salmon et al. 2011, table 2); ten have room to spare.
 inline constexpr int kPhiloxRounds = 10, kFewPhiloxRounds = 7;
@@ -48,14 +56,21 @@ constexpr uint64_t stream_number(std::string_view name) {
   return h;
 }
 
+class RandomWay;  // the splits that led to a Random of replayed work (tensor/replayed_random.h)
+const RandomWay* split_way(const RandomWay* way, uint64_t i);
+const PhiloxKey* place_of_key(const RandomWay* way);
+[[noreturn]] void fail_draw();
+
 class Random {
  public:
   explicit Random(uint64_t seed) : key_(seed) {}
 
   // An independent stream; the same i gives the same stream.
   Random split(uint64_t i) const {
-    const auto r = philox(words(i, kSplit), key());
-    return Random(uint64_t{r[0]} << 32 | r[1]);
+    const auto r = philox(words(i, kSplit), words_of_key());
+    Random made(uint64_t{r[0]} << 32 | r[1]);
+    if (way_) made.way_ = split_way(way_, i);
+    return made;
   }
   // Likewise by name.
   Random split(std::string_view name) const { return split(stream_number(name)); }
@@ -76,16 +91,31 @@ class Random {
   // mean 0, deviation 1 (Box-Muller)
   double normal(uint64_t i) const;
 
-  uint64_t seed() const { return key_; }
-  PhiloxKey key() const { return {static_cast<uint32_t>(key_), static_cast<uint32_t>(key_ >> 32)}; }
+  uint64_t seed() const {
+    if (way_) [[unlikely]]
+      fail_draw();
+    return key_;
+  }
+  // For what draws on the host, and for kernels of the CUDA device.
+  PhiloxKey key() const {
+    if (way_) [[unlikely]]
+      fail_draw();
+    return words_of_key();
+  }
+  StreamKey key_for_device() const { return {words_of_key(), way_ ? place_of_key(way_) : nullptr}; }
   bool operator==(const Random&) const = default;
 
  private:
+  friend class ReplayedRandom;
   static constexpr uint32_t kDraw = 0, kSplit = 0x5911u;
+  PhiloxKey words_of_key() const {
+    return {static_cast<uint32_t>(key_), static_cast<uint32_t>(key_ >> 32)};
+  }
   static std::array<uint32_t, 4> words(uint64_t i, uint32_t use) {
     return {static_cast<uint32_t>(i), static_cast<uint32_t>(i >> 32), use, 0};
   }
   uint64_t key_;
+  const RandomWay* way_ = nullptr;
 };
 
 // Draws in sequence from one stream, for loops that consume a varying number of

@@ -43,7 +43,8 @@ void mask_range(PhiloxKey key, const DropoutRule& rule, const T* x, T* y, int64_
 }
 
 template <class T>
-void mask(Cpu, PhiloxKey key, const DropoutRule& rule, const T* x, T* y, int64_t n) {
+void mask(Cpu, const Random& random, const DropoutRule& rule, const T* x, T* y, int64_t n) {
+  const PhiloxKey key = random.key();
   parallel_for(n, 64 * kRandomHalves, [&](int64_t begin, int64_t end) {
     simd::run([&] { mask_range(key, rule, x, y, begin, end); });
   });
@@ -54,7 +55,7 @@ void mask(Cpu, PhiloxKey key, const DropoutRule& rule, const T* x, T* y, int64_t
 
 // A thread has the eight elements of one block of the cipher: one pack of 16 bits, two of f32.
 template <class T>
-__global__ void dropout_kernel(PhiloxKey key, uint32_t threshold, float factor, const T* x, T* y,
+__global__ void dropout_kernel(StreamKey key, uint32_t threshold, float factor, const T* x, T* y,
                                int64_t n, bool packed) {
   constexpr int P = cuda::kPack<T>, kElements = DropoutRule::kInBlock;
   const int64_t block = cuda::global_thread(), first = block * kElements;
@@ -64,7 +65,8 @@ __global__ void dropout_kernel(PhiloxKey key, uint32_t threshold, float factor, 
 #pragma unroll
   for (int k = 0; k < kElements / P; ++k)
     packs[k] = cuda::load_row_pack<P>(x, first + k * P, n, whole);
-  const uint32_t dropped = cuda::dropped_of_block(key, static_cast<uint64_t>(block), threshold);
+  const uint32_t dropped =
+      cuda::dropped_of_block(key.get(), static_cast<uint64_t>(block), threshold);
 #pragma unroll
   for (int i = 0; i < kElements; ++i) {
     T& v = packs[i / P].at[i % P];
@@ -84,12 +86,13 @@ __global__ void dropout_kernel(PhiloxKey key, uint32_t threshold, float factor, 
 }
 
 template <class T>
-void mask(Cuda, PhiloxKey key, const DropoutRule& rule, const T* x, T* y, int64_t n) {
+void mask(Cuda, const Random& random, const DropoutRule& rule, const T* x, T* y, int64_t n) {
   constexpr int P = cuda::kPack<T>, kThreads = 256, kElements = DropoutRule::kInBlock;
   const bool packed = cuda::is_aligned<P>(x) && cuda::is_aligned<P>(y);
   cuda::launch("dropout", dropout_kernel<T>,
-               {(n + kElements * kThreads - 1) / (kElements * kThreads), kThreads}, key,
-               rule.threshold, static_cast<float>(rule.kept), x, y, n, packed);
+               {(n + kElements * kThreads - 1) / (kElements * kThreads), kThreads},
+               random.key_for_device(), rule.threshold, static_cast<float>(rule.kept), x, y, n,
+               packed);
 }
 #endif
 
@@ -138,7 +141,7 @@ Tensor dropped(const Tensor& x_, double p, const Random& random) {
   Tensor y = empty_like(x);
   on(Dropout::name, x, [&](auto device, auto t) {
     using T = decltype(t);
-    mask(device, random.key(), DropoutRule(p), x.data<T>(), y.data<T>(), x.size());
+    mask(device, random, DropoutRule(p), x.data<T>(), y.data<T>(), x.size());
   });
   return y;
 }

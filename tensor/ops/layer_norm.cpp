@@ -286,7 +286,8 @@ struct DropoutResidualLayerNorm {
     const bool fused = x.device() == Device::cuda && x.dim(-1) % DropoutRule::kInBlock == 0;
     const DropoutRule rule(p);
     NormSaved in{.x = fused ? x : dropped(x, p, random), .residual = residual, .gamma = gamma};
-    if (fused) in.dropout = {random.key(), rule.threshold, static_cast<float>(rule.kept)};
+    if (fused)
+      in.dropout = {random.key_for_device(), rule.threshold, static_cast<float>(rule.kept)};
     NormSaved norm;
     Tensor y = normalize(name, saved ? &norm : nullptr, std::move(in), beta, epsilon);
     if (saved) *saved = {std::move(norm), p, random, fused};
