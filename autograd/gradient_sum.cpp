@@ -19,17 +19,23 @@ bool on_device(const Parameters& parameters) {
 }  // namespace
 
 void GradientSum::add(const Parameters& parameters, Gradients& gradients, double weight) {
-  check(parameters.size() == sums_.size(), "gradient sum: made for ", sums_.size(),
-        " parameters, got ", parameters.size());
+  std::vector<Tensor> taken;
+  for (const Parameter& p : parameters)
+    taken.push_back(p.trainable && weight != 0 ? gradients.take(p.value) : Tensor());
+  add(parameters, std::move(taken), weight);
+}
+
+void GradientSum::add(const Parameters& parameters, std::vector<Tensor> gradients, double weight) {
+  check(parameters.size() == sums_.size() && gradients.size() == sums_.size(),
+        "gradient sum: made for ", sums_.size(), " parameters, got ", parameters.size(), " and ",
+        gradients.size(), " gradients");
   check(weight >= 0 && std::isfinite(weight),
         "gradient sum: the weight should be a number from 0 on, got ", weight);
   if (weight == 0) return;
   weight_ += weight;
-  if (on_device(parameters)) return add_on_device(parameters, gradients, weight);
-  size_t i = 0;
-  for (const Parameter& p : parameters) {
-    Tensor& sum = sums_[i++];
-    Tensor g = p.trainable ? gradients.take(p.value) : Tensor();
+  if (on_device(parameters)) return add_on_device(std::move(gradients), weight);
+  for (size_t i = 0; i < sums_.size(); ++i) {
+    Tensor g = std::move(gradients[i]);
     if (!g) continue;
     // Two parameters may have been given the same tensor as gradient, and ops may return views.
     const bool alone = g.is_contiguous() && g.storage()->use_count() == 1;
@@ -37,21 +43,17 @@ void GradientSum::add(const Parameters& parameters, Gradients& gradients, double
       if (!alone) g = clone(g);
       scale_in_place(g, weight);
     }
-    add_gradient(sum, std::move(g));
+    add_gradient(sums_[i], std::move(g));
   }
 }
 
 // The first gradients are taken as they are, if they count once; the others are added in one
 // launch.
-void GradientSum::add_on_device(const Parameters& parameters, Gradients& gradients, double weight) {
-  std::vector<Tensor> added(sums_.size());
-  size_t i = 0;
-  for (const Parameter& p : parameters) {
-    const bool taken = !sums_[i] && weight == 1;
-    if (p.trainable) (taken ? sums_[i] : added[i]) = gradients.take(p.value);
-    ++i;
+void GradientSum::add_on_device(std::vector<Tensor> gradients, double weight) {
+  for (size_t i = 0; i < sums_.size(); ++i) {
+    if (!sums_[i] && weight == 1) sums_[i] = std::move(gradients[i]);
   }
-  add_gradients(sums_, added, weight);
+  add_gradients(sums_, gradients, weight);
 }
 
 double GradientSum::norm(const Parameters& parameters) const {
@@ -88,7 +90,8 @@ void GradientSum::multiply(double unit) {
   for (Tensor& sum : sums_) {
     if (!sum) continue;
     sum = converted(sum, wide(sum.dtype()));
-    if (sum.storage()->use_count() > 1) sum = clone(sum);  // of another parameter too
+    if (sum.storage()->use_count() > 1 || sum.storage()->borrowed())
+      sum = clone(sum);  // of another parameter too, or of a recorded step
     scale_in_place(sum, unit);
   }
 }

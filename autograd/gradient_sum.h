@@ -34,6 +34,8 @@ class GradientSum {
   // Adds weight·gradient of every trainable parameter. Takes the gradients out of `gradients`, so
   // that they can be changed in place. weight ≥ 0; with 0 nothing is added.
   void add(const Parameters& parameters, Gradients& gradients, double weight = 1);
+  // The same of gradients one for each parameter, undefined where there is none.
+  void add(const Parameters& parameters, std::vector<Tensor> gradients, double weight = 1);
 
   // Adds up the sums of all processes, in order of rank, so that all of them hold the same bits.
   // The weights of this process are multiplied by `unit` first, where they were taken relative to
@@ -59,7 +61,7 @@ class GradientSum {
   void multiply(double unit);
   void sum_on_devices(Communicator& processes, const Parameters& parameters, double unit,
                       std::span<Tensor> numbers);
-  void add_on_device(const Parameters& parameters, Gradients& gradients, double weight);
+  void add_on_device(std::vector<Tensor> gradients, double weight);
   // Through one array of all gradients: one exchange rather than one for each parameter.
   std::vector<bool> defined_anywhere(Communicator& processes, const Parameters& parameters);
   void write_flat(const std::vector<bool>& defined, const Parameters& parameters);

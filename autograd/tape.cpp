@@ -93,6 +93,15 @@ Gradients Tape::backward(const Tensor& y, const Tensor& dy) {
   return Gradients(id_, std::move(sums_));
 }
 
+std::vector<Tensor> Tape::backward(const Tensor& loss, const Tensor& dy,
+                                   const Parameters& parameters) {
+  Gradients gradients = dy ? backward(loss, dy) : backward(loss);
+  std::vector<Tensor> all;
+  for (const Parameter& p : parameters)
+    all.push_back(p.trainable ? gradients.take(p.value) : Tensor());
+  return all;
+}
+
 namespace {
 
 // Notes which watched tensors a function reads, and records nothing.

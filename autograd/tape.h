@@ -51,6 +51,9 @@ class Tape final : public Recorder {
   // watching or a second backward raises Error.
   Gradients backward(const Tensor& scalar);
   Gradients backward(const Tensor& y, const Tensor& dy);
+  // Of a scalar loss, or of dy times it where dy is defined: one for each parameter, undefined
+  // where it is not trained or has no influence.
+  std::vector<Tensor> backward(const Tensor& loss, const Tensor& dy, const Parameters& parameters);
 
   GradId resolve(GradId id) override;
   GradId record(std::unique_ptr<Step> step) override;

@@ -54,6 +54,17 @@ Training::Training(Parameters& parameters, Optimizer& optimizer, const Schedule&
   check(options_.keep_best == 0 || (hooks_.keep && hooks_.drop),
         "training: expected the hooks keep and drop with keep_best");
   parameters_.own();
+  if (options_.graphs) make_graphs();
+}
+
+void Training::make_graphs() {
+  const auto say = [this](const std::string& sentence) { notice(sentence); };
+  if (!optimizer_.control() || !hooks_.replayable.loss)
+    return say("steps are not replayed as CUDA graphs: " +
+               std::string(optimizer_.control() ? "this training knows no loss that can be replayed"
+                                                : "the parameters are not on the CUDA device"));
+  graphs_ = std::make_unique<StepGraphs>(parameters_, optimizer_, hooks_.replayable,
+                                         options_.accumulate > processes_.size(), say);
 }
 
 TrainingResult Training::run() {
@@ -86,6 +97,7 @@ TrainingResult Training::run() {
            std::to_string(stale_) + " evaluations having been no better than the best before");
   result_.status = stopped ? TrainingResult::Status::interrupted : TrainingResult::Status::finished;
   result_.seconds = seconds_since(start_);
+  if (graphs_) result_.replayed = graphs_->replayed();
   return result_;
 }
 
@@ -234,13 +246,28 @@ void Training::exchange(const std::vector<MicroResult>& all, double unit) {
   deferred_.replace(all, numbers);
 }
 
-// Weights are taken relative to the first, `unit`, so that equal ones multiply by exactly 1.
 MicroResult Training::compute(int64_t number, const Random& random, double& unit) {
-  const int64_t step = result_.step;
+  const int64_t micro_batch = result_.step * options_.accumulate + number;
+  if (graphs_) {
+    if (std::optional<Learned> learned = graphs_->learn(micro_batch, random)) {
+      const MicroResult result = noted(number, learned->micro);
+      add(std::move(learned->gradients), result.weight, unit);
+      return result;
+    }
+  }
   Tape tape;
   tape.watch(parameters_);
-  MicroLoss micro = hooks_.loss(step * options_.accumulate + number, random);
-  MicroResult result{number, 0, micro.weight, micro.tokens, std::move(micro.metrics)};
+  MicroLoss micro = hooks_.loss(micro_batch, random);
+  const MicroResult result = noted(number, micro);
+  if (micro.weight > 0)
+    add(tape.backward(micro.loss, optimizer_.loss_scale(), parameters_), micro.weight, unit);
+  return result;
+}
+
+// What is known of a micro-batch; its loss is read now or later.
+MicroResult Training::noted(int64_t number, const MicroLoss& micro) {
+  const int64_t step = result_.step;
+  MicroResult result{number, 0, micro.weight, micro.tokens, micro.metrics};
   if (defers()) {
     deferred_.add(result, micro.loss, micro.measures);
   } else {
@@ -251,13 +278,14 @@ MicroResult Training::compute(int64_t number, const Random& random, double& unit
   }
   check(micro.weight >= 0 && std::isfinite(micro.weight), "training: expected a weight ≥ 0, got ",
         micro.weight, " in step ", step + 1);
-  if (micro.weight > 0) {
-    if (unit == 0) unit = micro.weight;
-    const Tensor scale = optimizer_.loss_scale();
-    Gradients gradients = scale ? tape.backward(micro.loss, scale) : tape.backward(micro.loss);
-    sum_.add(parameters_, gradients, micro.weight / unit);
-  }
   return result;
+}
+
+// Weights are taken relative to the first, `unit`, so that equal ones multiply by exactly 1.
+void Training::add(std::vector<Tensor> gradients, double weight, double& unit) {
+  if (weight == 0) return;
+  if (unit == 0) unit = weight;
+  sum_.add(parameters_, std::move(gradients), weight / unit);
 }
 
 // ── what is said about it ───────────────────────────────────────────────────────────────────────

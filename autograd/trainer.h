@@ -36,6 +36,8 @@
 // exchange gradients, losses and measures there, judge each step alike, and do not wait either;
 // others exchange gradients through the host and do wait.
 //
+// With `graphs` steps are replayed there (autograd/step_graphs.h), with the same bits.
+//
 // Errors: a loss or gradient that is not finite raises Error naming the step (and the
 // parameter), on the CUDA device when it is read; parameters are those before the step, checkpoints
 // are untouched. Exceptions of hooks pass through.
@@ -80,6 +82,9 @@ struct TrainerOptions {
   // Continue from the newest valid checkpoint in `folder`, if any. It must have been written with
   // the same seed, accumulation, clipping, optimizer and schedule; the Error says which differs.
   bool resume = false;
+  // On the CUDA device: forward and backward of micro-batches whose shape comes again are recorded
+  // and replayed (autograd/step_graphs.h), with the same bits and more memory.
+  bool graphs = false;
   // Set by another thread or a signal handler: checkpoint, then return.
   const std::atomic<bool>* stop = nullptr;
   Communicator* processes = nullptr;  // that train together; null = this one alone
@@ -93,6 +98,27 @@ struct MicroLoss {
   int64_t tokens = 0;                  // for tokens per second
   Metrics metrics = {};                // averaged by weight, logged under their names
   std::vector<Measure> measures = {};  // likewise, after them: those a device still computes
+};
+
+// A micro-batch as what a recorded step may be replayed for (TrainerOptions::graphs).
+struct MicroInputs {
+  // All numbers that its loss follows from, beside parameters: of the host, contiguous. Index
+  // tensors (i32) are given to the loss there, others (f32) on the device.
+  std::vector<Tensor> tensors = {};
+  // What else the work on it depends on: lengths of sequences, which losses there are.
+  std::vector<int64_t> structure = {};
+  // What the host knows of it: MicroLoss without its tensors, with the factors of all measures.
+  MicroLoss known = {};
+  // Why no other's recording serves it; empty where one does. "… where <obstacle>"
+  std::string obstacle = {};
+};
+
+// The loss as a function of such inputs: by ops alone, the bits of TrainingHooks::loss. What it
+// does on the host beside them is done when it is recorded, and never again: it may not look into
+// index tensors, nor draw from `random`, nor change anything.
+struct ReplayableLoss {
+  std::function<MicroInputs(int64_t micro_batch)> inputs;
+  std::function<MicroLoss(const MicroInputs& inputs, const Random& random)> loss;
 };
 
 struct Evaluation {
@@ -110,6 +136,7 @@ struct TrainingHooks {
   // Required: the loss of micro-batch step · accumulate + i. Values it replaces in parameters that
   // are not trained are put back where a stop cuts the step short.
   std::function<MicroLoss(int64_t micro_batch, const Random& random)> loss;
+  ReplayableLoss replayable = {};  // for options.graphs
   // Where the data stands after the steps done so far, kept in checkpoints; and the way back there.
   // Both or neither: a loss that is a function of the micro-batch number needs none.
   std::function<Json()> data_state;
@@ -137,6 +164,7 @@ struct TrainingResult {
   int64_t best_step = -1;
   bool stopped_early = false;  // finished before the last step (options.early_stop)
   double seconds = 0;          // in this call
+  int64_t replayed = 0;        // micro-batches in this call, with options.graphs
 };
 
 TrainingResult train(Parameters& parameters, Optimizer& optimizer, const Schedule& schedule,

@@ -16,6 +16,7 @@
 #include "autograd/event_file.h"
 #include "autograd/gradient_sum.h"
 #include "autograd/micro_batches.h"
+#include "autograd/step_graphs.h"
 #include "autograd/trainer.h"
 #include "autograd/training_log.h"
 
@@ -65,7 +66,10 @@ class Training {
   bool settles_now() const;
   std::optional<std::vector<MicroResult>> accumulate();
   void exchange(const std::vector<MicroResult>& all, double unit);
+  void make_graphs();
   MicroResult compute(int64_t number, const Random& random, double& unit);
+  MicroResult noted(int64_t number, const MicroLoss& micro);
+  void add(std::vector<Tensor> gradients, double weight, double& unit);
   void report();
   void write_log_line();
   void evaluate();
@@ -105,6 +109,7 @@ class Training {
   std::vector<int64_t> unkept_;  // steps whose parameters go once a checkpoint knows it
   Json data_;  // where the data stood behind the last whole step, for a stop within one
   GradientSum sum_;
+  std::unique_ptr<StepGraphs> graphs_;  // with options.graphs
   DeferredSteps deferred_;
   Means window_;  // of the steps since the last line of the log
   int64_t window_tokens_ = 0, tokens_ = 0, step_tokens_ = 0;

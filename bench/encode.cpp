@@ -5,7 +5,7 @@
 //                           milliseconds; for comparisons that alternate between programs
 //                           (bench/peers.py)
 //   encode --host            on cuda: how long the host takes to ask for the same work, beside how
-//                           long the device takes to do it
+//                           long the device takes to do it; training also by replayed graphs
 //   encode --kernels        in a CUDA build: where the device's time goes in steps of 32 × 128 and
 //                           16 × 512 tokens
 //   encode --peak-memory    resident megabytes with the model built, and at most during training
@@ -22,10 +22,13 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <sstream>
 
 #include "autograd/gradient_sum.h"
 #include "autograd/optimizer.h"
+#include "autograd/step_graphs.h"
+#include "autograd/tape.h"
 #include "nn/session.h"
 #include "tensor/parallel.h"
 
@@ -78,30 +81,34 @@ Model base_model(const Heads& heads) {
 
 class Trainer {
  public:
-  Trainer()
+  explicit Trainer(bool graphs = false)
       : model_(base_config(), {.masked_lm = true}, cheap_values()), optimizer_(model_.parameters) {
     const Place place = training_place("encode");
     optimizer_.place(model_.parameters, place.device, place.dtype);
+    if (!graphs) return;
+    replayable_ = {.inputs = [this](int64_t) { return inputs_; },
+                   .loss = [this](const MicroInputs& in,
+                                  const Random& random) { return loss(in.tensors, random); }};
+    graphs_ = std::make_unique<StepGraphs>(
+        model_.parameters, optimizer_, replayable_, false,
+        [](const std::string& notice) { std::fprintf(stderr, "%s\n", notice.c_str()); });
   }
 
-  // Forward, backward, clipping and AdamW; 15 % of the tokens are predicted.
+  // Forward, backward, clipping and AdamW; 15 % of the tokens are predicted. The batch is a new one
+  // for the device, as in a training.
   void step(const Packed& batch) {
     const int64_t N = batch.ids.dim(0), M = N * 15 / 100;
     std::vector<int32_t> rows;
     for (int64_t i = 0; i < M; ++i) rows.push_back(static_cast<int32_t>(i * N / M));
-    const Random random = Random(7).split(static_cast<uint64_t>(steps_++));
+    inputs_ = {.tensors = {clone(batch.ids), clone(batch.segments), clone(batch.positions),
+                           clone(batch.offsets), from(rows), randint({M}, 3, 1, 21000)},
+               .structure = to_vector<int64_t>(converted(batch.offsets, Dtype::i64))};
+    Learned learned = learn(Random(7).split(static_cast<uint64_t>(steps_++)));
     GradientSum sum(model_.parameters);
-    Tape tape;
-    tape.watch(model_.parameters);
-    const Encoded encoded = model_.body(batch, {.random = &random});
-    const Tensor loss =
-        model_.masked_lm->loss(encoded.hidden, from(rows), randint({M}, 3, 1, 21000));
-    const Tensor scale = optimizer_.loss_scale();
-    Gradients gradients = scale ? tape.backward(loss, scale) : tape.backward(loss);
-    sum.add(model_.parameters, gradients);
+    sum.add(model_.parameters, std::move(learned.gradients));
     if (optimizer_.control()) {
       optimizer_.step(model_.parameters, sum.gradients(), {.learning_rate = 1e-5, .longest = 1},
-                      std::array{loss});
+                      std::array{learned.micro.loss});
     } else {
       const double norm = sum.norm(model_.parameters);
       optimizer_.step(model_.parameters, sum.gradients(), 1e-5, clip_factor(norm, 1));
@@ -109,9 +116,30 @@ class Trainer {
   }
 
  private:
+  Learned learn(const Random& random) {
+    if (graphs_) {
+      if (std::optional<Learned> learned = graphs_->learn(steps_, random)) return *learned;
+    }
+    Tape tape;
+    tape.watch(model_.parameters);
+    Learned learned{loss(inputs_.tensors, random), {}};
+    learned.gradients =
+        tape.backward(learned.micro.loss, optimizer_.loss_scale(), model_.parameters);
+    return learned;
+  }
+  // tensors: ids, segments, positions, offsets, rows, labels
+  MicroLoss loss(const std::vector<Tensor>& tensors, const Random& random) const {
+    const Packed batch{tensors[0], tensors[1], tensors[2], tensors[3]};
+    const Encoded encoded = model_.body(batch, {.random = &random});
+    return {.loss = model_.masked_lm->loss(encoded.hidden, tensors[4], tensors[5])};
+  }
+
   Model model_;
   Optimizer optimizer_;
   int64_t steps_ = 0;
+  MicroInputs inputs_;  // of this step
+  ReplayableLoss replayable_;
+  std::unique_ptr<StepGraphs> graphs_;
 };
 
 template <class F>
@@ -166,6 +194,8 @@ void serve() {
 // Medians of the milliseconds until everything is asked for, and until it is done.
 void print_host_times() {
   Trainer trainer;
+  std::optional<Trainer> replayed;
+  if (working_place().device == Device::cuda) replayed.emplace(true);
   Session session(base_model({}));
   std::printf("%-8s %-8s %9s %9s\n", "", "shape", "host ms", "all ms");
   const auto row = [&](const char* what, const char* shape, auto&& work) {
@@ -187,6 +217,7 @@ void print_host_times() {
     const std::string shape = std::to_string(b) + "x128";
     row("encode", shape.c_str(), [&] { session.encode(batch); });
     row("train", shape.c_str(), [&] { trainer.step(batch); });
+    if (replayed) row("replay", shape.c_str(), [&] { replayed->step(batch); });
   }
 }
 

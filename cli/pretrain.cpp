@@ -142,6 +142,8 @@ Action declare_pretrain(Command& command) {
   declare_steps(command, *o);
   command.option("--clip", job.clip_norm, "longest gradient (global norm); 0 = never clipped");
   command.flag("--recompute", job.recompute, kRecomputeHelp);
+  command.flag("--graphs", job.graphs, kGraphsHelp);
+  command.flag("--fill", job.fill, kFillHelp);
   command.section("Running");
   declare_running(command, o->text);
   command.flag("--resume", job.resume, "go on from the newest checkpoint in --out");

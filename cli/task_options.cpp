@@ -52,6 +52,8 @@ void declare_fit(Command& command, FitOptions& o) {
   command.option("--weight-decay", o.weight_decay, "of matrices");
   command.option("--clip", o.clip_norm, "longest gradient (global norm); 0 = never clipped");
   command.flag("--recompute", o.recompute, kRecomputeHelp);
+  command.flag("--graphs", o.graphs, kGraphsHelp);
+  command.flag("--fill", o.fill, kFillHelp);
   command.option("--evaluate-every", o.evaluate_every,
                  "steps between evaluations; 0 = after each epoch");
   command.option("--early-stop", o.early_stop,

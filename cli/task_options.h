@@ -24,6 +24,10 @@ void declare_threshold(Command& command, double& threshold, const TaskOptions& o
 
 inline constexpr const char* kRecomputeHelp =
     "compute layers again in backward: less memory, more time";
+inline constexpr const char* kGraphsHelp =
+    "on cuda: replay steps whose shapes come again as CUDA graphs; more memory, the same bits";
+inline constexpr const char* kFillHelp =
+    "on cuda: fill up batches by tokens that count nothing, so that few shapes occur";
 void declare_fit(Command& command, FitOptions& options);
 
 // The display of a training run as hooks for it.

@@ -13,7 +13,7 @@ include(CheckCXXSourceRuns)
 check_cxx_source_runs("int main() { return __builtin_cpu_supports(\"fma\") ? 0 : 1; }" ink_machine_has_fma)
 target_compile_options(ink_emulated_flags INTERFACE $<$<BOOL:${ink_machine_has_fma}>:-mfma>)
 
-foreach(folder IN ITEMS tensor cuda nn text autograd)
+foreach(folder IN ITEMS tensor cuda nn text autograd objectives tasks)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cpp")
   list(REMOVE_ITEM sources "${PROJECT_SOURCE_DIR}/cuda/none.cpp")
   add_library(ink_emulated_${folder} OBJECT EXCLUDE_FROM_ALL ${sources})

@@ -6,7 +6,7 @@ if(PkgConfig_FOUND AND CURL_FOUND)
 endif()
 
 set(seen_by_tensor tensor cuda)
-set(seen_by_cuda tensor cuda autograd nn text)
+set(seen_by_cuda tensor cuda autograd nn text objectives tasks)
 set(seen_by_text tensor cuda text)
 set(seen_by_autograd tensor cuda autograd)
 set(seen_by_ops tensor cuda autograd)

@@ -43,8 +43,9 @@ class CudaBackend final : public Backend {
     expect_success(cudaMemsetAsync(device, 0, bytes, stream()), "clearing memory");
   }
   void tune(bool on) override { tune_products(on); }
-  std::unique_ptr<Recorded> record(const std::function<void()>& work) override {
-    return std::make_unique<Graph>(work);
+  std::unique_ptr<Recorded> record(const std::function<void()>& work,
+                                   const Recorded* beside) override {
+    return std::make_unique<Graph>(work, static_cast<const Graph*>(beside));
   }
   bool recording() override { return is_recording(); }
   void synchronize() override {

@@ -14,7 +14,7 @@ namespace ink::cuda {
 // What a graph needs as long as it lives, beside its nodes.
 class Recording {
  public:
-  Recording() = default;
+  explicit Recording(std::shared_ptr<Reserve> room) : memory(std::move(room)) {}
   ~Recording() {
     for (void* block : pinned_) cudaFreeHost(block);
   }
@@ -29,7 +29,7 @@ class Recording {
     return block;
   }
 
-  Reserve memory;
+  const std::shared_ptr<Reserve> memory;
 
  private:
   std::vector<void*> pinned_;
@@ -102,12 +102,16 @@ std::mutex& one_at_a_time() {
 
 }  // namespace
 
-Graph::Graph(const std::function<void()>& work) : recording_(std::make_unique<Recording>()) {
+// What is made once while the work is done as usual, such as the device's copies of index tensors,
+// outlives a replay of another graph that has the same memory: so only what is recorded is in it.
+Graph::Graph(const std::function<void()>& work, const Graph* beside)
+    : recording_(std::make_unique<Recording>(beside ? beside->recording_->memory
+                                                    : std::make_shared<Reserve>())) {
   check(!making, "cuda: a graph cannot be recorded inside another");
   const std::lock_guard lock(one_at_a_time());
   const MakingScope scope;
-  const ReserveScope reserve(recording_->memory);
   work();
+  const ReserveScope reserve(*recording_->memory);
   Capture capture(*recording_);
   work();
   const cudaGraph_t graph = capture.end();

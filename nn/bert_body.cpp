@@ -58,10 +58,14 @@ bool holds(const Tensor& ids, int64_t id) {
 
 }  // namespace
 
+bool BertBody::spells_padding(const Packed& batch) const {
+  return padding && holds(batch.ids, *padding);
+}
+
 Tensor BertBody::position_rows(const Packed& batch) const {
   const Tensor& table = position.table.value;
   const int64_t end = first_position + longest;
-  if (padding && holds(batch.ids, *padding))
+  if (spells_padding(batch))
     return embedding(slice(table, 0, *padding, end),
                      positions_without(static_cast<int32_t>(*padding), batch));
   return embedding(slice(table, 0, first_position, end), batch.positions);
@@ -102,21 +106,26 @@ void BertBody::unpack() {
 
 namespace {
 
-// Row of a token of every sequence: its first, or its last.
-Tensor rows_at(const Tensor& offsets, bool last) {
-  const int64_t B = offsets.dim(0) - 1;
-  Tensor rows(Shape{B}, Dtype::i32);
-  const int32_t* in = offsets.data<int32_t>();
-  for (int64_t b = 0; b < B; ++b) {
-    check(in[b] < in[b + 1], "model: sequence ", b, " is empty, expected at least one token");
-    rows.data<int32_t>()[b] = last ? in[b + 1] - 1 : in[b];
-  }
-  return rows;
+void expect_tokens(const Tensor& offsets) {
+  const int32_t* at = offsets.data<int32_t>();
+  for (int64_t b = 0; b + 1 < offsets.dim(0); ++b)
+    check(at[b] < at[b + 1], "model: sequence ", b, " is empty, expected at least one token");
 }
 
 }  // namespace
 
-Tensor first_rows(const Tensor& offsets) { return rows_at(offsets, false); }
-Tensor last_rows(const Tensor& offsets) { return rows_at(offsets, true); }
+// All offsets but the last: of the same memory, so that what the device has of it serves both.
+Tensor first_rows(const Tensor& offsets) {
+  expect_tokens(offsets);
+  return view(offsets, {offsets.dim(0) - 1}, {1}, offsets.offset());
+}
+
+Tensor last_rows(const Tensor& offsets) {
+  expect_tokens(offsets);
+  Tensor rows(Shape{offsets.dim(0) - 1}, Dtype::i32);
+  const int32_t* at = offsets.data<int32_t>();
+  for (int64_t b = 0; b < rows.size(); ++b) rows.data<int32_t>()[b] = at[b + 1] - 1;
+  return rows;
+}
 
 }  // namespace ink

@@ -30,6 +30,9 @@ struct BertBody {
   // tanh(W h + b) of every sequence's first token: hidden (N, C) → (B, C). Requires a pooler.
   Tensor pool(const Tensor& hidden, const Tensor& offsets) const;
 
+  // Whether positions follow from the ids too: where padding has one of its own, and a text has it.
+  bool spells_padding(const Packed& batch) const;
+
   void quantize(const Place& place);  // linear layers of the encoder (nn/place.h)
   // Lays weights out for inference, about as large again; repeat after changing weights.
   void pack();

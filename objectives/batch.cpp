@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "nn/fill.h"
 #include "tensor/error.h"
 
 namespace ink {
@@ -53,6 +54,22 @@ PretrainBatch make_batch(std::span<const Instance* const> instances,
   batch.labels = from(labels);
   if (!places.empty()) batch.places = from(places);
   batch.pair_labels = from(pair_labels);
+  return batch;
+}
+
+PretrainBatch with_filled_rows(PretrainBatch batch, int64_t multiple) {
+  check(!batch.places, "with_filled_rows: expected a batch without places");
+  std::vector<int32_t> rows = to_vector<int32_t>(batch.rows);
+  rows.resize((rows.size() + static_cast<size_t>(multiple) - 1) / static_cast<size_t>(multiple) *
+              static_cast<size_t>(multiple));
+  batch.rows = from(rows);
+  batch.labels = filled_labels(batch.labels, std::ssize(rows));
+  return batch;
+}
+
+PretrainBatch with_filled_inputs(PretrainBatch batch, int64_t longest) {
+  batch.inputs = filled(batch.inputs, {}, longest);
+  batch.pair_labels = filled_labels(batch.pair_labels, batch.inputs.sequences());
   return batch;
 }
 

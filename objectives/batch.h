@@ -44,4 +44,10 @@ struct PretrainBatch {
 PretrainBatch make_batch(std::span<const Instance* const> instances,
                          std::span<const Corrupted> corrupted);
 
+// The same predictions, with M filled up to a multiple of this number by rows whose label is
+// kIgnore: what is computed of them counts nothing, and few M occur. Of a batch without places.
+PretrainBatch with_filled_rows(PretrainBatch batch, int64_t multiple);
+// The same with inputs and pair labels filled up (nn/fill.h).
+PretrainBatch with_filled_inputs(PretrainBatch batch, int64_t longest);
+
 }  // namespace ink

@@ -14,6 +14,7 @@ Lesson lesson_of(const ModelConfig& config, const Objective& objective,
           .losses = [](const PretrainModel& model, const PretrainBatch& batch,
                        const EncoderOptions& options, const Random& samples,
                        int64_t) { return pretrain_losses(model, batch, options, samples); },
+          .obstacle = obstacle_to_replay,
           .evaluate = evaluate_pretraining,
           .save = save_pretrain_model};
 }

@@ -25,6 +25,9 @@ struct Lesson {
                                       const EncoderOptions& options, const Random& samples,
                                       int64_t step)>
       losses;
+  // Why they follow from more than the batch's numbers, by ops and with weights of 1
+  // (autograd/trainer.h, ReplayableLoss); empty where they do not. Null: nobody knows.
+  std::function<std::string(const PretrainModel& model, const PretrainBatch& batch)> obstacle = {};
   // How well the model does on held-out batches; nothing is recorded.
   std::function<Evaluation(const PretrainModel& model, std::span<const PretrainBatch> batches)>
       evaluate;

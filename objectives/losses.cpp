@@ -1,6 +1,7 @@
 // Heads on hidden states, term by term.
 #include "objectives/losses.h"
 
+#include "nn/replay.h"
 #include "objectives/replaced_tokens.h"
 
 namespace ink {
@@ -56,6 +57,14 @@ std::vector<LossTerm> pretrain_losses(const PretrainModel& m, const PretrainBatc
                                       const EncoderOptions& options, const Random& samples) {
   if (m.generator) return losses_of_both(m, batch, options, samples);
   return losses_of_heads(m.model, batch, hidden_states(m.model, batch, options), options.random);
+}
+
+std::string obstacle_to_replay(const PretrainModel& m, const PretrainBatch& batch) {
+  if (m.generator) return "the host draws the tokens that replace others";
+  if (m.model.position)
+    return "positions are predicted: how many there are differs from text to text";
+  if (!batch.orders.empty()) return "every text has an order of its own";
+  return obstacle_to_replay(m.model, batch.inputs);
 }
 
 }  // namespace ink

@@ -27,6 +27,10 @@ struct LossTerm {
 std::vector<LossTerm> pretrain_losses(const PretrainModel& model, const PretrainBatch& batch,
                                       const EncoderOptions& options, const Random& samples);
 
+// Why they follow from more than the batch's numbers by ops (autograd/trainer.h, ReplayableLoss);
+// empty where they do not.
+std::string obstacle_to_replay(const PretrainModel& model, const PretrainBatch& batch);
+
 // States (N, C) that the heads read: the encoder's, or with `orders` those of the query stream.
 Tensor hidden_states(const Model& model, const PretrainBatch& batch,
                      const EncoderOptions& options = {});

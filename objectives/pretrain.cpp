@@ -2,7 +2,9 @@
 #include "objectives/pretrain.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -12,6 +14,7 @@
 #include "nn/fingerprint.h"
 #include "nn/model_folder.h"
 #include "nn/parameter_count.h"
+#include "nn/replay.h"
 #include "objectives/full_sentences.h"
 #include "objectives/pretrain_stages.h"
 #include "objectives/text_sample.h"
@@ -30,6 +33,14 @@ using Clock = std::chrono::steady_clock;
 constexpr int64_t kMostStepTokens = int64_t{1} << 25;
 // Tokens that may be prepared ahead of the model, in whole steps.
 constexpr int64_t kTokensAhead = int64_t{1} << 20;
+
+using Count = int64_t PretrainCounts::*;
+constexpr std::array<Count, 3> kCounts = {&PretrainCounts::tokens, &PretrainCounts::predictions,
+                                          &PretrainCounts::pairs};
+
+// How many rows differs a little from batch to batch of the same lengths. On the CUDA device it is
+// filled up to a multiple of this, whether steps are recorded or not, so that both sum alike.
+constexpr int64_t kRows = 16, kFilledRows = 64;  // kFilledRows: with options.fill
 
 // The micro-batches of one step, and where the data stands behind them.
 struct StepData {
@@ -60,6 +71,7 @@ class Job {
                                   {"data", data_.fingerprint()},
                                   {"architecture", fingerprint_of(model_.model.config)}});
     if (!lesson_.fingerprint.is_null()) made_of_.set("lesson", lesson_.fingerprint);
+    if (options.fill) made_of_.set("fill", true);
   }
 
   PretrainResult run();
@@ -79,7 +91,14 @@ class Job {
   void check_text(const Segmenter* segmenter);
   TrainerOptions trainer_options() const;
   TrainingHooks hooks();
+  const PretrainBatch& batch_of(int64_t micro_batch);
+  MicroLoss known_of(int64_t micro_batch);
+  std::vector<LossTerm> terms_of(const PretrainBatch& batch, const Random& random, int64_t step);
+  void fill(PretrainBatch& batch);
+  double share_of(const PretrainBatch& batch, Count count) const;
   MicroLoss loss(int64_t micro_batch, const Random& random);
+  MicroInputs inputs(int64_t micro_batch);
+  MicroLoss loss_of_inputs(const MicroInputs& inputs, const Random& random);
   int64_t step_tokens() const { return options_.batch_tokens * options_.accumulate; }
   int64_t steps_ahead() const { return std::clamp<int64_t>(kTokensAhead / step_tokens(), 1, 4); }
   void take_step_data();
@@ -101,8 +120,10 @@ class Job {
   PretrainData data_;  // used by the thread of ahead_ once that runs
   std::vector<PretrainBatch> held_out_;
   std::optional<StepData> current_;
-  PretrainCounts counts_;  // of current_
-  int64_t step_ = 0;       // steps begun
+  PretrainCounts counts_;                 // of current_
+  std::map<std::string, Count> counted_;  // what each loss so far is a mean over
+  int64_t step_ = 0;                      // steps begun
+  bool says_unfilled_ = false;
   Json made_of_;
   double waited_ = 0;
   std::unique_ptr<Prefetch<StepData>> ahead_;  // last: its thread ends first
@@ -147,31 +168,107 @@ void Job::take_step_data() {
   ++step_;
   waited_ += std::chrono::duration<double>(Clock::now() - begin).count();
   counts_ = {};
-  for (const PretrainBatch& batch : current_->micro_batches) counts_ += batch.counts;
+  for (PretrainBatch& batch : current_->micro_batches) {
+    counts_ += batch.counts;
+    fill(batch);
+  }
+}
+
+// Of a batch that could be recorded and replayed for others, whether that is done or not.
+void Job::fill(PretrainBatch& batch) {
+  const std::string why_not = working_place().device != Device::cuda
+                                  ? "they are not computed on the CUDA device"
+                              : lesson_.obstacle ? lesson_.obstacle(model_, batch)
+                                                 : "this lesson may ask something of every token";
+  if (!why_not.empty()) {
+    if (options_.fill && !std::exchange(says_unfilled_, true))
+      notice("batches are not filled up: " + why_not);
+    return;
+  }
+  batch = with_filled_rows(std::move(batch), options_.fill ? kFilledRows : kRows);
+  if (options_.fill) batch = with_filled_inputs(std::move(batch), model_.model.config.longest());
+}
+
+const PretrainBatch& Job::batch_of(int64_t micro_batch) {
+  if (micro_batch / options_.accumulate == step_) take_step_data();  // the first of a step here
+  return current_->micro_batches[static_cast<size_t>(micro_batch % options_.accumulate)];
+}
+
+MicroLoss Job::known_of(int64_t micro_batch) {
+  MicroLoss known{.tokens = batch_of(micro_batch).counts.tokens};
+  if (stages_.size() > 1) {
+    const int64_t length = stages_.length_at(micro_batch / options_.accumulate);
+    known.metrics.emplace_back("max_tokens", static_cast<double>(length));
+  }
+  return known;
+}
+
+std::vector<LossTerm> Job::terms_of(const PretrainBatch& batch, const Random& random,
+                                    int64_t step) {
+  EncoderOptions encoder{.random = &random};
+  if (options_.recompute) encoder.run_layer = recompute;
+  model_.refresh();
+  std::vector<LossTerm> terms =
+      lesson_.losses(model_, batch, encoder, random.split("samples"), step);
+  for (const LossTerm& term : terms) counted_.emplace(term.name, term.count);
+  return terms;
 }
 
 // The trainer averages micro-batches evenly, so each contributes accumulate ·
 // (its share of what the step counts) times its mean; then every loss is a
 // mean over the whole step, as of one big batch.
+double Job::share_of(const PretrainBatch& batch, Count count) const {
+  return static_cast<double>(options_.accumulate * batch.counts.*count) /
+         static_cast<double>(counts_.*count);
+}
+
 MicroLoss Job::loss(int64_t micro_batch, const Random& random) {
-  const int64_t i = micro_batch % options_.accumulate;
-  if (micro_batch / options_.accumulate == step_) take_step_data();  // the first of a step here
-  const PretrainBatch& batch = current_->micro_batches[static_cast<size_t>(i)];
-  EncoderOptions encoder{.random = &random};
-  if (options_.recompute) encoder.run_layer = recompute;
-  model_.refresh();
-  MicroLoss out{.tokens = batch.inputs.tokens()};
-  if (stages_.size() > 1) {
-    const int64_t length = stages_.length_at(micro_batch / options_.accumulate);
-    out.metrics.emplace_back("max_tokens", static_cast<double>(length));
-  }
-  for (const LossTerm& term : lesson_.losses(model_, batch, encoder, random.split("samples"),
-                                             micro_batch / options_.accumulate)) {
-    const double share = static_cast<double>(options_.accumulate * batch.counts.*term.count) /
-                         static_cast<double>(counts_.*term.count);
+  const PretrainBatch& batch = batch_of(micro_batch);
+  MicroLoss out = known_of(micro_batch);
+  for (const LossTerm& term : terms_of(batch, random, micro_batch / options_.accumulate)) {
+    const double share = share_of(batch, term.count);
     out.measures.push_back({term.name, term.mean, share});
     if (term.weight == 0) continue;
     const Tensor part = scale(term.mean, share * term.weight);
+    out.loss = out.loss ? add(out.loss, part) : part;
+  }
+  return out;
+}
+
+// ── the same for recorded steps ─────────────────────────────────────────────────────────────────
+// Shares are inputs too, one for each of kCounts. Which losses there are depends on whether there
+// is anything to predict: whether there are pairs stands first in the structure.
+
+MicroInputs Job::inputs(int64_t micro_batch) {
+  const PretrainBatch& batch = batch_of(micro_batch);
+  MicroInputs in{.tensors = tensors_of(batch.inputs),
+                 .structure = structure_of(model_.model, batch.inputs),
+                 .known = known_of(micro_batch),
+                 .obstacle = lesson_.obstacle(model_, batch)};
+  for (const auto& [name, count] : counted_)
+    in.known.measures.push_back({name, {}, share_of(batch, count)});
+  Tensor shares(Shape{std::ssize(kCounts)});
+  for (size_t k = 0; k < kCounts.size(); ++k)
+    shares.data<float>()[k] = static_cast<float>(share_of(batch, kCounts[k]));
+  in.tensors.insert(in.tensors.end(), {batch.rows, batch.labels, batch.pair_labels, shares});
+  in.structure.insert(in.structure.begin(), batch.counts.pairs > 0);
+  return in;
+}
+
+MicroLoss Job::loss_of_inputs(const MicroInputs& inputs, const Random& random) {
+  const Tensor* own = inputs.tensors.data() + kPackedTensors;
+  const PretrainBatch batch{
+      .inputs = packed_from(inputs.tensors),
+      .rows = own[0],
+      .labels = own[1],
+      .pair_labels = own[2],
+      .counts = {.predictions = own[0].size(), .pairs = inputs.structure.front()}};
+  MicroLoss out;
+  for (const LossTerm& term : terms_of(batch, random, 0)) {
+    const auto k = std::ranges::find(kCounts, term.count) - kCounts.begin();
+    check(term.weight == 1, "pre-training: expected a loss of weight 1, got ", term.weight);
+    out.measures.push_back({term.name, term.mean, 1});
+    const Tensor part = multiply(term.mean, view(own[3], {}, {}, k));
     out.loss = out.loss ? add(out.loss, part) : part;
   }
   return out;
@@ -197,6 +294,7 @@ TrainerOptions Job::trainer_options() const {
           .checkpoint_every = options_.checkpoint_every,
           .keep_checkpoints = options_.keep_checkpoints,
           .resume = options_.resume,
+          .graphs = options_.graphs,
           .stop = options_.stop,
           .processes = options_.processes};
 }
@@ -225,6 +323,12 @@ void Job::say_missed_steps() const {
 TrainingHooks Job::hooks() {
   TrainingHooks h;
   h.loss = [this](int64_t micro_batch, const Random& random) { return loss(micro_batch, random); };
+  if (lesson_.obstacle) {
+    h.replayable = {
+        .inputs = [this](int64_t micro_batch) { return inputs(micro_batch); },
+        .loss = [this](const MicroInputs& inputs,
+                       const Random& random) { return loss_of_inputs(inputs, random); }};
+  }
   h.data_state = [this] {
     return Json::make_object({{"step", step_},
                               {"made_of", made_of_},

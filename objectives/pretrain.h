@@ -74,6 +74,10 @@ struct PretrainOptions {
   OptimizerOptions optimizer = {};  // kind, weight decay, …
   double clip_norm = 1.0;           // longest gradient; 0 = never clipped
   bool recompute = false;  // layers are computed again in backward: less memory, a third more time
+  bool graphs = false;     // steps of shapes that come again are replayed (TrainerOptions::graphs)
+  // On the CUDA device: batches are filled up (nn/fill.h), so that they have few shapes. It changes
+  // no result but by rounding.
+  bool fill = false;
   uint64_t seed = 1;
 
   // ── observing, stopping, resuming ──

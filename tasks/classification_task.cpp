@@ -119,7 +119,8 @@ const Task& classification_task() {
                          .read = read,
                          .loss = text_loss,
                          .predict = predict_lines,
-                         .trivial = trivial};
+                         .trivial = trivial,
+                         .replayable = true};
   return task;
 }
 

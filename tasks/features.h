@@ -33,6 +33,9 @@ struct FeatureBatch {
   // i32: all targets, (B) of classes, (N) of tags; or f32 (B, L): the numbers
   Tensor labels;
   std::vector<int64_t> rows;  // which examples these are
+  int64_t filling = 0;        // tokens at the end of inputs that belong to none (nn/fill.h)
+
+  int64_t tokens() const { return inputs.tokens() - filling; }
 };
 
 struct BatchPlan {

@@ -4,6 +4,7 @@
 #include "nn/fingerprint.h"
 #include "nn/session.h"
 #include "tasks/layer_rates.h"
+#include "tasks/replay.h"
 #include "tasks/save_folder.h"
 #include "tensor/error.h"
 #include "text/fingerprint.h"
@@ -114,6 +115,10 @@ FinetuneResult finetune(const FinetuneOptions& options, const TaskHooks& hooks) 
   fit_hooks.loss = [&](const FeatureBatch& batch, const Random& random, int64_t, int64_t) {
     return task.loss(model, batch, training_options(options.fit, random));
   };
+  if (task.replayable)
+    fit_hooks.inputs = [&](const FeatureBatch& batch) { return inputs_of(model, batch); };
+  if (&task == &classification_task())
+    fit_hooks.filled = [&](const FeatureBatch& batch) { return filled(model, batch); };
   const auto save = [&](const std::filesystem::path& folder) {
     save_folder(model, folder, options.model);
   };

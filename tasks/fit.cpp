@@ -7,6 +7,7 @@
 #include "autograd/tape.h"
 #include "nn/place.h"
 #include "tasks/batch_stream.h"
+#include "tasks/replay.h"
 #include "tensor/error.h"
 #include "tensor/fingerprint.h"
 
@@ -62,6 +63,7 @@ Json fingerprint_of(const Features& train, const FitOptions& options, const FitH
   made_of.set("batch_size", options.batch_size)
       .set("max_tokens", options.max_tokens)
       .set("train", train.digest());
+  if (options.fill) made_of.set("fill", true);
   return made_of;
 }
 
@@ -122,12 +124,28 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
   const int64_t count = epochs.count();
   const int64_t steps = epochs.steps();
 
+  const bool fills = options.fill && hooks.filled && working_place().device == Device::cuda;
+  if (options.fill && !fills && hooks.notice)
+    hooks.notice(std::string("batches are not filled up: ") +
+                 (hooks.filled ? "they are not computed on the CUDA device"
+                               : "this task may ask something of every token"));
+  // The last step is filled up with the first batches.
+  const auto batch_at = [&](int64_t micro_batch) {
+    const FeatureBatch batch = train.batch(epochs[micro_batch % count]);
+    return fills ? hooks.filled(batch) : batch;
+  };
   TrainingHooks training;
   training.loss = [&](int64_t micro_batch, const Random& random) {
-    // The last step is filled up with the first batches.
-    const FeatureBatch batch = train.batch(epochs[micro_batch % count]);
-    return hooks.loss(batch, random, micro_batch / options.accumulate, steps);
+    return hooks.loss(batch_at(micro_batch), random, micro_batch / options.accumulate, steps);
   };
+  if (hooks.inputs) {
+    training.replayable = {
+        .inputs = [&](int64_t micro_batch) { return hooks.inputs(batch_at(micro_batch)); },
+        .loss =
+            [&](const MicroInputs& inputs, const Random& random) {
+              return hooks.loss(batch_from(inputs), random, 0, steps);
+            }};
+  }
   const Json made_of = fingerprint_of(train, options, hooks);
   training.data_state = [&] { return Json(made_of); };
   training.restore_data = [&](const Json& before) {
@@ -162,6 +180,7 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
                      .event_folder = options.event_folder,
                      .checkpoint_every = options.evaluate_every,
                      .resume = options.resume,
+                     .graphs = options.graphs,
                      .stop = options.stop},
                     training);
 }

@@ -27,6 +27,10 @@ struct FitOptions {
   double weight_decay = 0.01;
   double clip_norm = 1;    // 0: never clipped
   bool recompute = false;  // layers are computed again in backward: less memory, a third more time
+  bool graphs = false;     // steps of shapes that come again are replayed (TrainerOptions::graphs)
+  // On the CUDA device, where FitHooks::filled is there: batches are filled up (nn/fill.h), so that
+  // they have few shapes. It changes no result but by rounding.
+  bool fill = false;
   uint64_t seed = 1;
   // When it is evaluated: per_epoch times in each every_epochs-th epoch and in the last (see
   // epoch_milestones), or else every evaluate_every steps; and after the last step.
@@ -52,6 +56,11 @@ struct FitHooks {
   std::function<MicroLoss(const FeatureBatch& batch, const Random& random, int64_t step,
                           int64_t steps)>
       loss;
+  // For FitOptions::graphs, where the loss is the same at every step and follows from these inputs
+  // (tasks/replay.h) by ops.
+  std::function<MicroInputs(const FeatureBatch& batch)> inputs = {};
+  // For FitOptions::fill.
+  std::function<FeatureBatch(const FeatureBatch& batch)> filled = {};
   std::function<Evaluation(int64_t step)> evaluate = {};
   // After one better than all before.
   std::function<void(int64_t step, const Evaluation& best)> keep_best = {};

@@ -180,7 +180,8 @@ const Task& multi_label_task() {
                          .read = read,
                          .loss = text_loss,
                          .predict = predict,
-                         .trivial = trivial};
+                         .trivial = trivial,
+                         .replayable = true};
   return task;
 }
 

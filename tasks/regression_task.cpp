@@ -91,20 +91,21 @@ std::vector<Json> predict(const Model& model, const std::vector<std::string>& li
 }  // namespace
 
 const Task& regression_task() {
-  static const Task task{.name = "regression",
-                         .judged_by = "Pearson correlation",
-                         .heads = {.classification = true},
-                         .problem_type = "regression",
-                         .done_by = done_by,
-                         .labels_of = labels_for,
-                         .set_dropout = set_text_dropout,
-                         .read_both = read_both,
-                         .read = read,
-                         .loss = text_loss,
-                         .predict = predict,
-                         .trivial = [](const TaskSet&) {
-                           return Trivial{.score = 0, .says = "always the same number"};
-                         }};
+  static const Task task{
+      .name = "regression",
+      .judged_by = "Pearson correlation",
+      .heads = {.classification = true},
+      .problem_type = "regression",
+      .done_by = done_by,
+      .labels_of = labels_for,
+      .set_dropout = set_text_dropout,
+      .read_both = read_both,
+      .read = read,
+      .loss = text_loss,
+      .predict = predict,
+      .trivial =
+          [](const TaskSet&) { return Trivial{.score = 0, .says = "always the same number"}; },
+      .replayable = true};
   return task;
 }
 

@@ -97,6 +97,8 @@ struct Task {
   std::vector<Json> (*predict)(const Model& model, const std::vector<std::string>& lines,
                                int64_t first_line, const TokenOptions& tokens);
   Trivial (*trivial)(const TaskSet& data);
+  // Whether `loss` is a mean over examples, by ops on a batch's tensors alone (tasks/replay.h).
+  bool replayable = false;
 };
 
 // One a file of tasks/.

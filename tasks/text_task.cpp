@@ -75,7 +75,7 @@ MicroLoss text_loss(const Model& model, const FeatureBatch& batch, const Encoder
   const Tensor logits = classify(model, batch.inputs, options);
   return {.loss = model.classification->loss(logits, batch.labels),
           .weight = static_cast<double>(batch.rows.size()),
-          .tokens = batch.inputs.tokens()};
+          .tokens = batch.tokens()};
 }
 
 void set_text_dropout(Model& model, double probability) {

@@ -51,8 +51,10 @@ class Backend {
   // On: algorithms of products are chosen by timing them where a shape is first seen, so that the
   // last bits may differ between processes (cuda/gemm.h). Off at first.
   virtual void tune(bool on) = 0;
-  // Does the work, and records it: what it may do, and what a replay does, is in cuda/graph.h.
-  virtual std::unique_ptr<Recorded> record(const std::function<void()>& work) = 0;
+  // Does the work, and records it: what it may do, and what a replay does, is in cuda/graph.h. It
+  // uses the memory of `beside` too, where that is given.
+  virtual std::unique_ptr<Recorded> record(const std::function<void()>& work,
+                                           const Recorded* beside = nullptr) = 0;
   virtual bool recording() = 0;  // whether this thread's work is recorded now rather than done
   // Waits for everything asked for so far; an Error of a kernel shows here at the latest.
   virtual void synchronize() = 0;

@@ -185,5 +185,24 @@ TEST_F(GraphOnDevice, ReplaysGradientsOfOtherIndexTensors) {
   EXPECT_ERROR(renew(ids, full({299}, 1, Dtype::i32)), "renew: expected two contiguous");
 }
 
+TEST_F(GraphOnDevice, SharesItsMemory) {
+  const Net net;
+  const Tensor x = on_device({500, 8}, 10);
+  Tensor a, b;
+  const cuda::Graph first([&] { a = net(x); });
+  const auto memory = [] {
+    const AllocatorStatistics s = cuda::device_statistics();
+    return s.in_use + s.cached;
+  };
+  const size_t before = memory();
+  cuda::Graph beside([&] { b = net(x); }, &first);
+  const size_t shared = memory() - before;
+  Tensor c;
+  cuda::Graph apart([&] { c = net(x); });
+  EXPECT_LT(shared, (memory() - before - shared) / 2);
+  beside.replay();
+  EXPECT_TRUE(equal_bits(b, net(x)));
+}
+
 }  // namespace
 }  // namespace ink

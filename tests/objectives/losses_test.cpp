@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "autograd/gradient_check.h"
+#include "autograd/tape.h"
 #include "objectives/replaced_tokens.h"
 #include "tensor/parallel.h"
 #include "tests/objectives/worked_example.h"
@@ -119,6 +120,34 @@ TEST(Losses, SimilarWordsWithSentenceOrderHaveTheRightGradient) {
   o.similar = similar;
   PretrainModel m(Model(small(bert_family()), heads_of(o), in_f64(1)));
   expect_right_gradients(m, batch_of(o), 2);
+}
+
+TEST(Losses, FilledRowsAndSequencesCountNothing) {
+  Objective o = objective_from("wwm,nsp");
+  o.select.fraction = 0.5;
+  PretrainModel m(Model(small(bert_family()), heads_of(o), random_values(Random(1))));
+  const PretrainBatch batch = batch_of(o), rows = with_filled_rows(batch, 20),
+                      all = with_filled_inputs(rows, 16);
+  ASSERT_LT(batch.rows.size(), 20);
+  EXPECT_EQ(rows.rows.size(), 20);
+  EXPECT_EQ(with_filled_rows(rows, 20).rows.size(), 20);
+  EXPECT_EQ(all.inputs.tokens(), 64);
+  EXPECT_EQ(all.inputs.sequences(), 8);
+  const auto gradients = [&](const PretrainBatch& b) {
+    Tape tape;
+    tape.watch(m.parameters());
+    return tape.backward(total(m, b), Tensor(), m.parameters());
+  };
+  const std::vector<Tensor> expected = gradients(batch);
+  for (const PretrainBatch& filled : {rows, all}) {
+    EXPECT_EQ(filled.predictions(), batch.predictions());
+    EXPECT_EQ(filled.counts.pairs, batch.counts.pairs);
+    EXPECT_TRUE(equal_bits(total(m, filled), total(m, batch)));
+    const std::vector<Tensor> got = gradients(filled);
+    for (size_t i = 0; i < got.size(); ++i)
+      for (int64_t k = 0; k < got[i].size(); ++k)
+        EXPECT_NEAR(got[i].data<float>()[k], expected[i].data<float>()[k], 1e-7) << i;
+  }
 }
 
 TEST(Losses, TheGeneratorReadsTheDiscriminatorsTablesAndNothingElse) {
