@@ -184,7 +184,8 @@ Tensor ReplacedHead::logits(const Tensor& hidden) const {
 }
 
 Tensor ReplacedHead::loss(const Tensor& hidden, const Tensor& replaced) const {
-  return binary_cross_entropy(logits(hidden), replaced);
+  const Tensor scores = logits(hidden);
+  return binary_cross_entropy(scores, like(scores, replaced));
 }
 
 SpanHead::SpanHead(const Scope& scope, const ModelConfig& c)

@@ -25,7 +25,7 @@ struct Tally {
   // logits (N), truth (N): 0 or 1
   void add_binary(const Tensor& logits, const Tensor& truth) {
     const int64_t N = logits.size();
-    loss += binary_cross_entropy(logits, truth).item() * static_cast<double>(N);
+    loss += binary_cross_entropy(logits, like(logits, truth)).item() * static_cast<double>(N);
     const Tensor l = on_host(logits);
     for (int64_t i = 0; i < N; ++i)
       right += (l.data<float>()[i] > 0) == (truth.data<float>()[i] > 0);
