@@ -250,7 +250,7 @@ MicroResult Training::compute(int64_t number, const Random& random, double& unit
   const int64_t micro_batch = result_.step * options_.accumulate + number;
   if (graphs_) {
     if (std::optional<Learned> learned = graphs_->learn(micro_batch, random)) {
-      const MicroResult result = noted(number, learned->micro);
+      MicroResult result = noted(number, learned->micro);
       add(std::move(learned->gradients), result.weight, unit);
       return result;
     }
@@ -258,7 +258,7 @@ MicroResult Training::compute(int64_t number, const Random& random, double& unit
   Tape tape;
   tape.watch(parameters_);
   MicroLoss micro = hooks_.loss(micro_batch, random);
-  const MicroResult result = noted(number, micro);
+  MicroResult result = noted(number, micro);
   if (micro.weight > 0)
     add(tape.backward(micro.loss, optimizer_.loss_scale(), parameters_), micro.weight, unit);
   return result;

@@ -108,8 +108,9 @@ std::vector<int64_t> evaluation_steps(const Features& train, const FitOptions& o
   return steps;
 }
 
-TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
-                   const FitHooks& hooks) {
+namespace {
+
+void check_options(const FitOptions& options) {
   check(options.epochs > 0 && options.batch_size > 0 && options.accumulate > 0,
         "fit: expected epochs, batch_size and accumulate above 0, got ", options.epochs, ", ",
         options.batch_size, " and ", options.accumulate);
@@ -120,6 +121,13 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
         options.epochs);
   check(options.warm_up >= 0 && options.warm_up <= 1, "fit: expected a warm_up from 0 to 1, got ",
         options.warm_up);
+}
+
+}  // namespace
+
+TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
+                   const FitHooks& hooks) {
+  check_options(options);
   Epochs epochs(train, options);
   const int64_t count = epochs.count();
   const int64_t steps = epochs.steps();

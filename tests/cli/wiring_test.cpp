@@ -164,11 +164,11 @@ TEST_F(Wiring, Pretrain) {
                rows);
   expect_complete(
       "pretrain", rows,
-      {"--text",           "--model",     "--architecture", "--vocab",          "--dictionary",
-       "--resume",         "--recompute", "--stages",       "--tensorboard",    "--ngram",
-       "--replace",        "--similar",   "--nearest",      "--fallback-share", "--pert-label",
-       "--granularity",    "--predict",   "--space",        "--scale",          "--generator-size",
-       "--replaced-weight"});  // these are those of other objectives
+      {"--graphs",         "--fill",           "--text",           "--model",     "--architecture",
+       "--vocab",          "--dictionary",     "--resume",         "--recompute", "--stages",
+       "--tensorboard",    "--ngram",          "--replace",        "--similar",   "--nearest",
+       "--fallback-share", "--pert-label",     "--granularity",    "--predict",   "--space",
+       "--scale",          "--generator-size", "--replaced-weight"});  // of others
 }
 
 TEST_F(Wiring, OptionsOfObjectives) {
@@ -236,10 +236,10 @@ TEST_F(Wiring, TaskTrainings) {
   expect_shown(facts_of("finetune --model base --train many.tsv --out tuned" + arguments_of(tuning),
                         "tuned"),
                tuning);
-  expect_complete(
-      "finetune", tuning,
-      {"--model", "--train", "--dev", "--task", "--new-labels", "--resume", "--recompute",
-       "--steps", "--early-stop", "--keep-best", "--tensorboard"});  // these: evaluations_test.cpp
+  expect_complete("finetune", tuning,
+                  {"--model", "--train", "--dev", "--task", "--new-labels", "--resume",
+                   "--recompute", "--graphs", "--fill", "--steps", "--early-stop", "--keep-best",
+                   "--tensorboard"});  // these: evaluations_test.cpp
 
   write_file(folder_ / "distill.json", R"({"student": {"layers_from_teacher": [0]},
       "TrainingConfig": {"gradient_accumulation_steps": 3, "num_epochs": 2, "batch_size": 5,
