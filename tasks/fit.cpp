@@ -123,6 +123,27 @@ void check_options(const FitOptions& options) {
         options.warm_up);
 }
 
+TrainerOptions trainer_options(const Epochs& epochs, const FitOptions& options) {
+  std::vector<int64_t> milestones;
+  if (options.evaluate_every == 0) milestones = milestones_of(epochs, options);
+  return {.steps = epochs.steps(),
+          .accumulate = options.accumulate,
+          .clip_norm = options.clip_norm,
+          .seed = options.seed,
+          .log_every = options.log_every,
+          .evaluate_every = options.evaluate_every,
+          .milestones = std::move(milestones),
+          .early_stop = options.early_stop,
+          .keep_best = options.keep_best,
+          .folder = options.folder,
+          .event_file = options.event_file,
+          .event_folder = options.event_folder,
+          .checkpoint_every = options.evaluate_every,
+          .resume = options.resume,
+          .graphs = options.graphs,
+          .stop = options.stop};
+}
+
 }  // namespace
 
 TrainingResult fit(Parameters& parameters, const Features& train, const FitOptions& options,
@@ -166,31 +187,13 @@ TrainingResult fit(Parameters& parameters, const Features& train, const FitOptio
   training.progress = hooks.progress;
   training.notice = hooks.notice;
 
-  std::vector<int64_t> milestones;
-  if (options.evaluate_every == 0) milestones = milestones_of(epochs, options);
   Optimizer optimizer(parameters, {.weight_decay = options.weight_decay});
   const Place place = training_place("finetune");
   optimizer.place(parameters, place.device, place.dtype);
   const auto warm_up = static_cast<int64_t>(options.warm_up * static_cast<double>(steps));
   return ink::train(parameters, optimizer,
                     {.peak = options.learning_rate, .warmup = warm_up, .steps = steps},
-                    {.steps = steps,
-                     .accumulate = options.accumulate,
-                     .clip_norm = options.clip_norm,
-                     .seed = options.seed,
-                     .log_every = options.log_every,
-                     .evaluate_every = options.evaluate_every,
-                     .milestones = std::move(milestones),
-                     .early_stop = options.early_stop,
-                     .keep_best = options.keep_best,
-                     .folder = options.folder,
-                     .event_file = options.event_file,
-                     .event_folder = options.event_folder,
-                     .checkpoint_every = options.evaluate_every,
-                     .resume = options.resume,
-                     .graphs = options.graphs,
-                     .stop = options.stop},
-                    training);
+                    trainer_options(epochs, options), training);
 }
 
 }  // namespace ink

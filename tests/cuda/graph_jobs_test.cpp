@@ -156,7 +156,7 @@ TEST(FinetuneWithGraphs, WritesTheSameFiles) {
   const auto train = [&](const char* out, bool graphs, bool fill) {
     FinetuneOptions o = task.options(out);
     o.model = model;
-    o.fit.steps = 20;
+    o.fit.steps = 12;
     o.fit.batch_size = 6;
     o.fit.log_every = 5;
     o.fit.graphs = graphs;
@@ -165,7 +165,7 @@ TEST(FinetuneWithGraphs, WritesTheSameFiles) {
   };
   const TrainingResult plain = train("plain", false, false), usual = train("usual", false, true),
                        replayed = train("replayed", true, true);
-  EXPECT_GE(replayed.replayed, 14);
+  EXPECT_GE(replayed.replayed, 6);
   const auto bytes = [&](const fs::path& file) { return read_file(task.folder / file, 1 << 24); };
   EXPECT_EQ(bytes("replayed/model.safetensors"), bytes("usual/model.safetensors"));
   EXPECT_EQ(log_in(task.folder / "replayed" / "training"),
