@@ -164,9 +164,9 @@ cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
 
 // ── descriptors ─────────────────────────────────────────────────────────────────────────────────
 
-cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* product, cublasComputeType_t type,
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* product, cublasComputeType_t compute,
                                         cudaDataType_t scale) {
-  const bool of_integers = type == CUBLAS_COMPUTE_32I;
+  const bool of_integers = compute == CUBLAS_COMPUTE_32I;
   if (scale != (of_integers ? CUDA_R_32I : CUDA_R_32F)) return CUBLAS_STATUS_NOT_SUPPORTED;
   *product = new EmulatedMatmul{.of_integers = of_integers};
   return CUBLAS_STATUS_SUCCESS;
