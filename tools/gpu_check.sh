@@ -61,6 +61,8 @@ if wanted demo; then
 fi
 if wanted peers; then
   lines=40 part products 60 "$build/bench/cuda_gemm"
+  lines=12 part host 60 "$build/bench/encode" --device cuda --dtype bf16 --host  # steps as usual and replayed
+  lines=12 part int8 60 "$build/bench/encode" --device cuda --dtype int8
   lines=24 part peers 240 python3 bench/cuda_peers.py --program "$build/bench/encode" --rounds 10 --tune
 fi
 if [ -n "$failed" ]; then
