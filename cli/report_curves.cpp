@@ -85,13 +85,38 @@ std::string losses_of(const std::vector<Json>& log, const std::vector<Asked>& as
   for (const auto& [question, what] : asked)
     html += chart({in_training(log, question.training), on_held_out(log, question.held_out)},
                   "loss: " + what);
-  return html + chart({on_held_out(log, "dev_loss")}, "loss on held-out examples");
+  return html;
+}
+
+// What the evaluations of a task measured, or of several: "accuracy", "ner.dev_loss".
+std::vector<std::string> measured_in(const std::vector<Json>& log) {
+  std::vector<std::string> names;
+  for (const Json& line : log) {
+    if (!line.has("evaluation")) continue;
+    for (const Json::Member& m : line.object("evaluation").members()) names.push_back(m.key);
+    break;
+  }
+  return names;
+}
+
+// A panel for each of them.
+std::string evaluations_of(const std::vector<Json>& log) {
+  constexpr int kColour = 4;
+  std::string html;
+  for (const std::string& name : measured_in(log)) {
+    const size_t loss = name.rfind("dev_loss");
+    const bool is_loss = loss != std::string::npos;
+    std::string what = is_loss ? name.substr(0, loss) + "loss" : name;
+    std::ranges::replace(what, '_', ' ');
+    html += chart({is_loss ? on_held_out(log, name) : on_held_out(log, name, kColour)},
+                  what + " on held-out examples");
+  }
+  return html;
 }
 
 std::string accuracies_of(const std::vector<Json>& log, const std::vector<Asked>& asked) {
   constexpr int kFirstColour = 4;
-  if (asked.empty())
-    return chart({on_held_out(log, "accuracy", kFirstColour)}, "accuracy on held-out examples");
+  if (asked.empty()) return evaluations_of(log);
   std::string html;
   for (const auto& [question, what] : asked) {
     std::vector<Series> series = {on_held_out(log, question.accuracy, kFirstColour)};

@@ -172,6 +172,11 @@ TEST_F(Cli, AStudentMayLearnSeveralTasks) {
   for (const char* part :
        {"<h3>one</h3>", "<h3>two</h3>", "<td>distilled</td>", ".kd_loss<", ">one.accuracy<"})
     EXPECT_NE(page.find(part), std::string::npos) << part;
+  ASSERT_EQ(run("report --run several=students --out several.html").status, 0);
+  const std::string report = read_file(folder_ / "several.html", 1 << 20);
+  for (const char* part :
+       {"one.loss on held-out examples", "two.accuracy on held-out examples", "learning rate"})
+    EXPECT_NE(report.find(part), std::string::npos) << part;
 }
 
 TEST_F(Cli, RecomputingLayersChangesNothing) {
