@@ -112,6 +112,8 @@ void check_job_keys(const Json& job, DistillKind kind) {
                                               {"compare_alone", {task}},
                                               {"TrainingConfig", {task, tasks, text}},
                                               {"DistillationConfig", {task, tasks, text}}};
+  check(kind != task || !job.has("num_steps"), "", job.where("num_steps"),
+        ": stands here only beside tasks; of one task it is a key of TrainingConfig");
   check_keys(job, kind, all);
 }
 

@@ -405,6 +405,8 @@ TEST_F(Compressed, OptionsFromJson) {
                "unknown key 'output_dirs'; did you mean 'output_dir'?");
   EXPECT_ERROR(read(R"({"teacher": "t", "student": "s", "train": "a", "tau": 1})"),
                "distill.json: tau: is a key of jobs on several tasks; this one is on one task");
+  EXPECT_ERROR(read(R"({"teacher": "t", "student": "s", "train": "a", "num_steps": 9})"),
+               "num_steps: stands here only beside tasks; of one task it is a key of");
   const auto training = [&](const std::string& keys) {
     return read(R"({"teacher": "t", "student": "s", "train": "a", "TrainingConfig":
         {"output_dir": "s", )" +
