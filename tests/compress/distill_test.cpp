@@ -1,4 +1,4 @@
-// From a fine-tuned teacher to small models, folder to folder: distilled students, pruned models.
+// From a fine-tuned teacher to small models, folder to folder: distilled students.
 #include "compress/distill.h"
 
 #include <gtest/gtest.h>
@@ -39,24 +39,6 @@ class Compressed : public ::testing::Test {
     c.set_layers(1, 2, 48);
     return c;
   }
-  static double accuracy_of(const Model& model) {
-    const Features dev(read_examples(task->folder / "dev.tsv"),
-                       Tokenizer::load(task->folder / "model"), 16);
-    return evaluate(model, dev).confusion.accuracy();
-  }
-  static PruneOptions prune_options(const std::string& out) {
-    PruneOptions o;
-    o.model = task->folder / "teacher";
-    o.out = task->folder / out;
-    o.data = task->folder / "train.tsv";
-    o.max_length = 16;
-    o.config = {.target_ffn_size = 16,
-                .target_num_of_heads = 2,
-                .pruning_method = PruningMethod::iterative,
-                .n_iters = 2};
-    return o;
-  }
-
   static inline ToyTask* task = nullptr;
   static inline double teacher_accuracy = 0;
 };
@@ -70,7 +52,7 @@ TEST_F(Compressed, StudentLearnsFromSoftLabelsAndHiddenStates) {
   EXPECT_GT(result.student.dev.score, 0.9);
   const Model untrained(narrow(), {.pooler = true, .classification = true},
                         random_values(Random(1)));
-  EXPECT_GT(result.student.dev.score, accuracy_of(untrained) + 0.3);
+  EXPECT_GT(result.student.dev.score, accuracy_of(*task, untrained) + 0.3);
   const Model saved = load_model(options.out);
   EXPECT_EQ(saved.config.layers(), 1);
   EXPECT_EQ(saved.parameters.find("projection.0.weight"), nullptr)
@@ -281,9 +263,15 @@ TEST_F(Compressed, BiGruLearnsAndIsAnOrdinaryModel) {
   further.model = options.out;
   further.fit.epochs = 1;
   EXPECT_GT(finetune(further).dev.score, 0.9);
-  PruneOptions pruning = prune_options("bigru_pruned");
+  PruneOptions pruning;
   pruning.model = options.out;
-  pruning.config.target_num_of_heads = 0;
+  pruning.out = task->folder / "bigru_pruned";
+  pruning.data = task->folder / "train.tsv";
+  pruning.max_length = 16;
+  pruning.config = {.target_ffn_size = 16,
+                    .target_num_of_heads = 0,
+                    .pruning_method = PruningMethod::iterative,
+                    .n_iters = 2};
   EXPECT_ERROR(prune(pruning), "bigru has no attention heads and feed-forward neurons");
 }
 
@@ -426,75 +414,6 @@ TEST_F(Compressed, OptionsFromJson) {
                "distill.json: TrainingConfig: ckpt_frequency: goes with num_epochs");
   EXPECT_ERROR(read(R"({"teacher": "t", "student": "s", "train": "a"})"),
                "expected the student's folder in output_dir");
-}
-
-TEST_F(Compressed, PrunedModelIsSmallerAndRecoversByTraining) {
-  const PruneResult result = prune(prune_options("pruned"));
-  EXPECT_EQ(result.heads_per_layer, (std::vector<int64_t>{2, 2}));
-  EXPECT_EQ(result.ffn_per_layer, (std::vector<int64_t>{16, 16}));
-  // two layers lose 2 heads of 8 channels and 48 neurons of width 32
-  EXPECT_EQ(result.parameters_before - result.parameters_after,
-            2 * (2 * (4 * 8 * 32 + 24) + 48 * 65));
-  FinetuneOptions recover = task->options("recovered");
-  recover.model = task->folder / "pruned";
-  recover.fit.epochs = 3;
-  const FinetuneResult recovered = finetune(recover);
-  EXPECT_GT(recovered.dev.score, 0.95);
-  PruneOptions again = prune_options("pruned_again");
-  again.model = task->folder / "recovered";
-  again.config.target_ffn_size = 8;
-  again.config.target_num_of_heads = 1;
-  EXPECT_EQ(prune(again).heads_per_layer, (std::vector<int64_t>{1, 1}));
-  again.out = task->folder / "pruned_thrice";
-  again.config.target_num_of_heads = 3;
-  EXPECT_ERROR(
-      prune(again),
-      "target_num_of_heads: expected at most 2 per layer (4 in all 2 layers together), got 3");
-}
-
-TEST_F(Compressed, TheLeastImportantHalfMattersLessThanTheMostImportant) {
-  const PruneResult result = prune(prune_options("least"));
-  const Json account =
-      parse_json(read_file(task->folder / "least" / "pruning.json", 1 << 20), "pruning.json");
-  Masks kept = masks_from_json(Json::make_object({{"ffn_mask", account["ffn_mask"]}}));
-  for (auto& layer : kept.ffn)
-    for (uint8_t& keep : layer) keep = !keep;  // 48 of 64 neurons stay, but not the important ones
-  const Model teacher = load_model(task->folder / "teacher");
-  const Masks important = masks_from_json(Json::make_object({{"ffn_mask", account["ffn_mask"]}}));
-  EXPECT_GE(accuracy_of(pruned_model(teacher, important)),
-            accuracy_of(pruned_model(teacher, kept)));
-}
-
-TEST_F(Compressed, WithoutLabelsUnknownOnesAreNoErrors) {
-  const auto kept = [](const char* out, const std::string& label) {
-    const std::filesystem::path data = task->folder / "relabelled.tsv";
-    write_file(data, label + "\t" + ToyTask::character(1) + "\n" + label + "\t" +
-                         ToyTask::character(25) + "\n");
-    PruneOptions options = prune_options(out);
-    options.data = data;
-    options.config.use_logits = true;
-    prune(options);
-    return read_file(options.out / "model.safetensors", 1 << 26);
-  };
-  EXPECT_EQ(kept("of_unknown", "c9"), kept("of_known", "c1"));
-  PruneOptions options = prune_options("with_labels");
-  options.data = task->folder / "relabelled.tsv";
-  write_file(options.data, "c9\tx\n");
-  EXPECT_ERROR(prune(options), "relabelled.tsv:1: unknown label 'c9'");
-}
-
-TEST_F(Compressed, GivenMasksAreCut) {
-  PruneOptions options = prune_options("masked");
-  options.config = {};
-  EXPECT_ERROR(prune(options), "expected a file in `masks`");
-  options.masks = task->folder / "masks.json";
-  write_file(options.masks, R"({"head_mask": [[1, 0, 0, 1], [0, 0, 0, 1]]})");
-  EXPECT_EQ(prune(options).heads_per_layer, (std::vector<int64_t>{2, 1}));
-  options.out = task->folder / "never_masked";
-  write_file(options.masks, R"({"head_mask": [[1, 0, 0, 1]]})");
-  EXPECT_ERROR(prune(options), "masks.json: prune: expected a mask of 2 layers of heads, got 1");
-  options.out = options.model / ".";
-  EXPECT_ERROR(prune(options), "prune: expected another folder for the result");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "tasks/classification.h"
 #include "tensor/op.h"
 #include "tests/tasks/helpers.h"
+#include "tests/tasks/toy_task.h"
 
 namespace ink {
 
@@ -88,6 +89,13 @@ inline double distance(const Tensor& a, const Tensor& b) {
   double most = 0;
   for (size_t i = 0; i < x.size(); ++i) most = std::max(most, std::abs(x[i] - y[i]));
   return most;
+}
+
+// Of a model on the development examples of its toy task.
+inline double accuracy_of(const ToyTask& task, const Model& model) {
+  const Features dev(read_examples(task.folder / "dev.tsv"), Tokenizer::load(task.folder / "model"),
+                     16);
+  return evaluate(model, dev).confusion.accuracy();
 }
 
 }  // namespace ink
