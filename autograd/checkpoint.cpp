@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -54,10 +53,7 @@ std::vector<int64_t> steps_in(const fs::path& root) {
 
 std::string checksum_of(const fs::path& file) {
   const auto mapped = MappedFile::open(file);
-  char digits[17];
-  std::snprintf(digits, sizeof digits, "%016llx",
-                static_cast<unsigned long long>(checksum({mapped->data(), mapped->size()})));
-  return digits;
+  return checksum_text({mapped->data(), mapped->size()});
 }
 
 Json manifest_of(const fs::path& folder) {

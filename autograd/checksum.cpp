@@ -3,6 +3,7 @@
 
 #include <array>
 #include <bit>
+#include <cstdio>
 #include <cstring>
 
 namespace ink {
@@ -54,6 +55,12 @@ uint64_t checksum(std::span<const std::byte> bytes) {
   hash = (hash ^ hash >> 33) * kPrime2;
   hash = (hash ^ hash >> 29) * kPrime3;
   return hash ^ hash >> 32;
+}
+
+std::string checksum_text(std::span<const std::byte> bytes) {
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(checksum(bytes)));
+  return digits;
 }
 
 }  // namespace ink

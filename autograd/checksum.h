@@ -5,9 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace ink {
 
 uint64_t checksum(std::span<const std::byte> bytes);
+// The same in 16 hexadecimal digits, for JSON, whose numbers have not as many bits.
+std::string checksum_text(std::span<const std::byte> bytes);
 
 }  // namespace ink

@@ -1,7 +1,6 @@
 // One file of a teacher's cache, from the teacher's outputs and back.
 #include "compress/cache_parts.h"
 
-#include <cstdio>
 #include <cstring>
 
 #include "autograd/checksum.h"
@@ -61,14 +60,10 @@ std::vector<std::vector<int64_t>> batches_within(const Features& features, int64
   return all;
 }
 
-// Of the numbers of a column; in hexadecimal, as JSON has no integers of 64 bits.
+// Of the numbers of a column.
 std::string checksum_of(const Tensor& column) {
   const size_t bytes = static_cast<size_t>(column.size()) * size_of(column.dtype());
-  char digits[17];
-  std::snprintf(
-      digits, sizeof digits, "%016llx",
-      static_cast<unsigned long long>(checksum({bytes > 0 ? row_of(column, 0) : nullptr, bytes})));
-  return digits;
+  return checksum_text({bytes > 0 ? row_of(column, 0) : nullptr, bytes});
 }
 
 // What goes into each column, of a batch of examples.

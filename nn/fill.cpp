@@ -10,8 +10,6 @@
 namespace ink {
 namespace {
 
-int64_t up_to(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-
 // Sequences to add, and tokens in all of them.
 struct Filling {
   int64_t sequences, tokens;

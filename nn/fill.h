@@ -10,6 +10,11 @@
 
 namespace ink {
 
+// The least multiple that is n or more.
+inline int64_t up_to(int64_t n, int64_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
 // What tokens and sequences are multiples of afterwards.
 struct FillSizes {
   int64_t tokens = 64, sequences = 8;

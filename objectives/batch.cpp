@@ -60,8 +60,7 @@ PretrainBatch make_batch(std::span<const Instance* const> instances,
 PretrainBatch with_filled_rows(PretrainBatch batch, int64_t multiple) {
   check(!batch.places, "with_filled_rows: expected a batch without places");
   std::vector<int32_t> rows = to_vector<int32_t>(batch.rows);
-  rows.resize((rows.size() + static_cast<size_t>(multiple) - 1) / static_cast<size_t>(multiple) *
-              static_cast<size_t>(multiple));
+  rows.resize(static_cast<size_t>(up_to(std::ssize(rows), multiple)));
   batch.rows = from(rows);
   batch.labels = filled_labels(batch.labels, std::ssize(rows));
   return batch;
