@@ -141,6 +141,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   dout_left.load({shared, kDouts + warp_row * D});
   Accumulators<kRowTiles, D / 8> gradient;
   clear<kRowTiles, D / 8>(gradient);
+  const PhiloxKey stream = kDropout ? in.key.get() : PhiloxKey{};
   int stage = 0;
   for (int key = 0; key < part.length; key += Tiles::kStep, stage ^= 1) {
     if (key > 0) {
@@ -158,9 +159,9 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       const int keys = part.length - key - inner;
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
-        DroppedOfQueries<kInner / 8> dropped;
+        DroppedScores<kInner / 8> dropped;
         if constexpr (kDropout)
-          dropped.draw(in, first_query + warp_row + 16 * m, head, key + inner);
+          dropped.draw_for_queries(in, stream, first_query + warp_row + 16 * m, head, key + inner);
 #pragma unroll
         for (int n = 0; n < kInner / 8; ++n) {
 #pragma unroll
@@ -239,6 +240,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   Accumulators<kRowTiles, D / 8> key_gradient, value_gradient;
   clear<kRowTiles, D / 8>(key_gradient);
   clear<kRowTiles, D / 8>(value_gradient);
+  const PhiloxKey stream = kDropout ? in.key.get() : PhiloxKey{};
   int stage = 0;
   for (int query = 0; query < part.length; query += Tiles::kStep, stage ^= 1) {
     if (query > 0) {
@@ -268,9 +270,10 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       multiply_transposed<T, kRowTiles, kInner / 8>(ds, value_left, dy);
 #pragma unroll
       for (int m = 0; m < kRowTiles; ++m) {
-        DroppedOfKeys<kInner / 8> dropped;
+        DroppedScores<kInner / 8> dropped;
         if constexpr (kDropout)
-          dropped.draw(in, part.begin + query + inner, head, part.first + warp_row + 16 * m);
+          dropped.draw_for_keys(in, stream, part.begin + query + inner, head,
+                                part.first + warp_row + 16 * m);
 #pragma unroll
         for (int n = 0; n < kInner / 8; ++n) {
           const auto delta = load_pack<float, 2>(of[4 * n].delta);

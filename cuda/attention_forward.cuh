@@ -102,11 +102,11 @@ struct OnlineSoftmax {
 // `query`: row of the batch of the warp's first score.
 template <class T, int kRowTiles, int kColumnTiles>
 INK_DEVICE void drop(Accumulators<kRowTiles, kColumnTiles>& p, const PackedAttention<T>& in,
-                     int64_t query, int head, int key) {
+                     PhiloxKey stream, int64_t query, int head, int key) {
 #pragma unroll
   for (int m = 0; m < kRowTiles; ++m) {
-    DroppedOfQueries<kColumnTiles> dropped;
-    dropped.draw(in, query + 16 * m, head, key);
+    DroppedScores<kColumnTiles> dropped;
+    dropped.draw_for_queries(in, stream, query + 16 * m, head, key);
 #pragma unroll
     for (int n = 0; n < kColumnTiles; ++n) {
 #pragma unroll
@@ -154,6 +154,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
   Accumulators<kRowTiles, D / 8> values;
   clear<kRowTiles, D / 8>(values);
   OnlineSoftmax<kRowTiles, D / 8> softmax;
+  const PhiloxKey stream = kDropout ? in.key.get() : PhiloxKey{};
   int stage = 0;
   for (int key = 0; key < part.length; key += kKeys, stage ^= 1) {
     if (key > 0) {
@@ -168,7 +169,8 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
       mask_columns<kRowTiles, kKeys / 8>(s, part.length - key, -__builtin_huge_valf());
     softmax.template follow<kKeys / 8>(s, in.scale_log2, values);
     softmax.template exponentiate<kKeys / 8>(s, in.scale_log2);
-    if constexpr (kDropout) drop<T, kRowTiles, kKeys / 8>(s, in, first_query + warp_row, head, key);
+    if constexpr (kDropout)
+      drop<T, kRowTiles, kKeys / 8>(s, in, stream, first_query + warp_row, head, key);
     multiply_add<T, kRowTiles, kKeys / 8, D / 8>(values, s, {shared, tile + Tiles::kKeyTile});
   }
 

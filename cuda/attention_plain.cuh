@@ -114,7 +114,8 @@ INK_DEVICE void store_plain(const PlainRows<Tiles>& y, const float (&factor)[Til
 template <class T>
 INK_DEVICE float dropout_factor(const PackedAttention<T>& in, int64_t query, int head, int key) {
   if (in.threshold == 0) return 1;
-  return is_dropped(dropped_of_eight(in, query, head, key / 8), key % 8) ? 0 : in.kept;
+  return is_dropped(dropped_of_eight(in, in.key.get(), query, head, key / 8), key % 8) ? 0
+                                                                                       : in.kept;
 }
 
 // log_sum (N, H) may be null.

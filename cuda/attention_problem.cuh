@@ -66,11 +66,12 @@ INK_DEVICE T* at(Rows<T> x, int64_t row, int64_t column) {
 }
 
 // Which of eight neighbouring keys of a query (row of the batch) are dropped: keys 8·block, ….
+// `key` is the stream's, which a kernel gets once.
 template <class T>
-INK_DEVICE uint32_t dropped_of_eight(const PackedAttention<T>& in, int64_t query, int head,
-                                     int block) {
+INK_DEVICE uint32_t dropped_of_eight(const PackedAttention<T>& in, PhiloxKey key, int64_t query,
+                                     int head, int block) {
   const uint64_t first = first_dropout_block(query, in.heads, head);
-  return dropped_of_block(in.key.get(), first + static_cast<uint64_t>(block), in.threshold);
+  return dropped_of_block(key, first | static_cast<uint32_t>(block), in.threshold);
 }
 
 }  // namespace ink::cuda

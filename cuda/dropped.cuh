@@ -13,14 +13,15 @@ INK_DEVICE uint32_t dropped_of_block(PhiloxKey key, uint64_t block, uint32_t thr
   const auto words = philox<kFewPhiloxRounds>(
       {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}, key);
   // Both halves of a word at once: the top bit of `not_below` says whether the lower 15 bits are
-  // at least those of the threshold; then the top bits of both are compared.
-  const uint32_t low = (threshold & 0x7fffu) * 0x00010001u;
+  // at least those of the threshold t. With the top bits of both, x ≥ t where two of the three are
+  // so: x's is 1, t's is 0, not below.
+  const uint32_t t = threshold * 0x00010001u;
   uint32_t dropped = 0;
 #pragma unroll
   for (int w = 0; w < 4; ++w) {
-    const uint32_t not_below = (words[w] | kTops) - low;
-    const uint32_t kept = threshold < 0x8000u ? words[w] | not_below : words[w] & not_below;
-    dropped |= (~kept & kTops) >> w;
+    const uint32_t x = words[w], not_below = (x | kTops) - (t & ~kTops);
+    const uint32_t kept = (x & ~t) | (x & not_below) | (~t & not_below);
+    dropped |= ~kept >> w & kTops >> w;
   }
   return dropped;
 }

@@ -114,7 +114,8 @@ __global__ void __launch_bounds__(kMostThreads<Team>,
                       float epsilon, bool packed) {
   INK_SHARED(float, part, [kWarp]);
   const int64_t step = gridDim.x * int64_t{Team::kRowsInBlock};
-  if (team.first_row() >= N) return;  // a whole team, and one without company at barriers
+  if (team.first_row() >= N) return;           // a whole team, and one without company at barriers
+  dropout.key = StreamKey{dropout.key.get()};  // once, and not for each row
   const SharedRow<T, Team, K> scales(team, gamma, C, packed), shifts(team, beta, C, packed);
   FetchedSum<T, K> next(team, x, residual, team.first_row(), C, packed);
   for (int64_t n = team.first_row(); n < N; n += step) {
@@ -186,6 +187,7 @@ __global__ void __launch_bounds__(kMostThreads<Team>,
                                bool packed) {
   INK_SHARED(float, room, [kRoom<Team>]);
   const int64_t first = team.first_row(), step = gridDim.x * int64_t{Team::kRowsInBlock};
+  dropout.key = StreamKey{dropout.key.get()};  // once, and not for each row
   float for_gamma[K][kPack<T>] = {}, for_beta[K][kPack<T>] = {};
   const SharedRow<T, Team, K> scales(team, gamma, C, packed);
   FetchedRow<T, K> next_dy;
