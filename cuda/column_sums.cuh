@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cuda/bounds.cuh"
+#include "cuda/in_flight.cuh"
 #include "cuda/launch.h"
 #include "cuda/packs.cuh"
 #include "tensor/tensor.h"
@@ -41,7 +42,7 @@ struct SumOptions {
 template <int kWarps, class Y, class Rows>
 __global__ void __launch_bounds__(kWarps* kWarp, blocks_bound(32 / kWarps))
     column_sums_kernel(Rows rows, Y* out, int64_t N, int64_t C, int64_t share, SumOptions options) {
-  constexpr int P = Rows::P, U = Rows::kInFlight;
+  constexpr int P = Rows::P;
   INK_SHARED(float, part, [kWarps][P][kWarp + 1]);
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
@@ -50,15 +51,9 @@ __global__ void __launch_bounds__(kWarps* kWarp, blocks_bound(32 / kWarps))
   const int64_t first = share * blockIdx.y, end = first + share < N ? first + share : N;
   float sum[P] = {};
   if (c < C) {
-    for (int64_t n = first + warp; n < end; n += U * warps) {
-      typename Rows::Loaded at[U];
-#pragma unroll
-      for (int u = 0; u < U; ++u) at[u] = rows.load(n + u * warps < end ? n + u * warps : n, c);
-#pragma unroll
-      for (int u = 0; u < U; ++u) {
-        if (n + u * warps < end) rows.add(at[u], n + u * warps, c, sum);
-      }
-    }
+    each_in_flight<Rows::kInFlight>(
+        first + warp, end, warps, [&](int64_t n) { return rows.load(n, c); },
+        [&](const typename Rows::Loaded& at, int64_t n) { rows.add(at, n, c, sum); });
   }
 #pragma unroll
   for (int j = 0; j < P; ++j) part[warp][j][lane] = sum[j];
@@ -101,7 +96,7 @@ template <class Y, class T>
 void column_sums(const T* x, Y* out, int64_t N, int64_t C, SumOptions options = {},
                  int64_t ld = 0) {
   if (ld == 0) ld = C;
-  const bool packed = packs<T>(C, x) && ld % kPack<T> == 0;
+  const bool packed = packs<T>(ld, x);  // the last pack may reach into the rest of its row
   column_sums_of(Elements<T>{x, C, ld, packed}, out, N, C, options);
 }
 

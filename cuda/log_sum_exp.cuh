@@ -10,55 +10,65 @@ namespace ink::cuda {
 // eˣ for x ≤ 0, to about 2 ulp more the farther x is from 0, where it counts for less.
 INK_DEVICE float exp_below(float x) { return exp2_approx(x * 1.44269504f); }
 
-// Σ exp x = total·exp(peak) over the elements met so far, with peak the largest of them.
+// Σ exp x = total·exp(peak), with peak the largest element.
 struct ExpSum {
-  float peak = Larger::kStart, total = 0;
-
-  // The largest need not be NaN where an element is: its exponential is.
-  template <int P>
-  INK_DEVICE void add(const float (&x)[P]) {
-    float largest = peak;
-#pragma unroll
-    for (int j = 0; j < P; ++j) largest = fmaxf(largest, x[j]);
-    const float base = largest == Larger::kStart ? 0 : largest;  // exp(−∞) is to add nothing
-    float sum = 0;
-#pragma unroll
-    for (int j = 0; j < P; ++j) sum += exp_below(x[j] - base);
-    total = total * exp_below(peak - base) + sum;
-    peak = largest;
-  }
+  float peak, total;
 };
 
-// The same value in every thread of the team; `part` as in block_reduce.
-template <class Team>
-INK_DEVICE ExpSum combined(Team team, ExpSum own, float* part) {
-  const float peak = team.largest(own.peak, part);
-  const float total = own.peak == peak ? own.total : own.total * expf(own.peak - peak);
-  return {peak, team.sum(total, part)};
-}
+// The same of the elements met so far, in powers of two: Σ 2^(x·log₂e − shift), where shift is
+// peak·log₂e, rounded. So each element costs one multiply-add before its power.
+struct RunningExpSum {
+  static constexpr float kLog2E = 1.44269504f;
+  float peak = Larger::kStart, shift = Larger::kStart, total = 0;
+
+  // The largest need not be NaN where an element is: its power is.
+  template <int P>
+  INK_DEVICE void add(const float (&x)[P]) {
+#pragma unroll
+    for (int j = 0; j < P; ++j) peak = fmaxf(peak, x[j]);
+    const float before = shift;
+    shift = peak * kLog2E;
+    const float base = peak == Larger::kStart ? 0 : shift;  // 2^−∞ is to add nothing
+    float sum = 0;
+#pragma unroll
+    for (int j = 0; j < P; ++j) sum += exp2_approx(fmaf(x[j], kLog2E, -base));
+    total = total * exp2_approx(before - base) + sum;
+  }
+
+  // Of all threads of the team, the same in each; `part` as in block_reduce.
+  template <class Team>
+  INK_DEVICE ExpSum combined(Team team, float* part) const {
+    const float all = team.largest(peak, part), base = all * kLog2E;
+    const float sum = team.sum(peak == all ? total : total * exp2f(shift - base), part);
+    const float rounded_off = fmaf(all, kLog2E, -base);  // r so small that 2^−r is 1 − r·log 2
+    return {all, sum * fmaf(-0.693147181f, rounded_off, 1.0f)};
+  }
+};
 
 template <class T, class Team>
 INK_DEVICE ExpSum exp_sum(Team team, const T* x, int64_t V, bool packed, float* part) {
   constexpr int P = kPack<T>, U = 4;  // packs in flight
   const int64_t step = int64_t{P} * team.size();
-  ExpSum own;
-  for (int64_t first = int64_t{P} * team.rank(); first < V; first += U * step) {
-    Pack<T, P> at[U];
+  const auto load = [&](int64_t c) { return PackedWords<T>(load_row_pack<P>(x, c, V, packed)); };
+  RunningExpSum own;
+  int64_t first = int64_t{P} * team.rank();
+  for (; packed && first + (U - 1) * step + P <= V; first += U * step) {
+    PackedWords<T> at[U];
 #pragma unroll
-    for (int u = 0; u < U; ++u) {
-      const int64_t c = first + u * step;
-      at[u] = load_row_pack<P>(x, c < V ? c : first, V, packed);
-    }
+    for (int u = 0; u < U; ++u) at[u] = load(first + u * step);
+    float v[U * P];
 #pragma unroll
-    for (int u = 0; u < U; ++u) {
-      const int64_t c = first + u * step;
-      float v[P];
-#pragma unroll
-      for (int j = 0; j < P; ++j) v[j] = packed || c + j < V ? widen(at[u].at[j]) : Larger::kStart;
-      if (c < V) own.add(v);
-    }
+    for (int k = 0; k < U * P; ++k) v[k] = at[k / P][k % P];
+    own.add(v);
   }
-  return combined(team, own, part);
+  each_in_flight<U>(first, V, step, load, [&](const PackedWords<T>& at, int64_t c) {
+    const bool whole = c + P <= V;
+    float v[P];
+#pragma unroll
+    for (int j = 0; j < P; ++j) v[j] = whole || c + j < V ? at[j] : Larger::kStart;
+    own.add(v);
+  });
+  return own.combined(team, part);
 }
 
 // x[label]; NaN for a label outside the row.
@@ -76,14 +86,14 @@ INK_DEVICE float label_loss(ExpSum s, float at_label) {
 template <class T, class Team>
 INK_DEVICE void label_gradient(Team team, const T* x, ExpSum s, int32_t label, float factor, T* dx,
                                int64_t V, bool packed) {
+  constexpr int P = kPack<T>;
   const float scale = factor / s.total;
-  each_pack<T>(team, V, [&](int64_t first) {
-    float v[kPack<T>];
-    load_floats(v, x, first, V, packed, 0.0f);
+  each_pack_of(team, {x}, V, packed, [&](int64_t first, const float(&v)[1][P]) {
+    float d[P];
 #pragma unroll
-    for (int j = 0; j < kPack<T>; ++j)
-      v[j] = scale * expf(v[j] - s.peak) - (first + j == label ? factor : 0.0f);
-    store_floats(dx, v, first, V, packed);
+    for (int j = 0; j < P; ++j)
+      d[j] = scale * expf(v[0][j] - s.peak) - (first + j == label ? factor : 0.0f);
+    store_floats(dx, d, first, V, packed);
   });
 }
 

@@ -9,20 +9,15 @@ namespace ink::cuda {
 // its pack, and 0 for those that are read alone.
 template <class T, class Team, class F>
 INK_DEVICE void each_in_row(Team team, const T* row, int64_t count, bool packed, const F& f) {
-  constexpr int P = kPack<T>, U = 4;
+  constexpr int P = kPack<T>;
   const int64_t packs = packed ? count / P : 0, size = team.size();
-  for (int64_t first = team.rank(); first < packs; first += U * size) {
-    Pack<T, P> at[U];
+  each_in_flight<4>(
+      team.rank(), packs, size,
+      [&](int64_t k) { return PackedWords<T>(load_pack<T, P>(row + k * P)); },
+      [&](const PackedWords<T>& pack, int64_t k) {
 #pragma unroll
-    for (int u = 0; u < U; ++u)
-      at[u] = load_pack<T, P>(row + std::min(first + u * size, packs - 1) * P);
-#pragma unroll
-    for (int u = 0; u < U; ++u) {
-      if (first + u * size >= packs) break;
-#pragma unroll
-      for (int j = 0; j < P; ++j) f(widen(at[u].at[j]), (first + u * size) * P + j, j);
-    }
-  }
+        for (int j = 0; j < P; ++j) f(pack[j], k * P + j, j);
+      });
   for (int64_t i = packs * P + team.rank(); i < count; i += size) f(widen(row[i]), i, 0);
 }
 

@@ -10,6 +10,7 @@
 
 #include "cuda/kernel.cuh"
 #include "cuda/launch.h"
+#include "cuda/packs.cuh"
 
 namespace ink::cuda {
 
@@ -64,15 +65,16 @@ bool is_aligned(const T* p) {
   return reinterpret_cast<uintptr_t>(p) % (P * sizeof(T)) == 0;
 }
 
-// U packs of x: number `first`, and every blockDim.x-th from there, as far as there are `packs`.
+// U packs of x: number `first`, which there is, and every blockDim.x-th from there, as far as there
+// are `packs`.
 template <int U, int P, class X>
 struct InFlight {
-  Pack<X, P> at[U];
+  PackedWords<X, P> at[U];
   INK_DEVICE InFlight(const X* x, int64_t first, int64_t packs) {
 #pragma unroll
     for (int u = 0; u < U; ++u) {
       const int64_t i = first + u * static_cast<int64_t>(blockDim.x);
-      at[u] = i < packs ? load_pack<X, P>(x + i * P) : Pack<X, P>{};
+      at[u] = PackedWords<X, P>(load_pack<X, P>(x + (i < packs ? i : first) * P));
     }
   }
 };
@@ -83,19 +85,20 @@ INK_DEVICE void map_packs(const F& f, T* y, int64_t first, int64_t packs,
 #pragma unroll
   for (int u = 0; u < U; ++u) {
     const int64_t i = first + u * static_cast<int64_t>(blockDim.x);
-    if (i >= packs) break;
+    if (i >= packs) continue;
     Pack<T, P> result;
 #pragma unroll
-    for (int j = 0; j < P; ++j) result.at[j] = f(x.at[u].at[j]...);
+    for (int j = 0; j < P; ++j) result.at[j] = f(x.at[u].stored(j)...);
     store_pack(y + i * P, result);
   }
 }
 
 template <int U, class F, class T, class... X>
-__global__ void map_kernel(F f, int64_t packs, int64_t n, T* y, const X*... x) {
+__global__ void __launch_bounds__(256)
+    map_kernel(F f, int64_t packs, int64_t n, T* y, const X*... x) {
   constexpr int P = kCommonPack<T, X...>;
   const int64_t first = static_cast<int64_t>(blockIdx.x) * blockDim.x * U + threadIdx.x;
-  map_packs<U, P>(f, y, first, packs, InFlight<U, P, X>(x, first, packs)...);
+  if (first < packs) map_packs<U, P>(f, y, first, packs, InFlight<U, P, X>(x, first, packs)...);
   for (int64_t i = packs * P + global_thread(); i < n; i += all_threads()) y[i] = f(x[i]...);
 }
 

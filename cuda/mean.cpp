@@ -1,6 +1,7 @@
 // Scalars from one block of threads: factor·Σ x, and 1/count.
 #include "cuda/mean.h"
 
+#include "cuda/in_flight.cuh"
 #include "cuda/kernel.cuh"
 #include "cuda/launch.h"
 
@@ -13,7 +14,9 @@ __global__ void scaled_sum_kernel(const float* x, int64_t n, float factor, const
                                   float* out) {
   INK_SHARED(float, part, [kWarp]);
   float sum = 0;
-  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) sum += x[i];
+  each_in_flight<4>(
+      threadIdx.x, n, blockDim.x, [&](int64_t i) { return x[i]; },
+      [&](float v, int64_t) { sum += v; });
   sum = block_sum(sum, part);
   if (threadIdx.x == 0) *out = sum * factor * (weight ? *weight : 1.0f);
 }
@@ -23,7 +26,9 @@ __global__ void inverse_count_kernel(const int32_t* number, int64_t n, int32_t i
                                      float* out) {
   INK_SHARED(float, part, [kWarp]);
   int count = 0;
-  for (int64_t i = threadIdx.x; i < n; i += blockDim.x) count += number[i] == ignored ? 0 : 1;
+  each_in_flight<4>(
+      threadIdx.x, n, blockDim.x, [&](int64_t i) { return number[i]; },
+      [&](int32_t v, int64_t) { count += v == ignored ? 0 : 1; });
   const float total = block_sum(static_cast<float>(count), part);
   if (threadIdx.x == 0) *out = total > 0 ? 1 / total : 0.0f;
 }

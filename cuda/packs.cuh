@@ -1,7 +1,9 @@
 // P neighbouring elements of a row of C as f32: one 128-bit access where the row is `packed`,
 // single elements elsewhere and at the row's end.
 #pragma once
+#include <algorithm>
 #include <bit>
+#include <type_traits>
 
 #include "cuda/ptx.cuh"
 
@@ -30,12 +32,19 @@ class PackedWords {
  public:
   PackedWords() = default;
   INK_DEVICE explicit PackedWords(const Pack<T, P>& pack) : words_(std::bit_cast<Words>(pack)) {}
+  INK_DEVICE T stored(int j) const { return std::bit_cast<Pack<T, P>>(words_).at[j]; }
   INK_DEVICE float operator[](int j) const {
-    return widen(std::bit_cast<Pack<T, P>>(words_).at[j]);
+    if constexpr (std::is_same_v<T, Bfloat16> && P % 2 == 0) {  // one instruction for each half
+      const uint32_t pair = words_.at[j / 2];
+      return std::bit_cast<float>(j % 2 == 0 ? pair << 16 : pair & 0xffff0000u);
+    } else {
+      return widen(stored(j));
+    }
   }
 
  private:
-  using Words = Pack<uint32_t, P* static_cast<int>(sizeof(T)) / 4>;
+  static constexpr int kWords = P * static_cast<int>(sizeof(T)) / 4;
+  using Words = std::conditional_t<kWords == 0, Pack<T, P>, Pack<uint32_t, std::max(kWords, 1)>>;
   Words words_ = {};
 };
 

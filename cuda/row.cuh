@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cuda/bounds.cuh"
+#include "cuda/in_flight.cuh"
 #include "cuda/kernel.cuh"
 #include "cuda/launch.h"
 #include "cuda/packs.cuh"

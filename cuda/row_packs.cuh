@@ -14,6 +14,37 @@ INK_DEVICE void each_pack(Team team, int64_t C, const F& f) {
   for (int64_t first = int64_t{kPack<T>} * team.rank(); first < C; first += stride) f(first);
 }
 
+// f(first, v) for the first column of each pack of this thread, with v[k] the elements of row k
+// there. Behind the row's end they are 0, or anything in `packed` rows that end within a pack.
+// Several packs are under way before the first is used; f may write what lies at its columns.
+template <class T, int N, class Team, class F>
+INK_DEVICE void each_pack_of(Team team, const T* const (&rows)[N], int64_t C, bool packed,
+                             const F& f) {
+  constexpr int P = kPack<T>;
+  struct Packs {
+    PackedWords<T> at[N];
+  };
+  const auto load = [&](int64_t first) {
+    Packs packs;
+#pragma unroll
+    for (int k = 0; k < N; ++k)
+      packs.at[k] = PackedWords<T>(load_row_pack<P>(rows[k], first, C, packed));
+    return packs;
+  };
+  each_in_flight<4 / N>(int64_t{P} * team.rank(), C, int64_t{P} * team.size(), load,
+                        [&](const Packs& packs, int64_t first) {
+                          float v[N][P];
+#pragma unroll
+                          for (int i = 0; i < N * P; ++i) v[i / P][i % P] = packs.at[i / P][i % P];
+                          f(first, v);
+                        });
+}
+
+// Threads of a block of the following teams at most: for launch bounds, without which the compiler
+// saves registers and has fewer packs under way.
+template <class Team>
+inline constexpr int kLongRowThreads = std::min(Team::kMostThreads, 512);
+
 // Calls f(team, threads) with the team that rows of C elements are given to: a warp for up to four
 // packs a thread, or a block of up to 512 threads with sixteen each.
 template <class T, class F>

@@ -7,6 +7,7 @@
 #include "tensor/op.h"
 
 #if INK_CUDA
+#include "cuda/in_flight.cuh"
 #include "cuda/pieces.cuh"
 #endif
 
@@ -97,12 +98,14 @@ __global__ void decide_kernel(StepControl::View step, const float* sums, const f
   INK_SHARED(int, good, [1]);
   float squares = 0;
   float minus_parameter = -static_cast<float>(step.parameters);  // the largest: of the first
-  for (int64_t p = threadIdx.x; p < step.pieces; p += blockDim.x) {
-    squares += sums[p];
-    if (finite(sums[p])) continue;
+  const auto add = [&](float sum, int64_t p) {
+    squares += sum;
+    if (finite(sum)) return;
     const int32_t number = step.parts[cuda::entry_of(step.parts, step.count, p)].number;
     minus_parameter = fmaxf(minus_parameter, -static_cast<float>(number));
-  }
+  };
+  cuda::each_in_flight<4>(
+      threadIdx.x, step.pieces, blockDim.x, [&](int64_t p) { return sums[p]; }, add);
   squares = cuda::block_sum(squares, room);
   minus_parameter = cuda::block_max(minus_parameter, room);
   if (threadIdx.x == 0) {

@@ -10,6 +10,8 @@
 #include "tensor/op.h"
 
 #if INK_CUDA
+#include "cuda/in_flight.cuh"
+#include "cuda/map.cuh"
 #include "cuda/pieces.cuh"
 #endif
 
@@ -58,39 +60,24 @@ double count_not_finite(Cpu, const T* x, int64_t n) {
 
 constexpr int kThreads = 256;
 
-// A pack or one element for each thread.
-template <class T, int N>
-__global__ void add_kernel(const T* x, const T* y, T* out, int64_t packs) {
-  const int64_t at = cuda::global_thread() * N;
-  if (at >= packs * N) return;
-  const auto a = cuda::load_pack<T, N>(x + at), b = cuda::load_pack<T, N>(y + at);
-  cuda::Pack<T, N> sum;
-#pragma unroll
-  for (int j = 0; j < N; ++j)
-    sum.at[j] = cuda::narrow<T>(cuda::widen(a.at[j]) + cuda::widen(b.at[j]));
-  cuda::store_pack(out + at, sum);
-}
-
+struct SumOfGradients {
+  static constexpr const char* name = "add_gradient";
+  INK_DEVICE float operator()(float a, float b) const { return a + b; }
+};
 template <class T>
 void add_elements(Cuda, const T* x, const T* y, T* out, int64_t n) {
-  constexpr int P = cuda::kPack<T>;
-  const auto aligned = [](const T* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; };
-  const bool packed = n % P == 0 && aligned(x) && aligned(y) && aligned(out);
-  const int64_t packs = packed ? n / P : n;
-  cuda::launch("add_gradient", packed ? add_kernel<T, P> : add_kernel<T, 1>,
-               {(packs + kThreads - 1) / kThreads, kThreads}, x, y, out, packs);
+  cuda::map_elements(cuda::InF32<SumOfGradients, T>{}, n, out, x, y);
 }
 
-template <class T>
-__global__ void scale_kernel(T* x, float factor, int64_t n) {
-  for (int64_t i = cuda::global_thread(); i < n; i += cuda::all_threads())
-    x[i] = cuda::narrow<T>(factor * cuda::widen(x[i]));
-}
-
+struct Scaled {
+  static constexpr const char* name = "scale_in_place";
+  float factor;
+  INK_DEVICE float operator()(float x) const { return factor * x; }
+};
 template <class T>
 void scale_elements(Cuda, T* x, double factor, int64_t n) {
-  cuda::launch("scale_in_place", scale_kernel<T>, {(n + kThreads - 1) / kThreads, kThreads}, x,
-               static_cast<float>(factor), n);
+  const Scaled scaled{static_cast<float>(factor)};
+  cuda::map_elements(cuda::InF32<Scaled, T>{scaled}, n, x, static_cast<const T*>(x));
 }
 
 // out = x + factor·y; a null x counts as 0, out may be x.
@@ -121,21 +108,33 @@ struct NotFinite {
   INK_DEVICE float operator()(float x) const { return fabsf(x) <= 3.402823466e38f ? 0.0f : 1.0f; }
 };
 
-// sums[p] = Σ f(x) over piece p.
+// sums[p] = Σ f(x) over piece p. `packed`: x begins at a multiple of 16 bytes.
 template <class T, class F>
-__global__ void piece_sums_kernel(const T* x, int64_t n, float* sums, F f) {
+__global__ void __launch_bounds__(kThreads)
+    piece_sums_kernel(const T* x, int64_t n, float* sums, bool packed, F f) {
   INK_SHARED(float, room, [cuda::kWarp]);
-  const int64_t first = blockIdx.x * cuda::kPiece,
-                end = first + cuda::kPiece < n ? first + cuda::kPiece : n;
+  constexpr int P = cuda::kPack<T>;
+  const int64_t first = blockIdx.x * cuda::kPiece, left = n - first;
+  const int64_t count = left < cuda::kPiece ? left : cuda::kPiece, packs = packed ? count / P : 0;
+  using Words = cuda::PackedWords<T>;
+  x += first;
   float sum = 0;
-  for (int64_t i = first + threadIdx.x; i < end; i += blockDim.x) sum += f(cuda::widen(x[i]));
+  cuda::each_in_flight<4>(
+      threadIdx.x, packs, blockDim.x,
+      [&](int64_t k) { return Words(cuda::load_pack<T, P>(x + k * P)); },
+      [&](const Words& words, int64_t) {
+#pragma unroll
+        for (int j = 0; j < P; ++j) sum += f(words[j]);
+      });
+  for (int64_t i = packs * P + threadIdx.x; i < count; i += blockDim.x) sum += f(cuda::widen(x[i]));
   sum = cuda::block_sum(sum, room);
   if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 template <class T, class F>
 double sum_of_pieces(const char* name, const T* x, int64_t n, F f) {
   Tensor sums({cuda::pieces_of(n)}, Dtype::f32, Device::cuda);
-  cuda::launch(name, piece_sums_kernel<T, F>, {sums.size(), kThreads}, x, n, sums.data<float>(), f);
+  cuda::launch(name, piece_sums_kernel<T, F>, {sums.size(), kThreads}, x, n, sums.data<float>(),
+               cuda::is_aligned<cuda::kPack<T>>(x), f);
   double total = 0;
   for (const float sum : to_vector<float>(sums)) total += static_cast<double>(sum);
   return total;

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 # CUDA device only for the kernels of updates.
 arrows='
 tensor/ops:  tensor cuda
-tensor:      cuda/kernel.cuh cuda/launch.h cuda/pieces.cuh
+tensor:      cuda/kernel.cuh cuda/launch.h cuda/in_flight.cuh cuda/map.cuh cuda/pieces.cuh
 cuda:        tensor
 autograd:    tensor cuda
 nn:          tensor

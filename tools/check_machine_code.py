@@ -4,9 +4,10 @@
     tools/check_machine_code.py [--build build] [--jobs 2] [--update] [--fetch] [--self-test]
 
 Rules: nothing spills, nothing lies in local memory, no arithmetic in f64, tensor cores where attention should use them,
-128-bit loads where a kernel's name says so, and every block that is launched fits. tests/cuda/machine_code.tsv holds of
-each kernel its registers, the blocks that fit on a multiprocessor and the widest load; none may get worse. --update
-writes it anew.
+128-bit loads where a kernel's name says so, loads under way together where a kernel waits for memory, and every block
+that is launched fits. tests/cuda/machine_code.tsv holds of each kernel its registers, the blocks that fit on a
+multiprocessor, the widest load, how many bytes a thread reads before it waits and how many instructions its loop over
+products has; none may get worse. --update writes it anew.
 
 The toolkit is this machine's or, where parts are missing, what --fetch puts into the cache (tools/cuda_toolkit.py).
 Without --fetch a missing toolkit leaves the check out. STRICT=yes is --fetch.
@@ -24,6 +25,7 @@ import cuda_toolkit
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tests/cuda/machine_code.tsv"
+FIGURES = ROOT / "tools/kernel_figures.py"
 FLAGS = "-x cu -std=c++20 -O3 -DNDEBUG -DINK_CUDA=1 --expt-relaxed-constexpr --diag-suppress=177,1675 -Xptxas -v"
 
 # Of a multiprocessor: threads, blocks, bytes of shared memory. All have 65,536 registers in four parts.
@@ -38,6 +40,10 @@ THREADS = [(r"^(decide|scaled_sum|inverse_count)\b", 1024), (r"^(row_sums|maximu
 TENSOR_CORES = r"^attention_"
 PACKS = r"^attention_|Team\b|^(layer_norm|dropout)|^map<\d, InF32|<8, .*f16>$|<4, .*f32>$|<b?f16, 8>|<f32, 4>"
 
+# Kernels that wait for memory, and how many bytes a thread of them should have under way on sm_90.
+IN_FLIGHT = [(r"^(map<\d, .*b?f16>$|column_sums<8, .*Elements<b?f16|column_sums<8, f32, b?f16>)", 64),
+             (r"^(cross_entropy|rows_to_gradient|soft|long_softmax|maximum_of_rows|piece_sums)\w*<.*BlockTeam", 64)]
+
 # Kernels that may use some bytes of stack, where, how many and why.
 STACK = [(r"^attention_query_gradient<b?f16, 128>", (120,), 8, "two registers over 255; tiles suit sm_90"),
          (r"^layer_norm_backward<b?f16, BlockTeam, 4>", (100, 120), 64, "over 255, in rows of more than 4,096 elements"),
@@ -50,8 +56,9 @@ KEPT_LINES = (r"^//-+ \.(nv\.info|text)\.|^\.text\.|EIATTR_|\.word|LD[LG]|LD\.E|
 TYPES = [("Bfloat16", "bf16"), ("Float16", "f16"), ("float", "f32"), ("double", "f64"), ("unsigned char", "u8"),
          ("unsigned short", "u16"), ("unsigned int", "u32"), ("unsigned long", "u64"), ("int", "i32"), ("long", "i64")]
 
-Kernel = collections.namedtuple("Kernel", "registers stack spills shared threads instructions")
-Row = collections.namedtuple("Row", "threads shared load sizes")  # sizes: architecture → (registers, blocks)
+Kernel = collections.namedtuple("Kernel", "registers stack spills shared threads in_flight loop instructions")
+Row = collections.namedtuple("Row", "threads shared load sizes")  # sizes: architecture → Size
+Size = collections.namedtuple("Size", "registers blocks in_flight loop")
 
 
 # ── compiling ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -70,18 +77,20 @@ def object_of(source, arch):
 
 
 def compile_all(tools, files, folder, jobs):
-    """Leaves in the folder, of each file and architecture, ptxas' report (.log) and its instructions (.sass)."""
+    """Leaves in the folder, of each file and architecture, ptxas' report (.log), instructions (.sass) and figures of
+    its loads and loops (.figures)."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["rule code",
              f"  command = {tools['nvcc']} {FLAGS} -I{ROOT} -arch=sm_$arch -MD -MT $out -MF $out.d"
              f" -cubin -o $cubin $in >$log 2>&1 || {{ cat $log; exit 1; }}; {tools['nvdisasm']} $cubin >$cubin.all &&"
-             f" {{ grep -E '{KEPT_LINES}' $cubin.all >$out; rm $cubin $cubin.all; }}",
+             f" {{ grep -E '{KEPT_LINES}' $cubin.all >$out; {sys.executable} {FIGURES} $cubin.all >$figures;"
+             " rm $cubin $cubin.all; }",
              "  depfile = $out.d", "  deps = gcc", "  description = $in, sm_$arch"]
     for file in files:
         for arch in LIMITS:
             name = object_of(file, arch)
             lines += [f"build {name}.sass: code {ROOT}/{file}", f"  arch = {arch}", f"  cubin = {name}.cubin",
-                      f"  log = {name}.log"]
+                      f"  log = {name}.log", f"  figures = {name}.figures"]
     (folder / "build.ninja").write_text("\n".join(lines) + "\n")
     done = subprocess.run(["ninja", "-C", folder, "-k", "0", "-j", str(jobs)], capture_output=True, text=True)
     if done.returncode:
@@ -139,13 +148,18 @@ def read(folder, source, arch):
     file = folder / object_of(source, arch)
     used = resources(pathlib.Path(f"{file}.log").read_text())
     ops, bounds = instructions(pathlib.Path(f"{file}.sass").read_text())
+    figures = {}
+    for line in pathlib.Path(f"{file}.figures").read_text().splitlines():
+        symbol, *numbers = line.split()
+        figures[symbol] = map(int, numbers)
     demangled = subprocess.run(["c++filt"], input="\n".join(used), capture_output=True, text=True, check=True).stdout
     kernels = {}
     for symbol, name in zip(used, map(short, demangled.split("\n"))):
         if name in kernels:
             sys.exit(f"machine code: {source} has two kernels with the short name {name}; please name them apart")
         stack, spills, registers, shared = used[symbol]
-        kernels[name] = Kernel(registers, stack, spills, shared, bounds.get(symbol) or threads_of(name), ops[symbol])
+        kernels[name] = Kernel(registers, stack, spills, shared, bounds.get(symbol) or threads_of(name),
+                               *figures[symbol], ops[symbol])
     return kernels
 
 
@@ -187,6 +201,9 @@ def faults(name, kernel, arch):
         yield "has no HMMA; it should multiply on tensor cores (cuda/fragments.cuh)"
     if re.search(PACKS, name) and widest_load(kernel) < 128:
         yield f"loads {widest_load(kernel)} bits at most; it should read packs of 128 (load_pack)"
+    wanted = next((size for pattern, size in IN_FLIGHT if re.search(pattern, name)), 0)
+    if arch == 90 and kernel.in_flight < wanted:
+        yield f"reads {kernel.in_flight} bytes before it waits; it should have {wanted} under way (cuda/in_flight.cuh)"
     if blocks_that_fit(kernel, arch) == 0:
         yield f"cannot run: {kernel.threads} threads of {kernel.registers} registers do not fit on a multiprocessor"
 
@@ -195,7 +212,7 @@ def row_of(kernels):
     """What the table holds of one kernel, given it for each architecture."""
     each = kernels.values()
     return Row(max(k.threads for k in each), max(k.shared for k in each), min(map(widest_load, each)),
-               {arch: (k.registers, blocks_that_fit(k, arch)) for arch, k in kernels.items()})
+               {arch: Size(k.registers, blocks_that_fit(k, arch), k.in_flight, k.loop) for arch, k in kernels.items()})
 
 
 def changes(old, new):
@@ -205,12 +222,16 @@ def changes(old, new):
     for key in sorted(new.keys() - old.keys()):
         yield key, "is not in the table"
     for key in sorted(old.keys() & new.keys()):
-        for arch, (registers, blocks) in new[key].sizes.items():
-            registers_before, blocks_before = old[key].sizes[arch]
-            if registers > registers_before:
-                yield key, f"takes {registers} registers on sm_{arch}, in the table {registers_before}"
-            if blocks < blocks_before:
-                yield key, f"fits {blocks} times on a multiprocessor of sm_{arch}, in the table {blocks_before} times"
+        for arch, size in new[key].sizes.items():
+            before = old[key].sizes[arch]
+            if size.registers > before.registers:
+                yield key, f"takes {size.registers} registers on sm_{arch}, in the table {before.registers}"
+            if size.blocks < before.blocks:
+                yield key, f"fits {size.blocks} times on a multiprocessor of sm_{arch}, in the table {before.blocks} times"
+            if size.in_flight < before.in_flight:
+                yield key, f"reads {size.in_flight} bytes before it waits on sm_{arch}, in the table {before.in_flight}"
+            if size.loop > before.loop:
+                yield key, f"has {size.loop} instructions in its loop on sm_{arch}, in the table {before.loop}"
         if new[key].load < old[key].load:
             yield key, f"loads {new[key].load} bits at most, in the table {old[key].load}"
 
@@ -218,7 +239,7 @@ def changes(old, new):
 def write_table(rows):
     lines = ["\t".join(["file", "kernel", "threads", "shared", "load", *(f"sm_{arch}" for arch in LIMITS)])]
     for (file, name), row in sorted(rows.items()):
-        sizes = [f"{registers}/{blocks}" for registers, blocks in row.sizes.values()]
+        sizes = ["/".join(map(str, size)) for size in row.sizes.values()]
         lines.append("\t".join([file, name, str(row.threads), str(row.shared), str(row.load), *sizes]))
     TABLE.write_text("\n".join(lines) + "\n")
 
@@ -228,7 +249,7 @@ def read_table():
     text = TABLE.read_text() if TABLE.exists() else ""
     for line in text.splitlines()[1:]:
         file, name, threads, shared, load, *cells = line.split("\t")
-        sizes = {arch: tuple(map(int, cell.split("/"))) for arch, cell in zip(LIMITS, cells)}
+        sizes = {arch: Size(*map(int, cell.split("/"))) for arch, cell in zip(LIMITS, cells)}
         rows[file, name] = Row(int(threads), int(shared), int(load), sizes)
     return rows
 
@@ -254,11 +275,11 @@ def self_test(tools, jobs):
     with tempfile.TemporaryDirectory() as folder:
         rows, wrong = measure(tools, [file], pathlib.Path(folder), jobs)
     sound = (file, "sound")
-    better = rows[sound]._replace(load=128, sizes={arch: (1, 99) for arch in LIMITS})
+    better = rows[sound]._replace(load=128, sizes={arch: Size(1, 99, 99, -1) for arch in LIMITS})
     wrong += changes({**rows, sound: better, (file, "gone"): better}, rows)
     wrong += changes({}, {(file, "new"): better})
     expected = re.findall(r"// refused: (\S.*?): (.*)", (ROOT / file).read_text())
-    expected += [("sound", text) for text in ("registers on", "fits", "loads")]
+    expected += [("sound", text) for text in ("registers on", "fits", "loads", "before it waits", "in its loop")]
     expected += [("gone", "no longer compiled"), ("new", "not in the table")]
     missed = [f"{name}: {text}" for name, text in expected
               if not any(key[1] == name and text in sentence for key, sentence in wrong)]

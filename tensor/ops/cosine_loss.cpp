@@ -117,18 +117,14 @@ template <class T, class Team>
 INK_DEVICE Direction direction(Team team, const T* x, int64_t C, bool packed, float* part) {
   constexpr int P = cuda::kPack<T>;
   float largest = 0, squares = 0;
-  cuda::each_pack<T>(team, C, [&](int64_t first) {
-    float v[P];
-    cuda::load_floats(v, x, first, C, packed, 0.0f);
+  cuda::each_pack_of(team, {x}, C, packed, [&](int64_t, const float(&v)[1][P]) {
 #pragma unroll
-    for (int j = 0; j < P; ++j) largest = cuda::Larger{}(largest, fabsf(v[j]));
+    for (const float each : v[0]) largest = cuda::Larger{}(largest, fabsf(each));
   });
   const float scale = unit_scale(team.largest(largest, part));
-  cuda::each_pack<T>(team, C, [&](int64_t first) {
-    float v[P];
-    cuda::load_floats(v, x, first, C, packed, 0.0f);
+  cuda::each_pack_of(team, {x}, C, packed, [&](int64_t, const float(&v)[1][P]) {
 #pragma unroll
-    for (int j = 0; j < P; ++j) squares += (v[j] * scale) * (v[j] * scale);
+    for (const float each : v[0]) squares += (each * scale) * (each * scale);
   });
   squares = team.sum(squares, part);
   return {scale, squares == 0 ? 1.0f : sqrtf(squares), squares == 0};
@@ -139,12 +135,10 @@ template <class T, class Team, class F>
 INK_DEVICE void each_direction(Team team, const T* x, const T* y, Direction of_x, Direction of_y,
                                int64_t C, bool packed, const F& f) {
   constexpr int P = cuda::kPack<T>;
-  cuda::each_pack<T>(team, C, [&](int64_t first) {
+  cuda::each_pack_of(team, {x, y}, C, packed, [&](int64_t first, const float(&row)[2][P]) {
     float u[P], v[P];
-    cuda::load_floats(u, x, first, C, packed, 0.0f);
-    cuda::load_floats(v, y, first, C, packed, 0.0f);
 #pragma unroll
-    for (int j = 0; j < P; ++j) u[j] = of_x(u[j]), v[j] = of_y(v[j]);
+    for (int j = 0; j < P; ++j) u[j] = of_x(row[0][j]), v[j] = of_y(row[1][j]);
     f(u, v, first);
   });
 }

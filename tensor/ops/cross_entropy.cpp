@@ -145,8 +145,9 @@ namespace {
 
 // A label outside the row makes its loss and, by way of total, its gradient NaN.
 template <class T, class Team>
-__global__ void cross_entropy_kernel(Team team, const T* x, const int32_t* label, float* loss,
-                                     float* peak, float* total, int64_t N, int64_t V, bool packed) {
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+    cross_entropy_kernel(Team team, const T* x, const int32_t* label, float* loss, float* peak,
+                         float* total, int64_t N, int64_t V, bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
   const int64_t n = team.first_row();
   if (n >= N) return;  // a whole team, and one without company at barriers
@@ -154,9 +155,9 @@ __global__ void cross_entropy_kernel(Team team, const T* x, const int32_t* label
     if (team.rank() == 0) loss[n] = 0;
     return;
   }
+  const float chosen = cuda::at_label(x + n * V, label[n], V);  // comes with the rest of the row
   const cuda::ExpSum s = cuda::exp_sum(team, x + n * V, V, packed, part);
   if (team.rank() != 0) return;
-  const float chosen = cuda::at_label(x + n * V, label[n], V);
   loss[n] = cuda::label_loss(s, chosen);
   if (peak) peak[n] = s.peak, total[n] = chosen == chosen ? s.total : chosen;
 }
@@ -172,10 +173,10 @@ void cross_entropy_forward(Cuda, const T* x, const int32_t* label, float* loss, 
 }
 
 template <class T, class Team>
-__global__ void cross_entropy_backward_kernel(Team team, const T* x, const int32_t* label,
-                                              const float* peak, const float* total,
-                                              const float* dy, const float* weight, T* dx,
-                                              int64_t N, int64_t V, bool packed) {
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+    cross_entropy_backward_kernel(Team team, const T* x, const int32_t* label, const float* peak,
+                                  const float* total, const float* dy, const float* weight, T* dx,
+                                  int64_t N, int64_t V, bool packed) {
   const int64_t n = team.first_row();
   if (n >= N) return;
   if (label[n] == kIgnore) return cuda::clear_row(team, dx + n * V, V, packed);

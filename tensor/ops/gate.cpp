@@ -14,6 +14,7 @@
 #include "tensor/vector_math.h"
 
 #if INK_CUDA
+#include "cuda/in_flight.cuh"
 #include "cuda/kernel.cuh"
 #include "cuda/launch.h"
 #endif
@@ -148,8 +149,11 @@ __global__ void gate_kernel(GateArrays<T> in) {
   const int64_t at = cuda::global_thread(), b = at / in.C, c = at % in.C;
   if (b >= in.B) return;
   const float before = gate_at(in.before, at), after = gate_at(in.after, at);
-  for (int64_t n = in.offsets[b]; n < in.offsets[b + 1]; ++n)
-    in.y[n * in.C + c] = cuda::narrow<T>(after * F{}(before * cuda::widen(in.x[n * in.C + c])));
+  cuda::each_in_flight<8>(
+      in.offsets[b], in.offsets[b + 1], 1, [&](int64_t n) { return in.x[n * in.C + c]; },
+      [&](T x, int64_t n) {
+        in.y[n * in.C + c] = cuda::narrow<T>(after * F{}(before * cuda::widen(x)));
+      });
 }
 
 template <class F, class T>
@@ -158,13 +162,17 @@ __global__ void gate_backward_kernel(GateArrays<T> in) {
   if (b >= in.B) return;
   const float before = gate_at(in.before, at), after = gate_at(in.after, at);
   float of_before = 0, of_after = 0;
-  for (int64_t n = in.offsets[b]; n < in.offsets[b + 1]; ++n) {
-    const float x = cuda::widen(in.x[n * in.C + c]), dy = cuda::widen(in.dy[n * in.C + c]);
+  struct Element {
+    T x, dy;
+  };
+  const auto load = [&](int64_t n) -> Element { return {in.x[n * in.C + c], in.dy[n * in.C + c]}; };
+  cuda::each_in_flight<4>(in.offsets[b], in.offsets[b + 1], 1, load, [&](Element e, int64_t n) {
+    const float x = cuda::widen(e.x), dy = cuda::widen(e.dy);
     const float z = before * x, dz = dy * after * F::derivative(z);
     of_after += dy * F{}(z);
     of_before += dz * x;
     if (in.dx) in.dx[n * in.C + c] = cuda::narrow<T>(dz * before);
-  }
+  });
   if (in.dbefore) in.dbefore[at] = cuda::narrow<T>(of_before);
   if (in.dafter) in.dafter[at] = cuda::narrow<T>(of_after);
 }

@@ -101,14 +101,32 @@ Tensor scaled(Cpu, const Tensor& g, const Tensor& dy, const CountedLabels&) {
 // ── CUDA ────────────────────────────────────────────────────────────────────────────────────────
 // dz is that of the sum of the losses: numbers in [−1, 1], which f16 holds. So are the gradients
 // that are kept, in f32; backward divides by the number of rows that count.
+//
+// cuBLASLt moves 16 bytes at a time only where rows and extents are whole packs of so many, which V
+// need not be. So rows of z begin at whole packs, and the last words are multiplied by themselves.
+
+template <class T>
+int64_t whole_packs(int64_t V) {
+  return V / cuda::kPack<T> * cuda::kPack<T>;
+}
+
+// f(first word, words) for the words that fill packs, then for those that are left.
+template <class T, class F>
+void for_words(int64_t V, const F& f) {
+  const int64_t whole = whole_packs<T>(V);
+  if (whole > 0 || V == 0) f(0, whole);
+  if (whole < V) f(whole, V - whole);
+}
 
 template <class T, class Team>
-__global__ void rows_to_gradient_kernel(Team team, T* z, const int32_t* label, float* loss,
-                                        bool gradient, int64_t M, int64_t V, bool packed) {
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+    rows_to_gradient_kernel(Team team, T* z, int64_t ld, const int32_t* label, float* loss,
+                            bool gradient, int64_t M, int64_t V) {
+  constexpr bool packed = true;  // rows begin at whole packs and end with room for one
   INK_SHARED(float, part, [cuda::kWarp]);
   const int64_t m = team.first_row();
   if (m >= M) return;  // a whole team, and one without company at barriers
-  T* row = z + m * V;
+  T* row = z + m * ld;
   if (label[m] == kIgnore) {
     if (team.rank() == 0) loss[m] = 0;
     if (gradient) cuda::clear_row(team, row, V, packed);
@@ -121,17 +139,24 @@ __global__ void rows_to_gradient_kernel(Team team, T* z, const int32_t* label, f
   if (gradient) cuda::label_gradient(team, row, s, label[m], 1.0f, row, V, packed);
 }
 
+// dz: rows at a distance of ld.
 template <class T>
-void add_block(Cuda, const Problem<T, float>& p, const T* dz, int64_t first, int64_t n) {
-  const int64_t C = p.C, V = p.V;
+void add_block(Cuda, const Problem<T, float>& p, const T* dz, int64_t ld, int64_t first,
+               int64_t n) {
+  const int64_t C = p.C;
   const T *x = p.x + first * C, *weight = p.weight;
-  const float beta = first > 0 ? 1 : 0;
-  if (p.dx) cuda::gemm(n, C, V, {dz, V}, {weight, C}, cuda::Result(p.dx + first * C, C));
-  if (p.dweight) {
-    const cuda::Result dweight(p.dweight, C);
-    cuda::gemm(V, C, n, {dz, V, true}, {x, C}, dweight, {.beta = beta});
-  }
-  if (p.dbias) cuda::column_sums(dz, p.dbias, n, V, {.accumulate = first > 0});
+  for_words<T>(p.V, [&](int64_t word, int64_t words) {
+    const float sum_of_words = word > 0 ? 1 : 0, sum_of_blocks = first > 0 ? 1 : 0;
+    if (p.dx) {
+      const cuda::Result dx(p.dx + first * C, C);
+      cuda::gemm(n, C, words, {dz + word, ld}, {weight + word * C, C}, dx, {.beta = sum_of_words});
+    }
+    if (p.dweight) {
+      const cuda::Result dweight(p.dweight + word * C, C);
+      cuda::gemm(words, C, n, {dz + word, ld, true}, {x, C}, dweight, {.beta = sum_of_blocks});
+    }
+  });
+  if (p.dbias) cuda::column_sums(dz, p.dbias, n, p.V, {.accumulate = first > 0}, ld);
 }
 
 template <class T>
@@ -139,20 +164,24 @@ void losses_and_gradients(Cuda device, const Problem<T, float>& p, const Counted
   const int64_t M = p.M, C = p.C, V = p.V;
   const int64_t most = std::max<int64_t>(logits_block / std::max<int64_t>(V, 1), 16);
   const int64_t blocks = (M + most - 1) / most, rows = blocks ? (M + blocks - 1) / blocks : 0;
-  Tensor z({rows, V}, dtype_of<T>, Device::cuda);
+  const int64_t ld = whole_packs<T>(V + cuda::kPack<T> - 1);
+  Tensor z({rows, ld}, dtype_of<T>, Device::cuda);
   T* block = z.data<T>();
   int64_t first = 0;
   do {  // without rows too: the gradients are 0 then
     const int64_t n = std::min(rows, M - first);
     const int32_t* label = labels.ids.data<int32_t>() + first;
     const T *x = p.x + first * C, *weight = p.weight, *bias = p.bias;
-    cuda::gemm(n, V, C, {x, C}, {weight, C, true}, {block, V}, {.bias = bias});
+    for_words<T>(V, [&](int64_t word, int64_t words) {
+      cuda::gemm(n, words, C, {x, C}, {weight + word * C, C, true}, {block + word, ld},
+                 {.bias = bias + word});
+    });
     cuda::with_long_row_team<T>(V, [&](auto team, int threads) {
       cuda::launch("linear_cross_entropy", rows_to_gradient_kernel<T, decltype(team)>,
-                   {cuda::blocks_for_rows(team, n), threads}, team, block, label, p.loss + first,
-                   p.recorded, n, V, cuda::packs<T>(V, block));
+                   {cuda::blocks_for_rows(team, n), threads}, team, block, ld, label,
+                   p.loss + first, p.recorded, n, V);
     });
-    if (p.recorded) add_block(device, p, block, first, n);
+    if (p.recorded) add_block(device, p, block, ld, first, n);
     first += n;
   } while (first < M);
 }

@@ -83,8 +83,9 @@ Parts parts_of(int64_t R, int64_t unit, int64_t wanted) {
 
 // x (O, R) → y (O, B): each team sums one part of a row.
 template <class Y, class T, class Team>
-__global__ void row_sums_kernel(Team team, const T* x, Y* y, int64_t O, int64_t R, Parts parts,
-                                float factor, bool packed) {
+__global__ void __launch_bounds__(Team::kRowsInBlock == 1 ? 256 : Team::kMostThreads)
+    row_sums_kernel(Team team, const T* x, Y* y, int64_t O, int64_t R, Parts parts, float factor,
+                    bool packed) {
   INK_SHARED(float, shared, [cuda::kWarp]);
   const int64_t task = team.first_row(), first = task % parts.B * parts.length;
   if (task >= O * parts.B) return;  // a whole team, and one without company at barriers
@@ -113,29 +114,27 @@ void sum_parts_of_rows(const T* x, Y* y, int64_t O, int64_t R, Parts parts, floa
 // x (O, R, I) → y (O, B, I). Each block takes one part of a strip of columns: its threads stand
 // `across` the strip, with P columns each, and along R. Their sums are added in order.
 template <int P, class Y, class T>
-__global__ void column_sums_kernel(const T* x, Y* y, Folded f, Parts parts, int across,
-                                   int64_t strips, float factor) {
-  constexpr int U = 4;  // rows in flight
+__global__ void __launch_bounds__(cuda::kBlock, cuda::blocks_bound(4))
+    column_sums_kernel(const T* x, Y* y, Folded f, Parts parts, int across, int64_t strips,
+                       float factor) {
   INK_SHARED(float, shared, [cuda::kBlock * P]);
   const int thread = static_cast<int>(threadIdx.x), down = static_cast<int>(blockDim.x) / across;
   const int64_t o = blockIdx.x / strips, width = static_cast<int64_t>(across) * P;
   const int64_t left = blockIdx.x % strips * width, c = left + thread % across * P;
   const int64_t first = blockIdx.y * parts.length, end = std::min(f.R, first + parts.length);
-  const T* column = x + o * f.R * f.I + c;
   float sums[P] = {};
   if (c < f.I) {
-    for (int64_t r = first + thread / across; r < end; r += U * down) {
-      cuda::Pack<T, P> at[U];
+    const int64_t r = first + thread / across;
+    const T* column = x + (o * f.R + r) * f.I + c;
+    cuda::each_in_flight<4>(
+        r, end, down,
+        [&](int64_t k) {
+          return cuda::PackedWords<T, P>(cuda::load_pack<T, P>(column + (k - r) * f.I));
+        },
+        [&](const cuda::PackedWords<T, P>& row, int64_t) {
 #pragma unroll
-      for (int u = 0; u < U; ++u)
-        at[u] = cuda::load_pack<T, P>(column + std::min(r + u * down, end - 1) * f.I);
-#pragma unroll
-      for (int u = 0; u < U; ++u) {
-        if (r + u * down >= end) break;
-#pragma unroll
-        for (int j = 0; j < P; ++j) sums[j] += cuda::widen(at[u].at[j]);
-      }
-    }
+          for (int j = 0; j < P; ++j) sums[j] += row[j];
+        });
   }
 #pragma unroll
   for (int j = 0; j < P; ++j) shared[thread * P + j] = sums[j];

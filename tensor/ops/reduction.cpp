@@ -261,16 +261,20 @@ __global__ void maximum_of_rows_kernel(Team team, const T* x, T* y, int32_t* ind
 // x (O, R, I) → y, index (O, I). A block takes a strip of columns, its threads stand `across` it
 // and along R.
 template <class T>
-__global__ void maximum_of_columns_kernel(const T* x, T* y, int32_t* index, Folded f, int across,
-                                          int64_t strips) {
+__global__ void __launch_bounds__(cuda::kBlock, cuda::blocks_bound(4))
+    maximum_of_columns_kernel(const T* x, T* y, int32_t* index, Folded f, int across,
+                              int64_t strips) {
   INK_SHARED(Candidate, part, [cuda::kBlock]);
   const int thread = static_cast<int>(threadIdx.x), down = static_cast<int>(blockDim.x) / across;
   const int64_t o = blockIdx.x / strips, i = blockIdx.x % strips * across + thread % across;
   Candidate best = nobody();
   if (i < f.I) {
-#pragma unroll 4
-    for (int64_t r = thread / across; r < f.R; r += down)
-      best = winner(best, {cuda::widen(x[(o * f.R + r) * f.I + i]), static_cast<int32_t>(r)});
+    const T* column = x + o * f.R * f.I + i;
+    cuda::each_in_flight<4>(
+        thread / across, f.R, down, [&](int64_t r) { return column[r * f.I]; },
+        [&](T v, int64_t r) {
+          best = winner(best, {cuda::widen(v), static_cast<int32_t>(r)});
+        });
   }
   part[thread] = best;
   __syncthreads();

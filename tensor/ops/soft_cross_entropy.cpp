@@ -103,8 +103,9 @@ void soft_backward(Cpu, const T* x, const T* p, RowSums<const T> sums, Factor fa
 // Nothing waits for the losses: a probability that is negative or NaN makes them NaN, no Error.
 
 template <class T, class Team>
-__global__ void soft_kernel(Team team, const T* x, const T* p, bool entropy, float* loss,
-                            RowSums<float> sums, int64_t N, int64_t V, bool packed) {
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+    soft_kernel(Team team, const T* x, const T* p, bool entropy, float* loss, RowSums<float> sums,
+                int64_t N, int64_t V, bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
   constexpr int P = cuda::kPack<T>;
   const int64_t n = team.first_row();
@@ -112,15 +113,13 @@ __global__ void soft_kernel(Team team, const T* x, const T* p, bool entropy, flo
   const cuda::ExpSum s = cuda::exp_sum(team, x + n * V, V, packed, part);
   const float log_total = logf(s.total);
   float cross = 0, negative_entropy = 0, mass = 0;
-  cuda::each_pack<T>(team, V, [&](int64_t first) {
-    float z[P], q[P];
-    cuda::load_floats(z, x + n * V, first, V, packed, 0.0f);
-    cuda::load_floats(q, p + n * V, first, V, packed, 0.0f);
+  cuda::each_pack_of(team, {x + n * V, p + n * V}, V, packed, [&](int64_t, const float(&v)[2][P]) {
 #pragma unroll
     for (int j = 0; j < P; ++j) {
-      cross += weighted(q[j], log_total + (s.peak - z[j]));
-      if (entropy) negative_entropy += weighted(q[j], logf(q[j]));
-      mass += q[j];
+      const float z = v[0][j], q = v[1][j];
+      cross += weighted(q, log_total + (s.peak - z));
+      if (entropy) negative_entropy += weighted(q, logf(q));
+      mass += q;
     }
   });
   cross = team.sum(cross + negative_entropy, part);
@@ -141,22 +140,22 @@ void soft_forward(Cuda, const char*, const T* x, const T* p, bool entropy, float
 }
 
 template <class T, class Team>
-__global__ void soft_backward_kernel(Team team, const T* x, const T* p, RowSums<const float> sums,
-                                     DeviceFactor factor, T* dx, int64_t N, int64_t V,
-                                     bool packed) {
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+    soft_backward_kernel(Team team, const T* x, const T* p, RowSums<const float> sums,
+                         DeviceFactor factor, T* dx, int64_t N, int64_t V, bool packed) {
   constexpr int P = cuda::kPack<T>;
   const int64_t n = team.first_row();
   if (n >= N) return;
   const float scale = sums.mass[n] / sums.total[n], peak = sums.peak[n];
   const float by = factor.as<float>();
-  cuda::each_pack<T>(team, V, [&](int64_t first) {
-    float z[P], q[P];
-    cuda::load_floats(z, x + n * V, first, V, packed, 0.0f);
-    cuda::load_floats(q, p + n * V, first, V, packed, 0.0f);
+  cuda::each_pack_of(team, {x + n * V, p + n * V}, V, packed,
+                     [&](int64_t first, const float(&v)[2][P]) {
+                       float d[P];
 #pragma unroll
-    for (int j = 0; j < P; ++j) z[j] = by * (scale * expf(z[j] - peak) - q[j]);
-    cuda::store_floats(dx + n * V, z, first, V, packed);
-  });
+                       for (int j = 0; j < P; ++j)
+                         d[j] = by * (scale * expf(v[0][j] - peak) - v[1][j]);
+                       cuda::store_floats(dx + n * V, d, first, V, packed);
+                     });
 }
 
 template <class T>

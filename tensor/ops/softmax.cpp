@@ -164,44 +164,43 @@ __global__ void softmax_backward_kernel(Team team, const T* dy, const T* y, T* d
 }
 
 template <class Kind, class T, class Team>
-__global__ void long_softmax_kernel(Team team, const T* x, T* y, int64_t N, int64_t C,
-                                    bool packed) {
-  INK_SHARED(float, part, [cuda::kWarp]);
-  const int64_t n = team.first_row();
-  if (n >= N) return;
-  const cuda::ExpSum s = cuda::exp_sum(team, x + n * C, C, packed, part);
-  const float scale = Kind::of(s.total);
-  cuda::each_pack<T>(team, C, [&](int64_t first) {
-    float v[cuda::kPack<T>];
-    cuda::load_floats(v, x + n * C, first, C, packed, 0.0f);
-#pragma unroll
-    for (float& each : v) each = Kind::result(each - s.peak, scale);
-    cuda::store_floats(y + n * C, v, first, C, packed);
-  });
-}
-
-template <class Kind, class T, class Team>
-__global__ void long_softmax_backward_kernel(Team team, const T* dy, const T* y, T* dx, int64_t N,
-                                             int64_t C, bool packed) {
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+    long_softmax_kernel(Team team, const T* x, T* y, int64_t N, int64_t C, bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
   constexpr int P = cuda::kPack<T>;
   const int64_t n = team.first_row();
   if (n >= N) return;
-  float own = 0;
-  cuda::each_pack<T>(team, C, [&](int64_t first) {
-    float g[P], p[P];
-    cuda::load_floats(g, dy + n * C, first, C, packed, 0.0f);
-    cuda::load_floats(p, y + n * C, first, C, packed, 0.0f);
+  const cuda::ExpSum s = cuda::exp_sum(team, x + n * C, C, packed, part);
+  const float scale = Kind::of(s.total);
+  cuda::each_pack_of(team, {x + n * C}, C, packed, [&](int64_t first, const float(&v)[1][P]) {
+    float result[P];
 #pragma unroll
-    for (int j = 0; j < P; ++j) own += Kind::term(g[j], p[j]);
+    for (int j = 0; j < P; ++j) result[j] = Kind::result(v[0][j] - s.peak, scale);
+    cuda::store_floats(y + n * C, result, first, C, packed);
+  });
+}
+
+template <class Kind, class T, class Team>
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+    long_softmax_backward_kernel(Team team, const T* dy, const T* y, T* dx, int64_t N, int64_t C,
+                                 bool packed) {
+  INK_SHARED(float, part, [cuda::kWarp]);
+  constexpr int P = cuda::kPack<T>;
+  const int64_t n = team.first_row();
+  if (n >= N) return;
+  const auto each = [&](const auto& f) {
+    cuda::each_pack_of(team, {dy + n * C, y + n * C}, C, packed, f);
+  };
+  float own = 0;
+  each([&](int64_t, const float(&v)[2][P]) {
+#pragma unroll
+    for (int j = 0; j < P; ++j) own += Kind::term(v[0][j], v[1][j]);
   });
   const float sum = team.sum(own, part);
-  cuda::each_pack<T>(team, C, [&](int64_t first) {
-    float g[P], p[P];
-    cuda::load_floats(g, dy + n * C, first, C, packed, 0.0f);
-    cuda::load_floats(p, y + n * C, first, C, packed, 0.0f);
+  each([&](int64_t first, const float(&v)[2][P]) {
+    float g[P];
 #pragma unroll
-    for (int j = 0; j < P; ++j) g[j] = Kind::gradient(g[j], p[j], sum);
+    for (int j = 0; j < P; ++j) g[j] = Kind::gradient(v[0][j], v[1][j], sum);
     cuda::store_floats(dx + n * C, g, first, C, packed);
   });
 }

@@ -150,13 +150,16 @@ TEST_F(ProductsOnDevice, HeadOfWordsThatFillNoPacks) {
 }
 
 TEST_F(ProductsOnDevice, HeadOfSeveralBlocks) {
-  const std::vector<Tensor> in = {randn({60, 24}, 1), rand_uniform({264, 24}, 2, -0.2, 0.2),
-                                  randn({264}, 3), randint({60}, 4, 0, 264)};
-  const int64_t before = std::exchange(logits_block, 20 * 264);
-  expect_agreement(call_head, in, {0, 1, 2}, "3 blocks of 20 rows");
-  logits_block = 1;
-  expect_agreement(call_head, in, {0, 1, 2}, "4 blocks of 15 rows");
-  logits_block = before;
+  for (const int64_t words : {264, 267}) {  // whole packs, and some words more
+    SCOPED_TRACE(words);
+    const std::vector<Tensor> in = {randn({60, 24}, 1), rand_uniform({words, 24}, 2, -0.2, 0.2),
+                                    randn({words}, 3), randint({60}, 4, 0, words)};
+    const int64_t before = std::exchange(logits_block, 20 * words);
+    expect_agreement(call_head, in, {0, 1, 2}, "3 blocks of 20 rows");
+    logits_block = 1;
+    expect_agreement(call_head, in, {0, 1, 2}, "4 blocks of 15 rows");
+    logits_block = before;
+  }
 }
 
 // Shares of 1/512 of a probability of 1/64 would be nothing in f16 but for the scale.
