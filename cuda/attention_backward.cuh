@@ -266,6 +266,7 @@ __global__ void __launch_bounds__(Tiles::kThreads, Tiles::kBlocks)
             p[m][n][i] = probability(p[m][n][i], in.scale_log2, log_sum.at[i % 2]);
         }
       }
+      // Zeros behind the last query times an infinite key are NaN.
       if (queries < kInner) mask_columns<kRowTiles, kInner / 8>(p, queries, 0);
       multiply_transposed<T, kRowTiles, kInner / 8>(ds, value_left, dy);
 #pragma unroll

@@ -2,8 +2,12 @@
 // lengths, head sizes of every path, strides, dropout; guard values around everything written.
 #include "cuda/attention.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <vector>
 
+#include "autograd/tape.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
 #include "tests/cuda/device.h"
@@ -153,6 +157,27 @@ TEST_F(AttentionOnDevice, SeveralTiles) {
 TEST_F(AttentionOnDevice, Dropout) {
   for (const int64_t d : {32, 64, 128})
     expect_every_type({.offsets = {0, 3, 73}, .heads = 2, .head_size = d, .dropout = 0.3});
+  expect_every_type({.offsets = {0, 3, 73}, .heads = 2, .head_size = 64, .dropout = 0.7});
+}
+
+// Its probability is 0 for every query, and so is what its value gets; rows behind the last query,
+// which are zeros, must not turn that into NaN.
+TEST_F(AttentionOnDevice, AnInfiniteKeyGetsNoShare) {
+  for (const Dtype type : {Dtype::f32, Dtype::bf16}) {
+    const auto there = [&](const Tensor& x) { return converted(to(x, Device::cuda), type); };
+    Tensor k = randn({5, 64}, 1, Dtype::f32);
+    std::fill_n(k.data<float>() + 3 * 64, 64, -std::numeric_limits<float>::infinity());
+    Tensor v = there(randn({5, 64}, 2, Dtype::f32));
+    Tape tape;
+    tape.watch(v);
+    const Tensor y =
+        attention(there(full({5, 64}, 0.5)), there(k), v, from(std::vector<int32_t>{0, 5}), {});
+    const Tensor dv = to(converted(tape.backward(y, y)[v], Dtype::f32), Device::cpu);
+    for (int64_t i = 0; i < dv.size(); ++i) {
+      const float g = dv.data<float>()[i];
+      EXPECT_TRUE(i / 64 == 3 ? g == 0 : std::isfinite(g) && g != 0) << i << ": " << g;
+    }
+  }
 }
 
 TEST_F(AttentionOnDevice, UnalignedRows) {
