@@ -1,4 +1,6 @@
 // The CUDA device as tensors see it.
+#include <limits>
+
 #include "cuda/allocator.h"
 #include "cuda/copy.h"
 #include "cuda/gemm.h"
@@ -23,10 +25,10 @@ class CudaBackend final : public Backend {
     staging_.upload(device, host, bytes);
   }
   void download(void* host, const void* device, size_t bytes) override {
-    expect_not_recording();
+    synchronize();  // the driver may wait inside of a copy, where nobody can break it off
     expect_success(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream()),
                    "copying from the device");
-    synchronize();
+    expect_success(cudaStreamSynchronize(stream()), "copying from the device");
   }
   void copy(void* to, const void* from, size_t bytes) override {
     expect_success(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()),
@@ -69,6 +71,9 @@ std::atomic<const char*> detail::last_launched = "none";
 
 #if !INK_EMULATED
 void detail::run(const char* name, const void* kernel, const Grid& grid, void** arguments) {
+  check(grid.blocks <= std::numeric_limits<int32_t>::max() && grid.rows <= 65535, "cuda: ", name,
+        ": a launch of ", grid.blocks, " × ", grid.rows,
+        " blocks, where 2147483647 × 65535 are the most");
   constexpr size_t kFree = 32 * 1024;  // a kernel's static arrays count towards the 48 KiB too
   if (grid.shared > kFree) {
     expect_success(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,

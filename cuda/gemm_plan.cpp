@@ -13,6 +13,7 @@
 #include "cuda/allocator.h"
 #include "cuda/event.h"
 #include "cuda/kernel_times.h"
+#include "cuda/launch.h"
 #include "cuda/stream.h"
 
 namespace ink::cuda {
@@ -179,6 +180,7 @@ cublasStatus_t Plan::run(int algorithm, const Operands& o, void* workspace) {
 }
 
 void Plan::run(const Operands& o, void* workspace) {
+  detail::last_launched = "of a matrix product";
   if (o.vector) set(product_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, o.vector, key_);
   KernelTimes::around([this] { return "product " + description(key_); },
                       [&] { expect_made(run(chosen_, o, workspace), key_); });

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cuda/allocator.h"
+#include "cuda/launch.h"
 #include "cuda/stream.h"
 
 namespace ink::cuda {
@@ -129,6 +130,7 @@ Graph::~Graph() {
 
 void Graph::replay() {
   check(!is_recording(), "cuda: a graph cannot be replayed inside another");
+  detail::last_launched = "of a replayed graph";
   expect_success(cudaGraphLaunch(executable_, stream()), "replaying a graph");
 }
 

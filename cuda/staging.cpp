@@ -35,9 +35,10 @@ void Staging::upload_piece(std::byte* device, const std::byte* host, size_t byte
 
 void Staging::upload(void* device, const void* host, size_t bytes) {
   if (bytes > kLargest) {
+    expect_success(wait_for_stream(), "copying to the device");  // as for a download
     expect_success(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream()),
                    "copying to the device");
-    expect_success(wait_for_stream(), "copying to the device");
+    expect_success(cudaStreamSynchronize(stream()), "copying to the device");
     return;
   }
   if (!made_) make_ring();

@@ -34,6 +34,8 @@ Properties read_properties() {
   char address[32] = {};
   expect_success(cudaDeviceGetPCIBusId(address, sizeof address, number),
                  "reading the device's address");
+  check(read.major >= 8, "cuda: ", read.name, " has compute capability ", read.major, ".",
+        read.minor, "; kernels are built for 8.0 and newer; run on the CPU with --device cpu");
   in_use = true;
   return {.number = number,
           .name = read.name,

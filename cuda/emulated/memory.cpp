@@ -102,6 +102,11 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
     return reported(cudaSuccess);
   const ArenaAccess access;
   if (!in_place(to, from, bytes, kind)) return reported(cudaErrorInvalidValue);
+  // The driver may wait for the stream where memory of the host is not pinned.
+  const bool waits = kind == cudaMemcpyDeviceToHost
+                         ? !in_pinned(to)
+                         : kind == cudaMemcpyHostToDevice && !in_pinned(from);
+  if (waits && is_stuck()) return reported(cudaErrorLaunchFailure);
   const InStream in_stream(stream);
   std::memcpy(to, from, bytes);
   return reported(cudaSuccess);

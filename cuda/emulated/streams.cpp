@@ -27,6 +27,7 @@ cudaError_t when_stuck(cudaError_t status) { return reported(are_stuck ? status 
 }  // namespace
 
 void set_stuck(bool stuck) { are_stuck = stuck; }
+bool is_stuck() { return are_stuck; }
 
 EmulatedStream& stream_of(cudaStream_t handle) { return handle ? *handle : all().standard; }
 

@@ -45,5 +45,6 @@ void wait_for_all_streams();
 // The work of this process's streams does not end, as when one of its kernels waits for another
 // process: they are not ready, and who waits for them nevertheless, here forever, gets a failure.
 void set_stuck(bool stuck);
+bool is_stuck();
 
 }  // namespace ink::cuda::emulated

@@ -2,6 +2,8 @@
 // memory of tensors, and what the host does wrong with the device's memory.
 #if INK_EMULATED
 #include "cuda/allocator.h"
+#include "cuda/emulated/streams.h"
+#include "cuda/stream.h"
 #include "tensor/device.h"
 #include "tests/cuda/planted.h"
 
@@ -254,6 +256,23 @@ TEST(Emulator, ReportsAFailureOfTheDeviceAtTheNextCall) {
                "cuda: planted: unspecified launch failure");
   emulated::fail_device(cudaSuccess);
   values_of(y);
+}
+
+// A copy from or to memory that is not pinned waits inside the driver, where nobody can break off.
+TEST(Emulator, WaitsForAStuckDeviceCanBeBrokenOff) {
+  const Tensor x = device_floats(int64_t{2} << 20);  // 8 MiB, which pass no staging buffer
+  std::vector<float> host(static_cast<size_t>(x.size()));
+  const size_t bytes = host.size() * sizeof(float);
+  void* device = x.storage()->data();
+  {
+    const WatchScope watch([] { fail("a peer is gone"); });
+    emulated::set_stuck(true);
+    EXPECT_ERROR(cuda_backend().download(host.data(), device, bytes), "a peer is gone");
+    EXPECT_ERROR(cuda_backend().upload(device, host.data(), bytes), "a peer is gone");
+    EXPECT_ERROR(cuda_backend().synchronize(), "a peer is gone");
+    emulated::set_stuck(false);
+  }
+  cuda_backend().download(host.data(), device, bytes);
 }
 
 }  // namespace
