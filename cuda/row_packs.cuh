@@ -40,10 +40,12 @@ INK_DEVICE void each_pack_of(Team team, const T* const (&rows)[N], int64_t C, bo
                         });
 }
 
-// Threads of a block of the following teams at most: for launch bounds, without which the compiler
-// saves registers and has fewer packs under way.
+// Launch bounds of kernels with the following teams: without them the compiler saves registers and
+// has fewer packs under way; 1,024 threads on a multiprocessor leave each 64.
 template <class Team>
 inline constexpr int kLongRowThreads = std::min(Team::kMostThreads, 512);
+template <class Team>
+inline constexpr int kLongRowBlocks = blocks_bound(1024 / kLongRowThreads<Team>);
 
 // Calls f(team, threads) with the team that rows of C elements are given to: a warp for up to four
 // packs a thread, or a block of up to 512 threads with sixteen each.

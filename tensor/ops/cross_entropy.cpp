@@ -145,7 +145,7 @@ namespace {
 
 // A label outside the row makes its loss and, by way of total, its gradient NaN.
 template <class T, class Team>
-__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>, cuda::kLongRowBlocks<Team>)
     cross_entropy_kernel(Team team, const T* x, const int32_t* label, float* loss, float* peak,
                          float* total, int64_t N, int64_t V, bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
@@ -173,7 +173,7 @@ void cross_entropy_forward(Cuda, const T* x, const int32_t* label, float* loss, 
 }
 
 template <class T, class Team>
-__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>, cuda::kLongRowBlocks<Team>)
     cross_entropy_backward_kernel(Team team, const T* x, const int32_t* label, const float* peak,
                                   const float* total, const float* dy, const float* weight, T* dx,
                                   int64_t N, int64_t V, bool packed) {

@@ -119,7 +119,7 @@ void for_words(int64_t V, const F& f) {
 }
 
 template <class T, class Team>
-__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>, cuda::kLongRowBlocks<Team>)
     rows_to_gradient_kernel(Team team, T* z, int64_t ld, const int32_t* label, float* loss,
                             bool gradient, int64_t M, int64_t V) {
   constexpr bool packed = true;  // rows begin at whole packs and end with room for one

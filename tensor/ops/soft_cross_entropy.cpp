@@ -103,7 +103,7 @@ void soft_backward(Cpu, const T* x, const T* p, RowSums<const T> sums, Factor fa
 // Nothing waits for the losses: a probability that is negative or NaN makes them NaN, no Error.
 
 template <class T, class Team>
-__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>, cuda::kLongRowBlocks<Team>)
     soft_kernel(Team team, const T* x, const T* p, bool entropy, float* loss, RowSums<float> sums,
                 int64_t N, int64_t V, bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
@@ -140,7 +140,7 @@ void soft_forward(Cuda, const char*, const T* x, const T* p, bool entropy, float
 }
 
 template <class T, class Team>
-__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>, cuda::kLongRowBlocks<Team>)
     soft_backward_kernel(Team team, const T* x, const T* p, RowSums<const float> sums,
                          DeviceFactor factor, T* dx, int64_t N, int64_t V, bool packed) {
   constexpr int P = cuda::kPack<T>;

@@ -164,7 +164,7 @@ __global__ void softmax_backward_kernel(Team team, const T* dy, const T* y, T* d
 }
 
 template <class Kind, class T, class Team>
-__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>, cuda::kLongRowBlocks<Team>)
     long_softmax_kernel(Team team, const T* x, T* y, int64_t N, int64_t C, bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
   constexpr int P = cuda::kPack<T>;
@@ -181,7 +181,7 @@ __global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
 }
 
 template <class Kind, class T, class Team>
-__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>)
+__global__ void __launch_bounds__(cuda::kLongRowThreads<Team>, cuda::kLongRowBlocks<Team>)
     long_softmax_backward_kernel(Team team, const T* dy, const T* y, T* dx, int64_t N, int64_t C,
                                  bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
