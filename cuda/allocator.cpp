@@ -59,6 +59,7 @@ class DeviceMemory final : public Allocator {
     const std::lock_guard lock(mutex_);
     Reserve* const owner = current_reserve;
     Block block = take(free_[owner], wanted);
+    if (!block.data && owner) block = take(free_[nullptr], wanted);
     if (!block.data) block = fresh(owner, wanted);
     used_.emplace(block.data, Used{block.bytes, owner});
     begin_use(block.data, owner ? block.bytes : bytes);

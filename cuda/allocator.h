@@ -18,7 +18,8 @@ void limit_device_memory(size_t bytes);  // allocations beyond it raise Error; 0
 void fill_device_blocks(bool with_nan);
 
 // Blocks that go from hand to hand among those who allocate here, and to nobody else while this
-// lives: a graph writes to them whenever it is replayed.
+// lives: a graph writes to them whenever it is replayed. It takes released blocks of everybody's
+// before it asks the driver: those that the same work has used when it was done as usual.
 class Reserve {
  public:
   Reserve() = default;

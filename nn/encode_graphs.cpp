@@ -2,6 +2,9 @@
 #include "nn/encode_graphs.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "tensor/error.h"
 
 namespace ink {
 
@@ -18,16 +21,34 @@ EncodeGraphs::Entry& EncodeGraphs::entry_of(const Packed& batch, bool& met) {
   return entries_.front();
 }
 
+const Recorded* EncodeGraphs::any_recorded() const {
+  for (const Entry& entry : entries_)
+    if (entry.recorded) return entry.recorded.get();
+  return nullptr;
+}
+
+void EncodeGraphs::record(Entry& entry, const Packed& batch, const Encode& encode) {
+  const auto moved = [](const Tensor& x) { return to(x, Device::cuda); };
+  entry.inputs = {moved(batch.ids), moved(batch.segments), moved(batch.positions),
+                  clone(batch.offsets)};
+  const auto work = [&] {
+    entry.hidden = {};  // of the work done as usual, whose memory the recording takes
+    entry.hidden = encode(entry.inputs);
+  };
+  entry.recorded = cuda_backend().record(work, any_recorded());
+}
+
 Tensor EncodeGraphs::operator()(const Packed& batch, const Encode& encode) {
   const std::lock_guard lock(mutex_);
   bool met = false;
   Entry& entry = entry_of(batch, met);
-  if (!met) return encode(batch);
-  if (!entry.recorded) {
-    const auto moved = [](const Tensor& x) { return to(x, Device::cuda); };
-    entry.inputs = {moved(batch.ids), moved(batch.segments), moved(batch.positions),
-                    clone(batch.offsets)};
-    entry.recorded = cuda_backend().record([&] { entry.hidden = encode(entry.inputs); });
+  if (!met || entry.fails) return encode(batch);
+  try {
+    if (!entry.recorded) record(entry, batch, encode);
+  } catch (const Error&) {  // of which encode() raises those that are not a lack of memory
+    entry = {.offsets = std::move(entry.offsets), .fails = true};
+    entries_.remove_if([](const Entry& e) { return !e.fails; });
+    return encode(batch);
   }
   copy_into(entry.inputs.ids, batch.ids);
   copy_into(entry.inputs.segments, batch.segments);

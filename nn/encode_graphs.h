@@ -3,8 +3,10 @@
 //
 // Lengths that come again are recorded the second time, with all that a body derives from them;
 // ids, segments and positions are copied into the recorded inputs before each replay. The last few
-// lists of lengths are kept, each with the memory that its batch needs. All members may be called
-// from several threads; they wait for one another.
+// lists of lengths are kept. They share their memory, that of the largest, since all but the last
+// states is used up within a replay. Lengths that find no memory to be recorded are encoded as
+// usual, and the recordings of others go. All members may be called from several threads; they wait
+// for one another.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -33,8 +35,11 @@ class EncodeGraphs {
     Packed inputs = {};  // on the device, but for the offsets
     Tensor hidden = {};
     std::unique_ptr<Recorded> recorded = {};
+    bool fails = false;
   };
   Entry& entry_of(const Packed& batch, bool& met);
+  void record(Entry& entry, const Packed& batch, const Encode& encode);
+  const Recorded* any_recorded() const;
 
   std::mutex mutex_;
   std::list<Entry> entries_;  // those used last come first

@@ -221,7 +221,10 @@ TEST_F(StepGraphsOnDevice, GoOnWithoutMemoryToRecord) {
     notices.push_back(sentence);
   };
   h.replayable.loss = [loss = h.replayable.loss](const MicroInputs& in, const Random& random) {
-    if (cuda_backend().recording()) cuda::limit_device_memory(1);
+    if (cuda_backend().recording()) {
+      cuda::limit_device_memory(1);
+      const Tensor more({1 << 24}, Dtype::f32, Device::cuda);  // than was ever released
+    }
     return loss(in, random);
   };
   problem.train({.steps = 8, .graphs = true}, h);
