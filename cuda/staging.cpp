@@ -41,6 +41,7 @@ void Staging::upload(void* device, const void* host, size_t bytes) {
     expect_success(cudaStreamSynchronize(stream()), "copying to the device");
     return;
   }
+  const std::lock_guard lock(mutex_);
   if (!made_) make_ring();
   auto* to = static_cast<std::byte*>(device);
   const auto* from = static_cast<const std::byte*>(host);

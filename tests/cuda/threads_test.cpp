@@ -1,0 +1,83 @@
+// Several threads that compute on one device.
+#include <cstddef>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "nn/session.h"
+#include "tensor/op.h"
+#include "tests/cuda/device.h"
+#include "tests/nn/small_models.h"
+
+namespace ink {
+namespace {
+
+class ThreadsOnDevice : public ::testing::Test {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_DEVICE(); }
+  // work(0) and work(1) at the same time.
+  static void run_two(const std::function<void(int)>& work) {
+    std::thread other(work, 1);
+    work(0);
+    other.join();
+  }
+};
+
+// Through more buffers than there are. ThreadSanitizer sees any that two threads have.
+TEST_F(ThreadsOnDevice, Upload) {
+  constexpr size_t kBytes = size_t{256} << 10;
+  constexpr int kTimes = 200;
+  bool same[2] = {true, true};
+  run_two([&](int thread) {
+    std::vector<int32_t> sent(kBytes / sizeof(int32_t));
+    for (int i = 0; i < kTimes; ++i) {
+      std::fill(sent.begin(), sent.end(), 2 * i + thread);
+      const Tensor there = to(from(sent), Device::cuda);
+      same[thread] = same[thread] && to_vector<int32_t>(to(there, Device::cpu)) == sent;
+    }
+  });
+  EXPECT_TRUE(same[0] && same[1]);
+}
+
+Session session_of(uint64_t seed) {
+  return Session(Model(testing::uneven_config(), {}, random_values(Random(seed))),
+                 {Device::cuda, Dtype::f32});
+}
+
+Packed batch_of(int thread, int i) {
+  const std::vector<int> lengths = i % 2 ? std::vector{7, 1, 13} : std::vector{4 + thread, 20};
+  return pack(testing::sequences(lengths, static_cast<uint64_t>(10 * i + thread), 199));
+}
+
+// Lengths come again, so that one thread records and replays what the other does as well.
+void expect_results_of_one_thread(const Session& of_first, const Session& of_second,
+                                  const std::function<void(const std::function<void(int)>&)>& run) {
+  constexpr int kTimes = 8;
+  std::vector<Tensor> got[2];
+  run([&](int thread) {
+    for (int i = 0; i < kTimes; ++i)
+      got[thread].push_back(
+          to((thread ? of_second : of_first).encode(batch_of(thread, i)).hidden, Device::cpu));
+  });
+  for (int thread = 0; thread < 2; ++thread) {
+    const Session alone =
+        session_of(&of_first == &of_second ? 1 : 1 + static_cast<uint64_t>(thread));
+    for (int i = 0; i < kTimes; ++i) {
+      const Tensor expected = to(alone.encode(batch_of(thread, i)).hidden, Device::cpu);
+      EXPECT_TRUE(equal_bits(got[thread][static_cast<size_t>(i)], expected)) << thread << ' ' << i;
+    }
+  }
+}
+
+TEST_F(ThreadsOnDevice, ShareASession) {
+  const Session session = session_of(1);
+  expect_results_of_one_thread(session, session, run_two);
+}
+
+TEST_F(ThreadsOnDevice, HaveASessionEach) {
+  const Session first = session_of(1), second = session_of(2);
+  expect_results_of_one_thread(first, second, run_two);
+}
+
+}  // namespace
+}  // namespace ink
