@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -56,11 +58,11 @@ class DeviceMemory final : public Allocator {
   void* allocate(size_t bytes) override {
     check(bytes < size_t{1} << 56, "cuda: cannot allocate ", bytes, " bytes");
     const size_t wanted = rounded(bytes);
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     Reserve* const owner = current_reserve;
     Block block = take(free_[owner], wanted);
     if (!block.data && owner) block = take(free_[nullptr], wanted);
-    if (!block.data) block = fresh(owner, wanted);
+    if (!block.data) block = fresh(lock, owner, wanted);
     used_.emplace(block.data, Used{block.bytes, owner});
     begin_use(block.data, owner ? block.bytes : bytes);
     statistics_.in_use += block.bytes;
@@ -91,8 +93,8 @@ class DeviceMemory final : public Allocator {
     statistics_.peak = statistics_.in_use;
   }
   void release_cached() {
-    const std::lock_guard lock(mutex_);
-    give_back();
+    std::unique_lock lock(mutex_);
+    give_back(lock);
   }
   void limit(size_t bytes) {
     const std::lock_guard lock(mutex_);
@@ -101,6 +103,14 @@ class DeviceMemory final : public Allocator {
   void fill(bool with_nan) {
     const std::lock_guard lock(mutex_);
     fill_ = with_nan;
+  }
+  void begin_capture() {
+    const std::lock_guard lock(mutex_);
+    ++captures_;
+  }
+  void end_capture() {
+    const std::lock_guard lock(mutex_);
+    if (--captures_ == 0) no_capture_.notify_all();
   }
   // Its blocks become everybody's, those in use when they are released.
   void dissolve(Reserve* reserve) {
@@ -125,6 +135,7 @@ class DeviceMemory final : public Allocator {
     Reserve* owner;  // null: everybody
   };
   using Free = std::multimap<size_t, void*>;
+  using Lock = std::unique_lock<std::mutex>;
 
   // The smallest free block that holds `wanted` and wastes at most an eighth of it; null data when
   // there is none.
@@ -137,12 +148,12 @@ class DeviceMemory final : public Allocator {
     return block;
   }
 
-  Block fresh(Reserve* owner, size_t wanted) {
+  Block fresh(Lock& lock, Reserve* owner, size_t wanted) {
     stream();  // starts the runtime, or says that there is no device
     char* slab = nullptr;
     if (kCutsSlabs && !owner && Slabs::serves(wanted))
       slab = static_cast<char*>(try_driver(Slabs::kBlocks * wanted));
-    if (!slab) return {ask_driver(wanted), wanted};
+    if (!slab) return {ask_driver(lock, wanted), wanted};
     ++statistics_.system_allocations;
     slabs_.add(slab, wanted);
     for (size_t i = 1; i < Slabs::kBlocks; ++i) free_[nullptr].emplace(wanted, slab + i * wanted);
@@ -150,10 +161,10 @@ class DeviceMemory final : public Allocator {
     return {slab, wanted};
   }
 
-  void* ask_driver(size_t wanted) {
+  void* ask_driver(Lock& lock, size_t wanted) {
     void* data = try_driver(wanted);
     if (!data) {
-      give_back();
+      give_back(lock);
       data = try_driver(wanted);
     }
     size_t available = 0, total = 0;
@@ -186,10 +197,18 @@ class DeviceMemory final : public Allocator {
     return nullptr;
   }
 
-  void give_back() {
+  // To wait for the device breaks every capture under way. Those of other threads are short, but
+  // may need a lock that this one holds: then there is nothing to be had.
+  bool captures_end(Lock& lock) {
+    constexpr std::chrono::seconds kLong(1);
+    return !current_reserve && no_capture_.wait_for(lock, kLong, [this] { return captures_ == 0; });
+  }
+
+  void give_back(Lock& lock) {
     Free& free = free_[nullptr];
-    if (free.empty() || current_reserve) return;  // a graph that is captured cannot wait
-    cudaDeviceSynchronize();
+    if (free.empty() || !captures_end(lock)) return;
+    expect_success(wait_for_stream(), "waiting for memory");  // which is watched
+    expect_success(cudaDeviceSynchronize(), "waiting for memory");
     const auto counts = slabs_.counts(free);
     std::vector<void*> whole;
     for (auto block = free.begin(); block != free.end();) {
@@ -214,6 +233,8 @@ class DeviceMemory final : public Allocator {
   std::unordered_map<void*, Used> used_;
   Slabs slabs_;
   AllocatorStatistics statistics_;
+  std::condition_variable no_capture_;
+  int captures_ = 0;  // under way
   size_t limit_ = 0;
   bool fill_ = false;
 };
@@ -236,8 +257,12 @@ void fill_device_blocks(bool with_nan) { memory().fill(with_nan); }
 Reserve::~Reserve() { memory().dissolve(this); }
 
 ReserveScope::ReserveScope(Reserve& reserve) : before_(current_reserve) {
+  memory().begin_capture();
   current_reserve = &reserve;
 }
-ReserveScope::~ReserveScope() { current_reserve = before_; }
+ReserveScope::~ReserveScope() {
+  current_reserve = before_;
+  memory().end_capture();
+}
 
 }  // namespace ink::cuda

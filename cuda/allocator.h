@@ -28,7 +28,8 @@ class Reserve {
   Reserve& operator=(const Reserve&) = delete;
 };
 
-// This thread allocates from a reserve while it lives.
+// This thread allocates from a reserve while it lives, to record a graph: nothing goes back to the
+// driver until then.
 class ReserveScope {
  public:
   explicit ReserveScope(Reserve& reserve);

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "cuda/emulated/status.h"
@@ -10,6 +11,7 @@
 
 struct EmulatedGraph {
   std::vector<std::function<void()>> nodes;
+  bool broken = false;
 };
 
 namespace ink::cuda::emulated {
@@ -35,6 +37,22 @@ bool noted(cudaStream_t stream, const std::function<void()>& work) {
   return true;
 }
 
+bool breaks_capture(cudaStream_t stream) {
+  Captures& all = captures();
+  const std::lock_guard lock(all.mutex);
+  const auto found = all.open.find(stream);
+  if (found == all.open.end()) return false;
+  found->second->broken = true;
+  return true;
+}
+
+bool breaks_captures() {
+  Captures& all = captures();
+  const std::lock_guard lock(all.mutex);
+  for (const auto& [stream, graph] : all.open) graph->broken = true;
+  return !all.open.empty();
+}
+
 }  // namespace ink::cuda::emulated
 
 using namespace ink::cuda::emulated;  // NOLINT(google-build-using-namespace)
@@ -52,7 +70,9 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   if (found == captures().open.end()) return reported(cudaErrorInvalidValue);
   *graph = found->second;
   captures().open.erase(found);
-  return reported(cudaSuccess);
+  if (!(*graph)->broken) return reported(cudaSuccess);
+  delete std::exchange(*graph, nullptr);
+  return reported(cudaErrorStreamCaptureInvalidated);
 }
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {

@@ -10,4 +10,9 @@ namespace ink::cuda::emulated {
 // should own what it needs, and leave its failures to the runtime's next call or throw them.
 bool noted(cudaStream_t stream, const std::function<void()>& work);
 
+// Who waits for a stream that is being captured, or for the device while any is, is refused, and
+// the captures fail when they end. The answer is whether there was one.
+bool breaks_capture(cudaStream_t stream);
+bool breaks_captures();
+
 }  // namespace ink::cuda::emulated

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <set>
 
+#include "cuda/emulated/graphs.h"
 #include "cuda/emulated/status.h"
 
 namespace ink::cuda::emulated {
@@ -76,16 +77,19 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (breaks_capture(stream)) return reported(cudaErrorStreamCaptureUnsupported);
   wait_for(stream);
   return when_stuck(cudaErrorLaunchFailure);
 }
 
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  if (breaks_capture(stream)) return reported(cudaErrorStreamCaptureUnsupported);
   wait_for(stream);
   return when_stuck(cudaErrorNotReady);
 }
 
 cudaError_t cudaDeviceSynchronize() {
+  if (breaks_captures()) return reported(cudaErrorStreamCaptureUnsupported);
   wait_for_all_streams();
   return when_stuck(cudaErrorLaunchFailure);
 }

@@ -232,6 +232,24 @@ TEST(Emulator, CopiesOnlyInsideOfTensors) {
   EXPECT_EQ(cudaGetLastError(), cudaSuccess);
 }
 
+TEST(Emulator, BreaksCapturesWhoseDeviceIsWaitedFor) {
+  cudaStream_t stream = nullptr;
+  cudaGraph_t graph = nullptr;
+  ASSERT_EQ(cudaStreamCreate(&stream), cudaSuccess);
+  const auto capture = [&](auto wait) {
+    EXPECT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), cudaSuccess);
+    EXPECT_EQ(wait(), cudaErrorStreamCaptureUnsupported);
+    EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
+    EXPECT_EQ(graph, nullptr);
+    EXPECT_EQ(wait(), cudaSuccess);
+  };
+  capture([] { return cudaDeviceSynchronize(); });
+  capture([=] { return cudaStreamSynchronize(stream); });
+  capture([=] { return cudaStreamQuery(stream); });
+  cudaGetLastError();
+  cudaStreamDestroy(stream);
+}
+
 TEST(Emulator, FailsToAllocateWhenAsked) {
   release_device_cache();
   emulated::fail_allocation(1);

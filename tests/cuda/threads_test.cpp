@@ -1,12 +1,18 @@
 // Several threads that compute on one device.
+#include <chrono>
 #include <cstddef>
 #include <functional>
+#include <future>
 #include <thread>
 #include <vector>
 
+#include "cuda/allocator.h"
+#include "cuda/graph.h"
 #include "nn/session.h"
 #include "tensor/op.h"
+#include "tensor/ops.h"
 #include "tests/cuda/device.h"
+#include "tests/expect_error.h"
 #include "tests/nn/small_models.h"
 
 namespace ink {
@@ -37,6 +43,41 @@ TEST_F(ThreadsOnDevice, Upload) {
     }
   });
   EXPECT_TRUE(same[0] && same[1]);
+}
+
+// A device that is waited for would break the recording.
+TEST_F(ThreadsOnDevice, GiveMemoryBackWhenARecordingIsDone) {
+  const Tensor x = to(randn({500}, 1, Dtype::f32), Device::cuda);
+  Tensor y;
+  std::future<void> given_back;
+  cuda::Graph graph([&] {
+    y = {};  // which leaves something to give back
+    if (cuda::is_recording()) {
+      given_back = std::async(std::launch::async, cuda::release_device_cache);
+      given_back.wait_for(std::chrono::milliseconds(20));
+    }
+    y = add(x, x);
+  });
+  given_back.get();
+  EXPECT_EQ(cuda::device_statistics().cached, 0u);
+  graph.replay();
+  EXPECT_TRUE(equal_bits(y, add(x, x)));
+}
+
+// Nor is there anything to wait for where a recording itself runs out of memory.
+TEST_F(ThreadsOnDevice, RecordingsGiveNothingBack) {
+  const Tensor x = to(randn({500}, 1, Dtype::f32), Device::cuda);
+  add(x, x);
+  const auto record = [&] {
+    cuda::Graph([&] {
+      if (!cuda::is_recording()) return;
+      cuda::limit_device_memory(1);
+      const Tensor more({1 << 24}, Dtype::f32, Device::cuda);
+    });
+  };
+  EXPECT_ERROR(record(), "out of memory");
+  cuda::limit_device_memory(0);
+  EXPECT_GT(cuda::device_statistics().cached, 0u);
 }
 
 Session session_of(uint64_t seed) {
