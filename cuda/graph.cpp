@@ -1,39 +1,20 @@
 // Stream capture on a stream that nobody else uses, with memory and uploads that stay the graph's.
 #include "cuda/graph.h"
 
-#include <cstring>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 #include "cuda/allocator.h"
 #include "cuda/launch.h"
+#include "cuda/pinned.h"
 #include "cuda/stream.h"
 
 namespace ink::cuda {
 
 // What a graph needs as long as it lives, beside its nodes.
-class Recording {
- public:
-  explicit Recording(std::shared_ptr<Reserve> room) : memory(std::move(room)) {}
-  ~Recording() {
-    for (void* block : pinned_) cudaFreeHost(block);
-  }
-  Recording(const Recording&) = delete;
-  Recording& operator=(const Recording&) = delete;
-
-  // Pinned memory with these bytes.
-  const void* keep(const void* host, size_t bytes) {
-    void*& block = pinned_.emplace_back(nullptr);
-    expect_success(cudaMallocHost(&block, bytes), "allocating pinned memory");
-    std::memcpy(block, host, bytes);
-    return block;
-  }
-
-  const std::shared_ptr<Reserve> memory;
-
- private:
-  std::vector<void*> pinned_;
+struct Recording {
+  std::shared_ptr<Reserve> memory;
+  PinnedMemory uploads = {};
 };
 
 namespace {
@@ -106,8 +87,7 @@ std::mutex& one_at_a_time() {
 // What is made once while the work is done as usual, such as the device's copies of index tensors,
 // outlives a replay of another graph that has the same memory: so only what is recorded is in it.
 Graph::Graph(const std::function<void()>& work, const Graph* beside)
-    : recording_(std::make_unique<Recording>(beside ? beside->recording_->memory
-                                                    : std::make_shared<Reserve>())) {
+    : recording_(new Recording{beside ? beside->recording_->memory : std::make_shared<Reserve>()}) {
   check(!making, "cuda: a graph cannot be recorded inside another");
   const std::lock_guard lock(one_at_a_time());
   const MakingScope scope;
@@ -123,24 +103,24 @@ Graph::Graph(const std::function<void()>& work, const Graph* beside)
   expect_success(made, "making a graph");
 }
 
-Graph::~Graph() {
-  wait_for_stream();  // a replay may still read what is kept
-  cudaGraphExecDestroy(executable_);
-}
+// The runtime keeps an executable until its last replay is done. Nobody waits for that here: it may
+// never be where the device exchanges gradients with a process that is gone.
+Graph::~Graph() { cudaGraphExecDestroy(executable_); }
 
 void Graph::replay() {
   check(!is_recording(), "cuda: a graph cannot be replayed inside another");
   detail::last_launched = "of a replayed graph";
   expect_success(cudaGraphLaunch(executable_, stream()), "replaying a graph");
+  recording_->uploads.mark_read();
 }
 
 bool is_recording() { return current != nullptr; }
 
 void record_upload(void* device, const void* host, size_t bytes) {
   if (bytes == 0) return;
-  expect_success(
-      cudaMemcpyAsync(device, current->keep(host, bytes), bytes, cudaMemcpyHostToDevice, stream()),
-      "recording an upload");
+  const void* const kept = current->uploads.keep(host, bytes);
+  expect_success(cudaMemcpyAsync(device, kept, bytes, cudaMemcpyHostToDevice, stream()),
+                 "recording an upload");
 }
 
 }  // namespace ink::cuda

@@ -26,7 +26,8 @@
 //
 // Its memory, peak of the work and results, is its own until the graph and the results are gone. A
 // graph that is made `beside` another shares its memory: they are never replayed at the same time,
-// and a replay of one overwrites the results of the other.
+// and a replay of one overwrites the results of the other. It may go while a replay is under way:
+// nobody waits for that.
 #pragma once
 #include <functional>
 #include <memory>
@@ -36,7 +37,7 @@
 
 namespace ink::cuda {
 
-class Recording;
+struct Recording;
 
 class Graph final : public Recorded {
  public:

@@ -1,16 +1,22 @@
 // Graphs: replays compute what the work itself computes, from memory that is theirs alone.
 #include "cuda/graph.h"
 
+#include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "autograd/optimizer.h"
 #include "autograd/tape.h"
 #include "cuda/allocator.h"
+#include "cuda/pinned.h"
 #include "tensor/op.h"
 #include "tensor/ops.h"
 #include "tests/cuda/device.h"
 #include "tests/expect_error.h"
+#if INK_EMULATED
+#include "cuda/emulated/streams.h"
+#endif
 
 namespace ink {
 namespace {
@@ -204,6 +210,50 @@ TEST_F(GraphOnDevice, SharesItsMemory) {
   beside.replay();
   EXPECT_TRUE(equal_bits(b, net(x)));
 }
+
+#if INK_EMULATED
+
+// Where the device waits for a process that is gone, a graph's end may neither wait nor throw.
+TEST_F(GraphOnDevice, GoesWithoutWaiting) {
+  const Net net;
+  const Tensor x = on_device({5, 8}, 10);
+  Tensor y;
+  auto graph = std::make_unique<cuda::Graph>([&] { y = net(x); });
+  graph->replay();
+  {
+    const cuda::WatchScope watch([] { fail("the others are gone"); });
+    cuda::emulated::set_stuck(true);
+    graph.reset();
+    cuda::emulated::set_stuck(false);
+  }
+  EXPECT_TRUE(equal_bits(y, net(x)));
+}
+
+// Bytes that a replay may still send are overwritten by nobody.
+TEST_F(GraphOnDevice, KeepsUploadsUntilTheyAreRead) {
+  const auto place_of = [](cuda::PinnedMemory& memory, int number) {
+    const std::vector<int> numbers(1 << 20, number);  // as much as no other test keeps
+    return static_cast<const int*>(memory.keep(numbers.data(), numbers.size() * sizeof number));
+  };
+  const int* place = nullptr;
+  {
+    cuda::PinnedMemory memory;
+    place = place_of(memory, 1);
+    EXPECT_NE(place_of(memory, 2), place);
+    memory.mark_read();
+    cuda::emulated::set_stuck(true);
+  }
+  {
+    cuda::PinnedMemory other;
+    EXPECT_NE(place_of(other, 3), place);
+  }
+  EXPECT_EQ(*place, 1);
+  cuda::emulated::set_stuck(false);
+  std::vector<cuda::PinnedMemory> later(3);  // takes what the others had
+  EXPECT_EQ(std::ranges::count(later, place, [&](auto& m) { return place_of(m, 4); }), 1);
+}
+
+#endif
 
 }  // namespace
 }  // namespace ink

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "autograd/training_log.h"
+#include "tests/cuda/text_problem.h"
 #include "tests/cuda/training_problem.h"
 #include "tests/mpirun.h"
 
@@ -100,7 +101,7 @@ TrainerOptions options_of(Communicator* processes) {
 
 Where place() { return {Device::cuda, dtype_from(std::getenv("INK_TEST_TYPE"))}; }
 
-void say_values(const Problem& problem, const Communicator& processes) {
+void say_values(const SmallProblem& problem, const Communicator& processes) {
   std::string all;
   for (const Tensor& value : problem.values())
     all.append(static_cast<const char*>(value.storage()->data()), value.bytes());
@@ -109,7 +110,7 @@ void say_values(const Problem& problem, const Communicator& processes) {
 
 void train(const std::function<void(int64_t, MicroLoss&)>& change, bool resumes = false) {
   const auto processes = joined();
-  Problem problem(place());
+  SmallProblem problem(place());
   TrainingHooks h = problem.hooks();
   h.loss = [&](int64_t i, const Random& random) {
     MicroLoss micro = problem.loss(i, random);
@@ -172,10 +173,23 @@ struct Mortal final : Communicator {
 void dies() {
   say_error([] {
     Mortal processes;
-    Problem problem(place());
+    SmallProblem problem(place());
     TrainerOptions options = options_of(&processes);
     options.log_every = 1;
     problem.train(options, problem.hooks());
+  });
+}
+
+// Of recorded steps, whose graphs end while the Error is on its way.
+void dies_replaying() {
+  say_error([] {
+    Mortal processes;
+    TextProblem problem;
+    TrainingHooks h = problem.hooks();
+    h.notice = [](const std::string& sentence) { ADD_FAILURE() << sentence; };
+    TrainerOptions options = options_of(&processes);
+    options.graphs = true;
+    problem.train(options, h);
   });
 }
 
@@ -200,6 +214,7 @@ const std::map<std::string, void (*)()> kShares = {{"sums", sums},
                                                    {"overflows", overflows},
                                                    {"loses", loses},
                                                    {"dies", dies},
+                                                   {"dies_replaying", dies_replaying},
                                                    {"share_a_device", share_a_device},
                                                    {"counts_differ", counts_differ}};
 
@@ -239,6 +254,18 @@ class TrainingByProcesses : public Processes {
     return {found("values-0"), read_training_log(folder_ / "run" / "log.jsonl")};
   }
   std::string error(int rank) const { return found("error-" + std::to_string(rank)); }
+  // Rank 1 was killed, and the others say so.
+  void expect_gone(const std::vector<Ended>& all) const {
+    EXPECT_NE(all[1].status, 0);
+    for (size_t r = 0; r < all.size(); ++r) {
+      if (r == 1) continue;
+      EXPECT_EQ(all[r].status, 0) << all[r].output;
+      const std::string said = error(static_cast<int>(r));
+      for (const char* part : {"processes: exchanging gradients: NCCL says remote process exited",
+                               "rank 1 has ended its process", "resume from the last checkpoint"})
+        EXPECT_NE(said.find(part), std::string::npos) << said;
+    }
+  }
 };
 
 void expect_near(const std::vector<Json>& got, const std::vector<Json>& expected, double by) {
@@ -367,22 +394,16 @@ TEST_F(TrainingByProcesses, OneThatIsGoneEndsTheOthersAndNothingIsLost) {
   for (const int W : {4, 2}) {
     fs::remove_all(folder_ / "run");
     const auto all = run(W, "dies", "INK_TEST_TYPE=f32");
-    for (int r = 0; r < W; ++r) {
-      if (r == 1) {
-        EXPECT_NE(all[1].status, 0);
-        continue;
-      }
-      EXPECT_EQ(all[static_cast<size_t>(r)].status, 0) << all[static_cast<size_t>(r)].output;
-      EXPECT_NE(error(r).find("processes: exchanging gradients: NCCL says remote process exited"),
-                std::string::npos)
-          << error(r);
-      EXPECT_NE(error(r).find("rank 1 has ended its process"), std::string::npos) << error(r);
-      EXPECT_NE(error(r).find("resume from the last checkpoint"), std::string::npos) << error(r);
-    }
+    expect_gone(all);
     EXPECT_TRUE(fs::exists(folder_ / "run" / "checkpoint-00000004"));
   }
   expect_done(run(2, "resumes", "INK_TEST_TYPE=f32"));
   EXPECT_EQ(found("values-0"), straight.values);
+}
+
+TEST_F(TrainingByProcesses, OneThatIsGoneEndsTheOthersThatReplay) {
+  expect_gone(run(2, "dies_replaying"));
+  EXPECT_TRUE(fs::exists(folder_ / "run" / "checkpoint-00000004"));
 }
 
 TEST_F(Processes, OfDifferentLengthsFail) {

@@ -17,11 +17,11 @@ struct Where {
 };
 
 // A small classifier: linear, layer norm and dropout, whose labels follow from the inputs.
-struct Problem {
+struct SmallProblem {
   Parameters parameters;
   Where place;
 
-  explicit Problem(Where p = {}) : place(p) {
+  explicit SmallProblem(Where p = {}) : place(p) {
     const auto random = [](Shape shape, uint64_t seed) {
       Tensor w = randn(shape, seed, Dtype::f32);
       for (int64_t i = 0; i < w.size(); ++i) w.data<float>()[i] *= 0.3f;

@@ -30,7 +30,7 @@ class TrainingOnDevice : public ::testing::Test {
     return read_training_log(folder_ / name / "log.jsonl");
   }
   std::vector<Json> train_with_log(Where place, const char* name, TrainerOptions options) {
-    Problem problem(place);
+    SmallProblem problem(place);
     options.folder = folder_ / name;
     problem.train(options, problem.hooks());
     return log_of(name);
@@ -100,20 +100,20 @@ TEST_F(TrainingOnDevice, ResumingEndsWithTheSameBits) {
     const std::string name = name_of(type);
     TrainerOptions options{
         .steps = 8, .accumulate = 2, .log_every = 3, .folder = folder_ / ("straight-" + name)};
-    Problem straight(place);
+    SmallProblem straight(place);
     straight.train(options, straight.hooks());
 
     std::atomic<bool> stop = false;
     options.folder = folder_ / ("cut-" + name);
     options.stop = &stop;
-    Problem first(place);
+    SmallProblem first(place);
     TrainingHooks h = first.hooks();
     h.progress = [&](const Progress& p) { stop = p.step == 4; };
     EXPECT_EQ(first.train(options, h).step, 4);
 
     options.stop = nullptr;
     options.resume = true;
-    Problem second(place);
+    SmallProblem second(place);
     second.train(options, second.hooks());
     expect_same_bits(second.values(), straight.values());
     for (const char* file : {"model.safetensors", "optimizer.safetensors"}) {
@@ -130,13 +130,13 @@ TEST_F(TrainingOnDevice, ResumingEndsWithTheSameBits) {
 
 TEST_F(TrainingOnDevice, ErrorsNameTheStepAndLeaveTheParametersBeforeIt) {
   const auto train = [](int64_t steps, int64_t log_every, const TrainingHooks& h,
-                        Problem& problem) {
+                        SmallProblem& problem) {
     problem.train({.steps = steps, .accumulate = 2, .log_every = log_every}, h);
   };
-  Problem good(kCuda);
+  SmallProblem good(kCuda);
   train(3, 1, good.hooks(), good);
 
-  Problem bad_loss(kCuda), bad_gradient(kCuda);
+  SmallProblem bad_loss(kCuda), bad_gradient(kCuda);
   TrainingHooks h = bad_loss.hooks();
   h.loss = [&](int64_t i, const Random& random) {
     MicroLoss micro = bad_loss.loss(i, random);
@@ -164,7 +164,7 @@ TEST_F(TrainingOnDevice, ErrorsNameTheStepAndLeaveTheParametersBeforeIt) {
 
 // Gradients that overflow f16 cost a step and half of the loss scale.
 TEST_F(TrainingOnDevice, SkipsStepsThatOverflowTheLossScale) {
-  Problem problem({Device::cuda, Dtype::f16});
+  SmallProblem problem({Device::cuda, Dtype::f16});
   TrainingHooks h = problem.hooks();
   h.loss = [&](int64_t i, const Random& random) {
     MicroLoss micro = problem.loss(i, random);
@@ -178,7 +178,7 @@ TEST_F(TrainingOnDevice, SkipsStepsThatOverflowTheLossScale) {
 }
 
 TEST_F(TrainingOnDevice, WaitsForNothingBetweenLinesOfTheLog) {
-  Problem problem({Device::cuda, Dtype::f16});
+  SmallProblem problem({Device::cuda, Dtype::f16});
   TrainingHooks h = problem.hooks();
   std::vector<double> shown;
   std::vector<uint64_t> waits;
