@@ -2,6 +2,7 @@
 // errors; what cannot be replayed is done as usual, which a notice says.
 #include "autograd/step_graphs.h"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <limits>
@@ -90,6 +91,23 @@ TEST_F(StepGraphsOnDevice, TrainTheSameBits) {
     expect_same_bits(replayed.values(), usual.values());
     expect_same_files("replayed" + name, "usual" + name);
   }
+}
+
+// Batches of one shape weigh differently where rows are filled up.
+TEST_F(StepGraphsOnDevice, TakeWhatTheHostKnowsOfEachBatch) {
+  const auto train = [&](const std::string& name, bool graphs, TextProblem& problem) {
+    problem.changed = [](int64_t i, TextProblem::Batch& batch) {
+      std::fill_n(batch.labels.data<int32_t>(), i % 3, kIgnore);
+    };
+    TrainerOptions options{.steps = 8, .accumulate = 2, .folder = folder_ / name};
+    options.graphs = graphs;
+    return problem.train(options, problem.hooks()).replayed;
+  };
+  TextProblem usual, replayed;
+  train("usual", false, usual);
+  EXPECT_EQ(train("replayed", true, replayed), 12);
+  expect_same_bits(replayed.values(), usual.values());
+  EXPECT_EQ(log_of("replayed"), log_of("usual"));
 }
 
 TEST_F(StepGraphsOnDevice, ResumeInTheMiddle) {

@@ -1,6 +1,7 @@
 // A small BERT that tests train on the CUDA device, with and without recorded steps: masked tokens
 // and pairs, with dropout, on batches of a few shapes.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -67,17 +68,27 @@ struct TextProblem {
     return made;
   }
 
+  // What the host knows of it: rows that are filled up count for nothing.
+  static MicroLoss known_of(const Batch& b) {
+    const auto labels = to_vector<int32_t>(b.labels);
+    const auto filled = std::ranges::count(labels, kIgnore);
+    const auto rows = static_cast<double>(std::ssize(labels) - filled);
+    return {.weight = rows,
+            .tokens = b.inputs.tokens() - filled,
+            .metrics = {{"rows", rows}},
+            .measures = {{.name = "pair", .value = {}, .factor = 1 / rows}}};
+  }
+
   MicroLoss loss_of(const Batch& b, const Random& random) const {
     EncoderOptions encoder{.random = &random};
     if (recomputes) encoder.run_layer = recompute;
     const Tensor hidden = model.body(b.inputs, encoder).hidden;
     const Tensor words = model.masked_lm->loss(hidden, b.rows, b.labels);
     const Tensor pair = model.pair->loss(model.body.pool(hidden, b.inputs.offsets), b.pair_labels);
-    return {.loss = multiply(add(words, pair), view(to(b.factor, Device::cuda), {}, {}, 0)),
-            .weight = static_cast<double>(b.rows.size()),
-            .tokens = b.inputs.tokens(),
-            .metrics = {{"rows", static_cast<double>(b.rows.size())}},
-            .measures = {{.name = "pair", .value = pair, .factor = 0.5}}};
+    MicroLoss made = known_of(b);
+    made.loss = multiply(add(words, pair), view(to(b.factor, Device::cuda), {}, {}, 0));
+    made.measures[0].value = pair;
+    return made;
   }
 
   TrainingHooks hooks() const {
@@ -87,10 +98,7 @@ struct TextProblem {
       const Batch b = batch(i);
       MicroInputs in{.tensors = tensors_of(b.inputs),
                      .structure = structure_of(model, b.inputs),
-                     .known = {.weight = static_cast<double>(b.rows.size()),
-                               .tokens = b.inputs.tokens(),
-                               .metrics = {{"rows", static_cast<double>(b.rows.size())}},
-                               .measures = {{.name = "pair", .value = {}, .factor = 0.5}}}};
+                     .known = known_of(b)};
       in.tensors.insert(in.tensors.end(), {b.rows, b.labels, b.pair_labels, b.factor});
       return in;
     };
