@@ -4,6 +4,7 @@
 #   tools/demo.sh             about five minutes on two cores
 #   tools/demo.sh --quick     the same steps in about one minute, with little training: checks that all of it works
 #   tools/demo.sh --cuda      trains on the CUDA device, in bf16; the program is that of build-cuda
+#   INK_BUILD=FOLDER tools/demo.sh     with the program of that build
 #   INK_TEXT=FOLDER tools/demo.sh      on your text; the entries of FOLDER (folders or files) are the classes, and a blank line
 #                                      ends a document
 #
@@ -13,11 +14,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-quick= build=build place=
+quick= build=${INK_BUILD:-build} place=
 for argument in "$@"; do
   case $argument in
     --quick) quick=yes ;;
-    --cuda) build=build-cuda place="--device cuda --dtype bf16" ;;
+    --cuda) build=${INK_BUILD:-build-cuda} place="--device cuda --dtype bf16" ;;
     *) echo "demo: expected --quick, --cuda or nothing, got '$argument'" >&2; exit 2 ;;
   esac
 done
