@@ -13,8 +13,9 @@ if(INK_CUDA)
   set(ink_cuda_libraries CUDA::cudart_static CUDA::cublasLt)
   list(JOIN ink_options "," host_options)
   string(REPLACE "-Wconversion," "" host_options "${host_options}")  # nvcc's generated code would not pass
-  target_compile_options(ink_flags INTERFACE
-    "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr;--diag-suppress=177,1675;-Xcompiler=${host_options}>")
+  # A kernel's call of a function that lacks INK_BOTH is a mere warning otherwise, and the call is left out.
+  set(device_options -std=c++20 --expt-relaxed-constexpr -Werror=cross-execution-space-call --diag-suppress=177,1675)
+  target_compile_options(ink_flags INTERFACE "$<$<COMPILE_LANGUAGE:CUDA>:${device_options};-Xcompiler=${host_options}>")
   target_compile_definitions(ink_flags INTERFACE INK_CUDA=1)
   target_include_directories(ink_flags SYSTEM INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
   target_link_libraries(ink_flags INTERFACE ${ink_cuda_libraries})

@@ -3,11 +3,11 @@
 
     tools/check_machine_code.py [--build build] [--jobs 2] [--update] [--fetch] [--self-test]
 
-Rules: nothing spills, nothing lies in local memory, no arithmetic in f64, tensor cores where attention should use them,
-128-bit loads where a kernel's name says so, loads under way together where a kernel waits for memory, and every block
-that is launched fits. tests/cuda/machine_code.tsv holds of each kernel its registers, the blocks that fit on a
-multiprocessor, the widest load, how many bytes a thread reads before it waits and how many instructions its loop over
-products has; none may get worse. --update writes it anew.
+Rules: nvcc warns of nothing, nothing spills, nothing lies in local memory, no arithmetic in f64, tensor cores where
+attention should use them, 128-bit loads where a kernel's name says so, loads under way together where a kernel waits
+for memory, and every block that is launched fits. tests/cuda/machine_code.tsv holds of each kernel its registers, the
+blocks that fit on a multiprocessor, the widest load, how many bytes a thread reads before it waits and how many
+instructions its loop over products has; none may get worse. --update writes it anew.
 
 The toolkit is this machine's or, where parts are missing, what --fetch puts into the cache (tools/cuda_toolkit.py).
 Without --fetch a missing toolkit leaves the check out. STRICT=yes is --fetch.
@@ -26,7 +26,8 @@ import cuda_toolkit
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tests/cuda/machine_code.tsv"
 FIGURES = ROOT / "tools/kernel_figures.py"
-FLAGS = "-x cu -std=c++20 -O3 -DNDEBUG -DINK_CUDA=1 --expt-relaxed-constexpr --diag-suppress=177,1675 -Xptxas -v"
+FLAGS = ("-x cu -std=c++20 -O3 -DNDEBUG -DINK_CUDA=1 --expt-relaxed-constexpr --diag-suppress=177,1675"
+         " -Werror=all-warnings -Xptxas -v")
 
 # Of a multiprocessor: threads, blocks, bytes of shared memory. All have 65,536 registers in four parts.
 LIMITS = {80: (2048, 32, 164 << 10), 86: (1536, 16, 100 << 10), 89: (1536, 24, 100 << 10),
@@ -272,8 +273,21 @@ def measure(tools, files, folder, jobs):
     return {key: row_of(each) for key, each in kernels.items()}, wrong
 
 
+def test_example(tools):
+    """CONTRIBUTING.md's op must compile, and must not once its functions are the host's alone."""
+    op = re.search(r"```cpp\n(// softsign.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)[1]
+    command = [tools["nvcc"], *FLAGS.split(), f"-I{ROOT}", "-arch=sm_80", "-ptx", "-o", os.devnull, "-"]
+    sound, planted = (subprocess.run(command, input=code, capture_output=True, text=True)
+                      for code in (op, op.replace("INK_BOTH ", "")))
+    if sound.returncode:
+        yield f"the op of CONTRIBUTING.md: {sound.stdout}{sound.stderr}"
+    if "calling a __host__ function" not in planted.stdout + planted.stderr:
+        yield "the op of CONTRIBUTING.md without INK_BOTH"
+
+
 def self_test(tools, jobs):
-    """Every kernel planted in a file of mistakes must be refused, for the reason that its comment there gives."""
+    """Every kernel planted in a file of mistakes must be refused, for the reason that its comment there gives, and an op
+    whose functions kernels cannot call."""
     file = "tests/cuda/machine_code_planted.cu"
     with tempfile.TemporaryDirectory() as folder:
         rows, wrong = measure(tools, [file], pathlib.Path(folder), jobs)
@@ -287,9 +301,10 @@ def self_test(tools, jobs):
     missed = [f"{name}: {text}" for name, text in expected
               if not any(key[1] == name and text in sentence for key, sentence in wrong)]
     unjust = [sentence for key, sentence in wrong if key[1] == "sound" and "in the table" not in sentence]
-    if missed or unjust:
-        sys.exit("\n".join(["machine code: not refused, or refused without cause:", *missed, *unjust]))
-    print(f"machine code: all {len(expected)} planted mistakes are refused")
+    wrong_example = list(test_example(tools))
+    if missed or unjust or wrong_example:
+        sys.exit("\n".join(["machine code: not refused, or refused without cause:", *missed, *unjust, *wrong_example]))
+    print(f"machine code: all {len(expected) + 1} planted mistakes are refused")
 
 
 def main():

@@ -1,8 +1,8 @@
 // Kernels with mistakes that only machine code shows, for tools/check_machine_code.py --self-test.
 
-// More values alive than two blocks of 1,024 threads have registers for.
+// More values alive than 1,024 threads have registers for.
 // refused: spilled: keep fewer values alive
-__global__ void __launch_bounds__(1024, 2) spilled_kernel(float* x) {
+__global__ void __launch_bounds__(1024) spilled_kernel(float* x) {
   float v[64];
 #pragma unroll
   for (int i = 0; i < 64; ++i) v[i] = x[i * 1024 + threadIdx.x];
