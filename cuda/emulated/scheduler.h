@@ -24,7 +24,7 @@ class Scheduler {
   // of its own that comes after what `by` has done, and before what it does after join_seen().
   void set_seen(SeenThread by, bool apart) { seen_by_ = by, apart_ = apart && kSeesThreads; }
   void join_seen();
-  void set_order(uint64_t seed) { seed_ = seed; }
+  void set_order(uint64_t seed) { seed_ = seed, random_ = 0; }
 
   // ── of the running thread ──
   void barrier(Site site);

@@ -117,6 +117,19 @@ TEST(Races, OrdersOfThreadsGiveARaceAway) {
   const Reversed one = reversed(reverse_kernel<true, false>, 2, 1);
   const Reversed two = reversed(reverse_kernel<true, false>, 2, 2);
   EXPECT_NE(one.values, two.values);
+  EXPECT_EQ(reversed(reverse_kernel<true, false>, 2, 1).values, one.values);
+}
+
+// What thread 0 writes for all is there in time where it runs first.
+__global__ void spread_kernel(const float* x, float* y, int) {
+  INK_SHARED(float, first, [1]);
+  if (threadIdx.x == 0) first[0] = x[0];
+  y[threadIdx.x] = first[0];
+}
+TEST(Races, AMissingBarrierBehindThread0TakesAnotherOrder) {
+  EXPECT_EQ(reversed(spread_kernel, 1, 0).values, std::vector<float>(kThreads, counting(1)[0]));
+  const std::vector<float> values = reversed(spread_kernel, 1, 1).values;
+  EXPECT_TRUE(std::any_of(values.begin(), values.end(), [](float v) { return std::isnan(v); }));
 }
 
 // Neighbouring lanes exchange through shared memory, with or without a word to the warp.
