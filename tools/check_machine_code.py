@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Compiles every file with CUDA kernels for every architecture and holds the machine code to its rules; needs no GPU.
 
-    tools/check_machine_code.py [--build build] [--jobs 2] [--update] [--fetch] [--self-test]
+    tools/check_machine_code.py [--build build] [--jobs 2] [--update] [--only FILE]… [--fetch] [--self-test]
 
 Rules: nvcc warns of nothing, nothing spills, nothing lies in local memory, no arithmetic in f64, tensor cores where
 attention should use them, 128-bit loads where a kernel's name says so, loads under way together where a kernel waits
 for memory, and every block that is launched fits. tests/cuda/machine_code.tsv holds of each kernel its registers, the
 blocks that fit on a multiprocessor, the widest load, how many bytes a thread reads before it waits and how many
-instructions its loop over products has; none may get worse. --update writes it anew.
+instructions its loop over products has; none may get worse. --update writes it anew; --only FILE looks at the
+kernels of one file and leaves the rest of the table as it is.
 
 The toolkit is this machine's or, where parts are missing, what --fetch puts into the cache (tools/cuda_toolkit.py).
 Without --fetch a missing toolkit leaves the check out. STRICT=yes is --fetch.
@@ -80,8 +81,8 @@ def object_of(source, arch):
 
 
 def compile_all(tools, files, folder, jobs):
-    """Leaves in the folder, of each file and architecture, ptxas' report (.log), instructions (.sass) and figures of
-    its loads and loops (.figures)."""
+    """Leaves in the folder, of each of the files and each architecture, ptxas' report (.log), instructions (.sass) and
+    figures of its loads and loops (.figures)."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["rule code",
              f"  command = {tools['nvcc']} {FLAGS} -I{ROOT} -arch=sm_$arch -MD -MT $out -MF $out.d"
@@ -89,13 +90,14 @@ def compile_all(tools, files, folder, jobs):
              f" {{ grep -E '{KEPT_LINES}' $cubin.all >$out; {sys.executable} {FIGURES} $cubin.all >$figures;"
              " rm $cubin $cubin.all; }",
              "  depfile = $out.d", "  deps = gcc", "  description = $in, sm_$arch"]
-    for file in files:
+    for file in {*sources(), *files}:  # all, lest ninja forget those that are not looked at now
         for arch in LIMITS:
             name = object_of(file, arch)
             lines += [f"build {name}.sass: code {ROOT}/{file}", f"  arch = {arch}", f"  cubin = {name}.cubin",
                       f"  log = {name}.log", f"  figures = {name}.figures"]
     (folder / "build.ninja").write_text("\n".join(lines) + "\n")
-    done = subprocess.run(["ninja", "-C", folder, "-k", "0", "-j", str(jobs)], capture_output=True, text=True)
+    wanted = [f"{object_of(file, arch)}.sass" for file in files for arch in LIMITS]
+    done = subprocess.run(["ninja", "-C", folder, "-k", "0", "-j", str(jobs), *wanted], capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{done.stdout}\nmachine code: the kernels above do not compile")
 
@@ -312,6 +314,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build", help="where to compile")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--update", action="store_true", help="write the table anew")
+    parser.add_argument("--only", metavar="FILE", action="append", help="the kernels of this file")
     parser.add_argument("--fetch", action="store_true", help="get what is missing of the toolkit")
     parser.add_argument("--self-test", action="store_true", help="see that planted mistakes are refused")
     args = parser.parse_args()
@@ -321,11 +324,16 @@ def main():
     tools = cuda_toolkit.tools(args.fetch or os.environ.get("STRICT") == "yes")
     if args.self_test:
         return self_test(tools, args.jobs)
-    rows, wrong = measure(tools, sources(), args.build / "machine_code", args.jobs)
+    files = args.only or sources()
+    if strangers := set(files) - set(sources()):
+        sys.exit(f"machine code: --only: expected a file that nvcc compiles, got {', '.join(strangers)}")
+    rows, wrong = measure(tools, files, args.build / "machine_code", args.jobs)
+    recorded = read_table()
+    others = {key: row for key, row in recorded.items() if args.only and key[0] not in files}
     if args.update:
-        write_table(rows)
+        write_table({**others, **rows})
     else:
-        wrong += changes(read_table(), rows)
+        wrong += changes({key: row for key, row in recorded.items() if key not in others}, rows)
     for (file, name), sentence in wrong:
         print(f"{file}: {name} {sentence}")
     if wrong:
