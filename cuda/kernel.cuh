@@ -2,8 +2,9 @@
 //
 // Rules that keep a kernel correct on both: shared memory only through INK_SHARED (at most 48 KiB)
 // and INK_DYNAMIC_SHARED; only *_sync intrinsics, with full masks; no return before a barrier or a
-// warp's operation; any block size that is a multiple of 32; offsets in 64 bits; no float atomics;
-// arithmetic in f32 (never a double literal); PTX only in cuda/ptx.cuh.
+// warp's operation that other threads come to; any block size that is a multiple of 32, up to the
+// kernel's __launch_bounds__, which the emulated device does not know; offsets in 64 bits; no float
+// atomics; arithmetic in f32 (never a double literal); PTX only in cuda/ptx.cuh.
 #pragma once
 #include <bit>
 #include <cstdint>

@@ -5,10 +5,10 @@
 
 Rules: nvcc warns of nothing, nothing spills, nothing lies in local memory, no arithmetic in f64, tensor cores where
 attention should use them, 128-bit loads where a kernel's name says so, loads under way together where a kernel waits
-for memory, and every block that is launched fits. tests/cuda/machine_code.tsv holds of each kernel its registers, the
-blocks that fit on a multiprocessor, the widest load, how many bytes a thread reads before it waits and how many
-instructions its loop over products has; none may get worse. --update writes it anew; --only FILE looks at the
-kernels of one file and leaves the rest of the table as it is.
+for memory, every kernel has launch bounds or stands in THREADS, and such blocks fit. tests/cuda/machine_code.tsv holds
+of each kernel its registers, the blocks that fit on a multiprocessor, the widest load, how many bytes a thread reads
+before it waits and how many instructions its loop over products has; none may get worse. --update writes it anew;
+--only FILE looks at the kernels of one file and leaves the rest of the table as it is.
 
 The toolkit is this machine's or, where parts are missing, what --fetch puts into the cache (tools/cuda_toolkit.py).
 Without --fetch a missing toolkit leaves the check out. STRICT=yes is --fetch.
@@ -34,9 +34,13 @@ FLAGS = ("-x cu -std=c++20 -O3 -DNDEBUG -DINK_CUDA=1 --expt-relaxed-constexpr --
 LIMITS = {80: (2048, 32, 164 << 10), 86: (1536, 16, 100 << 10), 89: (1536, 24, 100 << 10),
           90: (2048, 32, 228 << 10), 100: (2048, 32, 228 << 10), 120: (1536, 24, 100 << 10)}
 
-# Threads of the largest block that a kernel without launch bounds is launched with; the first pattern that fits.
-THREADS = [(r"^(decide|scaled_sum|inverse_count)\b", 1024), (r"^(row_sums|maximum_of_rows)<.*BlockTeam", 256),
-           (r"BlockTeam", 512), (r"WarpTeam|^sum_(pieces|parts)\b", 128), (r"", 256)]
+# Threads of the largest block that each kernel without launch bounds is launched with.
+THREADS = [(r"^(decide|scaled_sum|inverse_count)$", 1024), (r"^(cosine|cosine_backward|gather)<.*BlockTeam", 512),
+           (r"^maximum_of_rows<.*BlockTeam", 256),
+           (r"^(adamw|lamb|lamb_moments|lamb_ratio|sgd|gradient_squares|sums|flatten|add_in_order)$", 256),
+           (r"^(dropout|gate|gate_backward|gru_step|gru_step_backward|join|maximum_backward|scale_and_add|walk)<", 256),
+           (r"^(cosine|cosine_backward|gather|maximum_of_rows)<.*WarpTeam|^sum_(pieces|parts)<", 128)]
+MOST_THREADS = 1024  # of any block
 
 # Kernels that work on tensor cores, and those whose name says that they read 16 bytes at a time.
 TENSOR_CORES = r"^attention_"
@@ -60,7 +64,7 @@ KEPT_LINES = (r"^//-+ \.(nv\.info|text)\.|^\.text\.|EIATTR_|\.word|LD[LG]|LD\.E|
 TYPES = [("Bfloat16", "bf16"), ("Float16", "f16"), ("float", "f32"), ("double", "f64"), ("unsigned char", "u8"),
          ("unsigned short", "u16"), ("unsigned int", "u32"), ("unsigned long", "u64"), ("int", "i32"), ("long", "i64")]
 
-Kernel = collections.namedtuple("Kernel", "registers stack spills shared threads in_flight loop instructions")
+Kernel = collections.namedtuple("Kernel", "registers stack spills shared bounded threads in_flight loop instructions")
 Row = collections.namedtuple("Row", "threads shared load sizes")  # sizes: architecture → Size
 Size = collections.namedtuple("Size", "registers blocks in_flight loop")
 
@@ -145,7 +149,7 @@ def instructions(sass):
 
 
 def threads_of(name):
-    return next(threads for pattern, threads in THREADS if re.search(pattern, name))
+    return next((threads for pattern, threads in THREADS if re.search(pattern, name)), None)
 
 
 def read(folder, source, arch):
@@ -163,7 +167,8 @@ def read(folder, source, arch):
         if name in kernels:
             sys.exit(f"machine code: {source} has two kernels with the short name {name}; please name them apart")
         stack, spills, registers, shared = used[symbol]
-        kernels[name] = Kernel(registers, stack, spills, shared, bounds.get(symbol) or threads_of(name),
+        threads = bounds.get(symbol) or threads_of(name)
+        kernels[name] = Kernel(registers, stack, spills, shared, threads is not None, threads or MOST_THREADS,
                                *figures[symbol], ops[symbol])
     return kernels
 
@@ -210,6 +215,8 @@ def faults(name, kernel, arch):
     if arch == 90 and re.search(WAIT_FOR_MEMORY, name) and under_way < UNDER_WAY:
         yield (f"has {under_way} bytes under way on a multiprocessor, {kernel.in_flight} a thread; it should have "
                f"{UNDER_WAY} (cuda/in_flight.cuh)")
+    if not kernel.bounded:
+        yield "has no launch bounds; give it __launch_bounds__(threads of its largest block)"
     if blocks_that_fit(kernel, arch) == 0:
         yield f"cannot run: {kernel.threads} threads of {kernel.registers} registers do not fit on a multiprocessor"
 

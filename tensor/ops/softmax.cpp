@@ -142,8 +142,9 @@ __global__ void __launch_bounds__(Team::kMostThreads,
 }
 
 template <class Kind, class T, class Team, int K>
-__global__ void softmax_backward_kernel(Team team, const T* dy, const T* y, T* dx, int64_t N, int C,
-                                        bool packed) {
+__global__ void __launch_bounds__(Team::kMostThreads)
+    softmax_backward_kernel(Team team, const T* dy, const T* y, T* dx, int64_t N, int C,
+                            bool packed) {
   INK_SHARED(float, part, [cuda::kWarp]);
   const int64_t n = team.first_row();
   if (n >= N) return;

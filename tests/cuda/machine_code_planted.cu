@@ -22,6 +22,10 @@ __global__ void decide_kernel(float* x) {
   for (int i = 0; i < 96; ++i) x[i * 1024 + threadIdx.x] = v[i] * v[(7 * i + 3) % 96];
 }
 
+// Blocks of any size: for 1,024 threads there may be too few registers.
+// refused: unbounded: has no launch bounds
+__global__ void unbounded_kernel(float* x) { x[threadIdx.x] += 1; }
+
 // A local array whose index is known at run time only.
 // refused: stacked: unroll the loops
 __global__ void stacked_kernel(float* x, int n) {
@@ -62,4 +66,4 @@ __global__ void __launch_bounds__(512) piece_sums_kernel(Team, const float* x, f
 }
 template __global__ void piece_sums_kernel<BlockTeam>(BlockTeam, const float*, float*, int);
 
-__global__ void sound_kernel(float* x) { x[threadIdx.x] *= 0.5f; }
+__global__ void __launch_bounds__(256) sound_kernel(float* x) { x[threadIdx.x] *= 0.5f; }
