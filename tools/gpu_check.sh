@@ -68,9 +68,17 @@ if wanted build; then
   benches=(bench_encode bench_cuda_attention bench_cuda_gemm bench_cuda_rows)
   part configure 60 cmake -S . -B "$build" -G Ninja -DINK_CUDA=ON -DINK_CUDA_ARCHITECTURES=native -DINK_BENCH=ON
   part build 400 cmake --build "$build" -j --target test_cuda inkstone_cli tools "${benches[@]}"
+  if [ -n "$failed" ]; then
+    echo "gpu_check: nothing to run; what a build needs: tools/setup.sh build test bench, and the CUDA Toolkit" >&2
+    exit 1
+  fi
 fi
 if wanted tests; then
   part tests 200 "$build/tests/test_cuda" --gtest_brief=1
+  if grep -q '^cuda: ' "$out/tests.log" 2>/dev/null; then
+    echo "gpu_check: the tests found no device: no driver, or one too old for this toolkit" >&2
+    failed="$failed tests"
+  fi
 fi
 if wanted benches; then
   lines=12 part host 60 "$build/bench/encode" --device cuda --dtype bf16 --host  # steps as usual and replayed
