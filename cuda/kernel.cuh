@@ -82,15 +82,19 @@ inline constexpr int kPack = 16 / static_cast<int>(sizeof(T));
 // The compiler takes packs apart where branches meet, unless they travel as one vector.
 template <class T, int N>
 INK_DEVICE Pack<T, N> load_pack(const T* p) {
-#if !INK_EMULATED
+#if INK_EMULATED
+  emulated::expect_pack_at(p, sizeof(Pack<T, N>));
+#else
   if constexpr (sizeof(Pack<T, N>) == 16)
-    return std::bit_cast<Pack<T, N>>(*reinterpret_cast<const uint4*>(p));
+    return std::bit_cast<Pack<T, N> >(*reinterpret_cast<const uint4*>(p));
 #endif
   return *reinterpret_cast<const Pack<T, N>*>(p);
 }
 template <class T, int N>
 INK_DEVICE void store_pack(T* p, const Pack<T, N>& pack) {
-#if !INK_EMULATED
+#if INK_EMULATED
+  emulated::expect_pack_at(p, sizeof(Pack<T, N>));
+#else
   if constexpr (sizeof(Pack<T, N>) == 16) {
     *reinterpret_cast<uint4*>(p) = std::bit_cast<uint4>(pack);
     return;

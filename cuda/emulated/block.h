@@ -25,6 +25,12 @@ void meet(Site site, unsigned mask, Exchange exchange, void* brought, Memory mem
 int lane();
 // Ends the kernel with an Error.
 [[noreturn]] void give_up(Site site, const char* reason);
+[[noreturn]] void give_up_pack(const void* p, int bytes);
+
+// A pack of so many bytes is one access, at a multiple of them only.
+inline void expect_pack_at(const void* p, int bytes) {
+  if (reinterpret_cast<uintptr_t>(p) % static_cast<unsigned>(bytes)) give_up_pack(p, bytes);
+}
 
 // The array of this block that `key` names, made when the first thread asks for it.
 void* shared_array(const void* key, const char* name, size_t bytes);

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include <vector_types.h>
+#include "cuda/emulated/arena.h"
 #include "tensor/error.h"
 
 // CUDA's names. NOLINTBEGIN(readability-identifier-naming)
@@ -289,6 +290,11 @@ void meet(Site site, unsigned mask, Exchange exchange, void* brought, Memory mem
 int lane() { return scheduler().thread() % kLanes; }
 void give_up(Site site, const char* reason) {
   scheduler().give_up(std::string(reason) + ", at " + text_of(site));
+}
+void give_up_pack(const void* p, int bytes) {
+  const std::string place = arena().holds(p) ? arena().place_of(p) : "memory of its own";
+  scheduler().give_up("a pack of " + std::to_string(bytes) +
+                      " bytes begins off its alignment, in " + place);
 }
 void* shared_array(const void* key, const char* name, size_t bytes) {
   void* array = scheduler().shared().array(key, name, bytes);

@@ -25,6 +25,14 @@ inline std::string missing_device() {
 #define SKIP_WITHOUT_DEVICE() \
   if (const std::string why = missing_device(); !why.empty()) GTEST_SKIP() << why
 
+// x on the device, one element behind where packs may begin.
+inline Tensor off_alignment(const Tensor& x) {
+  const Tensor room({x.size() + 1}, x.dtype(), Device::cuda);
+  Tensor moved = view(room, x.shape(), row_major(x.shape()), 1);
+  copy_into(moved, x);
+  return moved;
+}
+
 // Σ (got − expected)² / Σ expected², over elements that are finite in both; infinite where one is
 // NaN or an infinity and the other is not the same.
 inline double normalized_error(const Tensor& got, const Tensor& expected) {

@@ -188,6 +188,24 @@ TEST(Emulator, RefusesPointersThatKernelsCannotUse) {
   EXPECT_ERROR(copy(released, y.data<float>(), 100), "memory that was released");
 }
 
+__global__ void pack_kernel(const float* x, float* y) {
+  if (threadIdx.x == 7) store_pack<float, 2>(y, load_pack<float, 2>(x));
+}
+
+TEST(Emulator, FindsPacksOffTheirAlignment) {
+  const Tensor x = on_device(counting(100));
+  Tensor y = device_floats(100);
+  const auto move = [&](int from, int to) {
+    launch("pack", pack_kernel, {1, kThreads}, x.data<float>() + from, y.data<float>() + to);
+  };
+  move(2, 4);
+  const char* message =
+      "cuda: pack: a pack of 8 bytes begins off its alignment, in byte 12 of a block of 400 bytes, "
+      "thread 7";
+  EXPECT_ERROR(move(3, 4), message);
+  EXPECT_ERROR(move(2, 3), message);
+}
+
 TEST(Emulator, FillsFreshMemoryWithNaN) {
   for (const float v : values_of(device_floats(100))) EXPECT_TRUE(std::isnan(v));
 }

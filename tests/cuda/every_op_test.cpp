@@ -32,11 +32,17 @@ std::vector<Tensor> on_cpu(const Sample& s, Dtype type) {
   return in;
 }
 
+// Where packs may begin, and where not.
+enum class Place : uint8_t { aligned, off_alignment };
+Tensor placed(const Tensor& x, Place place) {
+  return place == Place::aligned ? to(x, Device::cuda) : off_alignment(x);
+}
+
 // The same on the device in that type; integers stay on the host, as in a model's batches.
-std::vector<Tensor> on_device(const std::vector<Tensor>& in, Dtype type) {
+std::vector<Tensor> on_device(const std::vector<Tensor>& in, Dtype type, Place place) {
   std::vector<Tensor> moved;
   for (const Tensor& x : in)
-    moved.push_back(is_float(x.dtype()) ? to(converted(x, type), Device::cuda) : x);
+    moved.push_back(is_float(x.dtype()) ? placed(converted(x, type), place) : x);
   return moved;
 }
 
@@ -45,12 +51,12 @@ struct Both {
 };
 
 // dy is rounded as the device's y is.
-Both run_both(const Sample& s, Dtype type) {
+Both run_both(const Sample& s, Dtype type, Place place = Place::aligned) {
   Both both;
   const std::vector<Tensor> in = on_cpu(s, type);
-  const Tensor y = s.call(on_device(in, type));
+  const Tensor y = s.call(on_device(in, type, place));
   const Tensor dy = converted(fixed_dy(converted(to(y, Device::cpu), Dtype::f32)), y.dtype());
-  both.device = run(s, on_device(in, type), to(dy, Device::cuda));
+  both.device = run(s, on_device(in, type, place), placed(dy, place));
   both.cpu = run(s, in, converted(dy, Dtype::f32));
   return both;
 }
@@ -59,9 +65,8 @@ Both run_both(const Sample& s, Dtype type) {
 // own.
 double allowed_error(const std::string& op) { return op == "sigmoid" ? 1e-10 : 1e-11; }
 
-TEST_P(OpOnDevice, AgreesWithTheCpuInF32) {
-  const Both both = run_both(s, Dtype::f32);
-  const double allowed = allowed_error(GetParam().op->name);
+void expect_agreement_in_f32(const Both& both, const std::string& op) {
+  const double allowed = allowed_error(op);
   EXPECT_EQ(both.device.y.device(), Device::cuda);
   EXPECT_LE(normalized_error(both.device.y, both.cpu.y), 1e-11);
   for (size_t k = 0; k < both.cpu.gradients.size(); ++k) {
@@ -86,21 +91,35 @@ Slack slack_of(const std::string& op) {
 }
 
 // Within 2 units of the storage type.
-TEST_P(OpOnDevice, AgreesWithTheCpuIn16Bits) {
-  const Slack slack = slack_of(GetParam().op->name);
-  for (const Dtype type : {Dtype::f16, Dtype::bf16}) {
-    const Both both = run_both(s, type);
-    EXPECT_LE(units_apart(both.device.y, both.cpu.y, type, 1e-5 + slack.result * unit(type)), 2)
-        << name_of(type);
-    for (size_t k = 0; k < both.cpu.gradients.size(); ++k) {
-      if (!both.cpu.gradients[k]) continue;
-      ASSERT_TRUE(both.device.gradients[k]) << name_of(type) << ": gradient " << k << " is missing";
-      EXPECT_LE(units_apart(both.device.gradients[k], both.cpu.gradients[k], type,
-                            slack.gradient * unit(type)),
-                2)
-          << name_of(type) << ", gradient " << k;
-    }
+void expect_agreement_in(Dtype type, const Both& both, const std::string& op) {
+  const Slack slack = slack_of(op);
+  EXPECT_LE(units_apart(both.device.y, both.cpu.y, type, 1e-5 + slack.result * unit(type)), 2);
+  for (size_t k = 0; k < both.cpu.gradients.size(); ++k) {
+    if (!both.cpu.gradients[k]) continue;
+    ASSERT_TRUE(both.device.gradients[k]) << "gradient " << k << " is missing";
+    EXPECT_LE(units_apart(both.device.gradients[k], both.cpu.gradients[k], type,
+                          slack.gradient * unit(type)),
+              2)
+        << "gradient " << k;
   }
+}
+
+void expect_agreement(const OpCase& c, Dtype type, Place place) {
+  SCOPED_TRACE(name_of(type));
+  const Both both = run_both(c.sample, type, place);
+  if (type == Dtype::f32) {
+    expect_agreement_in_f32(both, c.op->name);
+  } else {
+    expect_agreement_in(type, both, c.op->name);
+  }
+}
+
+TEST_P(OpOnDevice, AgreesWithTheCpu) {
+  for (const Dtype type : kTypes) expect_agreement(GetParam(), type, Place::aligned);
+}
+
+TEST_P(OpOnDevice, AgreesWithTheCpuOffItsAlignment) {
+  for (const Dtype type : kTypes) expect_agreement(GetParam(), type, Place::off_alignment);
 }
 
 // Memory full of NaN and, on the emulated device, the threads of a block in another order between

@@ -97,6 +97,16 @@ TEST_F(Int8OnDevice, LinearLayersHaveTheBitsOfTheCpu) {
   }
 }
 
+TEST_F(Int8OnDevice, LinearLayersMayBeginAnywhere) {
+  for (const Dtype type : kTypes) {
+    const Tensor x = converted(randn({7, 64}, 1), type), b = converted(randn({32}, 3), type);
+    const Int8Weight weight(randn({32, 64}, 2, Dtype::f32), Device::cuda);
+    const Tensor expected = int8_linear(to(x, Device::cuda), weight, to(b, Device::cuda));
+    EXPECT_TRUE(equal_bits(int8_linear(off_alignment(x), weight, to(b, Device::cuda)), expected));
+    EXPECT_TRUE(equal_bits(int8_linear(to(x, Device::cuda), weight, off_alignment(b)), expected));
+  }
+}
+
 TEST_F(Int8OnDevice, ActivationsAgree) {
   for (const Activation f : {Activation::relu, Activation::gelu, Activation::gelu_tanh,
                              Activation::tanh, Activation::sigmoid}) {

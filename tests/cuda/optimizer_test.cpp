@@ -162,6 +162,25 @@ TEST_F(OptimizerOnDevice, GivesTheSameBitsTwice) {
   expect_same_bits(run(), run());
 }
 
+TEST_F(OptimizerOnDevice, TakesParametersAndGradientsThatBeginAnywhere) {
+  const auto run = [](bool parameters_off, bool gradients_off) {
+    Parameters parameters = make_parameters();
+    Optimizer optimizer(parameters);
+    optimizer.place(parameters, Device::cuda, Dtype::bf16);
+    if (parameters_off)
+      for (Parameter& p : parameters) p.value = off_alignment(p.value);
+    std::vector<Tensor> gradients = gradients_of(parameters, 1, Dtype::bf16);
+    if (gradients_off)
+      for (Tensor& g : gradients)
+        if (g) g = off_alignment(g);
+    optimizer.step(parameters, gradients, {.learning_rate = 0.01, .longest = 1});
+    return snapshot(parameters, optimizer);
+  };
+  const auto expected = run(false, false);
+  expect_same_bits(run(true, false), expected);
+  expect_same_bits(run(false, true), expected);
+}
+
 // A gradient or a loss that is not finite: nothing changes until go_on(), and the record says why.
 TEST_F(OptimizerOnDevice, HaltsAtAStepThatIsNotFinite) {
   Parameters parameters = make_parameters();
