@@ -95,7 +95,9 @@ std::vector<std::string> words_of(const Json& value, const std::string& place) {
 }
 
 std::string suggestion(const std::string& wrong, const std::vector<std::string>& known) {
-  const std::string_view near = nearest_word(wrong, views_of(known));
+  std::string_view near = nearest_word(wrong, views_of(known));
+  const auto cuda = std::ranges::find(known, "cuda");  // which a GPU is, and not a CPU misspelt
+  if (cuda != known.end() && (wrong == "gpu" || wrong == "GPU")) near = *cuda;
   return near.empty() ? "" : "; did you mean " + std::string(near) + "?";
 }
 

@@ -8,7 +8,9 @@
 namespace ink {
 namespace {
 
-// Wagner & Fischer 1974, one row at a time.
+char small(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// Wagner & Fischer 1974, one row at a time; capitals are as good as small letters.
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
@@ -17,7 +19,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
       const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      row[j] =
+          std::min({above + 1, row[j - 1] + 1, diagonal + (small(a[i - 1]) != small(b[j - 1]))});
       diagonal = above;
     }
   }

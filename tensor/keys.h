@@ -9,8 +9,9 @@
 
 namespace ink {
 
-// The known word with the smallest edit distance (Levenshtein) to `word`, the first of equals;
-// empty when all are farther than a third of the longer word's length, rounded.
+// The known word with the smallest edit distance (Levenshtein, whatever the case of letters) to
+// `word`, the first of equals; empty when all are farther than a third of the longer word's length,
+// rounded.
 std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 
 // 'a word' for messages: at most about 40 characters of it.

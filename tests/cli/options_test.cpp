@@ -30,7 +30,10 @@ TEST_F(Cli, WrongUseSuggestsTheNearestName) {
   for (const char* verb : {"finetune", "pretrain", "distill", "prune", "study"})
     expect_failure(std::string(verb) + " --dtype int8", 2,
                    {"--dtype: expected f32, f16 or bf16, got 'int8'"});
-  expect_failure("embed --model m --out x --device gpu", 2, {"--device: expected cpu or cuda"});
+  for (const char* word : {"gpu", "GPU", "CUDA", "cuda:0"})
+    expect_failure("embed --model m --out x --device " + std::string(word), 2,
+                   {"--device: expected cpu or cuda", "; did you mean cuda?"});
+  expect_failure("embed --model m --out x --device CPU", 2, {"; did you mean cpu?"});
 }
 
 TEST_F(Cli, ChoicesSuggestTheNearest) {

@@ -20,6 +20,7 @@ TEST(Keys, SuggestWhatIsNear) {
   EXPECT_EQ(nearest("wwwm", {"mlm", "wwm"}), "wwm");
   EXPECT_EQ(nearest("bx", {"ax", "cx"}), "ax") << "the first of equals";
   EXPECT_EQ(nearest("max", {"mean", "cls", "tokens"}), "") << "another word altogether";
+  EXPECT_EQ(nearest("CUDA", {"cpu", "cuda"}), "cuda") << "whatever the case of letters";
   EXPECT_EQ(nearest("x", {}), "");
 }
 
