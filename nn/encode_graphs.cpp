@@ -45,16 +45,16 @@ Tensor EncodeGraphs::operator()(const Packed& batch, const Encode& encode) {
   if (!met || entry.fails) return encode(batch);
   try {
     if (!entry.recorded) record(entry, batch, encode);
+    copy_into(entry.inputs.ids, batch.ids);
+    copy_into(entry.inputs.segments, batch.segments);
+    copy_into(entry.inputs.positions, batch.positions);
+    entry.recorded->replay();
+    return clone(entry.hidden);
   } catch (const Error&) {  // of which encode() raises those that are not a lack of memory
     entry = {.offsets = std::move(entry.offsets), .fails = true};
     entries_.remove_if([](const Entry& e) { return !e.fails; });
     return encode(batch);
   }
-  copy_into(entry.inputs.ids, batch.ids);
-  copy_into(entry.inputs.segments, batch.segments);
-  copy_into(entry.inputs.positions, batch.positions);
-  entry.recorded->replay();
-  return clone(entry.hidden);
 }
 
 }  // namespace ink
