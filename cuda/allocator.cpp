@@ -13,6 +13,7 @@
 #include <sstream>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "cuda/slabs.h"
@@ -33,20 +34,18 @@ size_t rounded(size_t bytes) {
   return (std::max<size_t>(bytes, 1) + step - 1) / step * step;
 }
 
-// The emulated device watches the edges of every block by itself.
+// The emulated device watches the edges of what a tensor asked for, not of the block it got: of
+// blocks that are the driver's, so that slabs are cut there in tests of them alone.
 #if INK_EMULATED
 constexpr bool kCutsSlabs = false;
+void begin_use(const Slabs& slabs, void* data, size_t bytes) {
+  if (!slabs.of(data)) emulated::arena().hand_out(data, bytes);
+}
+void end_use(const Slabs& slabs, void* data) { begin_use(slabs, data, emulated::Arena::kNobody); }
 #else
 constexpr bool kCutsSlabs = true;
-#endif
-
-// The emulated device watches the edges of what a tensor asked for, not of the block it got.
-#if INK_EMULATED
-void begin_use(void* data, size_t bytes) { emulated::arena().hand_out(data, bytes); }
-void end_use(void* data) { emulated::arena().hand_out(data, emulated::Arena::kNobody); }
-#else
-void begin_use(void*, size_t) {}
-void end_use(void*) {}
+void begin_use(const Slabs&, void*, size_t) {}
+void end_use(const Slabs&, void*) {}
 #endif
 
 thread_local Reserve* current_reserve = nullptr;
@@ -64,7 +63,7 @@ class DeviceMemory final : public Allocator {
     if (!block.data && owner) block = take(free_[nullptr], wanted);
     if (!block.data) block = fresh(lock, owner, wanted);
     used_.emplace(block.data, Used{block.bytes, owner});
-    begin_use(block.data, owner ? block.bytes : bytes);
+    begin_use(slabs_, block.data, owner ? block.bytes : bytes);
     statistics_.in_use += block.bytes;
     statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
     if (fill_)
@@ -78,7 +77,7 @@ class DeviceMemory final : public Allocator {
     const auto found = used_.find(data);
     const auto [bytes, owner] = found->second;
     used_.erase(found);
-    if (!owner) end_use(data);  // replays go on using the others
+    if (!owner) end_use(slabs_, data);  // replays go on using the others
     free_[owner].emplace(bytes, data);
     statistics_.in_use -= bytes;
     statistics_.cached += bytes;
@@ -104,6 +103,10 @@ class DeviceMemory final : public Allocator {
     const std::lock_guard lock(mutex_);
     fill_ = with_nan;
   }
+  bool cut_slabs(bool on) {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(cuts_slabs_, on);
+  }
   void begin_capture() {
     const std::lock_guard lock(mutex_);
     ++captures_;
@@ -119,7 +122,7 @@ class DeviceMemory final : public Allocator {
       if (used.owner == reserve) used.owner = nullptr;
     }
     for (const auto& [bytes, data] : free_[reserve]) {
-      end_use(data);
+      end_use(slabs_, data);
       free_[nullptr].emplace(bytes, data);
     }
     free_.erase(reserve);
@@ -151,7 +154,7 @@ class DeviceMemory final : public Allocator {
   Block fresh(Lock& lock, Reserve* owner, size_t wanted) {
     stream();  // starts the runtime, or says that there is no device
     char* slab = nullptr;
-    if (kCutsSlabs && !owner && Slabs::serves(wanted))
+    if (cuts_slabs_ && !owner && Slabs::serves(wanted))
       slab = static_cast<char*>(try_driver(Slabs::kBlocks * wanted));
     if (!slab) return {ask_driver(lock, wanted), wanted};
     ++statistics_.system_allocations;
@@ -236,7 +239,7 @@ class DeviceMemory final : public Allocator {
   std::condition_variable no_capture_;
   int captures_ = 0;  // under way
   size_t limit_ = 0;
-  bool fill_ = false;
+  bool fill_ = false, cuts_slabs_ = kCutsSlabs;
 };
 
 // Never destroyed: tensors of static storage may outlive any order of destruction.
@@ -253,6 +256,7 @@ void reset_device_peak() { memory().reset_peak(); }
 void release_device_cache() { memory().release_cached(); }
 void limit_device_memory(size_t bytes) { memory().limit(bytes); }
 void fill_device_blocks(bool with_nan) { memory().fill(with_nan); }
+bool cut_slabs(bool on) { return memory().cut_slabs(on); }
 
 Reserve::~Reserve() { memory().dissolve(this); }
 

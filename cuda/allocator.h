@@ -16,6 +16,8 @@ void release_device_cache();             // waits for the device
 void limit_device_memory(size_t bytes);  // allocations beyond it raise Error; 0 = no limit
 // Test aid: hands out blocks full of NaN.
 void fill_device_blocks(bool with_nan);
+// Test aid: whether blocks of some MiB are cut from slabs; returns whether they were.
+bool cut_slabs(bool on);
 
 // Blocks that go from hand to hand among those who allocate here, and to nobody else while this
 // lives: a graph writes to them whenever it is replayed. It takes released blocks of everybody's
