@@ -35,6 +35,15 @@ class AllocatorOnDevice : public testing::Test {
   AllocatorStatistics before_;
 };
 
+TEST_F(AllocatorOnDevice, WastesAnEighthAtMost) {
+  const auto place_of = [](size_t bytes) { return tensor_of(bytes).storage()->data(); };
+  const void* const block = place_of(9216);
+  EXPECT_EQ(place_of(8192), block);
+  EXPECT_NE(place_of(7680), block);
+  EXPECT_EQ(place_of(9216), block);
+  EXPECT_EQ(system_allocations(), 2);
+}
+
 class SlabsOnDevice : public AllocatorOnDevice {
  protected:
   void SetUp() override {
