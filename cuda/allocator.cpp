@@ -18,6 +18,7 @@
 
 #include "cuda/slabs.h"
 #include "cuda/stream.h"
+#include "tensor/op.h"
 #if INK_EMULATED
 #include "cuda/emulated/arena.h"
 #endif
@@ -81,6 +82,15 @@ class DeviceMemory final : public Allocator {
     free_[owner].emplace(bytes, data);
     statistics_.in_use -= bytes;
     statistics_.cached += bytes;
+  }
+
+  void* workspace(size_t bytes) {
+    Lock lock(mutex_);
+    const size_t wanted = rounded(bytes);
+    void* const data = ask_driver(lock, wanted);
+    statistics_.in_use += wanted;
+    statistics_.peak = std::max(statistics_.peak, statistics_.in_use);
+    return data;
   }
 
   AllocatorStatistics statistics() {
@@ -175,7 +185,9 @@ class DeviceMemory final : public Allocator {
     check(data != nullptr, "cuda: out of memory: ", in_mib(wanted), " MiB asked for, ",
           in_mib(statistics_.in_use), " MiB in use (peak ", in_mib(statistics_.peak), "), ",
           in_mib(available), " of ", in_mib(total), " MiB free on the device", largest_in_use(),
-          "; use a smaller batch and accumulate gradients over several, or bf16");
+          "; use a smaller batch",
+          Recorder::current ? " and accumulate gradients over several" : "",
+          ", or bf16 where this is f32");
     ++statistics_.system_allocations;
     return data;
   }
@@ -251,6 +263,7 @@ DeviceMemory& memory() {
 }  // namespace
 
 Allocator& device_memory() { return memory(); }
+void* lasting_workspace(size_t bytes) { return memory().workspace(bytes); }
 AllocatorStatistics device_statistics() { return memory().statistics(); }
 void reset_device_peak() { memory().reset_peak(); }
 void release_device_cache() { memory().release_cached(); }

@@ -10,6 +10,8 @@
 namespace ink::cuda {
 
 Allocator& device_memory();
+// Memory that is no tensor's and never released.
+void* lasting_workspace(size_t bytes);
 AllocatorStatistics device_statistics();
 void reset_device_peak();
 void release_device_cache();             // waits for the device

@@ -258,7 +258,7 @@ class Plans {
 
   void* workspace() {
     void*& made = workspaces_[stream()];
-    if (!made) made = device_memory().allocate(kWorkspace);
+    if (!made) made = lasting_workspace(kWorkspace);
     return made;
   }
 

@@ -1,9 +1,12 @@
 // The caching allocator: slabs that are cut and given back, and what a released block may serve.
 #include "cuda/allocator.h"
 
+#include <string>
 #include <vector>
 
+#include "autograd/tape.h"
 #include "tensor/op.h"
+#include "tensor/ops.h"
 #include "tests/cuda/device.h"
 
 namespace ink::cuda {
@@ -42,6 +45,31 @@ TEST_F(AllocatorOnDevice, WastesAnEighthAtMost) {
   EXPECT_NE(place_of(7680), block);
   EXPECT_EQ(place_of(9216), block);
   EXPECT_EQ(system_allocations(), 2);
+}
+
+std::string message_without_memory() {
+  try {
+    const Tensor more({int64_t{1} << 40}, Dtype::f32, Device::cuda);
+  } catch (const Error& error) {
+    return error.message();
+  }
+  return "";
+}
+
+TEST_F(AllocatorOnDevice, AdvisesWhatHelps) {
+  const char *smaller = "; use a smaller batch, or bf16 where this is f32",
+             *several =
+                 "; use a smaller batch and accumulate gradients over several, or bf16 where ";
+  EXPECT_TRUE(message_without_memory().ends_with(smaller)) << message_without_memory();
+  const Tape tape;
+  EXPECT_NE(message_without_memory().find(several), std::string::npos) << message_without_memory();
+}
+
+TEST_F(AllocatorOnDevice, CallsTensorsTheLargestThatAre) {
+  const Tensor x = tensor_of(kMiB);
+  linear(view(x, {64, 16}, {16, 1}, 0), view(x, {16, 16}, {16, 1}, 0), Tensor());
+  const std::string message = message_without_memory();
+  EXPECT_NE(message.find("; the largest tensors have 1"), std::string::npos) << message;
 }
 
 class SlabsOnDevice : public AllocatorOnDevice {
