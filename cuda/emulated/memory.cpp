@@ -2,12 +2,11 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <map>
-#include <mutex>
 
 #include "cuda/emulated/arena.h"
 #include "cuda/emulated/control.h"
 #include "cuda/emulated/graphs.h"
+#include "cuda/emulated/pinned.h"
 #include "cuda/emulated/pointers.h"
 #include "cuda/emulated/status.h"
 #include "cuda/emulated/streams.h"
@@ -19,24 +18,6 @@ namespace {
 std::atomic<int> allocations_until_failure = 0;
 
 bool made_to_fail() { return allocations_until_failure > 0 && --allocations_until_failure == 0; }
-
-// Blocks of cudaMallocHost, which kernels may read and write.
-struct Pinned {
-  std::mutex mutex;
-  std::map<const char*, size_t> blocks;
-};
-Pinned& pinned() {
-  static auto& made = *new Pinned;
-  return made;
-}
-
-bool in_pinned(const void* p) {
-  const std::lock_guard lock(pinned().mutex);
-  const auto after = pinned().blocks.upper_bound(static_cast<const char*>(p));
-  if (after == pinned().blocks.begin()) return false;
-  const auto& [begin, bytes] = *std::prev(after);
-  return p <= begin + bytes;
-}
 
 // Host memory may be anywhere but in the arena.
 bool lies(const void* p, size_t bytes, bool on_device) {
@@ -75,15 +56,13 @@ cudaError_t cudaFree(void* p) {
 cudaError_t cudaMallocHost(void** p, size_t bytes) {
   *p = std::malloc(bytes);
   if (!*p) return reported(cudaErrorMemoryAllocation);
-  const std::lock_guard lock(pinned().mutex);
-  pinned().blocks[static_cast<char*>(*p)] = bytes;
+  add_pinned(*p, bytes);
   return reported(cudaSuccess);
 }
 
 cudaError_t cudaFreeHost(void* p) {
   wait_for_all_streams();
-  const std::lock_guard lock(pinned().mutex);
-  if (pinned().blocks.erase(static_cast<char*>(p)) == 0) return reported(cudaErrorInvalidValue);
+  if (!remove_pinned(p)) return reported(cudaErrorInvalidValue);
   std::free(p);
   return reported(cudaSuccess);
 }
@@ -108,6 +87,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
                          : kind == cudaMemcpyHostToDevice && !in_pinned(from);
   if (waits && is_stuck()) return reported(cudaErrorLaunchFailure);
   const InStream in_stream(stream);
+  if (!note_copy(from, bytes, stream)) return reported(cudaErrorInvalidValue);
   std::memcpy(to, from, bytes);
   return reported(cudaSuccess);
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "cuda/emulated/graphs.h"
+#include "cuda/emulated/pinned.h"
 #include "cuda/emulated/status.h"
 
 namespace ink::cuda::emulated {
@@ -25,6 +26,12 @@ std::atomic<bool> are_stuck = false;
 
 cudaError_t when_stuck(cudaError_t status) { return reported(are_stuck ? status : cudaSuccess); }
 
+void wait_for(const EmulatedEvent& event) {
+  if (!event.point) return;
+  acquire(event.point.get());
+  copies_are_made(event.stream, event.copies);
+}
+
 }  // namespace
 
 void set_stuck(bool stuck) { are_stuck = stuck; }
@@ -42,7 +49,10 @@ InStream::InStream(cudaStream_t stream) : host_(seen_thread()) {
 
 InStream::~InStream() { act_as(host_); }
 
-void wait_for(cudaStream_t stream) { comes_after(stream_of(stream).seen); }
+void wait_for(cudaStream_t stream) {
+  comes_after(stream_of(stream).seen);
+  copies_are_made(stream, copies_noted());
+}
 
 void wait_for_all_streams() {
   const std::lock_guard lock(all().mutex);
@@ -114,6 +124,8 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   event->point = std::make_unique<char>();
   event->when = std::chrono::steady_clock::now();
+  event->stream = stream;
+  event->copies = copies_noted();
   const InStream in_stream(stream);
   release(event->point.get());
   return reported(cudaSuccess);
@@ -126,12 +138,12 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  if (event->point) acquire(event->point.get());
+  wait_for(*event);
   return when_stuck(cudaErrorLaunchFailure);
 }
 
 cudaError_t cudaEventQuery(cudaEvent_t event) {
-  if (event->point) acquire(event->point.get());
+  wait_for(*event);
   return when_stuck(cudaErrorNotReady);
 }
 

@@ -7,6 +7,7 @@
 // of them use without such an order is a race. Without ThreadSanitizer all of this is nothing.
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <memory>
 
 #include <cuda_runtime.h>
@@ -18,6 +19,8 @@ struct EmulatedStream {
 
 struct EmulatedEvent {
   std::unique_ptr<char> point = nullptr;  // in the stream where it was last recorded
+  cudaStream_t stream = nullptr;
+  uint64_t copies = 0;  // noted before (pinned.h)
   std::chrono::steady_clock::time_point when = {};
 };
 

@@ -268,6 +268,32 @@ TEST(Emulator, BreaksCapturesWhoseDeviceIsWaitedFor) {
   cudaStreamDestroy(stream);
 }
 
+// The device has read them when the host has waited for the copy, not before.
+TEST(Emulator, FindsUploadsThatChangeTooEarly) {
+  Tensor x = device_floats(4);
+  float* pinned = nullptr;
+  cudaEvent_t event = nullptr;
+  ASSERT_EQ(cudaMallocHost(&pinned, 4 * sizeof(float)), cudaSuccess);
+  ASSERT_EQ(cudaEventCreate(&event), cudaSuccess);
+  const auto upload = [&](float value) {
+    pinned[2] = value;
+    return cudaMemcpyAsync(x.data<float>(), pinned, 4 * sizeof(float), cudaMemcpyHostToDevice,
+                           stream());
+  };
+  EXPECT_EQ(upload(1), cudaSuccess);
+  EXPECT_EQ(upload(1), cudaSuccess);
+  EXPECT_EQ(cudaEventRecord(event, stream()), cudaSuccess);
+  EXPECT_EQ(cudaEventSynchronize(event), cudaSuccess);
+  EXPECT_EQ(upload(2), cudaSuccess);
+  EXPECT_EQ(cudaEventSynchronize(event), cudaSuccess);  // recorded before
+  EXPECT_EQ(upload(3), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaStreamSynchronize(stream()), cudaSuccess);
+  EXPECT_EQ(upload(4), cudaSuccess);
+  cudaFreeHost(pinned);
+  cudaEventDestroy(event);
+}
+
 TEST(Emulator, FailsToAllocateWhenAsked) {
   release_device_cache();
   emulated::fail_allocation(1);
