@@ -20,6 +20,7 @@ struct Where {
 struct SmallProblem {
   Parameters parameters;
   Where place;
+  int64_t rows = 16;  // of the smallest micro-batch
 
   explicit SmallProblem(Where p = {}) : place(p) {
     const auto random = [](Shape shape, uint64_t seed) {
@@ -38,10 +39,10 @@ struct SmallProblem {
   const Tensor& value(const char* name) const { return parameters.at(name).value; }
 
   MicroLoss loss(int64_t micro_batch, const Random& random) const {
-    const int64_t rows = 16 + micro_batch % 3;
-    const Tensor host = randn({rows, kIn}, 100 + static_cast<uint64_t>(micro_batch), Dtype::f32);
+    const int64_t N = rows + micro_batch % 3;
+    const Tensor host = randn({N, kIn}, 100 + static_cast<uint64_t>(micro_batch), Dtype::f32);
     std::vector<int32_t> labels;
-    for (int64_t n = 0; n < rows; ++n) {
+    for (int64_t n = 0; n < N; ++n) {
       const float* row = host.data<float>() + n * kIn;
       labels.push_back(static_cast<int32_t>(std::max_element(row, row + kClasses) - row));
     }
@@ -53,9 +54,9 @@ struct SmallProblem {
         linear(dropout(hidden, 0.1, random), value("out.weight"), value("out.bias"));
     const Tensor mean = cross_entropy(logits, from(labels));
     return {.loss = mean,
-            .weight = static_cast<double>(rows),
-            .tokens = rows,
-            .metrics = {{"rows", static_cast<double>(rows)}},
+            .weight = static_cast<double>(N),
+            .tokens = N,
+            .metrics = {{"rows", static_cast<double>(N)}},
             .measures = {{.name = "half", .value = mean, .factor = 0.5}}};
   }
   TrainingHooks hooks() {
