@@ -2,6 +2,7 @@
 // loss scaling, steps that change nothing, and state that resumes bit for bit.
 #include "autograd/optimizer.h"
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -245,6 +246,9 @@ TEST_F(OptimizerOnDevice, ScalesLossesInF16) {
   optimizer.step(parameters, good, 0.01);
   EXPECT_EQ(optimizer.loss_scale().item(), 2048);
   EXPECT_EQ(control.loss_scaling()[1], 0);
+  control.restore(control.steps(), {0x1p30, 1999});  // as large as it gets
+  optimizer.step(parameters, good, 0.01);
+  EXPECT_EQ(control.loss_scaling(), (std::array<double, 2>{0x1p30, 0}));
   control.restore(control.steps(), {1, 0});  // no smaller scale would help
   optimizer.step(parameters, overflown, 0.01);
   EXPECT_EQ(control.read().verdict, Verdict::halted);
