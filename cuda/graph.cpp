@@ -8,6 +8,7 @@
 #include "cuda/launch.h"
 #include "cuda/pinned.h"
 #include "cuda/stream.h"
+#include "tensor/recording.h"
 
 namespace ink::cuda {
 
@@ -64,6 +65,7 @@ class Capture {
   }
 
   StreamScope stream_scope_;
+  RecordingScope recording_scope_;
   bool ended_ = false;
 };
 

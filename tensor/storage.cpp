@@ -6,6 +6,9 @@
 #include <new>
 #include <vector>
 
+#include "tensor/error.h"
+#include "tensor/recording.h"
+
 namespace ink {
 
 // Of one version: copies on the CUDA device and how they were made.
@@ -57,7 +60,12 @@ std::mutex& one_at_a_time() {
   return made;
 }
 
+thread_local uint64_t recorded_since = 0;  // version; 0: nothing is recorded
+
 }  // namespace
+
+RecordingScope::RecordingScope() { recorded_since = StorageRef(Storage::create(0))->version(); }
+RecordingScope::~RecordingScope() { recorded_since = 0; }
 
 Storage* Storage::derived(const Derivation& how, size_t bytes, const Fill& fill) {
   const std::lock_guard lock(one_at_a_time());
@@ -65,6 +73,9 @@ Storage* Storage::derived(const Derivation& how, size_t bytes, const Fill& fill)
     derived_ = std::make_unique<Derived>(Derived{version_, {}});
   for (const Derived::Copy& copy : derived_->copies)
     if (copy.how == how) return copy.device.get();
+  check(version_ > recorded_since,
+        "cuda: work that is recorded reads an index tensor which it did not read when it was done "
+        "before");
   const Derived::Copy made{how, fill, StorageRef(create(bytes, Device::cuda))};
   made.send();
   derived_->copies.push_back(made);

@@ -191,6 +191,17 @@ TEST_F(GraphOnDevice, ReplaysGradientsOfOtherIndexTensors) {
   EXPECT_ERROR(renew(ids, full({299}, 1, Dtype::i32)), "renew: expected two contiguous");
 }
 
+// What is sent for the first time while work is recorded would be garbage until a replay.
+TEST_F(GraphOnDevice, ReadsIndexTensorsThatItReadBefore) {
+  const Tensor x = on_device({5, 8}, 1), rows = from(std::vector<int32_t>{3, 0, 3});
+  const auto work = [&] {
+    if (cuda::is_recording()) gather_rows(x, rows);
+  };
+  EXPECT_ERROR(cuda::Graph{work}, "reads an index tensor which it did not read when it was done");
+  EXPECT_TRUE(equal_bits(gather_rows(x, rows), gather_rows(to(x, Device::cpu), rows)));
+  const cuda::Graph now([&] { gather_rows(x, rows); });
+}
+
 TEST_F(GraphOnDevice, SharesItsMemory) {
   const Net net;
   const Tensor x = on_device({500, 8}, 10);
