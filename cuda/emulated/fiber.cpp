@@ -45,6 +45,7 @@ Fiber::~Fiber() { munmap(stack_ - kGuard, kGuard + kStack); }
 void Fiber::prepare(void (*body)(void*), void* argument) {
   abandon_stack();
   if (kSeesThreads) {  // forgets what its former user did there
+    const Unseen unseen;
     std::ignore = mmap(stack_, kStack, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   }

@@ -1,6 +1,7 @@
 // What a warp does together: tiles of tensor cores, spread over the registers of its lanes.
 #include "cuda/emulated/ptx.h"
 
+#include "cuda/emulated/sanitizers.h"
 #include "cuda/emulated/scheduler.h"
 
 namespace ink::cuda::emulated {
@@ -84,7 +85,10 @@ void share_tiles(Site site, uint32_t* r, const TileRow& row, bool transposed) {
   meet(site, kAll, share, &mine, Memory::unordered);
 }
 
-void start_copy(AsyncCopy copy) { scheduler().copies().start(copy); }
+void start_copy(AsyncCopy copy) {
+  const Unseen unseen;  // the list, which another block's thread has used before
+  scheduler().copies().start(copy);
+}
 void end_copy_group() { scheduler().copies().end_group(); }
 bool take_arrived_copy(int groups_left, AsyncCopy& copy) {
   return scheduler().copies().take_arrived(groups_left, copy);

@@ -2,6 +2,7 @@
 //
 // The files of cuda/emulated are compiled without ThreadSanitizer's instrumentation (their own
 // bookkeeping is no part of a kernel); INK_THREAD_SANITIZER says that the rest of the build has it.
+// Functions of the C library are seen from there too: see Unseen.
 #pragma once
 #include <cstddef>
 
@@ -32,6 +33,8 @@ void __tsan_acquire(void* p);
 void __tsan_release(void* p);
 void __tsan_read_range(void* p, unsigned long bytes);
 void __tsan_write_range(void* p, unsigned long bytes);
+void __tsan_ignore_thread_begin();
+void __tsan_ignore_thread_end();
 #endif
 }
 
@@ -67,6 +70,8 @@ inline void acquire(void* p) { __tsan_acquire(p); }
 inline void see_access(const void* p, size_t bytes, bool writes) {
   (writes ? __tsan_write_range : __tsan_read_range)(const_cast<void*>(p), bytes);
 }
+inline void begin_unseen() { __tsan_ignore_thread_begin(); }
+inline void end_unseen() { __tsan_ignore_thread_end(); }
 #else
 inline constexpr bool kSeesThreads = false;
 using SeenThread = void*;
@@ -77,7 +82,20 @@ inline SeenThread new_seen_thread() { return nullptr; }
 inline void release(void*) {}
 inline void acquire(void*) {}
 inline void see_access(const void*, size_t, bool) {}
+inline void begin_unseen() {}
+inline void end_unseen() {}
 #endif
+
+// While it lives, what this thread does with memory is the emulator's bookkeeping. ThreadSanitizer
+// sees memset, memcmp, malloc and the like wherever they are called, and takes mmap for a write of
+// all bytes; unseen, mmap makes it forget what was done there.
+class Unseen {
+ public:
+  Unseen() { begin_unseen(); }
+  ~Unseen() { end_unseen(); }
+  Unseen(const Unseen&) = delete;
+  Unseen& operator=(const Unseen&) = delete;
+};
 
 // What follows comes after what thread t did so far.
 inline void comes_after(SeenThread t) {

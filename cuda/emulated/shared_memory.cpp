@@ -62,7 +62,8 @@ SharedMemory::Array& SharedMemory::place(const void* key, const char* name, size
   a.bytes = bytes;
   a.data = a.end - (bytes + kAlignment - 1) / kAlignment * kAlignment;
   char* const begin = a.data - kMargin;
-  if (kSeesThreads) {  // forgets what the block before did here
+  const Unseen unseen;  // the block's array is no work of the thread that asks first
+  if (kSeesThreads) {   // forgets what the block before did here
     auto* page = reinterpret_cast<char*>(reinterpret_cast<uintptr_t>(begin) / kPage * kPage);
     std::ignore = mmap(page, static_cast<size_t>(a.end - page), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);

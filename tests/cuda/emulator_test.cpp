@@ -96,6 +96,7 @@ TEST(Emulator, FindsALaneThatWaitsAtABarrier) {
 __global__ void reads_behind_shared_kernel(float* y) {
   INK_SHARED(float, row, [kThreads]);
   row[threadIdx.x] = 1;
+  __syncthreads();
   const volatile float* p = row;
   y[threadIdx.x] = p[threadIdx.x + 1];
 }
