@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include <vector_types.h>
 #include "cuda/emulated/arena.h"
@@ -73,10 +74,11 @@ SeenThread Scheduler::new_seen() const {
 }
 
 void Scheduler::join_seen() {
+  const size_t used = std::exchange(fibers_in_use_, 0);
   if (!apart_) return;
   char end = 0;
   const SeenThread self = seen_thread();
-  for (size_t i = 0; i < fibers_in_use_; ++i) {
+  for (size_t i = 0; i < used; ++i) {
     act_as(fibers_[i]->seen());
     release(&end);
     act_as(self);
@@ -85,7 +87,6 @@ void Scheduler::join_seen() {
   act_as(seen_by_);
   acquire(&end);
   act_as(self);
-  fibers_in_use_ = 0;
 }
 
 // A fiber carries one thread after another until one of them waits: threads that never do cost

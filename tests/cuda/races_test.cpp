@@ -193,6 +193,18 @@ TEST(Races, NoneOfTheEmulatorsListsOfCopies) {
   EXPECT_EQ(races_of([&] { launch("copies", copies_kernel, {kBlocks, kWarp}, from, to); }), 0);
 }
 
+__global__ void fill_kernel(float* x) { x[blockIdx.x * blockDim.x + threadIdx.x] = 1; }
+
+// Of the last of these blocks the threads are not seen apart; those of the next launch are again.
+TEST(Races, AreFoundAfterALaunchOfManyThreads) {
+  constexpr int kBlocks = 4, kMany = 1024;
+  Tensor x = device_floats(kBlocks * kMany);
+  float* data = x.data<float>();
+  EXPECT_EQ(races_of([&] { launch("fill", fill_kernel, {kBlocks, kMany}, data); }), 0);
+  EXPECT_EQ(reversed(reverse_kernel<true, true>, 1, 0).races, 0);
+  EXPECT_EQ(reversed(reverse_kernel<false, true>, 1, 0).races > 0, emulated::kSeesThreads);
+}
+
 // ── streams ─────────────────────────────────────────────────────────────────────────────────────
 
 class RacesOfStreams : public testing::Test {
