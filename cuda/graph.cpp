@@ -84,6 +84,13 @@ std::mutex& one_at_a_time() {
   return made;
 }
 
+cudaGraph_t recorded(const std::function<void()>& work, Recording& recording) {
+  const ReserveScope reserve(*recording.memory);
+  Capture capture(recording);
+  work();
+  return capture.end();
+}
+
 }  // namespace
 
 // What is made once while the work is done as usual, such as the device's copies of index tensors,
@@ -94,10 +101,13 @@ Graph::Graph(const std::function<void()>& work, const Graph* beside)
   const std::lock_guard lock(one_at_a_time());
   const MakingScope scope;
   work();
-  const ReserveScope reserve(*recording_->memory);
-  Capture capture(*recording_);
-  work();
-  const cudaGraph_t graph = capture.end();
+  cudaGraph_t graph = nullptr;
+  try {
+    graph = recorded(work, *recording_);
+  } catch (const Error&) {  // for want of memory, perhaps: none can be given back meanwhile
+    release_device_cache();
+    graph = recorded(work, *recording_);
+  }
   const cudaError_t counted = cudaGraphGetNodes(graph, nullptr, &nodes_);
   const cudaError_t made = cudaGraphInstantiate(&executable_, graph, 0);
   cudaGraphDestroy(graph);

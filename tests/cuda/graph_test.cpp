@@ -222,6 +222,25 @@ TEST_F(GraphOnDevice, SharesItsMemory) {
   EXPECT_TRUE(equal_bits(b, net(x)));
 }
 
+// Where the work done as usual leaves blocks that do not fit what is recorded, they go back first.
+TEST_F(GraphOnDevice, IsRecordedInMemoryThatWasCached) {
+  constexpr int64_t kMebi = 1 << 18;  // floats
+  const Tensor x = on_device({kMebi}, 1);
+  Tensor y;
+  const auto work = [&] {
+    y = scale(x, 2);
+    if (!cuda::is_recording()) Tensor({3 * kMebi}, Dtype::f32, Device::cuda);
+  };
+  cuda::release_device_cache();
+  cuda::limit_device_memory(cuda::device_statistics().in_use + (size_t{4} << 20) + (128 << 10));
+  std::unique_ptr<cuda::Graph> graph;
+  EXPECT_NO_THROW(graph = std::make_unique<cuda::Graph>(work));
+  cuda::limit_device_memory(0);
+  ASSERT_TRUE(graph);
+  graph->replay();
+  EXPECT_TRUE(equal_bits(y, scale(x, 2)));
+}
+
 #if INK_EMULATED
 
 // Where the device waits for a process that is gone, a graph's end may neither wait nor throw.
