@@ -6,8 +6,9 @@
 // The model moves to a place, by default the working place (nn/place.h), and results lie there, in
 // its type: on_host() reads them. With int8 its linear layers multiply 8-bit integers, and of their
 // weights only those are kept. Weights are packed when the session is made and never change;
-// nothing is recorded on a tape. All members may be called from several threads at once. A
-// sequence's result is the same bits in whatever batch it stands.
+// nothing is recorded on a tape. All members may be called from several threads at once. On the CPU
+// a sequence's result is the same bits in whatever batch it stands; on CUDA it may differ by
+// rounding (docs/cuda.md).
 #pragma once
 #include "nn/encode_graphs.h"
 #include "nn/model_folder.h"

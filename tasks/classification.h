@@ -42,8 +42,8 @@ struct Predictions {
   }
 };
 
-// In the order of the examples. A result is the same bits in whatever batch its example stands.
-// Raises Error where probabilities are no numbers.
+// In the order of the examples. On the CPU a result is the same bits in whatever batch its example
+// stands. Raises Error where probabilities are no numbers.
 Predictions predict(const Model& model, const Features& data,
                     const BatchPlan& plan = kInferencePlan);
 Predictions predict(const LogitsOf& logits, const Features& data,

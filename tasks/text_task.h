@@ -35,8 +35,8 @@ Examples examples_of(const std::vector<std::string>& lines, int64_t first_line);
 MicroLoss text_loss(const Model& model, const FeatureBatch& batch, const EncoderOptions& options);
 void set_text_dropout(Model& model, double probability);
 
-// What a model says of each example, f32 on the host, in their order: the same bits in whatever
-// batch an example stands. Raises Error where it is no number.
+// What a model says of each example, f32 on the host, in their order; computed on the CPU, the same
+// bits in whatever batch an example stands. Raises Error where it is no number.
 struct TextLogits {
   int64_t width = 0;
   std::vector<float> values;  // (examples, width)
