@@ -16,13 +16,20 @@ std::atomic<int> wanted{0};
 std::atomic<bool> in_use{false};
 std::function<void()> watch;
 
+const char* why_unusable(cudaError_t status) {
+  if (status == cudaSuccess) return "none found";
+  // What the runtime says itself, that the driver is too old, misleads where there is none.
+  if (status == cudaErrorInsufficientDriver)
+    return "no NVIDIA driver, or one too old for CUDA 13, which takes 580 or newer";
+  return cudaGetErrorString(status);
+}
+
 int device_count() {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
   cudaGetLastError();  // the failure is told below; later calls shall not find it again
   check(status == cudaSuccess && count > 0, "cuda: this machine has no usable CUDA device (",
-        status == cudaSuccess ? "none found" : cudaGetErrorString(status),
-        "); run on the CPU with --device cpu");
+        why_unusable(status), "); run on the CPU with --device cpu");
   return count;
 }
 

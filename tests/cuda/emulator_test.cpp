@@ -309,6 +309,13 @@ TEST(Emulator, RunningOutOfMemoryNamesTheLargestTensors) {
   EXPECT_ERROR(device_floats(int64_t{1} << 40), "the largest tensors have 5, 4, 3 MiB; use a ");
 }
 
+TEST(Emulator, AMissingDriverIsCalledOne) {
+  const int number = properties().number;
+  emulated::fail_device(cudaErrorInsufficientDriver);
+  EXPECT_ERROR(choose_device(number), "no NVIDIA driver, or one too old for CUDA 13");
+  emulated::fail_device(cudaSuccess);
+}
+
 TEST(Emulator, ReportsAFailureOfTheDeviceAtTheNextCall) {
   Tensor y = device_floats(kThreads);
   launch("planted", unwritten_shared_kernel, {1, kThreads}, y.data<float>());
