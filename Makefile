@@ -10,10 +10,13 @@
 #   make setup      installs what is missing from Debian packages; all, demo, test, check … call it themselves
 #   make clean      removes the build folders
 #
-# CUDA=1 builds with the CUDA device, in build-cuda; tools/gpu_check.sh does all that a machine with a GPU can show.
+# CUDA=1 builds with the CUDA device, in build-cuda, for six architectures; ARCH=90 (or native) chooses one, which the folder keeps.
+# tools/gpu_check.sh does all that a machine with a GPU can show.
 
 SAN ?=
 CUDA ?=
+# Of the command line alone: environments use this name for other things.
+ARCH :=
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 PYTHON ?= python3
@@ -32,7 +35,7 @@ else
 BUILD := build-asan
 endif
 
-CMAKE_ARGS := $(if $(CUDA),-DINK_CUDA=ON) -DINK_SANITIZE=$(SAN) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+CMAKE_ARGS := $(if $(CUDA),-DINK_CUDA=ON $(if $(ARCH),-D 'INK_CUDA_ARCHITECTURES=$(ARCH)')) -DINK_SANITIZE=$(SAN) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
 # Calm: a moving line of progress on a terminal, one line of words elsewhere.
 CALM := $(if $(shell test -t 2 && echo terminal),,--quiet)
 configure = cmake -S . -B $(BUILD) -G Ninja $(CMAKE_ARGS) $(1) --log-level=WARNING >/dev/null
@@ -102,4 +105,4 @@ install: all
 	echo "inkstone is installed in $(DESTDIR)$(PREFIX)"
 
 clean:
-	rm -rf build build-asan build-tsan
+	rm -rf build build-asan build-tsan build-cuda
