@@ -99,6 +99,7 @@ TEST_F(EncodeGraphsOnDevice, RaiseErrorsThatAreNotOfTheRecording) {
 }
 
 TEST_F(EncodeGraphsOnDevice, ShareTheirMemory) {
+  cuda::release_device_cache();  // which would serve all of them
   const auto taken_with = [this](const std::vector<int>& lengths) {
     for (uint64_t seed = 1; seed <= 3; ++seed) graphs_(batch_of(lengths, seed), encode_);
     model_.body(batch_of(lengths, 1));  // encoding as usual has its own again

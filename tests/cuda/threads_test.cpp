@@ -47,6 +47,8 @@ TEST_F(ThreadsOnDevice, Upload) {
 
 // A device that is waited for would break the recording.
 TEST_F(ThreadsOnDevice, GiveMemoryBackWhenARecordingIsDone) {
+  cuda::release_device_cache();
+  const size_t cached = cuda::device_statistics().cached;  // of slabs that are in use
   const Tensor x = to(randn({500}, 1, Dtype::f32), Device::cuda);
   Tensor y;
   std::future<void> given_back;
@@ -59,7 +61,7 @@ TEST_F(ThreadsOnDevice, GiveMemoryBackWhenARecordingIsDone) {
     y = add(x, x);
   });
   given_back.get();
-  EXPECT_EQ(cuda::device_statistics().cached, 0u);
+  EXPECT_LE(cuda::device_statistics().cached, cached);
   graph.replay();
   EXPECT_TRUE(equal_bits(y, add(x, x)));
 }
