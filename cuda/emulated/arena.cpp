@@ -35,6 +35,18 @@ const char* first_written(const char* from, const char* to) {
   return at == to ? nullptr : at;
 }
 
+// "right behind a block of 400 bytes", "12 bytes behind a block of 400 bytes"
+std::string distance_from(const char* side, ptrdiff_t bytes, size_t block) {
+  std::ostringstream out;
+  if (bytes == 0) {
+    out << "right";
+  } else {
+    out << bytes << " bytes";
+  }
+  out << ' ' << side << " a block of " << block << " bytes";
+  return out.str();
+}
+
 std::recursive_mutex& mutex() {
   static auto& made = *new std::recursive_mutex;
   return made;
@@ -176,7 +188,7 @@ std::string Arena::place_of(const void* p) const {
     } else if (used == kNobody && at < capacity) {
       out << "memory that was released";
     } else if (at < capacity + kGuard) {
-      out << at - used << " bytes behind a block of " << used << " bytes";
+      out << distance_from("behind", static_cast<ptrdiff_t>(at - used), used);
     } else {
       out << "memory that is not allocated";
     }
@@ -195,12 +207,11 @@ std::string Arena::find_overrun() {
     const char* const behind = first_written(end, guard_end);
     const char* const before = behind ? nullptr : first_written(p - kGuard, p);
     if (!behind && !before) continue;
-    std::ostringstream out;
-    out << (behind ? behind - end : p - before) << " bytes " << (behind ? "behind" : "before")
-        << " a block of " << used << " bytes";
+    const std::string where = behind ? distance_from("behind", behind - end, used)
+                                     : distance_from("before", p - before, used);
     std::memset(end, kNan, static_cast<size_t>(guard_end - end));
     std::memset(p - kGuard, kNan, kGuard);
-    return out.str();
+    return where;
   }
   return "";
 }

@@ -16,6 +16,8 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __align__(bytes) alignas(bytes)
+// Memory of the host's thread would stand there, the same for all blocks.
+#define __shared__ _Pragma("GCC error \"__shared__: write INK_SHARED or INK_DYNAMIC_SHARED\"")
 
 // ── where a thread stands ───────────────────────────────────────────────────────────────────────
 

@@ -30,7 +30,8 @@ void expect_grid(const char* name, int64_t blocks, int64_t rows, int threads, si
   check(blocks > 0 && blocks <= kMostBlocks && rows > 0 && rows <= kMostRows, "cuda: ", name,
         ": a grid of ", blocks, " × ", rows, " blocks");
   check(threads > 0 && threads <= kMostThreads && threads % kLanes == 0, "cuda: ", name,
-        ": blocks of ", threads, " threads");
+        ": expected blocks of a multiple of ", kLanes, " threads up to ", kMostThreads, ", got ",
+        threads);
   check(shared <= SharedMemory::kAll, "cuda: ", name, ": ", shared, " bytes of shared memory");
 }
 

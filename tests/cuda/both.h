@@ -37,9 +37,10 @@ inline void expect_agreement(const Sample::Call& call, const std::vector<Tensor>
     const auto compare = [type](const Tensor& got, const Tensor& expected, double slack) {
       ASSERT_EQ(got.device(), Device::cuda);
       if (type == Dtype::f32) {
-        EXPECT_LE(normalized_error(got, expected), 1e-11);
+        EXPECT_LE(normalized_error(got, expected), 1e-11) << nan_hint(got, expected);
       } else {
-        EXPECT_LE(units_apart(got, expected, type, slack), 2) << name_of(type);
+        EXPECT_LE(units_apart(got, expected, type, slack), 2)
+            << name_of(type) << nan_hint(got, expected);
       }
     };
     compare(both.device.y, both.cpu.y, 1e-5);

@@ -51,6 +51,19 @@ inline double normalized_error(const Tensor& got, const Tensor& expected) {
   return error == 0 ? 0 : error / std::max(norm, 1e-12);
 }
 
+// For the message of a test that failed: where the device alone has NaN, which is what fills memory
+// that nobody has written.
+inline std::string nan_hint(const Tensor& got, const Tensor& expected) {
+  const auto x = to_vector<double>(converted(to(got, Device::cpu), Dtype::f64));
+  const auto y = to_vector<double>(converted(to(expected, Device::cpu), Dtype::f64));
+  for (size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
+    if (std::isnan(x[i]) && !std::isnan(y[i]))
+      return "\nthe device has NaN in element " + std::to_string(i) +
+             ": was it read before it was written, or outside of a tensor?";
+  }
+  return "";
+}
+
 // The distance of neighbouring numbers of a storage type, relative to their size.
 inline double unit(Dtype t) {
   return t == Dtype::bf16 ? 0x1p-7 : t == Dtype::f16 ? 0x1p-10 : 0x1p-23;

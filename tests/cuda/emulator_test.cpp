@@ -5,6 +5,7 @@
 #include "cuda/emulated/streams.h"
 #include "cuda/stream.h"
 #include "tensor/device.h"
+#include "tests/cuda/device.h"
 #include "tests/cuda/planted.h"
 
 namespace ink::cuda {
@@ -136,6 +137,13 @@ TEST(Emulator, FillsSharedMemoryWithNaN) {
   launch("planted", unwritten_shared_kernel, {1, kThreads}, y.data<float>());
   for (const float v : values_of(y)) EXPECT_TRUE(std::isnan(v));
 }
+TEST(Emulator, SaysWhichBlocksThereAre) {
+  Tensor y = device_floats(kThreads);
+  for (const int threads : {0, 100, 2048})
+    EXPECT_ERROR(
+        launch("planted", unwritten_shared_kernel, {1, threads}, y.data<float>()),
+        "expected blocks of a multiple of 32 threads up to 1024, got " + std::to_string(threads));
+}
 TEST(Emulator, HasNoMoreSharedMemoryThanTheDevice) {
   EXPECT_ERROR(run(much_shared_kernel), "no room for the shared array 'rows'");
   const Grid grid{.blocks = 1, .threads = kThreads, .shared = 300 * 1024};
@@ -156,7 +164,7 @@ TEST(Emulator, FindsWritesBehindATensor) {
   const Tensor x = on_device(counting(101));
   Tensor y = device_floats(100);
   EXPECT_OUTSIDE(copy(x.data<float>(), y.data<float>(), 101),
-                 "cuda: copy: wrote 0 bytes behind a block of 400 bytes");
+                 "cuda: copy: wrote right behind a block of 400 bytes");
 }
 
 TEST(Emulator, FindsReadsBehindATensor) {
@@ -208,7 +216,12 @@ TEST(Emulator, FindsPacksOffTheirAlignment) {
 }
 
 TEST(Emulator, FillsFreshMemoryWithNaN) {
-  for (const float v : values_of(device_floats(100))) EXPECT_TRUE(std::isnan(v));
+  const Tensor y = device_floats(100);
+  for (const float v : values_of(y)) EXPECT_TRUE(std::isnan(v));
+  EXPECT_EQ(nan_hint(y, zeros({100})),
+            "\nthe device has NaN in element 0: was it read before it was written, or outside of a "
+            "tensor?");
+  EXPECT_EQ(nan_hint(y, y), "");
 }
 
 TEST(Emulator, KeepsTheHostFromTheMemoryOfTheDevice) {

@@ -68,12 +68,13 @@ double allowed_error(const std::string& op) { return op == "sigmoid" ? 1e-10 : 1
 void expect_agreement_in_f32(const Both& both, const std::string& op) {
   const double allowed = allowed_error(op);
   EXPECT_EQ(both.device.y.device(), Device::cuda);
-  EXPECT_LE(normalized_error(both.device.y, both.cpu.y), 1e-11);
+  EXPECT_LE(normalized_error(both.device.y, both.cpu.y), 1e-11)
+      << nan_hint(both.device.y, both.cpu.y);
   for (size_t k = 0; k < both.cpu.gradients.size(); ++k) {
     if (!both.cpu.gradients[k]) continue;
     ASSERT_TRUE(both.device.gradients[k]) << "gradient " << k << " is missing";
     EXPECT_LE(normalized_error(both.device.gradients[k], both.cpu.gradients[k]), allowed)
-        << "gradient " << k;
+        << "gradient " << k << nan_hint(both.device.gradients[k], both.cpu.gradients[k]);
   }
 }
 
@@ -93,14 +94,15 @@ Slack slack_of(const std::string& op) {
 // Within 2 units of the storage type.
 void expect_agreement_in(Dtype type, const Both& both, const std::string& op) {
   const Slack slack = slack_of(op);
-  EXPECT_LE(units_apart(both.device.y, both.cpu.y, type, 1e-5 + slack.result * unit(type)), 2);
+  EXPECT_LE(units_apart(both.device.y, both.cpu.y, type, 1e-5 + slack.result * unit(type)), 2)
+      << nan_hint(both.device.y, both.cpu.y);
   for (size_t k = 0; k < both.cpu.gradients.size(); ++k) {
     if (!both.cpu.gradients[k]) continue;
     ASSERT_TRUE(both.device.gradients[k]) << "gradient " << k << " is missing";
     EXPECT_LE(units_apart(both.device.gradients[k], both.cpu.gradients[k], type,
                           slack.gradient * unit(type)),
               2)
-        << "gradient " << k;
+        << "gradient " << k << nan_hint(both.device.gradients[k], both.cpu.gradients[k]);
   }
 }
 
