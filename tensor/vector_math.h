@@ -31,7 +31,7 @@
 
 namespace ink::vmath {
 
-// NaN passes through both.
+// f32 only, like all that has no overload of double below. NaN passes through these two.
 INK_INLINE float at_most(float x, float high) { return x > high ? high : x; }
 INK_INLINE float at_least(float x, float low) { return x < low ? low : x; }
 INK_INLINE float absolute(float x) {
