@@ -61,8 +61,9 @@ void Training::make_graphs() {
   const auto say = [this](const std::string& sentence) { notice(sentence); };
   if (!optimizer_.control() || !hooks_.replayable.loss)
     return say("steps are not replayed as CUDA graphs: " +
-               std::string(optimizer_.control() ? "this training knows no loss that can be replayed"
-                                                : "the parameters are not on the CUDA device"));
+               std::string(optimizer_.control()
+                               ? "this training knows no loss that can be replayed"
+                               : "that takes --device cuda (parameters on the CUDA device)"));
   graphs_ = std::make_unique<StepGraphs>(parameters_, optimizer_, hooks_.replayable,
                                          options_.accumulate > processes_.size(), say);
 }

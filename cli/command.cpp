@@ -153,10 +153,11 @@ void Command::list(const std::string& name, std::vector<std::string>& target,
 }
 
 void Command::choice(const std::string& name, std::string& target,
-                     const std::vector<std::string>& known, const std::string& help) {
+                     const std::vector<std::string>& known, const std::string& help,
+                     const Hint& hint) {
   parser_->add(name, CLI::detail::join(known, "|"), target, help,
-               one([&target, known](const std::string& word, const std::string& place) {
-                 check_choice(word, known, place);
+               one([&target, known, hint](const std::string& word, const std::string& place) {
+                 check_choice(word, known, place, word == hint.word ? hint.text : "");
                  target = word;
                }));
   parser_->keeps(target);
@@ -345,7 +346,8 @@ bool Command::parse(const std::vector<std::string>& arguments) {
         "of weights: f32, on cuda also f16 or bf16 (sums run in f32); int8 in the encoder's linear "
         "layers, and the rest in f32, on cuda in bf16");
   } else if (computes_on_devices_) {
-    choice("--dtype", dtype_, {"f32", "f16", "bf16"}, "of weights on cuda; sums run in f32");
+    choice("--dtype", dtype_, {"f32", "f16", "bf16"}, "of weights on cuda; sums run in f32",
+           {"int8", "int8 is for embed, predict and evaluate"});
   }
   flag("--json", json, "make the last line of output one JSON object with the results");
   if (!parser_->read_line(name_, arguments)) {

@@ -34,8 +34,11 @@ class Command {
   void path(const std::string& name, std::string& target, const std::string& help);
   void list(const std::string& name, std::vector<std::string>& target, const std::string& help,
             const std::string& type = "PATH");
+  struct Hint {  // what to say to who gives this word, which is none of the known
+    std::string word, text;
+  };
   void choice(const std::string& name, std::string& target, const std::vector<std::string>& known,
-              const std::string& help);
+              const std::string& help, const Hint& hint = {});
   void flag(const std::string& name, bool& target, const std::string& help);
   void require(const std::string& name);  // the option must be given, here or in the file
   // Keys of the file that the verb reads itself, from file().

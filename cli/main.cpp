@@ -43,6 +43,12 @@ constexpr std::array kVerbs = {
     Verb{"report", "writes one HTML page about finished runs", declare_report},
 };
 
+#if INK_CUDA
+constexpr const char* kDevices = "cpu, cuda";
+#else
+constexpr const char* kDevices = "cpu (this build has no CUDA: make CUDA=1)";
+#endif
+
 void print_usage() {
   std::printf("inkstone %s: pre-trains, fine-tunes, distils and prunes BERT-family models\n\n",
               INK_VERSION);
@@ -51,6 +57,7 @@ void print_usage() {
   for (const Verb& v : kVerbs) std::printf("  %-12s%s\n", v.name, v.summary);
   std::printf("\nprocessor: %s kernels (INK_SIMD=portable|avx2|avx512 overrides)\n",
               simd::name_of(simd::level()));
+  std::printf("devices:   %s\n", kDevices);
 }
 
 const Verb& find_verb(const std::string& name) {

@@ -71,10 +71,10 @@ bool truth_from(const std::string& word, const std::string& place) {
 }
 
 void check_choice(const std::string& word, const std::vector<std::string>& known,
-                  const std::string& place) {
+                  const std::string& place, const std::string& hint) {
   if (std::ranges::find(known, word) != known.end()) return;
   throw UsageError(place + ": expected " + alternatives(views_of(known)) + ", got " +
-                   in_quotes(word) + suggestion(word, known));
+                   in_quotes(word) + (hint.empty() ? suggestion(word, known) : "; " + hint));
 }
 
 std::vector<std::string> words_of(const Json& value, const std::string& place) {

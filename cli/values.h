@@ -32,9 +32,10 @@ int64_t whole_from(const std::string& word, const WholeRange& range, const std::
 double real_from(const std::string& word, const RealRange& range, const std::string& place);
 bool truth_from(const std::string& word, const std::string& place);
 
-// Raises UsageError unless `word` is one of `known`; it lists them and suggests the nearest.
+// Raises UsageError unless `word` is one of `known`; it lists them and gives the hint, or else
+// suggests the nearest.
 void check_choice(const std::string& word, const std::vector<std::string>& known,
-                  const std::string& place);
+                  const std::string& place, const std::string& hint = "");
 
 // The words that a value of a JSON file would be on the command line.
 std::vector<std::string> words_of(const Json& value, const std::string& place);

@@ -11,6 +11,7 @@ namespace {
 TEST_F(Cli, HelpNamesEveryVerbAndOption) {
   const Finished all = run("--help");
   EXPECT_EQ(all.status, 0);
+  EXPECT_NE(all.out.find("\ndevices:   cpu"), std::string::npos);
   for (const char* verb :
        {"info", "vocab", "dictionary", "tokenize", "segment", "corrupt", "pretrain", "finetune",
         "evaluate", "predict", "embed", "distill", "prune", "convert", "report"}) {

@@ -29,7 +29,8 @@ TEST_F(Cli, WrongUseSuggestsTheNearestName) {
                  {"--dtype: expected f32 or int8 on the CPU"});
   for (const char* verb : {"finetune", "pretrain", "distill", "prune", "study"})
     expect_failure(std::string(verb) + " --dtype int8", 2,
-                   {"--dtype: expected f32, f16 or bf16, got 'int8'"});
+                   {"--dtype: expected f32, f16 or bf16, got 'int8'; int8 is for embed, predict "
+                    "and evaluate"});
   for (const char* word : {"gpu", "GPU", "CUDA", "cuda:0"})
     expect_failure("embed --model m --out x --device " + std::string(word), 2,
                    {"--device: expected cpu or cuda", "; did you mean cuda?"});
