@@ -207,8 +207,8 @@ std::string Arena::find_overrun() {
     const char* const behind = first_written(end, guard_end);
     const char* const before = behind ? nullptr : first_written(p - kGuard, p);
     if (!behind && !before) continue;
-    const std::string where = behind ? distance_from("behind", behind - end, used)
-                                     : distance_from("before", p - before, used);
+    std::string where = behind ? distance_from("behind", behind - end, used)
+                               : distance_from("before", p - before, used);
     std::memset(end, kNan, static_cast<size_t>(guard_end - end));
     std::memset(p - kGuard, kNan, kGuard);
     return where;
