@@ -1,5 +1,7 @@
 // Every op on the CUDA device against the CPU, on every sample it declares: results and all
 // gradients, in f32, f16 and bf16. The CPU computes in f32 on inputs rounded to the device's type.
+#include <cstdlib>
+
 #include "cuda/allocator.h"
 #include "tests/cuda/device.h"
 #include "tests/ops/outcome.h"
@@ -145,8 +147,10 @@ TEST_P(OpOnDevice, GivesTheSameBitsTwiceInMemoryFullOfNaNAndInAnyOrderOfThreads)
 
 // Op by op: the large samples of all ops would fill gigabytes, and ThreadSanitizer needs four times
 // as much.
+// None in a process that has a share of another test (processes.h): to make the samples takes seconds.
 std::vector<OpCase> cases() {
   std::vector<OpCase> chosen;
+  if (std::getenv("INK_TEST_SHARE")) return chosen;
   for (const OpEntry& op : all_ops()) {
     for (Sample& s : op.samples()) {
       if (s.label.find("f64") != std::string::npos) continue;  // a type of the CPU alone
