@@ -75,7 +75,7 @@ def bytes_under_way(code, labels):
 def loop_of_products(code, labels):
     best = (0, 0)  # products, −instructions
     for end, step in enumerate(code):
-        start = labels.get(step.target, len(code)) if step.op == "BRA" else len(code)
+        start = labels.get(step.target, len(code)) if step.op.startswith("BRA") else len(code)
         if start <= end:
             products = sum(each.op.startswith("HMMA") for each in code[start:end + 1])
             best = max(best, (products, start - end - 1))
