@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build-tsan
-kernels='*CpuIn*/layer_norm*:*CpuIn*/cross_entropy*:*CpuIn*/sum*:*CpuIn*/dropout*:*CpuInF32/attention*'
+kernels='*WithTheCpu/layer_norm*:*WithTheCpu/cross_entropy*:*WithTheCpu/sum*:*WithTheCpu/dropout*:*WithTheCpu/attention*'
 
 cmake -S . -B "$build" -G Ninja -DINK_SANITIZE=thread --log-level=WARNING >/dev/null
 cmake --build "$build" -j "${1:-$(nproc)}" --target test_cuda -- --quiet
