@@ -21,8 +21,6 @@ struct PackedAttention {
   StreamKey key;
 };
 
-inline constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
-
 // Some rows of one sequence.
 struct Part {
   int begin;  // first row of the sequence

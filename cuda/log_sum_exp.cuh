@@ -7,9 +7,6 @@
 
 namespace ink::cuda {
 
-// eˣ for x ≤ 0, to about 2 ulp more the farther x is from 0, where it counts for less.
-INK_DEVICE float exp_below(float x) { return exp2_approx(x * 1.44269504f); }
-
 // Σ exp x = total·exp(peak), with peak the largest element.
 struct ExpSum {
   float peak, total;
@@ -18,7 +15,6 @@ struct ExpSum {
 // The same of the elements met so far, in powers of two: Σ 2^(x·log₂e − shift), where shift is
 // peak·log₂e, rounded. So each element costs one multiply-add before its power.
 struct RunningExpSum {
-  static constexpr float kLog2E = 1.44269504f;
   float peak = Larger::kStart, shift = Larger::kStart, total = 0;
 
   // The largest need not be NaN where an element is: its power is.
@@ -41,7 +37,7 @@ struct RunningExpSum {
     const float all = team.largest(peak, part), base = all * kLog2E;
     const float sum = team.sum(peak == all ? total : total * exp2f(shift - base), part);
     const float rounded_off = fmaf(all, kLog2E, -base);  // r so small that 2^−r is 1 − r·log 2
-    return {all, sum * fmaf(-0.693147181f, rounded_off, 1.0f)};
+    return {all, sum * fmaf(-kLn2, rounded_off, 1.0f)};
   }
 };
 

@@ -7,6 +7,11 @@
 
 #include "cuda/kernel.cuh"
 
+namespace ink::cuda {
+// eˣ = 2^(x·log₂e), and log x = log₂x·log 2: exp2_approx() is the power that the device has.
+inline constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
+}  // namespace ink::cuda
+
 #if INK_EMULATED
 #include "cuda/emulated/ptx.h"
 #else

@@ -146,8 +146,7 @@ TEST_P(OpOnDevice, GivesTheSameBitsTwiceInMemoryFullOfNaNAndInAnyOrderOfThreads)
 }
 
 // Op by op: the large samples of all ops would fill gigabytes, and ThreadSanitizer needs four times
-// as much.
-// None in a process that has a share of another test (processes.h), as the samples take seconds.
+// as much. None in a process that has a share of another test (processes.h): they take seconds.
 std::vector<OpCase> cases() {
   std::vector<OpCase> chosen;
   if (std::getenv("INK_TEST_SHARE")) return chosen;
